@@ -1,0 +1,45 @@
+"""The published cells, as genotype files of this project's own format."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from cells import genotype_file
+from cells.errors import UserError, nearest
+from cells.genotype import Genotype
+
+_FOLDER = pathlib.Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The names of all genotypes of the catalogue."""
+    return sorted(path.stem for path in _FOLDER.glob("*.json"))
+
+
+def load(name: str) -> Genotype:
+    """Loads a genotype of the catalogue by its name.
+
+    Raises:
+        UserError: there is none of that name; lists those that exist.
+    """
+    if name not in names():
+        raise UserError(
+            f"genotype: {name[:80]!r} is neither in the catalogue nor a file; "
+            f"{nearest(name[:80], names())}the catalogue has {', '.join(names())}"
+        )
+    return genotype_file.read(_FOLDER / f"{name}.json")
+
+
+def find(name_or_path: str) -> Genotype:
+    """Loads a genotype by its catalogue name, or from a file.
+
+    What ends in `.json` or has a path separator is a file, everything else a name.
+
+    Raises:
+        UserError: there is no such genotype, or its file is malformed.
+    """
+    looks_like_a_file = name_or_path.endswith(".json") or os.sep in name_or_path
+    if looks_like_a_file or os.path.isfile(name_or_path):
+        return genotype_file.read(name_or_path)
+    return load(name_or_path)

@@ -1,0 +1,62 @@
+"""ScheduledDropPath (Zoph et al. 2018, appendix A.5) as a layer of either Keras namespace."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+
+def progress_variable() -> Any:
+    """A scalar float32 variable for the part of training that is over, in [0, 1].
+
+    All drop-path layers of a network read this one. Whoever trains assigns to it from the real
+    step, so a resumed run goes on where it was and nothing has to be saved.
+    """
+    import tensorflow as tf
+
+    return tf.Variable(
+        0.0,
+        trainable=False,
+        name="drop_path_progress",
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+@functools.cache
+def scheduled_drop_path(keras: Any) -> type:
+    """The layer class for the namespace `keras` (the module `keras` or `tf_keras`)."""
+    import tensorflow as tf
+
+    class ScheduledDropPath(keras.layers.Layer):
+        """Drops whole paths of single examples in training, and scales those that are kept.
+
+        The keep probability falls linearly from 1 to `keep` while `progress` goes from 0 to 1.
+
+        Args:
+            keep: probability of keeping a path at the end of training.
+            progress: scalar variable, see `progress_variable`.
+
+        Input shape: `(batch, height, width, channels)`, floating. Output shape: the same.
+        """
+
+        def __init__(self, keep: float, progress: Any, **kwargs: Any):
+            super().__init__(**kwargs)
+            self.keep = keep
+            # Behind a function, since Keras would count an attribute among the weights.
+            self._progress = lambda: progress
+
+        def call(self, x: Any, training: bool | None = None) -> Any:
+            if not training:
+                return x
+            keep = 1.0 - tf.clip_by_value(self._progress(), 0.0, 1.0) * (1.0 - self.keep)
+            draw = tf.random.uniform([tf.shape(x)[0], 1, 1, 1])
+            mask = tf.floor(keep + draw) / keep
+            return x * tf.cast(mask, x.dtype)
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "keep": self.keep}
+
+    return ScheduledDropPath

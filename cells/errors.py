@@ -1,0 +1,28 @@
+"""The one error that people are meant to read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input, told in one sentence that names the file, the field and the remedy.
+
+    The command lines print the sentence without a traceback and exit with code 2
+    (`cells.cli.run`); everything else that is raised is a fault of this project.
+    """
+
+
+def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
+    """Returns `"did you mean 'x' or 'y'? "`, or `""` where nothing known is near.
+
+    Args:
+        name: what was given.
+        known: the names that exist.
+        count: how many near names to offer at most.
+    """
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=count, cutoff=0.5)
+    if not near:
+        return ""
+    return "did you mean " + " or ".join(repr(n) for n in near) + "? "

@@ -1,0 +1,161 @@
+"""A genotype: the Normal and the Reduction cell that a search found, as plain data.
+
+Words and numbering follow Zoph et al. 2018. A cell sees two hidden states, the outputs of the
+two cells before it: state 0 is h_{i-1}, the output of the cell before the previous one, state 1
+is h_i, the output of the previous cell. Block b (from 0) makes state b + 2 out of two earlier
+states. `Cell.concat` lists the states that are joined along channels to the cell's output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cells import operations
+from cells.errors import UserError, nearest
+
+#: How the results of a block's two sides are combined (Zoph et al. 2018, section 3.1, step 5).
+COMBINATIONS = ("add", "concat")
+
+#: How cells are stacked into a network. Both belong to the family of TF-slim's networks:
+#: `nasnet` inserts a Reduction cell between groups of N Normal cells, `pnasnet` puts it in the
+#: place of the first cell of a group.
+STACKINGS = ("nasnet", "pnasnet")
+
+#: Bounds: a genotype is data from strangers. The largest published cell has 5 blocks.
+MAX_BLOCKS = 64
+MAX_NAME_LENGTH = 100
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+()@=,-]*")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a block: the state that it reads, and the operation applied to it."""
+
+    input: int
+    operation: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Two sides and their combination; makes one new hidden state."""
+
+    left: Side
+    right: Side
+    combine: str = "add"
+
+    @property
+    def sides(self) -> tuple[tuple[str, Side], tuple[str, Side]]:
+        """The two sides with the names that errors and layer names use."""
+        return ("left", self.left), ("right", self.right)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Blocks in the order in which they are computed, and the states joined to the output."""
+
+    blocks: tuple[Block, ...]
+    concat: tuple[int, ...]
+
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """The states that no block reads, cell inputs included, in ascending order."""
+        read = {side.input for block in self.blocks for _, side in block.sides}
+        return tuple(s for s in range(len(self.blocks) + 2) if s not in read)
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """A Normal and a Reduction cell with the rule by which they are stacked.
+
+    Construction checks everything that must hold, so a `Genotype` that exists can be built.
+
+    Attributes:
+        name: letters, digits and ` ._+()@=,-`, at most 100 characters.
+        normal: the cell that keeps height and width.
+        reduction: the cell that halves them: operations that read state 0 or 1 have stride 2.
+        stacking: one of `STACKINGS`.
+        provenance: where it comes from (paper, or search settings and scores): JSON values,
+            not part of a genotype's identity.
+
+    Raises:
+        UserError: names the cell, block and field at fault and what is allowed.
+    """
+
+    name: str
+    normal: Cell
+    reduction: Cell
+    stacking: str = "nasnet"
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.name) > MAX_NAME_LENGTH or not _NAME.fullmatch(self.name):
+            raise UserError(
+                f"name: {self.name[:40]!r} is not a name; use 1 to {MAX_NAME_LENGTH} letters, "
+                "digits and ' ._+()@=,-', beginning with a letter or a digit"
+            )
+        if self.stacking not in STACKINGS:
+            raise UserError(
+                f"stacking: unknown rule {self.stacking!r}; "
+                f"{nearest(self.stacking, STACKINGS)}known are {', '.join(STACKINGS)}"
+            )
+        for role, cell in self.cells:
+            check_cell(cell, role)
+
+    @property
+    def cells(self) -> tuple[tuple[str, Cell], tuple[str, Cell]]:
+        """The two cells with their roles, `normal` and `reduction`."""
+        return ("normal", self.normal), ("reduction", self.reduction)
+
+
+def check_cell(cell: Cell, role: str) -> None:
+    """Raises a UserError that names `role` and block where `cell` cannot be built."""
+    if not cell.blocks:
+        raise UserError(f"{role}.blocks: the cell is empty; it needs at least one block")
+    if len(cell.blocks) > MAX_BLOCKS:
+        raise UserError(
+            f"{role}.blocks: {len(cell.blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
+        )
+    for b, block in enumerate(cell.blocks):
+        for side_name, side in block.sides:
+            where = f"{role}.blocks[{b}].{side_name}"
+            if not 0 <= side.input < b + 2:
+                raise UserError(
+                    f"{where}.input: state {side.input} does not exist before block {b} "
+                    f"(a block reads earlier states only, here 0 to {b + 1})"
+                )
+            if side.operation not in operations.OPERATIONS:
+                raise UserError(
+                    f"{where}.operation: unknown operation {side.operation[:60]!r}; "
+                    f"{nearest(side.operation[:60], operations.OPERATIONS)}"
+                    f"known are {', '.join(operations.OPERATIONS)}"
+                )
+        if block.combine not in COMBINATIONS:
+            raise UserError(
+                f"{role}.blocks[{b}].combine: unknown combination {block.combine[:60]!r}; "
+                f"known are {', '.join(COMBINATIONS)}"
+            )
+    _check_concat(cell, role)
+
+
+def _check_concat(cell: Cell, role: str) -> None:
+    states = len(cell.blocks) + 2
+    if not cell.concat:
+        raise UserError(f"{role}.concat: no state is joined; list at least one")
+    for state in cell.concat:
+        if not 0 <= state < states:
+            raise UserError(
+                f"{role}.concat: state {state} does not exist; this cell has 0 to {states - 1}"
+            )
+    if len(set(cell.concat)) != len(cell.concat):
+        twice = next(s for s in cell.concat if cell.concat.count(s) > 1)
+        raise UserError(f"{role}.concat: state {twice} is joined twice; name each state once")
+    lost = [s for s in cell.unread if s >= 2 and s not in cell.concat]
+    if lost:
+        raise UserError(
+            f"{role}.concat: state {lost[0]} is neither read by a block nor joined, so its block "
+            "would do nothing; add it to concat or take the block out"
+        )

@@ -1,0 +1,228 @@
+"""Genotypes as JSON files: read (bounded, validated, never evaluated) and written.
+
+The format is described by `schema/genotype.schema.json`; `FORMAT_VERSION` counts its versions.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+from typing import Any
+
+from cells.errors import UserError, nearest
+from cells.files import write_atomically
+from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+
+FORMAT_VERSION = 1
+
+#: A genotype of 64 blocks a cell takes about 20 KB; what is larger is something else.
+MAX_BYTES = 1_000_000
+
+_SCHEMA = pathlib.Path(__file__).parent / "schema" / "genotype.schema.json"
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the format, for editors and other programs."""
+    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+
+
+def read(path: str | os.PathLike[str]) -> Genotype:
+    """Reads a genotype file.
+
+    Args:
+        path: a JSON file of at most `MAX_BYTES` bytes.
+
+    Raises:
+        UserError: one sentence that names the file, the field and the remedy.
+    """
+    shown = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError(f"{shown}: there is no such genotype file") from None
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be read ({error.strerror})") from None
+    if len(text) > MAX_BYTES:
+        raise UserError(
+            f"{shown}: larger than {MAX_BYTES:,} bytes, so this is no genotype file "
+            "(one takes a few thousand)"
+        )
+    try:
+        return parse(text)
+    except UserError as error:
+        raise UserError(f"{shown}: {error}") from None
+
+
+def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
+    """Writes a genotype file, complete or not at all."""
+    write_atomically(path, dumps(genotype).encode())
+
+
+def dumps(genotype: Genotype) -> str:
+    """The text of a genotype file: stable, one block a line, ends with a newline."""
+    text = json.dumps(to_dict(genotype), indent=2, ensure_ascii=False, allow_nan=False)
+    return _one_block_a_line(text) + "\n"
+
+
+def parse(text: bytes | str) -> Genotype:
+    """Parses the text of a genotype file.
+
+    Raises:
+        UserError: one sentence that names the field and the remedy.
+    """
+    try:
+        data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+    except RecursionError:
+        raise UserError("not a genotype: nested too deeply") from None
+    except ValueError as error:
+        raise UserError(f"not JSON ({error})") from None
+    return from_dict(data)
+
+
+def to_dict(genotype: Genotype) -> dict[str, Any]:
+    """The genotype as JSON values, as the file holds it."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": genotype.name,
+        "stacking": genotype.stacking,
+        **{
+            role: {
+                "blocks": [
+                    {
+                        **{
+                            name: {"input": side.input, "operation": side.operation}
+                            for name, side in block.sides
+                        },
+                        "combine": block.combine,
+                    }
+                    for block in cell.blocks
+                ],
+                "concat": list(cell.concat),
+            }
+            for role, cell in genotype.cells
+        },
+        "provenance": dict(genotype.provenance),
+    }
+
+
+def from_dict(data: Any) -> Genotype:
+    """Checks JSON values against the schema and makes the genotype of them.
+
+    Raises:
+        UserError: one sentence that names the field and the remedy.
+    """
+    _check_outline(data)
+    _check_schema(data)
+    return Genotype(
+        name=data["name"],
+        normal=_cell(data["normal"]),
+        reduction=_cell(data["reduction"]),
+        stacking=data["stacking"],
+        provenance=data.get("provenance", {}),
+    )
+
+
+def _cell(data: dict[str, Any]) -> Cell:
+    def side(value: dict[str, Any]) -> Side:
+        return Side(int(value["input"]), value["operation"])
+
+    blocks = tuple(
+        Block(side(b["left"]), side(b["right"]), b.get("combine", "add")) for b in data["blocks"]
+    )
+    return Cell(blocks, tuple(int(s) for s in data["concat"]))
+
+
+def _check_outline(data: Any) -> None:
+    """What would otherwise be told badly, or slowly, by a general schema validator."""
+    if not isinstance(data, dict):
+        raise UserError("not a genotype: the file holds no JSON object")
+    version = data.get("format_version")
+    if version is None:
+        raise UserError(f"format_version: is missing; this version writes {FORMAT_VERSION}")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise UserError(f"format_version: {version!r:.40} is not a version; use {FORMAT_VERSION}")
+    if version > FORMAT_VERSION:
+        raise UserError(
+            f"format_version: {version} is later than {FORMAT_VERSION}, the latest that this "
+            "version of transferable-cells reads; update transferable-cells"
+        )
+    for role in ("normal", "reduction"):
+        cell = data.get(role)
+        blocks = cell.get("blocks") if isinstance(cell, dict) else None
+        if isinstance(blocks, list) and len(blocks) > MAX_BLOCKS:
+            raise UserError(
+                f"{role}.blocks: {len(blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
+            )
+
+
+def _check_schema(data: dict[str, Any]) -> None:
+    import jsonschema  # takes a tenth of a second: not at import time
+
+    validator = jsonschema.Draft202012Validator(schema())
+    errors = sorted(validator.iter_errors(data), key=lambda e: (len(e.absolute_path), e.json_path))
+    if not errors:
+        return
+    error = errors[0]
+    path = error.json_path.removeprefix("$").removeprefix(".")
+    at = f"{path}: " if path else ""
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(key for key in error.instance if key not in known)
+        raise UserError(
+            f"{at}unknown field {unknown[:60]!r}; {nearest(unknown[:60], known)}"
+            f"known are {', '.join(known)}"
+        )
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        raise UserError(f"{at}the field {missing!r} is missing")
+    raise UserError(f"{at}{_told(error)}")
+
+
+def _told(error: Any) -> str:
+    value = json.dumps(error.instance)[:60]
+    match error.validator, error.validator_value:
+        case "type", expected:
+            return f"must be a JSON {expected}, not {value}"
+        case "minimum", least:
+            return f"{value} is negative; the smallest is {least}"
+        case "minItems", _:
+            return "is empty; it needs at least one entry"
+    return error.message[:200]
+
+
+def _no_constant(name: str) -> Any:
+    raise UserError(f"{name} is not a JSON value; a genotype holds finite numbers only")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise UserError(f"the field {key[:60]!r} is given twice")
+        result[key] = value
+    return result
+
+
+def _one_block_a_line(text: str) -> str:
+    """Joins the innermost lists and objects, which `indent` spreads over many lines."""
+    lines: list[str] = []
+    depth_of_join: int | None = None
+    for line in text.splitlines():
+        indent = len(line) - len(line.lstrip())
+        body = line.strip()
+        if depth_of_join is None:
+            lines.append(line)
+            opens_block = body == "{" and indent == 6
+            if opens_block or body == '"concat": [':
+                depth_of_join = indent
+        elif indent == depth_of_join:
+            lines[-1] += body
+            depth_of_join = None
+        else:
+            glue = " " if lines[-1].endswith(",") else ""
+            lines[-1] += glue + body
+    return "\n".join(lines)

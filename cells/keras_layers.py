@@ -1,0 +1,183 @@
+"""Primitives as layers of a Keras namespace: `keras` (Keras 3) or `tf_keras` (Keras 2).
+
+The layers used have the same names and arguments in both, so there is one definition of every
+network. Of what differs between the two, only the order of the weights inside a layer is relied
+on (`cells.weights`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cells import primitives as p
+from cells.drop_path import scheduled_drop_path
+
+
+@dataclass
+class LayerContext:
+    """What layers need to know beside their primitive.
+
+    Attributes:
+        keras: the module `keras` or `tf_keras`.
+        batch_norm_momentum, batch_norm_epsilon: of every batch norm.
+        synchronized_batch_norm: statistics over all replicas.
+        l2: factor of the sum of squares of every kernel that is added to the loss (weight
+            decay as TensorFlow's papers count it is twice this number).
+        drop_path_progress: scalar variable in [0, 1], the part of training that is over.
+    """
+
+    keras: Any
+    batch_norm_momentum: float = 0.9
+    batch_norm_epsilon: float = 1e-5
+    synchronized_batch_norm: bool = False
+    l2: float = 0.0
+    drop_path_progress: Any = None
+
+    def kernel(self, *names: str) -> dict[str, Any]:
+        """Initializer and regularizer arguments for the kernels `names` of one layer."""
+        arguments: dict[str, Any] = {}
+        for name in names:
+            # A new one for each kernel: Keras 3 gives equal values for a shared initializer.
+            arguments[f"{name}_initializer"] = self.keras.initializers.VarianceScaling(
+                scale=2.0, mode="fan_out", distribution="truncated_normal"
+            )
+            arguments[f"{name}_regularizer"] = self._l2()
+        return arguments
+
+    def dense(self) -> dict[str, Any]:
+        """Arguments of a fully connected layer.
+
+        TF-slim scales these by fan-out, too; with ten classes the first loss is then several
+        times log(10), so heads start from Keras's default.
+        """
+        return {"kernel_regularizer": self._l2(), "dtype": "float32"}
+
+    def _l2(self) -> Any:
+        return self.keras.regularizers.L2(self.l2) if self.l2 else None
+
+
+def apply(node_name: str, primitive: p.Primitive, inputs: list[Any], context: LayerContext) -> Any:
+    """Applies a primitive to Keras tensors; its layer is named `node_name`."""
+    return _LAYERS[type(primitive)](node_name, primitive, inputs, context)
+
+
+def _relu(name: str, _: p.Relu, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.Activation("relu", name=name)(inputs[0])
+
+
+def _batch_norm(name: str, _: p.BatchNorm, inputs: list, context: LayerContext) -> Any:
+    layer = context.keras.layers.BatchNormalization(
+        momentum=context.batch_norm_momentum,
+        epsilon=context.batch_norm_epsilon,
+        synchronized=context.synchronized_batch_norm,
+        name=name,
+    )
+    return layer(inputs[0])
+
+
+def _conv(name: str, conv: p.Conv, inputs: list, context: LayerContext) -> Any:
+    layer = context.keras.layers.Conv2D(
+        conv.filters,
+        conv.kernel,
+        strides=conv.stride,
+        padding=conv.padding,
+        use_bias=False,
+        name=name,
+        **context.kernel("kernel"),
+    )
+    return layer(inputs[0])
+
+
+def _separable_conv(name: str, conv: p.SeparableConv, inputs: list, context: LayerContext) -> Any:
+    layer = context.keras.layers.SeparableConv2D(
+        conv.filters,
+        conv.kernel,
+        strides=conv.stride,
+        padding=conv.padding,
+        dilation_rate=conv.dilation,
+        use_bias=False,
+        name=name,
+        **context.kernel("depthwise", "pointwise"),
+    )
+    return layer(inputs[0])
+
+
+def _pool(name: str, pool: p.Pool, inputs: list, context: LayerContext) -> Any:
+    layers = context.keras.layers
+    kind = layers.AveragePooling2D if pool.mean else layers.MaxPooling2D
+    x, padding = inputs[0], pool.padding
+    counts_zeros = pool.border == "keras" or (pool.border == "timm" and pool.mean)
+    if counts_zeros and padding == "same" and max(pool.stride) > 1:
+        # The size is static here: `cells.stack.check` refuses these rules without one.
+        zeros = _same_padding(pool, (x.shape[1], x.shape[2]))
+        x = layers.ZeroPadding2D(zeros, name=f"{name}_pad")(x)
+        padding = "valid"
+    return kind(pool.kernel, strides=pool.stride, padding=padding, name=name)(x)
+
+
+def _same_padding(pool: p.Pool, size: p.Size) -> tuple[tuple[int, int], tuple[int, int]]:
+    """How many zeros "same" padding puts before and after rows and columns."""
+
+    def one(length: int, kernel: int, stride: int) -> tuple[int, int]:
+        total = max((p.halved(length, stride) - 1) * stride + kernel - length, 0)
+        return total // 2, total - total // 2
+
+    return (
+        one(size[0], pool.kernel[0], pool.stride[0]),
+        one(size[1], pool.kernel[1], pool.stride[1]),
+    )
+
+
+def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:
+    layers = context.keras.layers
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(inputs[0])
+    return layers.Cropping2D(((1, 0), (1, 0)), name=name)(x)
+
+
+def _add(name: str, _: p.Add, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.Add(name=name)(inputs)
+
+
+def _concat(name: str, _: p.Concat, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.Concatenate(axis=-1, name=name)(inputs)
+
+
+def _drop_path(name: str, drop: p.DropPath, inputs: list, context: LayerContext) -> Any:
+    layer = scheduled_drop_path(context.keras)(drop.keep, context.drop_path_progress, name=name)
+    return layer(inputs[0])
+
+
+def _dropout(name: str, dropout: p.Dropout, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.Dropout(dropout.rate, name=name)(inputs[0])
+
+
+def _global_pool(name: str, _: p.GlobalPool, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.GlobalAveragePooling2D(name=name)(inputs[0])
+
+
+def _flatten(name: str, _: p.Flatten, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.Flatten(name=name)(inputs[0])
+
+
+def _dense(name: str, dense: p.Dense, inputs: list, context: LayerContext) -> Any:
+    # float32 also under mixed precision: the loss takes these numbers.
+    return context.keras.layers.Dense(dense.units, name=name, **context.dense())(inputs[0])
+
+
+_LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {
+    p.Relu: _relu,
+    p.BatchNorm: _batch_norm,
+    p.Conv: _conv,
+    p.SeparableConv: _separable_conv,
+    p.Pool: _pool,
+    p.Shift: _shift,
+    p.Add: _add,
+    p.Concat: _concat,
+    p.DropPath: _drop_path,
+    p.Dropout: _dropout,
+    p.GlobalPool: _global_pool,
+    p.Flatten: _flatten,
+    p.Dense: _dense,
+}

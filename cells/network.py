@@ -1,0 +1,90 @@
+"""A genotype's network as a Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cells.drop_path import progress_variable
+from cells.genotype import Genotype
+from cells.graph import Graph
+from cells.keras_layers import LayerContext, apply
+from cells.primitives import Input
+from cells.stack import StackConfig, stack
+
+
+def build_network(
+    genotype: Genotype,
+    config: StackConfig,
+    keras: Any,
+    *,
+    outputs: Mapping[str, str] | None = None,
+    l2: float = 0.0,
+    synchronized_batch_norm: bool = False,
+    image: Any = None,
+) -> Any:
+    """Builds the network of a genotype as a functional model.
+
+    Args:
+        genotype: the two cells.
+        config: the stack.
+        keras: the module `keras` (to use at a desk) or `tf_keras` (to train with Model Garden).
+        outputs: keys of the model's outputs and the names of the graph's outputs (see
+            `cells.stack.stack`) that they hold. By default the model gives a tensor: the
+            logits, or the features of a network without head; with an auxiliary head a
+            dictionary of `logits` and `auxiliary_logits`.
+        l2: factor of the sum of squares of every kernel, added to `model.losses`.
+        synchronized_batch_norm: batch-norm statistics over all replicas.
+        image: a Keras tensor to build on instead of a new input.
+
+    Returns:
+        A `keras.Model`: `(batch, height, width, channels)` float images, normalised as it was
+        trained, in; float32 `(batch, num_classes)` logits out. A model with drop path has the
+        attribute `drop_path_progress`, see `cells.drop_path`.
+
+    Raises:
+        UserError: the configuration is impossible.
+    """
+    graph = stack(genotype, config)
+    if outputs is None:
+        names = [n for n in ("logits", "auxiliary_logits", "features") if n in graph.outputs]
+        outputs = {name: name for name in names}
+    context = LayerContext(
+        keras,
+        batch_norm_momentum=config.batch_norm_momentum,
+        batch_norm_epsilon=config.batch_norm_epsilon,
+        synchronized_batch_norm=synchronized_batch_norm,
+        l2=l2,
+        drop_path_progress=progress_variable() if config.drop_path_keep < 1.0 else None,
+    )
+    if image is None:
+        size = config.image_size or (None, None)
+        image = keras.Input((*size, config.image_channels), name="image")
+    tensors = _tensors(graph, outputs.values(), image, context)
+    results = {key: tensors[graph.outputs[name].name] for key, name in outputs.items()}
+    model = keras.Model(
+        image,
+        next(iter(results.values())) if list(results) in (["logits"], ["features"]) else results,
+        name=_model_name(genotype.name),
+    )
+    if context.drop_path_progress is not None:
+        model.drop_path_progress = context.drop_path_progress
+    return model
+
+
+def _tensors(
+    graph: Graph, outputs: Iterable[str], image: Any, context: LayerContext
+) -> dict[str, Any]:
+    tensors: dict[str, Any] = {}
+    for node in graph.needed(outputs):
+        if isinstance(node.primitive, Input):
+            tensors[node.name] = image
+        else:
+            inputs = [tensors[t.name] for t in node.inputs]
+            tensors[node.name] = apply(node.name, node.primitive, inputs, context)
+    return tensors
+
+
+def _model_name(name: str) -> str:
+    """A layer name, which TensorFlow's scopes restrict more than a genotype's."""
+    return "".join(c if c.isalnum() else "_" for c in name).strip("_").lower()

@@ -1,0 +1,47 @@
+"""The published networks as named configurations (TF-slim's `nasnet.py` and `pnasnet.py`)."""
+
+from __future__ import annotations
+
+from cells.errors import UserError, nearest
+from cells.genotype import Genotype
+from cells.stack import StackConfig
+
+_CIFAR = StackConfig()
+_IMAGENET = StackConfig(
+    stem="imagenet",
+    num_classes=1000,
+    dropout=0.5,
+    batch_norm_momentum=0.9997,
+    batch_norm_epsilon=1e-3,
+)
+_MOBILE = _IMAGENET.replace(image_size=(224, 224), stem_filters=32)
+_LARGE = _IMAGENET.replace(image_size=(331, 331), stem_filters=96)
+
+#: Configurations by (network, stacking), without drop path, which training recipes add.
+_NETWORKS = {
+    ("cifar", "nasnet"): _CIFAR,
+    ("cifar", "pnasnet"): _CIFAR.replace(normal_cells=3, filters=48, stem_filters=144),
+    ("imagenet_mobile", "nasnet"): _MOBILE.replace(normal_cells=4, filters=44),
+    ("imagenet_mobile", "pnasnet"): _MOBILE.replace(normal_cells=3, filters=54),
+    ("imagenet_large", "nasnet"): _LARGE.replace(
+        normal_cells=6, filters=168, skip_reduction=True
+    ),
+    ("imagenet_large", "pnasnet"): _LARGE.replace(normal_cells=4, filters=216),
+}
+
+NETWORKS = tuple(dict.fromkeys(network for network, _ in _NETWORKS))
+
+
+def network_config(network: str, genotype: Genotype) -> StackConfig:
+    """The configuration of a named network for a genotype's stacking rule.
+
+    Raises:
+        UserError: there is no such network; lists those that exist.
+    """
+    try:
+        return _NETWORKS[network, genotype.stacking]
+    except KeyError:
+        raise UserError(
+            f"network: unknown {network!r}; {nearest(network, NETWORKS)}"
+            f"known are {', '.join(NETWORKS)}"
+        ) from None

@@ -1,0 +1,184 @@
+"""The named operations of a cell.
+
+Each is one object: it lays itself out in a `Graph` of primitives, so that its layers, its
+parameters and its multiply-adds have one definition, whoever builds it. The stride rule is the
+same for all (Zoph et al. 2018, section 3): in a Reduction cell, an operation that reads one of
+the cell's two inputs has stride 2, every other has stride 1. Every operation gives `filters`
+channels. All convolutions are ordered relu, convolution, batch norm (appendix A.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cells.graph import Graph, Tensor
+from cells.parts import conv_bn, relu_conv_bn
+from cells.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
+
+Layout = Callable[[Graph, str, Tensor, int, int, BorderRule], Tensor]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A named operation.
+
+    Attributes:
+        name: as in genotype files.
+        title: as in drawings.
+        kind: `identity`, `pool`, `separable` or `convolution`; the colour in drawings.
+        layout: adds its nodes to a graph; see `build`.
+    """
+
+    name: str
+    title: str
+    kind: str
+    layout: Layout
+
+    def build(
+        self,
+        graph: Graph,
+        name: str,
+        x: Tensor,
+        filters: int,
+        stride: int,
+        border: BorderRule = "tensorflow",
+    ) -> Tensor:
+        """Adds the operation to `graph`.
+
+        Args:
+            graph: where its nodes go.
+            name: what their names begin with.
+            x: the state that it reads.
+            filters: channels of its output.
+            stride: 1, or 2 to halve height and width.
+            border: what 3x3 pools at stride 2 see beyond the border.
+
+        Returns:
+            The output, `filters` deep.
+        """
+        return self.layout(graph, name, x, filters, stride, border)
+
+    def parameters(self, channels: int, filters: int, stride: int = 1) -> int:
+        """Trainable scalars when it reads `channels` and gives `filters` channels."""
+        graph, _ = self._alone(channels, filters, stride)
+        return sum(n.primitive.trainable(n.inputs[0].channels) for n in _weighted(graph))
+
+    def multiply_adds(self, channels: int, filters: int, size: Size, stride: int = 1) -> int:
+        """Multiply-adds for a map of `size` (height, width) and `channels`."""
+        graph, _ = self._alone(channels, filters, stride)
+        sizes = graph.sizes(size)
+        return sum(
+            n.primitive.multiply_adds(n.inputs[0].channels, sizes[n.inputs[0].name])
+            for n in _weighted(graph)
+        )
+
+    def _alone(self, channels: int, filters: int, stride: int) -> tuple[Graph, Tensor]:
+        graph = Graph()
+        x = graph.add("x", Input(channels))
+        return graph, self.build(graph, self.name, x, filters, stride)
+
+
+def _weighted(graph: Graph) -> list:
+    return [node for node in graph.nodes.values() if node.inputs]
+
+
+def _identity(
+    graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+) -> Tensor:
+    """Nothing, but where stride or channels must change: relu, strided 1x1, batch norm."""
+    if stride == 1 and x.channels == filters:
+        return x
+    return relu_conv_bn(graph, name, x, filters, stride=(stride, stride))
+
+
+def _separable(kernel: int) -> Layout:
+    """(relu, depthwise, pointwise, batch norm) twice; the first has the stride."""
+
+    def layout(
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+    ) -> Tensor:
+        for i, s in ((1, stride), (2, 1)):
+            conv = SeparableConv((kernel, kernel), (s, s), filters=filters)
+            x = graph.add(f"{name}_separable_{i}", conv, graph.relu(x))
+            x = graph.add(f"{name}_bn_{i}", BatchNorm(), x)
+        return x
+
+    return layout
+
+
+def _dilated(kernel: int) -> Layout:
+    """relu, depthwise at dilation 2, pointwise, batch norm, once (as in DARTS and NNI)."""
+
+    def layout(
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+    ) -> Tensor:
+        x = graph.relu(x)
+        dilation = 2
+        if stride == dilation:
+            # TensorFlow has no strided dilated convolution. At stride 2, dilation 2 reads every
+            # other pixel only: the same as a plain convolution of those pixels.
+            x = graph.add(f"{name}_pick", Pool((1, 1), (stride, stride), "valid", mean=True), x)
+            dilation = 1
+        conv = SeparableConv((kernel, kernel), filters=filters, dilation=dilation)
+        x = graph.add(f"{name}_separable", conv, x)
+        return graph.add(f"{name}_bn", BatchNorm(), x)
+
+    return layout
+
+
+def _pool(kernel: int, *, mean: bool) -> Layout:
+    """A pool without relu and batch norm; 1x1 convolution, batch norm where channels change."""
+
+    def layout(
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+    ) -> Tensor:
+        pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=border)
+        x = graph.add(f"{name}_pool", pool, x)
+        return x if x.channels == filters else conv_bn(graph, name, x, filters)
+
+    return layout
+
+
+def _conv(kernel: int) -> Layout:
+    def layout(
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+    ) -> Tensor:
+        return relu_conv_bn(graph, name, x, filters, (kernel, kernel), (stride, stride))
+
+    return layout
+
+
+def _factorized_conv(kernel: int) -> Layout:
+    """1xk then kx1; each halves the direction along which it looks."""
+
+    def layout(
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+    ) -> Tensor:
+        x = relu_conv_bn(graph, f"{name}_row", x, filters, (1, kernel), (1, stride))
+        return relu_conv_bn(graph, f"{name}_column", x, filters, (kernel, 1), (stride, 1))
+
+    return layout
+
+
+def _table() -> dict[str, Operation]:
+    rows = [
+        Operation("identity", "identity", "identity", _identity),
+        Operation("conv_1x3_3x1", "1×3 then 3×1", "convolution", _factorized_conv(3)),
+        Operation("conv_1x7_7x1", "1×7 then 7×1", "convolution", _factorized_conv(7)),
+        Operation("dil_conv_3x3", "dil 3×3", "separable", _dilated(3)),
+        Operation("avg_pool_3x3", "avg 3×3", "pool", _pool(3, mean=True)),
+        Operation("max_pool_3x3", "max 3×3", "pool", _pool(3, mean=False)),
+        Operation("max_pool_5x5", "max 5×5", "pool", _pool(5, mean=False)),
+        Operation("max_pool_7x7", "max 7×7", "pool", _pool(7, mean=False)),
+        Operation("conv_1x1", "conv 1×1", "convolution", _conv(1)),
+        Operation("conv_3x3", "conv 3×3", "convolution", _conv(3)),
+        Operation("sep_conv_3x3", "sep 3×3", "separable", _separable(3)),
+        Operation("sep_conv_5x5", "sep 5×5", "separable", _separable(5)),
+        Operation("sep_conv_7x7", "sep 7×7", "separable", _separable(7)),
+    ]
+    return {row.name: row for row in rows}
+
+
+#: All operations by name, in the order of Zoph et al. 2018, section 3.1.
+OPERATIONS: dict[str, Operation] = _table()

@@ -1,0 +1,48 @@
+"""Small groups of primitives that operations and cells share."""
+
+from __future__ import annotations
+
+from cells.graph import Graph, Tensor
+from cells.primitives import BatchNorm, Concat, Conv, Shift, Size
+
+
+def conv_bn(
+    graph: Graph,
+    name: str,
+    x: Tensor,
+    filters: int,
+    kernel: Size = (1, 1),
+    stride: Size = (1, 1),
+) -> Tensor:
+    """Convolution, batch norm."""
+    x = graph.add(f"{name}_conv", Conv(kernel, stride, filters=filters), x)
+    return graph.add(f"{name}_bn", BatchNorm(), x)
+
+
+def relu_conv_bn(
+    graph: Graph,
+    name: str,
+    x: Tensor,
+    filters: int,
+    kernel: Size = (1, 1),
+    stride: Size = (1, 1),
+) -> Tensor:
+    """relu, convolution, batch norm: the order of Zoph et al. 2018, appendix A.4."""
+    return conv_bn(graph, name, graph.relu(x), filters, kernel, stride)
+
+
+def factorized_reduction(graph: Graph, name: str, x: Tensor, filters: int) -> Tensor:
+    """Halves a map without losing every other pixel: two 1x1 convolutions of stride 2.
+
+    The second looks at the map shifted by one pixel, so that the two together see the pixels of
+    both diagonals. An odd number of filters is split into floor and remainder (TF-slim).
+    The stride-2 pick of pixels and the 1x1 convolution behind it are one strided convolution.
+    """
+    halves = filters // 2, filters - filters // 2
+    shifted = graph.add(f"{name}_shift", Shift(), x)
+    paths = [
+        graph.add(f"{name}_conv_{i}", Conv((1, 1), (2, 2), "valid", half), source)
+        for i, half, source in ((1, halves[0], x), (2, halves[1], shifted))
+    ]
+    joined = graph.add(f"{name}_concat", Concat(), *paths)
+    return graph.add(f"{name}_bn", BatchNorm(), joined)

@@ -1,0 +1,205 @@
+"""The few layers that every network here is made of, as plain data.
+
+A primitive knows its shapes, its weights and its multiply-adds, and nothing of TensorFlow: the
+network builder turns it into a layer of `keras` or `tf_keras`, and whoever trains thousands of
+children may turn the same objects into plain functions. Sizes are (height, width) in pixels;
+layouts are NHWC; kernels are (height, width).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Size = tuple[int, int]
+
+#: What a 3x3 pool at stride 2 sees beyond the border of the map:
+#: `tensorflow`: nothing ("same" of TensorFlow and tf-slim, the rule of the published weights);
+#: `timm`: zeros that count in a mean; `keras`: zeros that count in a mean and can win a maximum.
+BorderRule = Literal["tensorflow", "timm", "keras"]
+BORDER_RULES: tuple[BorderRule, ...] = ("tensorflow", "timm", "keras")
+
+
+def halved(size: int, stride: int) -> int:
+    """The length of a "same" padded window sequence."""
+    return -(-size // stride)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """Base: as many channels and pixels out as in, no weights, no multiply-adds."""
+
+    #: By how much it thins out rows and columns, so that networks can be laid out without sizes.
+    stride = (1, 1)
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        """Channels of the output, from those of the inputs."""
+        return channels[0]
+
+    def out_size(self, size: Size) -> Size:
+        """Height and width of the output, from those of the (first) input."""
+        return size
+
+    def trainable(self, channels: int) -> int:
+        """Number of trainable scalars for an input of `channels`."""
+        return 0
+
+    def statistics(self, channels: int) -> int:
+        """Number of scalars that training moves otherwise (batch-norm statistics)."""
+        return 0
+
+    def multiply_adds(self, channels: int, size: Size) -> int:
+        """Products of one image of `size` in convolutions and fully connected layers."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Input(Primitive):
+    """The image, `channels` deep."""
+
+    channels: int = 3
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        return self.channels
+
+
+@dataclass(frozen=True)
+class Relu(Primitive):
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True)
+class BatchNorm(Primitive):
+    """Batch normalisation with learned scale and shift."""
+
+    def trainable(self, channels: int) -> int:
+        return 2 * channels
+
+    def statistics(self, channels: int) -> int:
+        return 2 * channels
+
+
+@dataclass(frozen=True)
+class _Windowed(Primitive):
+    """A window moved over the map."""
+
+    kernel: Size
+    stride: Size = (1, 1)
+    padding: Literal["same", "valid"] = "same"
+
+    def out_size(self, size: Size) -> Size:
+        if self.padding == "same":
+            return halved(size[0], self.stride[0]), halved(size[1], self.stride[1])
+        return (
+            (size[0] - self.kernel[0]) // self.stride[0] + 1,
+            (size[1] - self.kernel[1]) // self.stride[1] + 1,
+        )
+
+    def _products(self, size: Size, per_pixel: int) -> int:
+        height, width = self.out_size(size)
+        return height * width * per_pixel
+
+
+@dataclass(frozen=True)
+class Conv(_Windowed):
+    """Convolution without bias."""
+
+    filters: int = 0
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        return self.filters
+
+    def trainable(self, channels: int) -> int:
+        return self.kernel[0] * self.kernel[1] * channels * self.filters
+
+    def multiply_adds(self, channels: int, size: Size) -> int:
+        return self._products(size, self.trainable(channels))
+
+
+@dataclass(frozen=True)
+class SeparableConv(_Windowed):
+    """Depthwise convolution (which has the stride), then a 1x1 convolution; no bias."""
+
+    filters: int = 0
+    dilation: int = 1
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        return self.filters
+
+    def trainable(self, channels: int) -> int:
+        return (self.kernel[0] * self.kernel[1] + self.filters) * channels
+
+    def multiply_adds(self, channels: int, size: Size) -> int:
+        return self._products(size, self.trainable(channels))
+
+
+@dataclass(frozen=True)
+class Pool(_Windowed):
+    """Average or maximum of a window; the border rule matters at stride 2 only."""
+
+    mean: bool = False
+    border: BorderRule = "tensorflow"
+
+
+@dataclass(frozen=True)
+class Shift(Primitive):
+    """Moves the map one pixel up and to the left; zeros enter at the bottom and the right."""
+
+
+@dataclass(frozen=True)
+class Add(Primitive):
+    """Sum of maps of equal shape."""
+
+
+@dataclass(frozen=True)
+class Concat(Primitive):
+    """Join along channels."""
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        return sum(channels)
+
+
+@dataclass(frozen=True)
+class DropPath(Primitive):
+    """Drops a whole path of an example in training (ScheduledDropPath).
+
+    `keep` is the probability of keeping it at the end of training; the schedule starts from 1.
+    """
+
+    keep: float = 1.0
+
+
+@dataclass(frozen=True)
+class Dropout(Primitive):
+    """Drops single features in training, at `rate`."""
+
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class GlobalPool(Primitive):
+    """Mean over all pixels; the output has no height and width."""
+
+    def out_size(self, size: Size) -> Size:
+        return 1, 1
+
+
+@dataclass(frozen=True)
+class Flatten(Primitive):
+    """All pixels of a 1x1 map as one vector."""
+
+
+@dataclass(frozen=True)
+class Dense(Primitive):
+    """Fully connected layer with bias."""
+
+    units: int = 0
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        return self.units
+
+    def trainable(self, channels: int) -> int:
+        return (channels + 1) * self.units
+
+    def multiply_adds(self, channels: int, size: Size) -> int:
+        return channels * self.units

@@ -1,0 +1,275 @@
+"""The networks: cells stacked for small images (CIFAR) and for large ones (ImageNet).
+
+The rules are those of TF-slim's `nasnet.py` and `pnasnet.py`, the code that made the published
+networks. A stack has three groups of cells; filters double where a Reduction cell halves the map.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from cells.auxiliary import auxiliary_head
+from cells.cell import build_cell
+from cells.errors import UserError
+from cells.genotype import Genotype
+from cells.graph import Graph, Tensor
+from cells.primitives import (
+    BORDER_RULES,
+    BatchNorm,
+    BorderRule,
+    Conv,
+    Dense,
+    Dropout,
+    GlobalPool,
+    Input,
+    Size,
+)
+
+GROUPS = 3
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """Everything about a network but its cells.
+
+    Attributes:
+        stem: `cifar` (3x3 convolution) or `imagenet` (3x3 convolution of stride 2, then two
+            Reduction cells).
+        normal_cells: N, cells in each of the three groups.
+        filters: F, filters of every operation in the first group.
+        stem_filters: channels of the stem's convolution.
+        image_size: (height, width), or None for images of any size.
+        image_channels: 3 for RGB.
+        num_classes: classes of the head; None leaves the head out.
+        skip_reduction: which output the Normal cell behind a Reduction cell reads as h_{i-1}:
+            the Reduction cell's h_i (off) or its h_{i-1} (on). `nasnet` stacking only.
+        border_rule: what 3x3 pools at stride 2 see beyond the border. `timm` and `keras` pad
+            by the parity of a map, so they demand `image_size`.
+        auxiliary_head: a second classifier 2/3 of the way up, for training; demands
+            `image_size`, since its last kernel is as large as its map.
+        drop_path_keep: keep probability of the last cell at the end of training
+            (ScheduledDropPath); 1 turns it off.
+        dropout: rate before the head.
+        batch_norm_momentum, batch_norm_epsilon: of every batch norm.
+    """
+
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    normal_cells: int = 6
+    filters: int = 32
+    stem_filters: int = 96
+    image_size: Size | None = (32, 32)
+    image_channels: int = 3
+    num_classes: int | None = 10
+    skip_reduction: bool = False
+    border_rule: BorderRule = "tensorflow"
+    auxiliary_head: bool = False
+    drop_path_keep: float = 1.0
+    dropout: float = 0.0
+    batch_norm_momentum: float = 0.9
+    batch_norm_epsilon: float = 1e-5
+
+    def replace(self, **changes: object) -> StackConfig:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
+    """P of "N @ P": channels of the last cell's output."""
+    ends_in_reduction = genotype.stacking == "pnasnet" and config.normal_cells == 1
+    last = genotype.reduction if ends_in_reduction else genotype.normal
+    return len(last.concat) * 2 ** (GROUPS - 1) * config.filters
+
+
+def with_penultimate_filters(
+    genotype: Genotype, config: StackConfig, penultimate: int
+) -> StackConfig:
+    """`config` with the filters F that give the last cell `penultimate` channels.
+
+    Raises:
+        UserError: `penultimate` does not divide; names the nearest values that do.
+    """
+    unit = penultimate_filters(genotype, config.replace(filters=1))
+    if penultimate < unit or penultimate % unit:
+        below = max(penultimate // unit, 1) * unit
+        raise UserError(
+            f"penultimate_filters: {penultimate} is not a multiple of {unit} (4 times the "
+            f"{unit // 4} joined states of {genotype.name}); the nearest are {below} and "
+            f"{below + unit}"
+        )
+    return config.replace(filters=penultimate // unit)
+
+
+def stack(genotype: Genotype, config: StackConfig) -> Graph:
+    """Lays out the network of a genotype.
+
+    Returns:
+        A graph with the outputs `logits` (and `auxiliary_logits`) where there is a head, else
+        `features` (the last relu), and with the outputs `level_1`, `level_2`, ...: the last
+        map of each halving, activated, with stride 2 ** level. Levels are laid out always and
+        built only when asked for.
+
+    Raises:
+        UserError: the configuration is impossible; names field and remedy.
+    """
+    check(genotype, config)
+    return _Stack(genotype, config).build()
+
+
+def check(genotype: Genotype, config: StackConfig) -> None:
+    """Raises a UserError where `config` cannot be built for `genotype`."""
+    for field, least in (("normal_cells", 1), ("filters", 1), ("stem_filters", 1)):
+        if getattr(config, field) < least:
+            raise UserError(f"{field}: {getattr(config, field)} is too small; use at least {least}")
+    if config.stem == "imagenet" and config.filters < 8:
+        raise UserError(
+            f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "
+            "splits that in two, so use at least 8"
+        )
+    if config.filters < 2:
+        raise UserError("filters: 1 is too small; a factorized reduction splits it, so use 2")
+    if config.num_classes is not None and config.num_classes < 1:
+        raise UserError(f"num_classes: {config.num_classes} is too small; use at least 1")
+    if not 0.0 < config.drop_path_keep <= 1.0:
+        raise UserError(f"drop_path_keep: {config.drop_path_keep} is not in (0, 1]; 1 is off")
+    if not 0.0 <= config.dropout < 1.0:
+        raise UserError(f"dropout: {config.dropout} is not in [0, 1); 0 is off")
+    if config.border_rule not in BORDER_RULES:
+        raise UserError(
+            f"border_rule: {config.border_rule!r} is unknown; known are {', '.join(BORDER_RULES)}"
+        )
+    if config.skip_reduction and genotype.stacking != "nasnet":
+        raise UserError(
+            f"skip_reduction: has no meaning for {genotype.stacking!r} stacking, where h_(i-1) is "
+            "always the output before the last; leave it off"
+        )
+    _check_size(config)
+
+
+def minimal_size(config: StackConfig) -> int:
+    """The smallest height and width with which every Reduction cell finds 2 pixels to halve."""
+    halvings = GROUPS - 1 + (2 if config.stem == "imagenet" else 0)
+    map_size = 2 ** (halvings - 1) + 1
+    # The stem's convolution is "valid" with stride 2: it gives (size - 3) // 2 + 1 pixels.
+    return map_size if config.stem == "cifar" else 2 * (map_size - 1) + 3
+
+
+def _check_size(config: StackConfig) -> None:
+    if config.image_size is None:
+        if config.border_rule != "tensorflow":
+            raise UserError(
+                f"border_rule: {config.border_rule!r} pads by the parity of each map, so it needs "
+                "a static image_size; give one, or use 'tensorflow'"
+            )
+        if config.auxiliary_head:
+            raise UserError(
+                "auxiliary_head: its last kernel is as large as its map, so it needs a static "
+                "image_size; give one, or leave the auxiliary head out"
+            )
+        return
+    least = minimal_size(config)
+    if min(config.image_size) < least:
+        height, width = config.image_size
+        raise UserError(
+            f"image_size: {height}x{width} is too small for the {config.stem} stack, which halves "
+            f"it until nothing is left; use at least {least}x{least}"
+        )
+
+
+class _Stack:
+    """The state of a layout: the outputs of the last two cells, and the number of the next."""
+
+    def __init__(self, genotype: Genotype, config: StackConfig):
+        self.genotype = genotype
+        self.config = config
+        self.graph = Graph()
+        self.earlier: Tensor | None = None
+        self.number = 0
+        stem_cells = 2 if config.stem == "imagenet" else 0
+        inserted = GROUPS - 1 if genotype.stacking == "nasnet" else 0
+        self.cells = stem_cells + GROUPS * config.normal_cells + inserted
+
+    def build(self) -> Graph:
+        config, graph = self.config, self.graph
+        image = graph.add("image", Input(config.image_channels))
+        self.previous = self._stem(image)
+        if config.stem == "imagenet":
+            self._cell("stem_1", config.filters // 4, reduction=True)
+            self._cell("stem_2", config.filters // 2, reduction=True)
+        for group in range(GROUPS):
+            self._group(group)
+            if group == 1 and config.auxiliary_head and config.num_classes:
+                sizes = graph.sizes(config.image_size)  # type: ignore[arg-type]
+                graph.outputs["auxiliary_logits"] = auxiliary_head(
+                    graph, self.previous, sizes[self.previous.name], config.num_classes
+                )
+        self._level()
+        self._head(graph.relu(self.previous))
+        return graph
+
+    def _stem(self, image: Tensor) -> Tensor:
+        large = self.config.stem == "imagenet"
+        conv = Conv(
+            (3, 3),
+            (2, 2) if large else (1, 1),
+            "valid" if large else "same",
+            self.config.stem_filters,
+        )
+        x = self.graph.add("stem_conv", conv, image)
+        return self.graph.add("stem_bn", BatchNorm(), x)
+
+    def _group(self, group: int) -> None:
+        filters = self.config.filters * 2**group
+        count = self.config.normal_cells
+        names = [f"group_{group + 1}_cell_{i}" for i in range(1, count + 1)]
+        if group == 0:
+            for name in names:
+                self._cell(name, filters, reduction=False)
+            return
+        if self.genotype.stacking == "pnasnet":
+            self._cell(names[0], filters, reduction=True)
+            for name in names[1:]:
+                self._cell(name, filters, reduction=False)
+            return
+        before = self.earlier
+        self._cell(f"reduction_{group}", filters, reduction=True)
+        if self.config.skip_reduction:
+            self.earlier = before
+        for name in names:
+            self._cell(name, filters, reduction=False)
+
+    def _cell(self, name: str, filters: int, *, reduction: bool) -> None:
+        if reduction:
+            self._level()
+        self.number += 1
+        # Deeper cells drop more: linear in depth, stem cells counted (slim's drop path "v3").
+        keep = 1.0 - self.number / self.cells * (1.0 - self.config.drop_path_keep)
+        output = build_cell(
+            self.graph,
+            name,
+            self.genotype.reduction if reduction else self.genotype.normal,
+            self.earlier,
+            self.previous,
+            filters,
+            reduction=reduction,
+            border=self.config.border_rule,
+            drop_path_keep=keep,
+        )
+        self.earlier, self.previous = self.previous, output
+
+    def _level(self) -> None:
+        """Offers the map as it is before it is halved (or at the end) as a level."""
+        level = self.previous.stride[0].bit_length() - 1
+        if level:
+            self.graph.outputs[f"level_{level}"] = self.graph.relu(self.previous)
+
+    def _head(self, x: Tensor) -> None:
+        graph, config = self.graph, self.config
+        if config.num_classes is None:
+            graph.outputs["features"] = x
+            return
+        x = graph.add("pool", GlobalPool(), x)
+        if config.dropout:
+            x = graph.add("dropout", Dropout(config.dropout), x)
+        graph.outputs["logits"] = graph.add("logits", Dense(config.num_classes), x)

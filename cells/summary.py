@@ -1,0 +1,49 @@
+"""Parameters and multiply-adds of a network, counted from its layout without TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cells.graph import Graph, Node
+from cells.primitives import Size
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of one network.
+
+    Attributes:
+        trainable: kernels, batch-norm scales and shifts, biases of the heads.
+        total: `trainable` and the batch-norm statistics.
+        multiply_adds: products of one image in convolutions and fully connected layers; biases,
+            batch norm, pools and sums are not counted. None without an image size.
+    """
+
+    trainable: int
+    total: int
+    multiply_adds: int | None
+
+
+def summarize(graph: Graph, outputs: tuple[str, ...], image: Size | None) -> Summary:
+    """Counts what the named outputs of `graph` need, for an image of `image` pixels."""
+    return count(graph.needed(outputs), graph.sizes(image) if image else None)
+
+
+def auxiliary_summary(graph: Graph, image: Size) -> Summary:
+    """Counts the auxiliary head by itself."""
+    nodes = [n for n in graph.needed(["auxiliary_logits"]) if n.name.startswith("auxiliary_")]
+    return count(nodes, graph.sizes(image))
+
+
+def count(nodes: list[Node], sizes: dict[str, Size] | None) -> Summary:
+    """Counts a list of nodes, with the sizes of all tensors where multiply-adds are wanted."""
+    trainable = statistics = products = 0
+    for node in nodes:
+        if not node.inputs:
+            continue
+        x = node.inputs[0]
+        trainable += node.primitive.trainable(x.channels)
+        statistics += node.primitive.statistics(x.channels)
+        if sizes is not None:
+            products += node.primitive.multiply_adds(x.channels, sizes[x.name])
+    return Summary(trainable, trainable + statistics, None if sizes is None else products)
