@@ -1,0 +1,84 @@
+"""What the four command lines share: help that answers at once, errors in one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+from cells.errors import UserError, nearest
+
+#: Exit code of everything that the user can mend.
+BAD_INPUT = 2
+
+_HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
+
+
+def run(
+    main: Callable[[Sequence[str]], object], *, module: str, text: str, prog: str | None = None
+) -> None:
+    """Parses absl flags and runs `main`; never returns.
+
+    Flags and arguments may be mixed. `--help` prints `text` and the flags of `module` without
+    importing anything else. A `UserError` ends in one line on standard error and exit code 2.
+
+    Args:
+        main: called with the program's name and the arguments that are not flags.
+        module: the name of the module that defines the flags.
+        text: what the program does, with examples.
+        prog: name of the program in messages; the script's name by default.
+    """
+    prog = prog or os.path.basename(sys.argv[0])
+    # Before TensorFlow is imported: its start-up notes are not what people want to read.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if any(argument in _HELP for argument in sys.argv[1:]):
+        print(f"{text.strip()}\n\nflags:\n{flags.FLAGS.module_help(module)}")
+        sys.exit(0)
+    flags.FLAGS.set_gnu_getopt(True)
+
+    def guarded(argv: Sequence[str]) -> None:
+        try:
+            main(argv)
+        except UserError as error:
+            _end(prog, str(error))
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        try:
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            _end(prog, f"{str(error).strip()}; see {prog} --help")
+
+    app.run(guarded, flags_parser=parse)
+
+
+def _end(prog: str, sentence: str) -> None:
+    logging.flush()
+    print(f"{prog}: {sentence}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def required(name: str) -> str:
+    """The value of a flag that this mode cannot do without.
+
+    Raises:
+        UserError: the flag is not given; names it.
+    """
+    value = flags.FLAGS[name].value
+    if value in (None, "", []):
+        raise UserError(f"--{name}: is needed here; see --help")
+    return value
+
+
+def choose(what: str, name: str, table: dict):
+    """The entry `name` of a table of named things.
+
+    Raises:
+        UserError: there is no such entry; lists those that exist.
+    """
+    if name not in table:
+        raise UserError(
+            f"{what}: unknown {name!r}; {nearest(name, table)}known are {', '.join(table)}"
+        )
+    return table[name]

@@ -1,0 +1,127 @@
+"""Model Garden's configurations, overridden from YAML, with errors that people can act on.
+
+The order is Model Garden's: defaults, then each `--config_file`, then `--params_override`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cells.errors import UserError, nearest
+
+
+def override(config: Any, files: Iterable[str] = (), text: str | None = None) -> Any:
+    """Overrides a configuration in place.
+
+    Args:
+        config: a Model Garden `hyperparams.Config`.
+        files: YAML files, applied in order.
+        text: `--params_override`: YAML or JSON text, `a.b=1,c=2`, or a YAML file.
+
+    Returns:
+        `config`.
+
+    Raises:
+        UserError: a file cannot be read, a key does not exist, or a value has another type;
+            says where, and the nearest key.
+    """
+    for file in files:
+        apply(config, read_yaml(file), os.fspath(file))
+    if text:
+        values = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
+        apply(config, values, "--params_override")
+    return config
+
+
+def apply(config: Any, values: Mapping[str, Any], where: str) -> None:
+    """Checks `values` against the fields of `config`, then overrides them."""
+    _check(config.as_dict(), values, where, "")
+    try:
+        config.override(dict(values), is_strict=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: {error.args[0] if error.args else error}") from None
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a YAML file that holds a mapping.
+
+    Raises:
+        UserError: it cannot be read, or holds something else.
+    """
+    import yaml
+
+    shown = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = yaml.safe_load(file)
+    except FileNotFoundError:
+        raise UserError(f"{shown}: there is no such configuration file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{shown}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{shown}: not YAML ({_one_line(error)})") from None
+    return _mapping(values, shown)
+
+
+def _parse_text(text: str) -> dict[str, Any]:
+    import yaml
+    from official.modeling.hyperparams import params_dict
+
+    try:
+        if "=" in text and ":" not in text.split("=")[0] and not text.lstrip().startswith("{"):
+            text = params_dict.nested_csv_str_to_json_str(text)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"--params_override: not YAML ({_one_line(error)})") from None
+    return _mapping(values, "--params_override")
+
+
+def _mapping(values: Any, where: str) -> dict[str, Any]:
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: must hold `key: value` lines, not {str(values)[:60]!r}")
+    return values
+
+
+def _check(known: Mapping[str, Any], values: Mapping[str, Any], where: str, path: str) -> None:
+    for key, value in values.items():
+        at = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            raise UserError(
+                f"{where}: {at}: there is no such key; {nearest(key, known)}"
+                f"{path or 'the top level'} has {', '.join(map(str, known))}"
+            )
+        present = known[key]
+        if isinstance(present, dict) and isinstance(value, dict):
+            # An empty mapping takes any key (free-form arguments).
+            if present:
+                _check(present, value, where, at)
+        elif not _fits(present, value):
+            raise UserError(
+                f"{where}: {at}: {str(value)[:60]!r} is no {_kind(present)} "
+                f"(the default is {present!r})"
+            )
+
+
+def _fits(present: Any, value: Any) -> bool:
+    if present is None or value is None:
+        return True
+    if isinstance(present, bool) or isinstance(value, bool):
+        return isinstance(present, bool) and isinstance(value, bool)
+    if isinstance(present, int | float):
+        return isinstance(value, int | float)
+    if isinstance(present, list | tuple):
+        return isinstance(value, list | tuple)
+    return isinstance(value, type(present))
+
+
+def _kind(present: Any) -> str:
+    names = {bool: "truth value", int: "number", float: "number", str: "text", dict: "mapping"}
+    return names.get(type(present), "list")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
