@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from absl import app, flags, logging
 
@@ -53,7 +54,7 @@ def run(
     app.run(guarded, flags_parser=parse)
 
 
-def _end(prog: str, sentence: str) -> None:
+def _end(prog: str, sentence: str) -> NoReturn:
     logging.flush()
     print(f"{prog}: {sentence}", file=sys.stderr)
     sys.exit(BAD_INPUT)

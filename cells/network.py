@@ -39,8 +39,8 @@ def build_network(
 
     Returns:
         A `keras.Model`: `(batch, height, width, channels)` float images, normalised as it was
-        trained, in; float32 `(batch, num_classes)` logits out. A model with drop path has the
-        attribute `drop_path_progress`, see `cells.drop_path`.
+        trained, in; float32 `(batch, num_classes)` logits out. A model with drop path has a
+        function `model.drop_path_progress()` that gives the variable of `cells.drop_path`.
 
     Raises:
         UserError: the configuration is impossible.
@@ -68,7 +68,8 @@ def build_network(
         name=_model_name(genotype.name),
     )
     if context.drop_path_progress is not None:
-        model.drop_path_progress = context.drop_path_progress
+        # A function, since Keras would count a variable among the weights.
+        model.drop_path_progress = lambda: context.drop_path_progress
     return model
 
 

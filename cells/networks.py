@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cells.errors import UserError, nearest
 from cells.genotype import Genotype
-from cells.stack import StackConfig
+from cells.primitives import Size
+from cells.stack import StackConfig, check, with_penultimate_filters
 
 _CIFAR = StackConfig()
 _IMAGENET = StackConfig(
@@ -45,3 +46,37 @@ def network_config(network: str, genotype: Genotype) -> StackConfig:
             f"network: unknown {network!r}; {nearest(network, NETWORKS)}"
             f"known are {', '.join(NETWORKS)}"
         ) from None
+
+
+def configure(
+    genotype: Genotype,
+    network: str,
+    *,
+    image_size: Size | None = None,
+    penultimate_filters: int | None = None,
+    **changes: object,
+) -> StackConfig:
+    """A named network with some of its settings changed, checked.
+
+    Args:
+        genotype: the cells; its stacking rule chooses among the published settings.
+        network: one of `NETWORKS`.
+        image_size: (height, width); the network's own by default. For a network of any size
+            use `config.replace(image_size=None)`.
+        penultimate_filters: P of "N @ P" in place of `filters`.
+        **changes: fields of `StackConfig`; None keeps the network's own.
+
+    Raises:
+        UserError: the network is unknown or the configuration impossible.
+    """
+    config = network_config(network, genotype)
+    given = {name: value for name, value in changes.items() if value is not None}
+    config = config.replace(**given)
+    if image_size is not None:
+        config = config.replace(image_size=image_size)
+    if penultimate_filters is not None:
+        if "filters" in given:
+            raise UserError("penultimate_filters: is given together with filters; give one")
+        config = with_penultimate_filters(genotype, config, penultimate_filters)
+    check(genotype, config)
+    return config

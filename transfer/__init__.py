@@ -1,0 +1,1 @@
+"""Genotypes as ImageNet classifiers, trained with Model Garden."""

@@ -1,0 +1,146 @@
+"""The stack of a genotype as a backbone of Model Garden's vision models.
+
+A new backbone of Model Garden is a config, a subclass of its closed one-of `Backbone` that has a
+field for it, and a registered builder. The layers are tf_keras's: a Keras 3 model in this place
+would build and run, and silently not train.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tf_keras
+from official.modeling import hyperparams
+from official.vision.configs import backbones
+from official.vision.modeling.backbones import factory
+
+from cells import catalogue, networks
+from cells.errors import UserError
+from cells.genotype import Genotype
+from cells.network import build_network
+from cells.stack import StackConfig
+
+
+@dataclasses.dataclass
+class CellStack(hyperparams.Config):
+    """A genotype and the network stacked from it; None keeps the named network's own setting.
+
+    Attributes:
+        genotype: a name of the catalogue, or a genotype file.
+        network: `cifar`, `imagenet_mobile` or `imagenet_large`.
+        drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
+        drop_path_steps: steps until it is reached; 0 stands for the length of training.
+        The others: see `cells.stack.StackConfig`.
+    """
+
+    genotype: str = "nasnet_a"
+    network: str = "imagenet_mobile"
+    normal_cells: int | None = None
+    filters: int | None = None
+    penultimate_filters: int | None = None
+    stem_filters: int | None = None
+    skip_reduction: bool | None = None
+    border_rule: str | None = None
+    drop_path_keep: float | None = None
+    drop_path_steps: int = 0
+    dropout: float | None = None
+    batch_norm_momentum: float | None = None
+    batch_norm_epsilon: float | None = None
+
+
+@dataclasses.dataclass
+class CellBackbone(CellStack):
+    """A stack whose maps of the levels `min_level` to `max_level` (stride 2 ** level) come out."""
+
+    min_level: int = 2
+    max_level: int = 5
+
+
+@dataclasses.dataclass
+class Backbone(backbones.Backbone):
+    """Model Garden's choice of backbones, and this project's."""
+
+    type: str | None = "cells"
+    cells: CellBackbone = dataclasses.field(default_factory=CellBackbone)
+
+
+def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig]:
+    """Resolves the settings of a configuration.
+
+    Args:
+        settings: a `CellStack`.
+        **changes: further arguments of `cells.networks.configure`.
+
+    Raises:
+        UserError: there is no such genotype or the network is impossible.
+    """
+    genotype = catalogue.find(settings.genotype)
+    fields = {f.name for f in dataclasses.fields(CellStack)}
+    values = {
+        name: getattr(settings, name)
+        for name in sorted(fields - {"genotype", "network", "drop_path_steps"})
+        if name in settings.as_dict()
+    }
+    return genotype, networks.configure(genotype, settings.network, **{**values, **changes})
+
+
+@factory.register_backbone_builder("cells")
+def build_backbone(
+    input_specs: tf_keras.layers.InputSpec,
+    backbone_config: Backbone,
+    norm_activation_config: hyperparams.Config,
+    l2_regularizer: tf_keras.regularizers.Regularizer | None = None,
+) -> tf_keras.Model:
+    """Builds the backbone for Model Garden.
+
+    Args:
+        input_specs: shape `(batch, height, width, channels)`; None for height and width where
+            images of any size are to run.
+        backbone_config: a `Backbone` of type `cells`.
+        norm_activation_config: momentum, epsilon and `use_sync_bn` of batch norm; the activation
+            of a cell is relu always.
+        l2_regularizer: of every kernel.
+
+    Returns:
+        A functional model whose output is a dictionary of activated maps by level (`'2'`, ...),
+        with `output_specs`, a dictionary of their shapes.
+
+    Raises:
+        UserError: the network has no such levels, or is impossible.
+    """
+    settings = backbone_config.get()
+    height, width = input_specs.shape[1:3]
+    static = height is not None and width is not None
+    genotype, config = stack_of(
+        settings,
+        image_size=(height, width) if static else None,
+        image_channels=input_specs.shape[3],
+        batch_norm_momentum=settings.batch_norm_momentum or norm_activation_config.norm_momentum,
+        batch_norm_epsilon=settings.batch_norm_epsilon or norm_activation_config.norm_epsilon,
+    )
+    if not static:
+        config = config.replace(image_size=None)
+    config = config.replace(num_classes=None, auxiliary_head=False)
+    model = build_network(
+        genotype,
+        config,
+        tf_keras,
+        outputs=_levels(settings, config),
+        l2=float(l2_regularizer.l2) if l2_regularizer is not None else 0.0,
+        synchronized_batch_norm=norm_activation_config.use_sync_bn,
+    )
+    model.output_specs = {key: tensor.shape for key, tensor in model.output.items()}
+    return model
+
+
+def _levels(settings: CellBackbone, config: StackConfig) -> dict[str, str]:
+    deepest = 5 if config.stem == "imagenet" else 2
+    if not 1 <= settings.min_level <= settings.max_level <= deepest:
+        raise UserError(
+            f"backbone.cells: levels {settings.min_level} to {settings.max_level} do not exist; "
+            f"the {config.stem} stack has levels 1 to {deepest}"
+        )
+    return {str(i): f"level_{i}" for i in range(settings.min_level, settings.max_level + 1)}
+
+
