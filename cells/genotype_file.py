@@ -17,8 +17,8 @@ from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 
 FORMAT_VERSION = 1
 
-#: A genotype of 64 blocks a cell takes about 20 KB; what is larger is something else.
-MAX_BYTES = 1_000_000
+#: A genotype of 64 blocks a cell takes about 20 KB; what is much larger is something else.
+MAX_BYTES = 4_000_000
 
 _SCHEMA = pathlib.Path(__file__).parent / "schema" / "genotype.schema.json"
 

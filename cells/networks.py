@@ -21,7 +21,7 @@ _LARGE = _IMAGENET.replace(image_size=(331, 331), stem_filters=96)
 #: Configurations by (network, stacking), without drop path, which training recipes add.
 _NETWORKS = {
     ("cifar", "nasnet"): _CIFAR,
-    ("cifar", "pnasnet"): _CIFAR.replace(normal_cells=3, filters=48, stem_filters=144),
+    ("cifar", "pnasnet"): _CIFAR.replace(normal_cells=3, filters=48),
     ("imagenet_mobile", "nasnet"): _MOBILE.replace(normal_cells=4, filters=44),
     ("imagenet_mobile", "pnasnet"): _MOBILE.replace(normal_cells=3, filters=54),
     ("imagenet_large", "nasnet"): _LARGE.replace(

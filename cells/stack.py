@@ -39,7 +39,7 @@ class StackConfig:
             Reduction cells).
         normal_cells: N, cells in each of the three groups.
         filters: F, filters of every operation in the first group.
-        stem_filters: channels of the stem's convolution.
+        stem_filters: channels of the stem's convolution; None stands for 3 F.
         image_size: (height, width), or None for images of any size.
         image_channels: 3 for RGB.
         num_classes: classes of the head; None leaves the head out.
@@ -58,7 +58,7 @@ class StackConfig:
     stem: Literal["cifar", "imagenet"] = "cifar"
     normal_cells: int = 6
     filters: int = 32
-    stem_filters: int = 96
+    stem_filters: int | None = None
     image_size: Size | None = (32, 32)
     image_channels: int = 3
     num_classes: int | None = 10
@@ -119,18 +119,23 @@ def stack(genotype: Genotype, config: StackConfig) -> Graph:
 
 def check(genotype: Genotype, config: StackConfig) -> None:
     """Raises a UserError where `config` cannot be built for `genotype`."""
-    for field, least in (("normal_cells", 1), ("filters", 1), ("stem_filters", 1)):
-        if getattr(config, field) < least:
-            raise UserError(f"{field}: {getattr(config, field)} is too small; use at least {least}")
+    for field, value in (
+        ("normal_cells", config.normal_cells),
+        ("stem_filters", config.stem_filters),
+        ("num_classes", config.num_classes),
+    ):
+        if value is not None and value < 1:
+            raise UserError(f"{field}: {value} is too small; use at least 1")
     if config.stem == "imagenet" and config.filters < 8:
         raise UserError(
             f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "
             "splits that in two, so use at least 8"
         )
     if config.filters < 2:
-        raise UserError("filters: 1 is too small; a factorized reduction splits it, so use 2")
-    if config.num_classes is not None and config.num_classes < 1:
-        raise UserError(f"num_classes: {config.num_classes} is too small; use at least 1")
+        raise UserError(
+            f"filters: {config.filters} is too small; a factorized reduction splits it, so use at "
+            "least 2"
+        )
     if not 0.0 < config.drop_path_keep <= 1.0:
         raise UserError(f"drop_path_keep: {config.drop_path_keep} is not in (0, 1]; 1 is off")
     if not 0.0 <= config.dropout < 1.0:
@@ -214,7 +219,7 @@ class _Stack:
             (3, 3),
             (2, 2) if large else (1, 1),
             "valid" if large else "same",
-            self.config.stem_filters,
+            self.config.stem_filters or 3 * self.config.filters,
         )
         x = self.graph.add("stem_conv", conv, image)
         return self.graph.add("stem_bn", BatchNorm(), x)

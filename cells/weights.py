@@ -6,6 +6,7 @@ names follow from the genotype and are the same in both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +28,15 @@ class Moved:
     unfit: tuple[str, ...]
 
 
-def move_weights(source: Any, target: Any) -> Moved:
+def move_weights(
+    source: Any, target: Any, name_in_source: Callable[[str], str] = lambda name: name
+) -> Moved:
     """Copies the weights of `source` into the layers of the same names of `target`.
 
     Args:
         source: a Keras model, of either namespace.
         target: a Keras model, of either namespace.
+        name_in_source: what `source` calls a layer of `target`.
 
     Returns:
         What was moved and what was not; nothing is hidden.
@@ -40,10 +44,11 @@ def move_weights(source: Any, target: Any) -> Moved:
     giving = {layer.name: layer for layer in weighted_layers(source)}
     moved, missing, unfit = [], [], []
     for layer in weighted_layers(target):
-        if layer.name not in giving:
+        giver = giving.pop(name_in_source(layer.name), None)
+        if giver is None:
             missing.append(layer.name)
             continue
-        values = giving.pop(layer.name).get_weights()
+        values = giver.get_weights()
         if [v.shape for v in values] != [tuple(w.shape) for w in layer.weights]:
             unfit.append(layer.name)
             continue

@@ -1,0 +1,85 @@
+"""The command `cells`: look at genotypes, count their networks, draw them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cells import commands, networks
+from cells.errors import UserError
+from cells.primitives import BORDER_RULES
+
+_TEXT = """\
+Genotypes: the published ones by name, your own by file.
+
+  cells list                                      the catalogue
+  cells show nasnet_a                             its cells, in words
+  cells summary nasnet_a --network=imagenet_mobile
+  cells summary mine.json --network=cifar -N 2 -F 32 --json
+  cells draw mine.json --output=mine.svg          also .png and .pdf
+  cells validate mine.json
+  cells operations                                what a genotype may use
+"""
+
+
+def main() -> None:
+    """Runs the command line; exits with 2 on bad input."""
+    args = _parser().parse_args()
+    try:
+        for line in args.run(args):
+            print(line)
+    except UserError as error:
+        print(f"cells: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # `cells show ... | head` is no mistake; nobody reads what is still to come.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cells", description=_TEXT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, run, genotype: bool = False) -> argparse.ArgumentParser:
+        line = (run.__doc__ or "").split(": ", 1)[1].rstrip(".")
+        sub = subparsers.add_parser(name, help=line, description=line)
+        sub.set_defaults(run=run)
+        if genotype:
+            sub.add_argument("genotype", help="a name of the catalogue, or a genotype file")
+        return sub
+
+    for name, run in (("list", commands.list_catalogue), ("operations", commands.operations)):
+        sub = add(name, run)
+        sub.add_argument("--json", action="store_true", help="for programs")
+    sub.add_argument("--filters", "-F", type=int, default=32, help="to count parameters at")
+    sub = add("show", commands.show, genotype=True)
+    sub.add_argument("--json", action="store_true", help="the genotype file")
+    _add_summary(add("summary", commands.summary, genotype=True))
+    sub = add("draw", commands.draw, genotype=True)
+    sub.add_argument("--output", "-o", required=True, help="file ending in .svg, .png or .pdf")
+    sub.add_argument("--dark", action="store_true", help="for dark backgrounds")
+    sub = add("validate", commands.validate)
+    sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
+    return parser
+
+
+def _add_summary(sub: argparse.ArgumentParser) -> None:
+    known = ", ".join(networks.NETWORKS)
+    sub.add_argument("--network", default="cifar", help=f"{known} (default: cifar)")
+    sub.add_argument("--json", action="store_true", help="trainable, total, multiply_adds")
+    sub.add_argument("--normal_cells", "-N", type=int, help="Normal cells in each group")
+    sub.add_argument("--filters", "-F", type=int, help="filters in the first group")
+    sub.add_argument("--penultimate_filters", "-P", type=int, help='P of "N @ P", instead of F')
+    sub.add_argument("--stem_filters", type=int, help="channels of the stem's convolution")
+    sub.add_argument("--num_classes", type=int, help="classes of the head; 0 leaves it out")
+    sub.add_argument("--image_size", help="224, or HEIGHTxWIDTH")
+    sub.add_argument("--skip_reduction", action=argparse.BooleanOptionalAction)
+    sub.add_argument("--border_rule", help=", ".join(BORDER_RULES))
+    sub.add_argument("--auxiliary_head", action="store_true", default=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The subcommands of `cells`, one function each: parsed arguments in, lines to print out."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+
+from cells import catalogue, genotype_file, networks
+from cells.errors import UserError
+from cells.genotype import Cell, Genotype
+from cells.operations import OPERATIONS
+from cells.stack import StackConfig, penultimate_filters, stack
+from cells.summary import auxiliary_summary, summarize
+
+
+def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
+    """`cells list`: the published genotypes."""
+    genotypes = {name: catalogue.load(name) for name in catalogue.names()}
+    if args.json:
+        yield json.dumps(
+            [
+                {"name": name, "title": g.name, "stacking": g.stacking, **g.provenance}
+                for name, g in genotypes.items()
+            ]
+        )
+        return
+    for name, g in genotypes.items():
+        yield f"{name:<14} {g.stacking:<8} {g.provenance.get('paper', '')}"
+
+
+def show(args: argparse.Namespace) -> Iterator[str]:
+    """`cells show`: a genotype in words, or as its file."""
+    genotype = catalogue.find(args.genotype)
+    if args.json:
+        yield genotype_file.dumps(genotype).rstrip("\n")
+        return
+    yield f"{genotype.name} ({genotype.stacking} stacking)"
+    for role, cell in genotype.cells:
+        yield f"\n{role.capitalize()} cell"
+        yield from _cell_lines(cell)
+    for key, value in genotype.provenance.items():
+        yield f"\n{key}: {value if isinstance(value, str) else json.dumps(value)}"
+
+
+def _cell_lines(cell: Cell) -> Iterator[str]:
+    def state(i: int) -> str:
+        return ("h(i-1)", "h(i)")[i] if i < 2 else f"state {i}"
+
+    for b, block in enumerate(cell.blocks):
+        sides = [f"{OPERATIONS[s.operation].title} of {state(s.input)}" for _, s in block.sides]
+        yield f"  state {b + 2} = {block.combine}({', '.join(sides)})"
+    yield f"  output  = concat({', '.join(map(state, cell.concat))})"
+
+
+def operations(args: argparse.Namespace) -> Iterator[str]:
+    """`cells operations`: the names that a genotype may use."""
+    rows = [
+        {
+            "name": o.name,
+            "kind": o.kind,
+            "title": o.title,
+            "parameters": o.parameters(args.filters, args.filters),
+        }
+        for o in OPERATIONS.values()
+    ]
+    if args.json:
+        yield json.dumps(rows)
+        return
+    yield f"{'name':<14} {'kind':<12} {'title':<14} parameters at {args.filters} filters"
+    for row in rows:
+        yield f"{row['name']:<14} {row['kind']:<12} {row['title']:<14} {row['parameters']:,}"
+
+
+def summary(args: argparse.Namespace) -> Iterator[str]:
+    """`cells summary`: parameters and multiply-adds of a genotype's network."""
+    genotype, config = configured(args)
+    graph = stack(genotype, config)
+    output = "features" if config.num_classes is None else "logits"
+    counts = summarize(graph, (output,), config.image_size)
+    head = None
+    if config.auxiliary_head and config.image_size:
+        head = auxiliary_summary(graph, config.image_size)
+    if args.json:
+        values = dataclasses.asdict(counts)
+        if head:
+            values["auxiliary_head"] = dataclasses.asdict(head)
+        yield json.dumps(values)
+        return
+    size = "any size" if config.image_size is None else "{}x{}".format(*config.image_size)
+    yield (
+        f"{genotype.name}, {args.network}: N = {config.normal_cells}, F = {config.filters}, "
+        f"{config.normal_cells} @ {penultimate_filters(genotype, config)}, images of {size}"
+    )
+    yield f"trainable parameters  {counts.trainable:>16,}"
+    yield f"with batch statistics {counts.total:>16,}"
+    if counts.multiply_adds is not None:
+        yield f"multiply-adds         {counts.multiply_adds:>16,}"
+    if head:
+        yield f"auxiliary head        {head.trainable:>16,} trainable, {head.total:,} in all"
+
+
+def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
+    """The genotype and the network that the arguments of `summary` name."""
+    genotype = catalogue.find(args.genotype)
+    config = networks.configure(
+        genotype,
+        args.network,
+        image_size=None if args.image_size is None else image_size(args.image_size),
+        penultimate_filters=args.penultimate_filters,
+        normal_cells=args.normal_cells,
+        filters=args.filters,
+        stem_filters=args.stem_filters,
+        num_classes=args.num_classes or None,
+        skip_reduction=args.skip_reduction,
+        border_rule=args.border_rule,
+        auxiliary_head=args.auxiliary_head,
+    )
+    return genotype, config if args.num_classes != 0 else config.replace(num_classes=None)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Reads `224` or `HEIGHTxWIDTH`.
+
+    Raises:
+        UserError: it is neither.
+    """
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(p.isdecimal() and len(p) <= 6 for p in parts):
+        raise UserError(f"--image_size: {text[:40]!r} is no size; write 224 or 224x320")
+    return int(parts[0]), int(parts[-1])
+
+
+def draw(args: argparse.Namespace) -> Iterator[str]:
+    """`cells draw`: a picture of the two cells."""
+    from cells import drawing
+
+    genotype = catalogue.find(args.genotype)
+    drawing.save(genotype, args.output, dark=args.dark)
+    yield os.fspath(args.output)
+
+
+def validate(args: argparse.Namespace) -> Iterator[str]:
+    """`cells validate`: whether genotype files are well formed."""
+    for path in args.files:
+        genotype = genotype_file.read(path)
+        blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
+        yield f"{path}: {genotype.name}, {genotype.stacking} stacking, {blocks} blocks: valid"

@@ -1,0 +1,77 @@
+"""Images as networks see them, for every stage: the one place that says how pixels are scaled.
+
+Training, evaluation, the search's children and exported files all use `scale`: a pixel of
+0 to 255 becomes `pixel / 127.5 - 1`, in [-1, 1] (as TF-slim and keras.applications scale the
+images of NASNet). The other functions bring images of any size, grey or colour, to one shape, and
+are the augmentation of small images that the search and the training share.
+
+All functions take and give single images `(height, width, channels)` inside a `tf.data` pipeline;
+`scale` takes any shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Written beside exported networks.
+SCALING = "pixel / 127.5 - 1, for pixels of 0 to 255"
+
+
+def scale(pixels: Any) -> Any:
+    """Pixels of 0 to 255, of any dtype and shape, as float32 in [-1, 1]."""
+    import tensorflow as tf
+
+    return tf.cast(pixels, tf.float32) / 127.5 - 1.0
+
+
+def with_channels(image: Any, channels: int) -> Any:
+    """Grey from colour (ITU-R 601 luma), or colour from grey; alpha is left out.
+
+    Args:
+        image: `(height, width, c)` with a static c of 1 to 4 (2 and 4 end in alpha); integer or
+            floating.
+        channels: 1 or 3.
+
+    Returns:
+        `(height, width, channels)`, of the same dtype.
+    """
+    import tensorflow as tf
+
+    if image.shape[-1] in (2, 4):
+        image = image[..., :-1]
+    if image.shape[-1] == channels:
+        return image
+    if channels == 1:
+        return tf.image.rgb_to_grayscale(image)
+    return tf.image.grayscale_to_rgb(image)
+
+
+def resize(image: Any, size: tuple[int, int]) -> Any:
+    """Bilinear, with anti-aliasing where it shrinks; the aspect ratio is not kept.
+
+    Args:
+        image: `(height, width, c)`.
+        size: (height, width).
+
+    Returns:
+        `(*size, c)`, float32 unless the image has that size already.
+    """
+    import tensorflow as tf
+
+    if tuple(image.shape[:2]) == tuple(size):
+        return image
+    return tf.image.resize(image, size, antialias=True)
+
+
+def random_shift(image: Any, pixels: int) -> Any:
+    """Pads by `pixels` zeros on each side, then cuts the old size out at a random place.
+
+    Args:
+        image: `(height, width, c)`, static, unscaled, so that the border is black.
+        pixels: how far the image moves at most.
+    """
+    import tensorflow as tf
+
+    height, width, channels = image.shape
+    padded = tf.pad(image, [[pixels, pixels], [pixels, pixels], [0, 0]])
+    return tf.image.random_crop(padded, (height, width, channels))

@@ -1,0 +1,100 @@
+"""NASNet-A mobile against `keras.applications.NASNetMobile` with the same weights."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_images
+from test_network import randomise_statistics, relative
+
+from cells import catalogue, networks
+from cells.keras_applications import keras_layer_name
+from cells.network import build_network
+from cells.weights import move_weights
+
+NASNET = catalogue.load("nasnet_a")
+
+
+def photographs(size: int) -> np.ndarray:
+    """Four crops of two real photographs, in [-1, 1]."""
+    crops = []
+    for photograph in load_sample_images().images:
+        for left in (0, photograph.shape[1] - 400):
+            crop = photograph[:400, left : left + 400].astype("float32")
+            crops.append(keras.ops.image.resize(crop, (size, size)))
+    return np.stack(crops) / 127.5 - 1
+
+
+def compare(size: int, *, top: bool) -> dict[str, float]:
+    """Relative difference of our outputs to keras's, under each border rule."""
+    theirs = keras.applications.NASNetMobile(
+        weights=None, include_top=top, input_shape=(size, size, 3)
+    )
+    randomise_statistics(theirs)
+    x = photographs(size)
+    expected = theirs(x)
+    if top:  # keras ends in a softmax; its logits are wanted
+        head = theirs.get_layer("predictions")
+        features = keras.Model(theirs.input, head.input)(x)
+        expected = features @ head.kernel + head.bias
+    found = {}
+    for rule in ("keras", "tensorflow"):
+        config = networks.configure(
+            NASNET, "imagenet_mobile", image_size=(size, size), border_rule=rule
+        )
+        ours = build_network(NASNET, config if top else config.replace(num_classes=None), keras)
+        moved = move_weights(theirs, ours, lambda name: keras_layer_name(name, 4))
+        assert not moved.missing and not moved.unused and not moved.unfit
+        found[rule] = relative(ours(x), expected)
+    keras.utils.clear_session()
+    return found
+
+
+def test_logits_at_224():
+    difference = compare(224, top=True)
+    assert difference["keras"] <= 1e-4
+    # Pools of stride 2 see the border otherwise: some percent of the features of NASNet-A.
+    assert difference["tensorflow"] > 1e-3
+
+
+@pytest.mark.parametrize("size", [131, 200])
+def test_features_at_other_sizes(size):
+    difference = compare(size, top=False)
+    assert difference["keras"] <= 1e-4
+    assert difference["tensorflow"] > 1e-3
+
+
+@pytest.mark.parametrize("size", [(9, 9), (10, 10), (7, 12)])
+@pytest.mark.parametrize("mean", [False, True], ids=["max", "mean"])
+def test_border_rules_of_a_pool_by_hand(size, mean):
+    """3x3 pools of stride 2 written out in numpy: what each rule sees beyond the border."""
+    from cells.keras_layers import LayerContext, apply
+    from cells.primitives import Pool
+
+    x = np.random.default_rng(0).normal(size=(*size, 1)).astype("float32") - 2.0
+    for rule in ("tensorflow", "timm", "keras"):
+        image = keras.Input((*size, 1))
+        pool = Pool((3, 3), (2, 2), mean=mean, border=rule)
+        model = keras.Model(image, apply("pool", pool, [image], LayerContext(keras)))
+        np.testing.assert_allclose(model(x[None])[0], by_hand(x, rule, mean), rtol=1e-5)
+
+
+def by_hand(x: np.ndarray, rule: str, mean: bool) -> np.ndarray:
+    out = np.zeros((-(-x.shape[0] // 2), -(-x.shape[1] // 2), 1))
+    # "same" padding puts the odd pixel at the end: none before an even length.
+    offsets = [1 if length % 2 else 0 for length in x.shape[:2]]
+    for i, j in np.ndindex(*out.shape[:2]):
+        top, left = 2 * i - offsets[0], 2 * j - offsets[1]
+        inside = [
+            x[r, c, 0]
+            for r in range(top, top + 3)
+            for c in range(left, left + 3)
+            if 0 <= r < x.shape[0] and 0 <= c < x.shape[1]
+        ]
+        beyond = [0.0] * (9 - len(inside))
+        if mean:
+            out[i, j] = np.mean(inside if rule == "tensorflow" else inside + beyond)
+        else:
+            out[i, j] = max(inside + beyond if rule == "keras" else inside)
+    return out
