@@ -70,9 +70,7 @@ def _aligned(
     return earlier
 
 
-def _combined(
-    graph: Graph, name: str, combine: str, results: list[Tensor], filters: int
-) -> Tensor:
+def _combined(graph: Graph, name: str, combine: str, results: list[Tensor], filters: int) -> Tensor:
     if combine == "add":
         return graph.add(f"{name}_add", Add(), *results)
     # A joined pair is twice as deep. A 1x1 convolution brings it back, so that every state has

@@ -24,9 +24,7 @@ _NETWORKS = {
     ("cifar", "pnasnet"): _CIFAR.replace(normal_cells=3, filters=48),
     ("imagenet_mobile", "nasnet"): _MOBILE.replace(normal_cells=4, filters=44),
     ("imagenet_mobile", "pnasnet"): _MOBILE.replace(normal_cells=3, filters=54),
-    ("imagenet_large", "nasnet"): _LARGE.replace(
-        normal_cells=6, filters=168, skip_reduction=True
-    ),
+    ("imagenet_large", "nasnet"): _LARGE.replace(normal_cells=6, filters=168, skip_reduction=True),
     ("imagenet_large", "pnasnet"): _LARGE.replace(normal_cells=4, filters=216),
 }
 

@@ -112,7 +112,9 @@ def test_the_auxiliary_head_sits_before_the_second_reduction():
 def test_drop_path_deepens_with_the_cell_and_spares_identities():
     config = networks.configure(NASNET, "cifar", normal_cells=2, drop_path_keep=0.6)
     graph = stack(NASNET, config)
-    drops = {n.name: n.primitive.keep for n in graph.nodes.values() if isinstance(n.primitive, DropPath)}
+    drops = {
+        n.name: n.primitive.keep for n in graph.nodes.values() if isinstance(n.primitive, DropPath)
+    }
     cells = cells_of(graph)
     assert len(cells) == 8
     for name, keep in drops.items():

@@ -1,0 +1,54 @@
+# Everything here works on a fresh machine: `make demo` and `make test` make .venv first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+FIGURE ?=
+TESTS ?= tests
+
+.PHONY: help venv demo test check figures lock clean
+
+help:
+	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
+	@echo 'make test     all tests (TESTS=tests/cells for some)'
+	@echo 'make check    ruff and mypy'
+	@echo 'make figures  all measured figures, or one: FIGURE=01-demo; rows go to docs/figures.json'
+	@echo 'make venv     .venv with the pinned dependencies, nothing else'
+
+venv: $(INSTALLED)
+
+# The lock file pins every package; pyproject.toml says why each is needed (docs/dependencies.md).
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), f"Python 3.11 is needed, {sys.version.split()[0]} found: set PYTHON=/path/to/python3.11"'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip check
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python -m benchmarks.demo --output=demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+figures: $(INSTALLED)
+	$(BIN)/python -m benchmarks.figures $(FIGURE)
+
+# After a change of dependencies: resolve anew and pin what came out.
+lock:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info

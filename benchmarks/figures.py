@@ -1,0 +1,106 @@
+"""Runs measured figures by name and records them in docs/figures.json.
+
+  make figures                    all that have no row for this commit yet
+  make figures FIGURE=01-demo     one, whether it has a row or not
+  python -m benchmarks.figures --list
+
+Each figure is a program that ends in one JSON line (`benchmarks.report`). A run that is
+interrupted goes on where it was: rows are written one figure at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict
+
+from benchmarks.report import read_figures
+from cells.files import write_atomically
+
+ROOT = pathlib.Path(__file__).parents[1]
+ROWS = ROOT / "docs" / "figures.json"
+
+#: Figures by name, with the arguments of `python`.
+FIGURES = {
+    "01-demo": "-m benchmarks.demo --output=demo",
+    "02-counts": "-m benchmarks.counts",
+    "03-sizes": "-m benchmarks.sizes",
+    "04-help": "-m benchmarks.help_time",
+    "05-cifar10-smoke": "-m benchmarks.cifar10_smoke",
+    "06-determinism": "-m benchmarks.determinism",
+}
+
+
+def main() -> None:
+    """Runs the command line; exits with 1 where a figure is not met."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(FIGURES))
+    parser.add_argument("--list", action="store_true", help="only list them")
+    args = parser.parse_args()
+    unknown = [name for name in args.figures if name not in FIGURES]
+    if unknown:
+        parser.error(f"no figure {unknown[0]!r}; there are {', '.join(FIGURES)}")
+    if args.list:
+        print("\n".join(f"{name:<18} python {command}" for name, command in FIGURES.items()))
+        return
+    commit = _commit()
+    done = {row["figure"] for row in _rows() if row["commit"] == commit}
+    names = args.figures or [name for name in FIGURES if name not in done]
+    bad = [name for name in names if not run(name, commit)]
+    if bad:
+        sys.exit(f"not met: {', '.join(bad)}")
+
+
+def run(name: str, commit: str) -> bool:
+    """Runs one figure, records its rows, and says whether all of them are met."""
+    command = [sys.executable, *shlex.split(FIGURES[name])]
+    shown = f"python {FIGURES[name]}"
+    print(f"== {name}: {shown}", flush=True)
+    lines = []
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        lines.append(line)
+    if process.wait() not in (0, 1):
+        return False
+    try:
+        figures = read_figures("".join(lines))
+    except ValueError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return False
+    kept = [row for row in _rows() if row["figure"] != name]
+    today = datetime.date.today().isoformat()
+    rows = [
+        {"figure": name, **asdict(figure), "command": shown, "commit": commit, "date": today}
+        for figure in figures
+    ]
+    rows = sorted([*kept, *rows], key=lambda row: row["figure"])
+    write_atomically(ROWS, (json.dumps(rows, indent=1, ensure_ascii=False) + "\n").encode())
+    return all(figure.ok for figure in figures)
+
+
+def _rows() -> list[dict]:
+    return json.loads(ROWS.read_text(encoding="utf-8")) if ROWS.exists() else []
+
+
+def _commit() -> str:
+    """The commit that is measured, marked where the working tree differs from it."""
+
+    def git(*args: str) -> str:
+        done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    dirty = git("status", "--porcelain", "--untracked-files=no", "--", ":!docs/figures.json")
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if dirty else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The command line `cells`, as people call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cells import catalogue, genotype_file
+from cells.operations import OPERATIONS
+
+
+def cells(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cells", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_help_teaches_without_tensorflow():
+    code = (
+        "import sys; sys.argv = ['cells', '--help']\n"
+        "from cells.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'optuna', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for command in ("list", "show", "summary", "draw", "validate", "operations"):
+        assert command in done.stdout
+
+
+def test_list_and_show():
+    listed = json.loads(cells("list", "--json").stdout)
+    assert {row["name"] for row in listed} == set(catalogue.names())
+    assert all(row["year"] and row["paper"] for row in listed)
+    shown = cells("show", "nasnet_a").stdout
+    # Figure 4 of the paper: the Normal cell's first block adds 5x5 of h_i and 3x3 of h_{i-1}.
+    assert "state 2 = add(sep 5×5 of h(i), sep 3×3 of h(i-1))" in shown
+    assert genotype_file.parse(cells("show", "nasnet_a", "--json").stdout) == catalogue.load(
+        "nasnet_a"
+    )
+
+
+def test_operations_are_listed_with_their_parameters():
+    rows = json.loads(cells("operations", "--json", "-F", "10").stdout)
+    assert [row["name"] for row in rows] == list(OPERATIONS)
+    counted = {row["name"]: row["parameters"] for row in rows}
+    assert counted["conv_3x3"] == 9 * 100 + 20
+
+
+def test_validate_and_summary_take_files(tmp_path):
+    path = tmp_path / "mine.json"
+    genotype_file.write(catalogue.load("pnasnet_5"), path)
+    done = cells("validate", str(path))
+    assert done.returncode == 0 and "valid" in done.stdout
+    done = cells("summary", str(path), "--network=imagenet_mobile", "--json")
+    assert json.loads(done.stdout)["trainable"] == 5_064_487
+
+
+def test_draw_writes_pictures(tmp_path):
+    for ending, head in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF")):
+        path = tmp_path / f"cells{ending}"
+        assert cells("draw", "nasnet_a", f"--output={path}").returncode == 0
+        assert path.read_bytes().startswith(head)
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["show", "nasnet"], "did you mean 'nasnet_a'"),
+        (["show", "nowhere/mine.json"], "there is no such genotype file"),
+        (["show", "tests/"], "cannot be read"),
+        (["validate", "pyproject.toml"], "not JSON"),
+        (["summary", "nasnet_a", "--network=imagenet"], "did you mean 'imagenet_"),
+        (["summary", "nasnet_a", "-P", "100"], "nearest are 96 and 120"),
+        (["summary", "nasnet_a", "--image_size=2"], "use at least 3x3"),
+        (["summary", "nasnet_a", "--image_size=1e9"], "is no size"),
+        (["summary", "nasnet_a", "--border_rule=torch"], "known are tensorflow, timm, keras"),
+        (["draw", "nasnet_a", "--output=x.bmp"], ".svg"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(arguments, sentence):
+    done = cells(*arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.startswith("cells: ") and done.stderr.count("\n") == 1
+    assert not done.stdout
