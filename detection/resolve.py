@@ -42,6 +42,17 @@ def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Catego
     return found
 
 
+def resolve_model(params: Any) -> None:
+    """Completes what the layout of the detector alone needs.
+
+    Raises:
+        UserError: the detector is impossible, or its number of classes unknown.
+    """
+    check_model(params.task.model)
+    if not params.task.model.num_classes:
+        _resolve_classes(params.task, ["train_data"])
+
+
 def check_model(model: RetinaNet) -> None:
     """Checks what the layout of the detector needs; the data are not asked.
 
@@ -89,10 +100,9 @@ def _check_levels(model: RetinaNet) -> None:
     cells = model.backbone.cells
     if not cells.min_level <= model.min_level <= cells.max_level:
         raise UserError(
-            f"task.model.min_level: {model.min_level} is not among the levels "
-            f"{cells.min_level} to {cells.max_level} of the backbone; the decoder adds levels above "
-            "these, never below or between, so set task.model.backbone.cells.min_level and "
-            "max_level accordingly"
+            f"task.model.min_level: {model.min_level} is not among the levels {cells.min_level} to "
+            f"{cells.max_level} of the backbone; the decoder adds levels above these, never below, "
+            "so set min_level and max_level of task.model.backbone.cells accordingly"
         )
 
 
