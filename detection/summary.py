@@ -10,7 +10,7 @@ import cells.summary
 from cells.stack import penultimate_filters, stack
 from detection import model as detector_model
 from detection import resolve
-from transfer.backbone import stack_of
+from transfer.backbone import levels_of, stack_of
 
 
 def summary(params: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def summary(params: Any) -> dict[str, Any]:
         size = (config.input_size[0], config.input_size[1])
         genotype, stacked = stack_of(settings, image_size=size)
         stacked = stacked.replace(num_classes=None, auxiliary_head=False)
-        levels = tuple(f"level_{i}" for i in range(settings.min_level, settings.max_level + 1))
+        levels = tuple(levels_of(settings, stacked).values())
         counts = cells.summary.summarize(stack(genotype, stacked), levels, size)
         result |= {
             "genotype": genotype.name,

@@ -37,26 +37,9 @@ def genotype_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-@pytest.fixture
-def small(genotype_path: str, scenes_dir: pathlib.Path) -> Any:
-    """A function that gives the configuration of a small detector, with some keys set."""
-
-    def configured(override: dict[str, Any] | None = None, data_dir: Any = scenes_dir) -> Any:
-        from cells import config
-        from detection import experiments
-
-        params = experiments.cells_retinanet()
-        config.apply(params, small_settings(genotype_path), "test")
-        config.apply(params, override or {}, "test")
-        for side in (params.task.train_data, params.task.validation_data):
-            side.tfds_data_dir = str(data_dir)
-        return params
-
-    return configured
-
-
-def small_settings(genotype_path: str) -> dict[str, Any]:
-    """A detector of 64 pixels with few filters."""
+@pytest.fixture(scope="session")
+def settings(genotype_path: str) -> dict[str, Any]:
+    """Settings of a detector of 64 pixels with few filters; copy before changing."""
     return {
         "task": {
             "model": {
@@ -70,6 +53,24 @@ def small_settings(genotype_path: str) -> dict[str, Any]:
             "validation_data": {"global_batch_size": 4},
         }
     }
+
+
+@pytest.fixture
+def small(settings: dict[str, Any], scenes_dir: pathlib.Path) -> Any:
+    """A function that gives the configuration of a small detector, with some keys set."""
+
+    def configured(override: dict[str, Any] | None = None, data_dir: Any = scenes_dir) -> Any:
+        from cells import config
+        from detection import experiments
+
+        params = experiments.cells_retinanet()
+        config.apply(params, settings, "test")
+        config.apply(params, override or {}, "test")
+        for side in (params.task.train_data, params.task.validation_data):
+            side.tfds_data_dir = str(data_dir)
+        return params
+
+    return configured
 
 
 @pytest.fixture

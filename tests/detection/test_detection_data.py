@@ -133,9 +133,7 @@ def test_a_set_with_boxes_and_labels_only_has_ids_areas_and_no_crowds(tmp_path):
     decoder = ObjectsDecoder(datasets.detection_classes(builder))
     read = tfds.ReadConfig(add_tfds_id=True)
     decoded = list(
-        builder.as_dataset(split="train", read_config=read)
-        .map(decoder.decode)
-        .as_numpy_iterator()
+        builder.as_dataset(split="train", read_config=read).map(decoder.decode).as_numpy_iterator()
     )
     assert {e["image"].shape for e in decoded} == {(10, 20, 3)}
     assert sorted(len(e["groundtruth_boxes"]) for e in decoded) == [0, 1, 2]
