@@ -47,7 +47,7 @@ def small(digits_dir: pathlib.Path) -> dict:
             "name": "digits",
             "data_dir": str(digits_dir),
             "held_out": 200,
-            "training": 320,
+            "training": 640,
         },
         "trials": 4,
         "deterministic": True,
