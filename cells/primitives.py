@@ -191,15 +191,16 @@ class Flatten(Primitive):
 
 @dataclass(frozen=True)
 class Dense(Primitive):
-    """Fully connected layer with bias."""
+    """Fully connected layer."""
 
     units: int = 0
+    bias: bool = True
 
     def out_channels(self, channels: tuple[int, ...]) -> int:
         return self.units
 
     def trainable(self, channels: int) -> int:
-        return (channels + 1) * self.units
+        return (channels + self.bias) * self.units
 
     def multiply_adds(self, channels: int, size: Size) -> int:
         return channels * self.units
