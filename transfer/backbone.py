@@ -85,6 +85,12 @@ def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig
     return genotype, networks.configure(genotype, settings.network, **{**values, **changes})
 
 
+def cells_of(params: Any) -> CellStack:
+    """Where in an experiment's configuration the network of cells is."""
+    model = params.task.model
+    return model.backbone.cells if hasattr(model, "backbone") else model.cells
+
+
 @factory.register_backbone_builder("cells")
 def build_backbone(
     input_specs: tf_keras.layers.InputSpec,

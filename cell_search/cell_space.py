@@ -1,0 +1,120 @@
+"""Spaces of cells: a row of rules, and the genotypes that its decisions stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cell_search.canonical import cell_key
+from cell_search.space import Decision, Space
+from cells.errors import UserError
+from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What tells one space of cells from another.
+
+    Attributes:
+        name: as in configurations.
+        source: the paper, and the section that says so.
+        operations: what a side of a block may do.
+        cells: the cells that are decided upon: `normal` and `reduction`, or one for both roles.
+        combinations: how the two sides of a block may be combined.
+        concat: the states that are joined to the output: those that no block reads (cell inputs
+            included), or those of all blocks.
+        stacking: see `cells.genotype.STACKINGS`.
+        blocks: blocks of a cell in the paper.
+    """
+
+    name: str
+    source: str
+    operations: tuple[str, ...]
+    cells: tuple[str, ...]
+    combinations: tuple[str, ...]
+    concat: Literal["unread", "blocks"]
+    stacking: str
+    blocks: int = 5
+
+
+@dataclass(frozen=True)
+class CellSpace(Space):
+    """The decisions that describe genotypes under some rules.
+
+    For each block of each cell: first input, second input, first operation, second operation,
+    combination (Zoph et al. 2018, section 3). A state is numbered as in genotypes: 0 is
+    h_{i-1}, 1 is h_i, b + 2 the result of block b. What has one choice only is no decision.
+    """
+
+    decisions: tuple[Decision, ...] = field(init=False)
+    rules: Rules
+    blocks: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.blocks <= MAX_BLOCKS:
+            raise UserError(f"space.blocks: {self.blocks} is not in 1 to {MAX_BLOCKS}")
+        decisions = tuple(d for d in self._all_decisions() if len(d.choices) > 1)
+        object.__setattr__(self, "decisions", decisions)
+
+    def _all_decisions(self) -> list[Decision]:
+        rules = self.rules
+        decisions = []
+        for cell in rules.cells:
+            for b in range(self.blocks):
+                block = f"{cell}/{b}"
+                inputs = tuple(range(b + 2))
+                decisions += [
+                    Decision(f"{block}/left/input", inputs, "input"),
+                    Decision(f"{block}/right/input", inputs, "input"),
+                    Decision(f"{block}/left/operation", rules.operations, "operation"),
+                    Decision(f"{block}/right/operation", rules.operations, "operation"),
+                    Decision(f"{block}/combination", rules.combinations, "combination"),
+                ]
+        return decisions
+
+    def decode(
+        self,
+        point: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Genotype:
+        """The genotype that a point stands for.
+
+        Args:
+            point: a choice for each decision.
+            name: of the genotype; made of the space and the canonical key by default.
+            provenance: see `Genotype`.
+        """
+        cells = [self._cell(cell, point) for cell in self.rules.cells]
+        return Genotype(
+            name=name or f"{self.rules.name}-{self.canonical_key(point)[:8]}",
+            normal=cells[0],
+            reduction=cells[-1],
+            stacking=self.rules.stacking,
+            provenance=dict(provenance or {}),
+        )
+
+    def canonical_key(self, point: Mapping[str, Any]) -> str:
+        """Hexadecimal digits, equal for genotypes that are the same up to the order of their
+        blocks and of the two sides of a block."""
+        return cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
+
+    def _cell(self, cell: str, point: Mapping[str, Any]) -> Cell:
+        def side(b: int, which: str) -> Side:
+            prefix = f"{cell}/{b}/{which}"
+            operation = point.get(f"{prefix}/operation", self.rules.operations[0])
+            return Side(point[f"{prefix}/input"], operation)
+
+        blocks = tuple(
+            Block(
+                side(b, "left"),
+                side(b, "right"),
+                point.get(f"{cell}/{b}/combination", self.rules.combinations[0]),
+            )
+            for b in range(self.blocks)
+        )
+        if self.rules.concat == "blocks":
+            return Cell(blocks, tuple(range(2, self.blocks + 2)))
+        return Cell(blocks, Cell(blocks, ()).unread)

@@ -1,0 +1,156 @@
+"""The command line of the first stage. TensorFlow is imported only once there is work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags, logging
+
+import cells.cli
+
+MODES = ("search", "export", "report")
+
+HELP = """\
+cell-search: searches a Normal and a Reduction cell on small images.
+
+  A first search, on the handwritten digits that come with this project (2 minutes):
+    cell-search --search_dir=/tmp/digits --config_file=configs/search/digits_demo.yaml
+  The same command again goes on where it was stopped or killed. More trials:
+    cell-search --search_dir=/tmp/digits --params_override=trials=20
+  On CIFAR-10 prepared by TFDS in DIR (6 minutes on 2 cores):
+    cell-search --search_dir=/tmp/cifar10 --data_dir=DIR \\
+      --config_file=configs/search/cifar10_smoke.yaml
+  On any other set of labelled images that TFDS knows, or that lies prepared in a folder:
+    cell-search --search_dir=/tmp/mine --config_file=configs/search/cifar10_smoke.yaml \\
+      --params_override=images.name=/data/my_set/1.0.0,images.size=32
+  Another strategy or another space, everything else the same:
+    ... --params_override=strategy.type=random,space.name=pnas
+
+Then train the winner:
+    cell-transfer --mode=train_and_eval --config_file=/tmp/digits/train.yaml --model_dir=/tmp/won
+
+Modes:
+  search  searches; goes on with what --search_dir holds
+  export  writes genotype.json, top/ and train.yaml from the trials so far
+  report  writes report.html from the trials so far, also while a search is running
+
+--search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
+DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
+report.html and tensorboard/. The configuration is: that of the directory or each --config_file,
+then --params_override, then --seed and --data_dir. docs/search.md explains all settings.
+"""
+
+
+def main() -> None:
+    """Runs the command line; never returns."""
+    _define_flags()
+    cells.cli.run(_main, module=__name__, text=HELP, prog="cell-search")
+
+
+def _define_flags() -> None:
+    # Not at import: the other command lines have flags of the same names.
+    flags.DEFINE_enum("mode", "search", MODES, "What to do.")
+    flags.DEFINE_string("search_dir", None, "Folder of the search: study, genotypes, report.")
+    flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
+    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, "
+        "else TFDS's own.",
+    )
+    flags.DEFINE_integer("seed", None, "Seed of everything random; the same as seed in YAML.")
+
+
+def _main(argv: Sequence[str]) -> None:
+    from cells.errors import UserError
+
+    if len(argv) > 1:
+        raise UserError(f"{argv[1]!r}: is no flag; see cell-search --help")
+    mode = flags.FLAGS.mode
+    logging.set_verbosity(logging.WARNING)  # TFDS tells what it reads from where.
+    cells.cli.required("search_dir")
+    {"search": _search, "export": _export, "report": _report}[mode]()
+
+
+def _search() -> None:
+    from cell_search.interruption import Interruptible, Interruption
+
+    with Interruptible().listening() as interruptible:
+        try:
+            _search_until(interruptible)
+        except Interruption as stop:
+            print(
+                f"cell-search: stopped by {stop}; every finished trial is kept, and the same "
+                "command goes on",
+                file=sys.stderr,
+            )
+            sys.exit(128 + stop.signum)
+
+
+def _search_until(interruptible: Any) -> None:
+    from cell_search import config, driver
+    from cell_search.directory import SearchDirectory
+
+    directory = SearchDirectory(flags.FLAGS.search_dir)
+    wanted = _config(directory)
+    search = config.resolve(wanted)
+    # Before anything is written: what is wrong here would be wrong for every candidate.
+    with interruptible.block():
+        search.evaluator.check(search.images)
+    with directory.locked():
+        _config(directory)  # Once more: another search may have begun here meanwhile.
+        directory.store_config(config.used_values(wanted))
+        paths = driver.search(directory, search, interruptible)
+    print("\n".join(paths))
+
+
+def _export() -> None:
+    from cell_search import results
+
+    directory, search, study = _opened()
+    print("\n".join(results.write(directory, search, study)))
+
+
+def _report() -> None:
+    from cell_search import report
+
+    directory, search, study = _opened()
+    print(report.write(directory, search, study))
+
+
+def _opened() -> tuple[Any, Any, Any]:
+    from cell_search import config
+    from cell_search.directory import SearchDirectory
+
+    directory = SearchDirectory(flags.FLAGS.search_dir)
+    study = directory.read_study()
+    return directory, config.resolve(_config(directory)), study
+
+
+def _config(directory: Any) -> Any:
+    """The configuration that is asked for: on top of files if there are any, else on top of the
+    directory's own.
+
+    Raises:
+        UserError: it is not one, or the directory was made by another.
+    """
+    import cells.config
+    from cell_search import config
+
+    values = flags.FLAGS
+    stored = directory.stored_config()
+    if stored is not None and not values.config_file:
+        wanted = config.from_values(stored, str(directory.config))
+    else:
+        wanted = config.SearchConfig()
+    cells.config.override(wanted, values.config_file, values.params_override)
+    if values.seed is not None:
+        wanted.seed = values.seed
+    if values.data_dir is not None:
+        wanted.images.data_dir = values.data_dir
+    if stored is not None:
+        config.require_same(wanted, stored, str(directory.config))
+    return wanted

@@ -1,0 +1,219 @@
+"""The configuration of a search: Model Garden's kind, made from what is registered.
+
+    space: {name: nasnet, blocks: 5}
+    strategy: {type: regularized_evolution, regularized_evolution: {population: 20, sample: 5}}
+    evaluator: {type: train, train: {normal_cells: 1, filters: 8, epochs: 2}}
+    images: {name: cifar10, split: train, held_out: 1000}
+    trials: 20
+    seed: 0
+
+The settings of a strategy or evaluator are the keyword arguments of its class, with their
+defaults, so that a new one needs no line here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from official.modeling import hyperparams
+
+import cells.config
+from cell_search import spaces
+from cell_search.cell_space import CellSpace
+from cell_search.evaluators import EVALUATORS, Evaluator
+from cell_search.images import ImageSettings
+from cell_search.strategies import STRATEGIES, Strategy
+from cells.errors import UserError
+
+
+def _settings(thing: type, skip: Iterable[str] = ()) -> type[hyperparams.Config]:
+    """A configuration whose fields are the keyword arguments of a class."""
+    fields = [
+        (p.name, p.annotation, dataclasses.field(default=p.default))
+        for p in inspect.signature(thing).parameters.values()
+        if p.name not in skip
+    ]
+    return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
+
+
+class Choice(hyperparams.Config):
+    """A choice by `type`, with a section of settings for each type.
+
+    Unlike Model Garden's one-of, it shows all sections: one can be set before it is chosen.
+    """
+
+    type: str
+
+    def chosen(self) -> dict[str, Any]:
+        """The settings of the chosen type."""
+        return getattr(self, self.type).as_dict()
+
+
+def _one_of(name: str, registry: Mapping[str, type], default: str, skip: Iterable[str] = ()) -> Any:
+    """A `Choice` between the registered classes."""
+    fields: list[Any] = [("type", str, dataclasses.field(default=default))]
+    for key, thing in registry.items():
+        section = _settings(thing, skip)
+        fields.append((key, section, dataclasses.field(default_factory=section)))
+    return dataclasses.make_dataclass(name, fields, bases=(Choice,))
+
+
+_StrategyChoice = _one_of("StrategyChoice", STRATEGIES, "regularized_evolution", ("space", "seed"))
+_EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
+_Images = _settings(ImageSettings)
+
+
+@dataclasses.dataclass
+class SpaceChoice(hyperparams.Config):
+    """A space of cells.
+
+    Attributes:
+        name: `nasnet` or `pnas`.
+        blocks: blocks of a cell; 0 stands for as many as in the paper.
+    """
+
+    name: str = "nasnet"
+    blocks: int = 0
+
+
+@dataclasses.dataclass
+class SearchConfig(hyperparams.Config):
+    """A search.
+
+    Attributes:
+        space: what is searched.
+        strategy: how.
+        evaluator: how a candidate is scored.
+        images: with which images.
+        trials: candidates in all, failed ones included.
+        seed: of everything random.
+        deterministic: TensorFlow's deterministic operations.
+        pool: where candidates are evaluated: `inline`, in this process, one after the other.
+        top: how many of the best are written as genotypes and shown in the report.
+        report_minutes: time between two reports during the search; 0 writes one at the end only.
+    """
+
+    space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)
+    strategy: Any = dataclasses.field(default_factory=_StrategyChoice)
+    evaluator: Any = dataclasses.field(default_factory=_EvaluatorChoice)
+    images: Any = dataclasses.field(default_factory=_Images)
+    trials: int = 100
+    seed: int = 0
+    deterministic: bool = False
+    pool: str = "inline"
+    top: int = 10
+    report_minutes: float = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What a configuration stands for, checked."""
+
+    config: SearchConfig
+    space: CellSpace
+    strategy: Strategy
+    evaluator: Evaluator
+    images: ImageSettings
+
+
+def resolve(config: SearchConfig) -> Search:
+    """Makes the objects that a configuration names.
+
+    Raises:
+        UserError: a name is unknown or a value impossible; says where.
+    """
+    for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
+        if getattr(config, name) < least:
+            raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
+    space = spaces.find(config.space.name, config.space.blocks)
+    strategy = STRATEGIES.find(config.strategy.type)
+    evaluator = EVALUATORS.find(config.evaluator.type)
+    return Search(
+        config=config,
+        space=space,
+        strategy=strategy(space, seed=config.seed, **config.strategy.chosen()),
+        evaluator=evaluator(**config.evaluator.chosen()),
+        images=ImageSettings(**config.images.as_dict()),
+    )
+
+
+#: Settings that say where and how to look at a search, and not what is searched.
+_FREE = ("images.data_dir", "pool", "top", "report_minutes")
+
+
+def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
+    """Checks that a search directory may be continued with a configuration.
+
+    More trials than before are allowed, and so is whatever does not touch the results.
+
+    Args:
+        config: what is asked for.
+        stored: what the directory was made with.
+        where: the directory's configuration file.
+
+    Raises:
+        UserError: something else differs; names the keys, with both values.
+    """
+    now, before = _flat(config.as_dict()), _flat(stored)
+    different = [
+        f"{key} is {_shown(now, key)}, was {_shown(before, key)}"
+        for key in dict.fromkeys([*now, *before])
+        if now.get(key) != before.get(key) and key not in (*_FREE, "trials") and _used(key, now)
+    ]
+    if now["trials"] < before.get("trials", 0):
+        different.append(f"trials is {now['trials']}, was {before['trials']} (it may grow only)")
+    if different:
+        raise UserError(
+            f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
+            "use another --search_dir, or the old settings"
+        )
+
+
+def _used(key: str, flat: Mapping[str, Any]) -> bool:
+    """Whether a key matters: the sections of types that are not chosen do not."""
+    part, _, rest = key.partition(".")
+    section, dot, _ = rest.partition(".")
+    return part not in ("strategy", "evaluator") or not dot or section == flat[f"{part}.type"]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _shown(flat: Mapping[str, Any], key: str) -> str:
+    return repr(flat[key]) if key in flat else "not set"
+
+
+def used_settings(config: SearchConfig) -> dict[str, Any]:
+    """The settings that matter, as `a.b.c: value`."""
+    flat = _flat(config.as_dict())
+    return {key: value for key, value in flat.items() if _used(key, flat)}
+
+
+def used_values(config: SearchConfig) -> dict[str, Any]:
+    """The settings that matter, nested as in a configuration file."""
+    values = config.as_dict()
+    for part in ("strategy", "evaluator"):
+        chosen = values[part]["type"]
+        values[part] = {"type": chosen, chosen: values[part][chosen]}
+    return values
+
+
+def from_values(values: Mapping[str, Any], where: str) -> SearchConfig:
+    """A configuration from the values of a file.
+
+    Raises:
+        UserError: a key does not exist or has another type.
+    """
+    config = SearchConfig()
+    cells.config.apply(config, values, where)
+    return config

@@ -1,0 +1,131 @@
+"""The search directory: everything that a search knows, so that it can always go on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pathlib
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+import yaml
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+import cells.config
+from cells.errors import UserError
+from cells.files import write_atomically
+
+STUDY_NAME = "search"
+
+
+class SearchDirectory:
+    """Paths of a search directory, its study and its lock.
+
+    Attributes:
+        path: the directory.
+        config: `config.yaml`, the configuration that made it.
+        journal: `study.journal`, Optuna's journal file with all trials.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = pathlib.Path(path).expanduser()
+        self.config = self.path / "config.yaml"
+        self.journal = self.path / "study.journal"
+        self._lock = self.path / "driver.lock"
+
+    def stored_config(self) -> dict[str, Any] | None:
+        """The values of `config.yaml`, or None in a new directory.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        return cells.config.read_yaml(self.config) if self.config.exists() else None
+
+    def store_config(self, values: dict[str, Any]) -> None:
+        """Writes `config.yaml`."""
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        write_atomically(self.config, text.encode())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other drivers out; the operating system lets go when this process ends.
+
+        Raises:
+            UserError: another driver is at work here (says which), or the directory cannot be
+                written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(self._lock, "a+", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise UserError(
+                f"--search_dir: {self.path} cannot be written ({os.strerror(error.errno or 0)})"
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                owner = file.read().strip() or "unknown"
+                raise UserError(
+                    f"--search_dir: {self.path} is in use by another search ({owner}); wait for "
+                    "it, stop it, or use another directory"
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+            yield
+
+    def open_study(self) -> optuna.Study:
+        """Opens the study to go on with it, or makes it. Only under the lock."""
+        self._mend_journal()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        return optuna.create_study(
+            study_name=STUDY_NAME,
+            storage=JournalStorage(JournalFileBackend(str(self.journal))),
+            direction="maximize",
+            load_if_exists=True,
+        )
+
+    def read_study(self) -> optuna.Study:
+        """Opens the study to look at it, also while a search is under way.
+
+        Raises:
+            UserError: there is no search here.
+        """
+        if not self.journal.exists() or not self.config.exists():
+            raise UserError(f"--search_dir: there is no search in {self.path}")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        storage = JournalStorage(JournalFileBackend(str(self.journal)))
+        try:
+            return optuna.load_study(study_name=STUDY_NAME, storage=storage)
+        except KeyError:
+            raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
+
+    def _mend_journal(self) -> None:
+        """Removes what a killed driver leaves behind.
+
+        A last line without its end is no record: Optuna would read past it, but the next record
+        would be glued to it and make the whole study unreadable.
+        """
+        # The backend's own lock: whoever held it is dead, since the directory is locked.
+        pathlib.Path(f"{self.journal}.lock").unlink(missing_ok=True)
+        if not self.journal.exists():
+            return
+        with open(self.journal, "rb+") as file:
+            end = file.seek(0, os.SEEK_END)
+            keep = end
+            while keep > 0:
+                start = max(keep - 65536, 0)
+                file.seek(start)
+                newline = file.read(keep - start).rfind(b"\n")
+                if newline >= 0:
+                    keep = start + newline + 1
+                    break
+                keep = start
+            if keep < end:
+                file.truncate(keep)

@@ -1,0 +1,120 @@
+"""The driver: asks the strategy, has candidates evaluated, tells the study."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from cell_search import report, results, trials
+from cell_search.config import Search
+from cell_search.directory import SearchDirectory
+from cell_search.evaluators import Request, Result
+from cell_search.interruption import Interruptible
+from cell_search.pool import POOLS, Pool
+from cell_search.progress import Progress
+from cell_search.strategies import trial_of
+
+
+def search(directory: SearchDirectory, search: Search, interruptible: Interruptible) -> list[str]:
+    """Runs a search until it has all its trials, or goes on with one.
+
+    A trial is a record before its candidate is evaluated, so a trial that was running when an
+    earlier driver died is evaluated again, under its own number.
+
+    Args:
+        directory: where everything lies; locked by the caller.
+        search: what to do.
+        interruptible: listens for Ctrl-C and SIGTERM.
+
+    Returns:
+        The paths of what was written, to show.
+
+    Raises:
+        UserError: the settings are at fault, or no candidate succeeded.
+        Interruption: by a signal; nothing is lost but what was running.
+    """
+    study = directory.open_study()
+    driver = _Driver(directory, search, study, interruptible)
+    try:
+        driver.run()
+    finally:
+        driver.pool.close()
+    written = results.write(directory, search, study)
+    return [*written, report.write(directory, search, study)]
+
+
+class _Driver:
+    def __init__(
+        self,
+        directory: SearchDirectory,
+        search: Search,
+        study: optuna.Study,
+        interruptible: Interruptible,
+    ):
+        self.directory, self.search, self.study = directory, search, study
+        self.interruptible = interruptible
+        self.pool: Pool = POOLS.find(search.config.pool)()
+        known = study.get_trials(deepcopy=False)
+        finished = [t for t in known if t.state.is_finished()]
+        self.again = [t for t in known if t.state == TrialState.RUNNING]
+        self.begun, self.finished = len(known), len(finished)
+        self.progress = Progress(
+            directory.path / "tensorboard",
+            search.config.trials,
+            finished,
+            search.evaluator.reward,
+        )
+        self.reported = time.monotonic()
+
+    def run(self) -> None:
+        running: dict[Future[Result], int] = {}
+        while self.finished < self.search.config.trials:
+            while len(running) < self.pool.workers and (request := self._next()) is not None:
+                with self.interruptible.block():
+                    running[self.pool.submit(request)] = request.number
+            with self.interruptible.block():
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=lambda f: running[f]):
+                self._tell(running.pop(future), future.result())
+            self._report()
+
+    def _next(self) -> Request | None:
+        """The next request: a trial that an earlier driver left, else a new one."""
+        if self.again:
+            trial = self.again.pop(0)
+            return self._request(trial.number, trial.params)
+        if self.begun >= self.search.config.trials:
+            return None
+        number, space = self.begun, self.search.space
+        point = trials.propose(self.study, self.search.strategy, space, number)
+        trials.begin(self.study, space, point)
+        self.begun += 1
+        return self._request(number, point)
+
+    def _request(self, number: int, point: dict) -> Request:
+        config = self.search.config
+        seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
+        return Request(
+            number=number,
+            genotype=self.search.space.decode(point),
+            decisions=point,
+            evaluator=self.search.evaluator,
+            images=self.search.images,
+            seed=int(seed),
+            deterministic=config.deterministic,
+        )
+
+    def _tell(self, number: int, result: Result) -> None:
+        trials.finish(self.study, number, result, order=self.finished)
+        self.finished += 1
+        self.progress.finished(trial_of(self.study, number))
+
+    def _report(self) -> None:
+        minutes = self.search.config.report_minutes
+        if minutes and time.monotonic() - self.reported > 60 * minutes:
+            report.write(self.directory, self.search, self.study)
+            self.reported = time.monotonic()

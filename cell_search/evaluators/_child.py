@@ -1,0 +1,36 @@
+"""The child network of a candidate, and its size, without TensorFlow."""
+
+from __future__ import annotations
+
+from cells import networks
+from cells.genotype import Genotype
+from cells.primitives import Size
+from cells.stack import StackConfig, stack
+from cells.summary import Summary, summarize
+
+#: Channels of the stem, in units of F (TF-slim, `build_nasnet_cifar`).
+STEM_MULTIPLIER = 3
+
+
+def child_config(
+    genotype: Genotype, *, normal_cells: int, filters: int, size: Size, num_classes: int
+) -> StackConfig:
+    """The network for small images, N and F as given.
+
+    Raises:
+        UserError: it is impossible.
+    """
+    return networks.configure(
+        genotype,
+        "cifar",
+        normal_cells=normal_cells,
+        filters=filters,
+        stem_filters=STEM_MULTIPLIER * filters,
+        image_size=size,
+        num_classes=num_classes,
+    )
+
+
+def child_summary(genotype: Genotype, config: StackConfig) -> Summary:
+    """Parameters and multiply-adds."""
+    return summarize(stack(genotype, config), ("logits",), config.image_size)

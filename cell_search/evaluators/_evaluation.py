@@ -1,0 +1,114 @@
+"""The wall between driver and workers: what goes to a worker, and what comes back."""
+
+from __future__ import annotations
+
+import abc
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from cell_search.images import ImageSettings
+from cell_search.registry import Registry
+from cells.errors import UserError
+from cells.genotype import Genotype
+
+#: Evaluators by name: frozen dataclasses whose fields are their settings.
+EVALUATORS: Registry[type[Evaluator]] = Registry("evaluator.type")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that a worker needs to score one candidate; can be pickled.
+
+    Attributes:
+        number: of the trial.
+        genotype: the candidate.
+        decisions: the same as decisions of the space, for evaluators that look them up.
+        evaluator: how to score it.
+        images: what to score it with.
+        seed: of everything random in this evaluation.
+        deterministic: whether TensorFlow must use its deterministic operations.
+    """
+
+    number: int
+    genotype: Genotype
+    decisions: Mapping[str, Any]
+    evaluator: Evaluator
+    images: ImageSettings
+    seed: int
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a request; can be pickled.
+
+    Attributes:
+        reward: finite, larger is better; None where the evaluation failed.
+        metrics: numbers for people and for several objectives, by name.
+        seconds: duration.
+        failure: why there is no reward, in one sentence; None where there is one.
+    """
+
+    reward: float | None
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: str | None = None
+
+
+class Evaluator(abc.ABC):
+    """A way to score a candidate: a frozen dataclass whose fields are its settings.
+
+    Attributes:
+        reward: the name of the metric that is the reward.
+    """
+
+    reward: ClassVar[str]
+
+    def check(self, images: ImageSettings) -> None:  # noqa: B027 (nothing to check by default)
+        """Raises a UserError where no candidate could be scored; called before the first.
+
+        Args:
+            images: what the candidates would be scored with.
+        """
+
+    @abc.abstractmethod
+    def score(self, request: Request) -> dict[str, float]:
+        """The metrics of a candidate, among them the reward.
+
+        Raises:
+            Exception: the candidate failed; the message becomes the reason.
+        """
+
+    def network(self) -> dict[str, int]:
+        """N and F of the child network, for the configuration that trains the winner."""
+        return {}
+
+
+def evaluate(request: Request) -> Result:
+    """Scores a candidate. A candidate that fails gives a result with the reason.
+
+    Raises:
+        UserError: the settings are at fault, not the candidate.
+    """
+    started = time.perf_counter()
+    metrics: dict[str, float] = {}
+    try:
+        metrics = {k: float(v) for k, v in request.evaluator.score(request).items()}
+        reward: float | None = metrics[request.evaluator.reward]
+        failure = None
+        if not math.isfinite(metrics[request.evaluator.reward]):
+            reward, failure = None, f"the {request.evaluator.reward} is {reward}"
+    except UserError:
+        raise
+    except Exception as error:
+        reward, failure = None, _reason(error)
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    return Result(reward, finite, time.perf_counter() - started, failure)
+
+
+def _reason(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__

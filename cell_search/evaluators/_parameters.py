@@ -1,0 +1,46 @@
+"""The number of parameters as a score: costs nothing, and every other score must beat it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cell_search.evaluators._child import child_config, child_summary
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+
+
+@EVALUATORS.register("parameters")
+@dataclass(frozen=True)
+class Parameters(Evaluator):
+    """Counts the child's trainable parameters from its layout; trains nothing, reads no image.
+
+    The control for other scores: on NAS-Bench-201 it ranks cells about as well as synflow.
+
+    Attributes:
+        normal_cells: N.
+        filters: F.
+        size: height and width of the images.
+        num_classes: classes.
+    """
+
+    reward: ClassVar[str] = "parameters"
+
+    normal_cells: int = 2
+    filters: int = 32
+    size: int = 32
+    num_classes: int = 10
+
+    def score(self, request: Request) -> dict[str, float]:
+        config = child_config(
+            request.genotype,
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            size=(self.size, self.size),
+            num_classes=self.num_classes,
+        )
+        counts = child_summary(request.genotype, config)
+        assert counts.multiply_adds is not None
+        return {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}
+
+    def network(self) -> dict[str, int]:
+        return {"normal_cells": self.normal_cells, "filters": self.filters}

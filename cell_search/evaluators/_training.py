@@ -1,0 +1,160 @@
+"""Trains a child network with Keras 3 and scores it on the held-out images."""
+
+from __future__ import annotations
+
+import gc
+import math
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cell_search.images import Images
+from cells.genotype import Genotype
+from cells.network import build_network
+from cells.stack import StackConfig
+
+if TYPE_CHECKING:
+    from cell_search.evaluators._train import Train
+
+#: Held-out images of one step.
+_SCORE_BATCH = 500
+
+
+def train_child(
+    genotype: Genotype,
+    config: StackConfig,
+    images: Images,
+    settings: Train,
+    *,
+    seed: int,
+    deterministic: bool = False,
+) -> dict[str, float]:
+    """Trains from scratch and scores once, after the last epoch.
+
+    Args:
+        genotype: the cells.
+        config: the child network.
+        images: training and held-out images.
+        settings: of the training.
+        seed: of weights, order and augmentation.
+        deterministic: equal results for equal seeds, bit by bit, also on a GPU; for the rest of
+            the process.
+
+    Returns:
+        `accuracy` and `loss` on the held-out images, `training_loss` (mean of the last epoch,
+        without L2), `steps`.
+
+    Raises:
+        FloatingPointError: the loss is no longer finite; says when.
+    """
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed % 2**32)
+    try:
+        child = _Child(genotype, config, images, settings)
+        training_loss = child.train(np.random.default_rng(seed))
+        return {**child.score(), "training_loss": training_loss, "steps": child.steps}
+    finally:
+        # Keras keeps every network of a process otherwise.
+        keras.utils.clear_session()
+        gc.collect()
+
+
+class _Child:
+    def __init__(self, genotype: Genotype, config: StackConfig, images: Images, settings: Train):
+        self.images, self.settings = images, settings
+        self.steps_per_epoch = len(images.training[0]) // settings.batch
+        self.steps = self.steps_per_epoch * settings.epochs
+        self.model = build_network(genotype, config, keras, l2=settings.l2)
+        self.optimizer = keras.optimizers.SGD(
+            keras.optimizers.schedules.CosineDecay(settings.learning_rate, self.steps),
+            momentum=settings.momentum,
+            global_clipnorm=settings.clip,
+        )
+        self.optimizer.build(self.model.trainable_variables)
+        self.step = tf.function(self._step)
+        self.predict = tf.function(self._predict)
+
+    def _normalized(self, pixels: tf.Tensor) -> tf.Tensor:
+        return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
+
+    def _step(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = self.model(self._normalized(pixels), training=True)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            )
+            total = loss + tf.add_n(self.model.losses) if self.model.losses else loss
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(total, variables), variables)
+        return loss
+
+    def _predict(self, pixels: tf.Tensor) -> tf.Tensor:
+        return self.model(self._normalized(pixels), training=False)
+
+    def train(self, rng: np.random.Generator) -> float:
+        """Trains; returns the mean loss of the last epoch."""
+        pixels, labels = self.images.training
+        batch = self.settings.batch
+        losses: list[tf.Tensor] = []
+        for epoch in range(self.settings.epochs):
+            order = rng.permutation(len(labels))
+            losses = []
+            for start in range(0, self.steps_per_epoch * batch, batch):
+                chosen = order[start : start + batch]
+                augmented = augment(pixels[chosen], rng, self.settings.shift, self.settings.flip)
+                losses.append(self.step(tf.constant(augmented), tf.constant(labels[chosen])))
+            values = np.asarray(losses)
+            if not np.all(np.isfinite(values)):
+                bad = int(np.argmin(np.isfinite(values)))
+                raise FloatingPointError(
+                    f"the loss became {values[bad]} in step {bad + 1} of epoch {epoch + 1}; "
+                    "a smaller learning rate may help"
+                )
+        return float(np.mean(values))
+
+    def score(self) -> dict[str, float]:
+        """Accuracy and loss on the held-out images."""
+        pixels, labels = self.images.held_out
+        right, loss = 0, 0.0
+        for start in range(0, len(labels), _SCORE_BATCH):
+            part = slice(start, start + _SCORE_BATCH)
+            logits = self.predict(tf.constant(pixels[part]))
+            right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[part]))
+            loss += float(
+                tf.reduce_sum(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(
+                        labels=labels[part], logits=logits
+                    )
+                )
+            )
+        loss /= len(labels)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the held-out loss is {loss}")
+        return {"accuracy": right / len(labels), "loss": loss}
+
+
+def augment(pixels: np.ndarray, rng: np.random.Generator, shift: int, flip: bool) -> np.ndarray:
+    """Pads with black and crops at random places, and mirrors half of the images.
+
+    Args:
+        pixels: uint8 `(n, height, width, channels)`.
+        rng: where chance comes from.
+        shift: pixels that are padded on each side.
+        flip: whether to mirror.
+
+    Returns:
+        An array of the same shape.
+    """
+    n, height, width, _ = pixels.shape
+    if shift:
+        padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift), (0, 0)))
+        rows = rng.integers(2 * shift + 1, size=(n, 1, 1)) + np.arange(height)[None, :, None]
+        columns = rng.integers(2 * shift + 1, size=(n, 1, 1)) + np.arange(width)[None, None, :]
+        pixels = padded[np.arange(n)[:, None, None], rows, columns]
+    if flip:
+        mirrored = rng.integers(2, size=n).astype(bool)
+        pixels = np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
+    return pixels

@@ -1,0 +1,45 @@
+"""Named things: a dictionary and a decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from cells.cli import choose
+
+T = TypeVar("T")
+
+
+class Registry(dict[str, T]):
+    """A table from names to things that refuses to hold two things of one name.
+
+    Args:
+        what: what the table holds, as errors call it.
+    """
+
+    def __init__(self, what: str):
+        super().__init__()
+        self._what = what
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """A decorator that puts what it decorates into the table.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+
+        def decorate(thing: T) -> T:
+            if name in self:
+                raise ValueError(f"{self._what}: {name!r} is registered already, as {self[name]}")
+            self[name] = thing
+            return thing
+
+        return decorate
+
+    def find(self, name: str) -> T:
+        """The thing of that name.
+
+        Raises:
+            UserError: there is none; lists those that exist.
+        """
+        return choose(self._what, name, self)

@@ -1,0 +1,187 @@
+"""`report.html`: a search on one page that needs nothing else, on light and on dark screens."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import time
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from cell_search import trials
+from cell_search.chart import chart
+from cell_search.config import Search, used_settings
+from cell_search.directory import SearchDirectory
+from cell_search.progress import duration
+from cell_search.results import versions
+from cell_search.style import STYLE
+from cells import drawing
+from cells.files import write_atomically
+
+_TRAIN_COMMAND = "cell-transfer --mode=train_and_eval --config_file=train.yaml --model_dir=trained"
+
+
+def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> str:
+    """Writes `report.html` from the trials so far.
+
+    Returns:
+        Its path.
+    """
+    path = directory.path / "report.html"
+    page = _page(directory.path.resolve().name, search, study.get_trials(deepcopy=False))
+    write_atomically(path, page.encode())
+    return str(path)
+
+
+def _page(name: str, search: Search, known: list[FrozenTrial]) -> str:
+    reward = search.evaluator.reward
+    parts = [
+        f"<h1>Cell search <q>{escape(name)}</q></h1>",
+        f"<p class=lead>{_lead(search)}</p>",
+        _tiles(search, known),
+        f"<h2>{escape(reward.capitalize())} by trial</h2>",
+        chart([(t.number, trials.reward(t)) for t in known if t.state.is_finished()], reward),
+        "<h2>The best cells</h2>",
+        _best(search, known),
+        _failures(known),
+        "<h2>How to train the winner</h2>",
+        f"<pre>{_TRAIN_COMMAND}</pre>",
+        "<p>Run it in the folder of this page; <code>train.yaml</code> names the cells in "
+        "<code>genotype.json</code> and the images of this search.</p>",
+        "<h2>Settings</h2>",
+        _table(used_settings(search.config).items()),
+        "<h2>Versions</h2>",
+        _table(versions().items()),
+        f"<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S')} by transferable-cells</footer>",
+    ]
+    return (
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
+        '<meta name=color-scheme content="light dark">'
+        f"<title>Cell search {escape(name)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>\n{chr(10).join(parts)}\n</main></body></html>\n"
+    )
+
+
+def _lead(search: Search) -> str:
+    config = search.config
+    return (
+        f"{escape(search.space.rules.name)} space ({escape(search.space.rules.source)}), "
+        f"{search.space.blocks} blocks a cell, {len(search.space.decisions)} decisions, "
+        f"{search.space.size:.1e} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
+        f"by <b>{escape(config.evaluator.type)}</b> on <b>{escape(search.images.name)}</b>."
+    )
+
+
+def _tiles(search: Search, known: list[FrozenTrial]) -> str:
+    states = Counter(t.state for t in known)
+    best = trials.best(known, search.space, 1)
+    spent = sum(trials.seconds(t) for t in known)
+    finished = sum(t.state.is_finished() for t in known)
+    tiles = [
+        (f"best {search.evaluator.reward}", _number(best[0].value) if best else "none yet"),
+        (
+            "trials finished",
+            f"{finished} of {search.config.trials}",
+        ),
+        ("running", str(states[TrialState.RUNNING])),
+        ("failed", str(states[TrialState.FAIL])),
+        ("spent on candidates", duration(spent)),
+    ]
+    return (
+        "<dl class=tiles>"
+        + "".join(
+            f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in tiles
+        )
+        + "</dl>"
+    )
+
+
+def _best(search: Search, known: list[FrozenTrial]) -> str:
+    best = trials.best(known, search.space, search.config.top)
+    if not best:
+        return "<p>No trial has succeeded yet.</p>"
+    metrics = [
+        name
+        for name in dict.fromkeys(m for t in best for m in t.user_attrs.get(trials.METRICS, {}))
+        if name != search.evaluator.reward
+    ]
+    heads = ["", search.evaluator.reward, "trial", *metrics]
+    rows = "".join(_best_row(rank, t, search, metrics) for rank, t in enumerate(best, start=1))
+    return (
+        "<div class=wide><table class=best><thead><tr>"
+        + "".join(f"<th>{escape(_title(head))}</th>" for head in heads)
+        + f"</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _best_row(rank: int, trial: FrozenTrial, search: Search, metrics: list[str]) -> str:
+    values = trial.user_attrs.get(trials.METRICS, {})
+    cells = [_number(values[name]) if name in values else "" for name in metrics]
+    numbers = [str(rank), _number(trial.value), str(trial.number), *cells]
+    picture = _picture(search, trial)
+    return (
+        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in numbers) + "</tr>"
+        f"<tr class=cells><td colspan={len(numbers)}>"
+        f"<details{' open' if rank <= 3 else ''}><summary>cells of trial {trial.number}, "
+        f"<code>top/{rank:02}.json</code></summary>{picture}</details></td></tr>"
+    )
+
+
+def _picture(search: Search, trial: FrozenTrial) -> str:
+    space = search.space
+    key = tuple(trial.params[d.name] for d in space.decisions)
+    light, dark = (_drawn(space, key, shade) for shade in (False, True))
+    alternative = escape(f"Normal and Reduction cell of trial {trial.number}", quote=True)
+    return (
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        f'<img src="{light}" alt="{alternative}"></picture>'
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _drawn(space: Any, key: tuple, dark: bool) -> str:
+    """A drawing as a data URL: a picture of its own, whose names meet no others on the page."""
+    point = dict(zip((d.name for d in space.decisions), key, strict=True))
+    svg = drawing.svg(space.decode(point), dark=dark)
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _failures(known: list[FrozenTrial]) -> str:
+    failed = [t for t in known if t.state == TrialState.FAIL]
+    if not failed:
+        return ""
+    reasons: dict[str, list[int]] = {}
+    for trial in failed:
+        reasons.setdefault(trials.failure(trial), []).append(trial.number)
+    rows = "".join(
+        f"<tr><td>{len(numbers)}</td><td>{escape(reason)}</td>"
+        f"<td>{', '.join(map(str, numbers[:20]))}{' ...' if len(numbers) > 20 else ''}</td></tr>"
+        for reason, numbers in sorted(reasons.items(), key=lambda item: -len(item[1]))
+    )
+    return (
+        f"<h2>Failures</h2><div class=wide><table><thead><tr><th>times</th><th>reason</th>"
+        f"<th>trials</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _table(rows: Iterable[tuple[str, Any]]) -> str:
+    body = "".join(
+        f"<tr><th>{escape(str(key))}</th><td>{escape(str(value))}</td></tr>" for key, value in rows
+    )
+    return f"<table class=settings><tbody>{body}</tbody></table>"
+
+
+def _title(metric: str) -> str:
+    return metric.replace("multiply_adds", "multiply-adds").replace("_", " ")
+
+
+def _number(value: float) -> str:
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}"

@@ -1,0 +1,144 @@
+"""What a search leaves: the best genotypes, and how to train the winner."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial
+
+import cells
+from cell_search import trials
+from cell_search.config import Search, used_settings
+from cell_search.directory import SearchDirectory
+from cell_search.images import builder_of
+from cells import genotype_file
+from cells.errors import UserError
+from cells.files import write_atomically
+from cells.genotype import Genotype
+
+_PACKAGES = ("tensorflow", "keras", "optuna", "numpy")
+
+_TRAIN = """\
+# Trains the winner of a cell search, trial {number} ({reward_name} {reward:.4g}), as a classifier:
+#
+#   cell-transfer --mode=train_and_eval --config_file={path} --model_dir=DIRECTORY
+#
+# Network and images are those of the search, the test split scores; more cells (normal_cells),
+# filters and steps give better classifiers.
+"""
+
+#: Steps of the training that `train.yaml` proposes.
+_STEPS, _BATCH = 2000, 64
+
+
+def best_of(directory: SearchDirectory, search: Search, study: optuna.Study) -> list[FrozenTrial]:
+    """The best trials, best first.
+
+    Raises:
+        UserError: none succeeded; says why the last one failed.
+    """
+    known = study.get_trials(deepcopy=False)
+    best = trials.best(known, search.space, search.config.top)
+    if best:
+        return best
+    failed = [t for t in known if t.state == optuna.trial.TrialState.FAIL]
+    reason = f"; the last failed, {trials.failure(failed[-1])}" if failed else ""
+    raise UserError(f"{directory.path}: none of the {len(known)} trials succeeded{reason}")
+
+
+def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> list[str]:
+    """Writes `genotype.json`, `top/NN.json` and `train.yaml`.
+
+    Returns:
+        The paths of genotype and training configuration.
+
+    Raises:
+        UserError: no trial succeeded, or a file cannot be written.
+    """
+    best = best_of(directory, search, study)
+    genotypes = [genotype_of(trial, search) for trial in best]
+    for rank, genotype in enumerate(genotypes, start=1):
+        genotype_file.write(genotype, directory.path / "top" / f"{rank:02}.json")
+    winner = directory.path / "genotype.json"
+    genotype_file.write(genotypes[0], winner)
+    train = directory.path / "train.yaml"
+    text = _TRAIN.format(
+        number=best[0].number,
+        reward_name=search.evaluator.reward,
+        reward=best[0].value,
+        path=train,
+    )
+    settings = yaml.safe_dump(train_settings(genotypes[0], search), sort_keys=False)
+    write_atomically(train, (text + settings).encode())
+    return [str(winner), str(train)]
+
+
+def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
+    """The genotype of a trial, with its provenance."""
+    config = search.config
+    provenance: dict[str, Any] = {
+        "space": search.space.rules.name,
+        "space_source": search.space.rules.source,
+        "strategy": config.strategy.type,
+        "dataset": search.images.name,
+        "trial": trial.number,
+        "score": {search.evaluator.reward: trial.value},
+        "metrics": trial.user_attrs.get(trials.METRICS, {}),
+        "seed": config.seed,
+        "settings": used_settings(config),
+        "versions": versions(),
+    }
+    return search.space.decode(trial.params, provenance=provenance)
+
+
+def versions() -> dict[str, str]:
+    """Of this project, Python and the packages that results depend on."""
+    return {
+        "transferable-cells": cells.__version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def train_settings(genotype: Genotype, search: Search) -> dict[str, Any]:
+    """What `cell-transfer --config_file` takes to train a genotype on the set of the search."""
+    from cells import datasets
+
+    images = search.images
+    builder = builder_of(images)
+    height, width, _ = datasets.image_classes(builder).image_shape
+    size = [images.size, images.size] if images.size else [height, width]
+    splits = [name for name in ("test", "validation") if name in builder.info.splits]
+    data = {"tfds_name": images.name}
+    evaluator: Any = search.evaluator
+    train = {
+        **data,
+        "tfds_split": images.split.split("[")[0],
+        "global_batch_size": _BATCH,
+        "aug_rand_hflip": bool(getattr(evaluator, "flip", False)),
+        "aug_shift": int(getattr(evaluator, "shift", 0)),
+    }
+    # Without a split of its own, the last tenth scores what the rest has trained.
+    if not splits:
+        train["tfds_split"] = f"{images.split.split('[')[0]}[:90%]"
+    validation = {
+        **data,
+        "tfds_split": splits[0] if splits else f"{images.split.split('[')[0]}[90%:]",
+        "global_batch_size": 4 * _BATCH,
+    }
+    return {
+        "task": {
+            "model": {
+                # Relative to this file, so that the directory can be moved.
+                "cells": {"genotype": "genotype.json", "network": "cifar", **evaluator.network()},
+                "input_size": [*size, 3],
+            },
+            "train_data": train,
+            "validation_data": validation,
+        },
+        "trainer": {"train_steps": _STEPS},
+    }

@@ -1,0 +1,103 @@
+"""A search space: decisions in an order, as Optuna's categorical distributions.
+
+A space says which decisions there are and when two points are the same candidate. It knows
+nothing of genotypes: strategies work on any table of decisions (`CellSpace` adds genotypes).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from cells.errors import UserError
+
+Choice = str | int | float | bool | None
+
+#: A point of a space: a choice for each decision, by the name of the decision.
+Point = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One categorical decision.
+
+    Attributes:
+        name: the name of the parameter in the study.
+        choices: what can be chosen.
+        kind: what is decided (`input`, `operation`, `combination`, ...): decisions of one kind
+            are mutated by one rule.
+    """
+
+    name: str
+    choices: tuple[Choice, ...]
+    kind: str = "choice"
+
+
+@dataclass(frozen=True)
+class Space:
+    """Decisions in the order in which they are made."""
+
+    decisions: tuple[Decision, ...]
+
+    def __post_init__(self) -> None:
+        if not self.decisions:
+            raise UserError("space: there is no decision to make")
+
+    @classmethod
+    def of(cls, source: Space | Mapping[str, BaseDistribution]) -> Space:
+        """A space as it is, or flat decisions from an Optuna search space.
+
+        Raises:
+            UserError: a distribution is not categorical; names it.
+        """
+        if isinstance(source, Space):
+            return source
+        for name, distribution in source.items():
+            if not isinstance(distribution, CategoricalDistribution):
+                raise UserError(
+                    f"space: {name!r} is a {type(distribution).__name__}; the strategies decide "
+                    "between categories, so use a CategoricalDistribution"
+                )
+        return cls(tuple(Decision(name, d.choices) for name, d in source.items()))
+
+    @functools.cached_property
+    def distributions(self) -> dict[str, CategoricalDistribution]:
+        """The decisions as Optuna's distributions, in order."""
+        return {d.name: CategoricalDistribution(d.choices) for d in self.decisions}
+
+    @property
+    def size(self) -> int:
+        """The number of points; equal candidates are counted as often as they occur."""
+        return math.prod(len(d.choices) for d in self.decisions)
+
+    def random(self, rng: np.random.Generator) -> Point:
+        """A point drawn uniformly over the choices of each decision."""
+        return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
+
+    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
+        """Equal for two points if they are one and the same candidate."""
+        return tuple(point[d.name] for d in self.decisions)
+
+    def point(self, trial: optuna.trial.FrozenTrial) -> Point | None:
+        """The decisions of a trial, or None where it has not made all of them.
+
+        Raises:
+            UserError: a decision of that name has another choice in the trial.
+        """
+        params = trial.params
+        for d in self.decisions:
+            if d.name not in params:
+                return None
+            if params[d.name] not in d.choices:
+                raise UserError(
+                    f"trial {trial.number}: {d.name!r} is {params[d.name]!r}, which this space "
+                    f"does not have; its choices are {', '.join(map(str, d.choices))}"
+                )
+        return {d.name: params[d.name] for d in self.decisions}

@@ -1,0 +1,53 @@
+"""The published spaces; a further one is one more row."""
+
+from __future__ import annotations
+
+from cell_search.cell_space import CellSpace, Rules
+from cells.cli import choose
+from cells.operations import OPERATIONS
+
+_ROWS = (
+    Rules(
+        name="nasnet",
+        source="Zoph et al. 2018, section 3.1",
+        operations=tuple(OPERATIONS),
+        cells=("normal", "reduction"),
+        combinations=("add", "concat"),
+        concat="unread",
+        stacking="nasnet",
+    ),
+    Rules(
+        name="pnas",
+        source="Liu et al. 2018, section 3.1",
+        operations=(
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "sep_conv_7x7",
+            "conv_1x7_7x1",
+            "identity",
+            "avg_pool_3x3",
+            "max_pool_3x3",
+            "dil_conv_3x3",
+        ),
+        cells=("cell",),
+        combinations=("add",),
+        concat="blocks",
+        stacking="pnasnet",
+    ),
+)
+
+SPACES: dict[str, Rules] = {row.name: row for row in _ROWS}
+
+
+def find(name: str, blocks: int = 0) -> CellSpace:
+    """The space of a name.
+
+    Args:
+        name: one of `SPACES`.
+        blocks: blocks of a cell; 0 stands for as many as in the paper.
+
+    Raises:
+        UserError: there is no such space, or it cannot have so many blocks.
+    """
+    rules = choose("space.name", name, SPACES)
+    return CellSpace(rules=rules, blocks=blocks or rules.blocks)

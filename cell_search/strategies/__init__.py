@@ -1,0 +1,25 @@
+"""The search strategies: Optuna samplers over categorical decisions, chosen by name.
+
+Each is constructed with a `Space` (or an Optuna search space of categorical distributions) and a
+seed, and runs on anybody's study:
+
+    study = optuna.create_study(direction="maximize", sampler=RegularizedEvolution(space, seed=1))
+"""
+
+from __future__ import annotations
+
+from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._history import FINISHED, trial_of
+from cell_search.strategies._mutation import mutate
+from cell_search.strategies._random import RandomSearch
+from cell_search.strategies._regularized_evolution import RegularizedEvolution
+
+__all__ = [
+    "FINISHED",
+    "STRATEGIES",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Strategy",
+    "mutate",
+    "trial_of",
+]

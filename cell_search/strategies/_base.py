@@ -1,0 +1,119 @@
+"""What all strategies share: the history of a study, folded trial by trial; proposals from it."""
+
+from __future__ import annotations
+
+import abc
+import math
+import threading
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from cell_search.registry import Registry
+from cell_search.space import Point, Space
+from cell_search.strategies._history import History
+from cells.errors import UserError
+
+#: Strategies by name: classes whose keyword arguments are their settings.
+STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")
+
+
+class Strategy(optuna.samplers.BaseSampler):
+    """A search strategy.
+
+    A subclass says what it learns from a trial (`learn`) and what it proposes (`propose`). All
+    that it knows must come from `meet` and `learn`, and all randomness from the generator that
+    `propose` is given. Then a fresh sampler on a study with a history continues exactly as the
+    old one would have: nothing but the study needs to be kept.
+
+    Args:
+        space: a `Space`, or categorical distributions by name (decisions without kinds).
+        seed: of all proposals.
+
+    Raises:
+        UserError: a distribution is not categorical.
+    """
+
+    def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
+        self.space = Space.of(space)
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._history: History | None = None
+
+    def reset(self) -> None:
+        """Forgets everything: another study begins."""
+
+    def meet(self, point: Point) -> None:
+        """Takes note of a point that was proposed, whatever becomes of it."""
+
+    def learn(self, point: Point, reward: float) -> None:
+        """Takes a result into account; called in the order in which the trials finished.
+
+        Args:
+            point: the decisions.
+            reward: finite; larger is better.
+        """
+
+    @abc.abstractmethod
+    def propose(self, rng: np.random.Generator) -> Point:
+        """The next point.
+
+        Args:
+            rng: made from the seed and the number of the trial.
+        """
+
+    # The sampler's side.
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        return dict(self.space.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if len(study.directions) != 1:
+            raise UserError(
+                f"{type(self).__name__} takes one objective, but this study has "
+                f"{len(study.directions)}"
+            )
+        sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
+        with self._lock:
+            if self._history is None or not self._history.is_of(study):
+                self._history = History(study)
+                self.reset()
+            for known in self._history.news(trial.number):
+                self._take(known, sign)
+            return self.propose(np.random.default_rng([self._seed, trial.number]))
+
+    def _take(self, trial: FrozenTrial, sign: float) -> None:
+        point = self.space.point(trial)
+        finished = trial.state.is_finished()
+        if point is None:
+            if trial.state == TrialState.COMPLETE:
+                missing = next(d.name for d in self.space.decisions if d.name not in trial.params)
+                raise UserError(
+                    f"trial {trial.number} of this study has made no decision {missing!r}; use a "
+                    "study that was made with the same space"
+                )
+            return
+        self.meet(point)
+        if finished and trial.state == TrialState.COMPLETE and math.isfinite(trial.values[0]):
+            self.learn(point, sign * trial.values[0])
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """What is not in the space is drawn at random, from the seed, the trial and the name."""
+        rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
+        uniform = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
+        return uniform.sample_independent(study, trial, param_name, param_distribution)

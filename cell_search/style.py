@@ -1,0 +1,50 @@
+"""The looks of the report."""
+
+STYLE = """
+:root { --ground: #ffffff; --panel: #f6f8fa; --line: #d8dee4; --text: #1f2328; --pale: #59636e;
+  --accent: #0a67c2; --point: #8c959f; --bad: #cf222e; }
+@media (prefers-color-scheme: dark) { :root { --ground: #0d1117; --panel: #151b23;
+  --line: #30363d; --text: #e6edf3; --pale: #9198a1; --accent: #58a6ff; --point: #6e7681;
+  --bad: #f85149; } }
+body { margin: 0; background: var(--ground); color: var(--text);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+main { max-width: 920px; margin: 0 auto; padding: 32px 20px 48px; }
+h1 { font-size: 28px; line-height: 1.2; margin: 0 0 8px; }
+h1 q { quotes: none; color: var(--accent); overflow-wrap: anywhere; }
+h2 { font-size: 19px; margin: 36px 0 12px; }
+.lead, footer, .legend { color: var(--pale); }
+footer { margin-top: 40px; font-size: 13px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+  margin: 20px 0; }
+.tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 8px;
+  padding: 10px 14px; }
+.tiles dt { color: var(--pale); font-size: 13px; }
+.tiles dd { margin: 0; font-size: 21px; font-variant-numeric: tabular-nums; }
+.chart { width: 100%; height: auto; display: block; }
+.chart .grid { stroke: var(--line); }
+.chart .tick, .chart .axis { fill: var(--pale); font-size: 12px; }
+.chart .trial { fill: var(--point); }
+.chart .best { fill: none; stroke: var(--accent); stroke-width: 2; }
+.chart .failed { stroke: var(--bad); stroke-width: 1.5; fill: none; }
+.legend { font-size: 13px; margin: 4px 0 0 64px; }
+.legend span { display: inline-block; margin: 0 6px 0 14px; vertical-align: middle; }
+.legend .line { width: 20px; border-top: 2px solid var(--accent); margin-left: 0; }
+.legend .dot { width: 7px; height: 7px; border-radius: 50%; background: var(--point); }
+.legend .cross { color: var(--bad); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
+th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid var(--line);
+  vertical-align: top; overflow-wrap: anywhere; }
+thead th { color: var(--pale); font-weight: 500; white-space: nowrap; }
+.best td { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.best tr:not(.cells) td { border-bottom: 0; }
+.best td:nth-child(2) { font-weight: 600; }
+.settings th { font-weight: 400; color: var(--pale); width: 45%; }
+summary { cursor: pointer; color: var(--pale); }
+picture img { display: block; width: 100%; height: auto; margin-top: 8px; border-radius: 8px;
+  border: 1px solid var(--line); }
+pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 12px;
+  overflow-x: auto; }
+code, pre { font-family: ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", monospace;
+  font-size: 13px; }
+"""

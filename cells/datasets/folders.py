@@ -1,0 +1,120 @@
+"""Folders of prepared data sets: what lies where, whether it is whole, and who may write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cells.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+INFO = "dataset_info.json"
+"""The file by which a prepared set is known."""
+
+
+def data_root(root: str | None) -> Path:
+    """Returns the folder of prepared sets: `root`, or TFDS' own where that is None."""
+    if root is None:
+        from tensorflow_datasets.core import constants
+
+        root = constants.DATA_DIR
+    return Path(root).expanduser()
+
+
+def prepared(root: Path) -> dict[str, Path]:
+    """Returns the sets that lie prepared in the folder: `name` or `name/config`, and where.
+
+    Of several versions the last in the order of their names is returned.
+    """
+    found = sorted([*root.glob(f"*/*/{INFO}"), *root.glob(f"*/*/*/{INFO}")])
+    return {file.parent.parent.relative_to(root).as_posix(): file.parent for file in found}
+
+
+def require_whole(builder: tfds.core.DatasetBuilder) -> None:
+    """Raises `UserError` where a file of the prepared set is missing or cut short."""
+    folder = Path(builder.data_dir)
+    if not (folder / INFO).is_file():
+        raise damaged(folder, f"{INFO} is missing")
+    if not builder.info.splits:
+        raise damaged(folder, f"{INFO} names no split")
+    present = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
+    for split, info in builder.info.splits.items():
+        missing = [name for name in info.filenames if name not in present]
+        if missing:
+            raise damaged(
+                folder,
+                f"{len(missing)} of {len(info.filenames)} files of split {split!r} are missing, "
+                f"such as {missing[0]}",
+            )
+        size = sum(present[name] for name in info.filenames)
+        # TFDS counts the bytes of the records, to which the frames of the format are added.
+        if info.filename_template.filetype_suffix == "tfrecord" and size < int(info.num_bytes):
+            raise damaged(
+                folder,
+                f"the files of split {split!r} have {size:,} bytes, their records alone "
+                f"{int(info.num_bytes):,}",
+            )
+
+
+def writable(folder: Path) -> bool:
+    """Returns whether new sets may go to the folder, which need not exist yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    # Root may write everywhere, but a folder to which nobody was given the right to write is
+    # meant to be left alone by root, too.
+    anybody = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+    return os.access(folder, os.W_OK | os.X_OK) and bool(folder.stat().st_mode & anybody)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the only lock on the folder; the system lets go of it if the process dies.
+
+    TFDS writes beside the final folder and renames, so that readers never see half a set. Two
+    writers do clash: the later rename fails, and as the name to write to comes from `random`,
+    processes that seeded it alike even write into the same folder.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: several processes must not prepare one set at once there.
+        yield
+        return
+    # The folder itself is locked, so that no lock file stays behind.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        # Some network file systems know no locks; a process that is alone gets by without.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def no_set_in(folder: Path) -> UserError:
+    """Returns the error for a given folder that holds no prepared set."""
+    if not folder.exists():
+        return UserError(
+            f"there is no folder {folder}: give that of a prepared data set, which holds its {INFO}"
+        )
+    below = sorted(
+        str(file.parent) for file in [*folder.glob(f"*/{INFO}"), *folder.glob(f"*/*/{INFO}")]
+    )
+    if below:
+        return UserError(
+            f"{folder} is not itself the folder of a prepared data set, but holds such folders: "
+            f"give {below[0]}" + (f" or another of the {len(below)}" if len(below) > 1 else "")
+        )
+    return UserError(f"{folder} holds no prepared data set, or a damaged one: it has no {INFO}")
+
+
+def damaged(folder: Path, why: str) -> UserError:
+    """Returns the error for a prepared set that cannot be used."""
+    return UserError(
+        f"the prepared data set in {folder} is damaged ({why}): delete the folder or restore it"
+    )

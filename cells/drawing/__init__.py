@@ -1,0 +1,88 @@
+"""Drawings of a genotype's two cells, as in the papers: SVG, PNG, PDF.
+
+Both cells stand side by side and are read upwards: the inputs h_{i-1} and h_i, the blocks as
+pairs of operations (coloured by kind) under their combination, the bar that joins states, and the
+output h_{i+1}. All lines from one state have one colour and, as far as they go together, are one
+line. The sides of a block are drawn in the order that crosses least, which need not be that of
+the file. An input that nothing reads is drawn pale.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from cells.errors import UserError
+from cells.files import atomic_path, write_atomically
+from cells.genotype import Genotype
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["PNG_DPI", "save", "svg"]
+
+#: Pixels an inch of a PNG.
+PNG_DPI = 200
+
+_UNDATED: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+
+def svg(genotype: Genotype, *, dark: bool = False) -> str:
+    """Draws both cells as one `<svg>` element.
+
+    The text is a whole SVG file, and can also be put into an HTML page as it is: it needs
+    nothing else, its letters are shapes, its colours include the background, and its ids are
+    those of no other drawing, neither of another genotype nor of the other theme. Tooltips
+    (`<title>`) give each box's and arrow's place in the genotype file.
+
+    Args:
+        genotype: what to draw.
+        dark: for dark pages.
+
+    Returns:
+        The same text for the same genotype, in every process.
+    """
+    from cells.drawing import svg_text
+
+    with _figure(genotype, dark) as figure:
+        return svg_text.render(figure, genotype, dark)
+
+
+def save(genotype: Genotype, path: str | os.PathLike[str], *, dark: bool = False) -> None:
+    """Writes a drawing of both cells: an SVG, a PNG (`PNG_DPI`) or a PDF, by the path's ending.
+
+    The same genotype gives the same bytes.
+
+    Raises:
+        UserError: another ending, or the file cannot be written; nothing is left behind.
+    """
+    ending = pathlib.Path(path).suffix.lower()
+    if ending == ".svg":
+        write_atomically(path, svg(genotype, dark=dark).encode())
+        return
+    if ending not in _UNDATED:
+        raise UserError(
+            f"{os.fspath(path)}: a drawing cannot be written as {ending or 'a file without ending'}"
+            "; end the name in .svg, .png or .pdf"
+        )
+    with _figure(genotype, dark) as figure, atomic_path(path) as temporary:
+        figure.savefig(temporary, format=ending[1:], dpi=PNG_DPI, metadata=_UNDATED[ending])
+
+
+@contextmanager
+def _figure(genotype: Genotype, dark: bool) -> Iterator[Figure]:
+    """Draws under matplotlib's default settings, whatever the user's own are."""
+    import matplotlib.style
+
+    from cells.drawing import figure, theme
+
+    # Type 42: journals refuse the bitmap-like Type 3 fonts of the default.
+    settings = {"svg.fonttype": "path", "svg.hashsalt": "cells", "pdf.fonttype": 42}
+    with matplotlib.style.context(["default", settings]):
+        yield figure.draw(genotype, theme.DARK if dark else theme.LIGHT)

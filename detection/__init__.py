@@ -1,0 +1,1 @@
+"""Genotypes as backbones of object detectors, trained with Model Garden."""

@@ -1,0 +1,108 @@
+"""A trained detector, for images of any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from cells.errors import UserError
+from detection.categories import Categories
+from detection.decoder import SHIFT
+from detection.task import CellsRetinaNetTask, clip_to_images
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one image, surest first.
+
+    Attributes:
+        boxes: float32 (n, 4): x, y, width, height in pixels of the image as it was given.
+        labels: int64 (n,): places in the detector's `Categories`.
+        scores: float32 (n,), in 0..1.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def above(self, score: float) -> Detections:
+        """Those with at least this score."""
+        kept = self.scores >= score
+        return Detections(self.boxes[kept], self.labels[kept], self.scores[kept])
+
+
+class Detector:
+    """A model with all that belongs between pixels and boxes.
+
+    Args:
+        task: the task that the model was built by.
+        model: a trained RetinaNet.
+        categories: its classes.
+
+    Example:
+        >>> detector = detection.open_detector("runs/digits_scenes")
+        >>> found = detector.detect(numpy.asarray(PIL.Image.open("scene.jpg")))
+    """
+
+    def __init__(self, task: CellsRetinaNetTask, model: Any, categories: Categories):
+        self.categories = categories
+        self._model = model
+        # Longer sides than this many times the shorter would leave less than half a pixel of it.
+        self._longest = 2 * min(task.task_config.model.input_size[:2]) - 1
+        # Evaluation's own way from decoded examples to the model, so that predictions and the
+        # figures of an evaluation are of the same boxes.
+        self._parse = task.parser(task.task_config.validation_data).parse_fn(is_training=False)
+        self._run = tf.function(
+            self._detect, input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)]
+        )
+
+    def detect(self, image: np.ndarray) -> Detections:
+        """Finds objects.
+
+        Args:
+            image: uint8 (height, width, 3), RGB.
+
+        Raises:
+            UserError: the image is so narrow that nothing is left of it.
+        """
+        height, width = image.shape[:2]
+        if not min(height, width) or max(height, width) > self._longest * min(height, width):
+            raise UserError(
+                f"{height}x{width} pixels are too narrow: scaled to the detector's input, nothing "
+                "of the shorter side is left; cut the image into parts"
+            )
+        found = {key: value.numpy() for key, value in self._run(image).items()}
+        count = int(found["num_detections"])
+        ymin, xmin, ymax, xmax = found["detection_boxes"][:count].T
+        boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
+        labels = found["detection_classes"][:count].astype(np.int64) - SHIFT
+        return Detections(boxes, labels, found["detection_scores"][:count])
+
+    def _detect(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        size = tf.shape(image, out_type=tf.int64)
+        example = {
+            "image": image,
+            "source_id": tf.constant("0"),
+            "height": size[0],
+            "width": size[1],
+            "groundtruth_classes": tf.zeros([0], tf.int64),
+            "groundtruth_boxes": tf.zeros([0, 4]),
+            "groundtruth_is_crowd": tf.zeros([0], tf.bool),
+            "groundtruth_area": tf.zeros([0]),
+        }
+        batch = tf.nest.map_structure(lambda x: x[tf.newaxis], self._parse(example))
+        images, labels = clip_to_images(*batch)
+        info = labels["image_info"]
+        outputs = self._model(
+            images,
+            anchor_boxes=labels["anchor_boxes"],
+            image_shape=info[:, 1, :],
+            training=False,
+        )
+        keys = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
+        found = {key: outputs[key][0] for key in keys}
+        found["detection_boxes"] /= tf.tile(info[0, 2:3, :], [1, 2])
+        return found

@@ -1,0 +1,150 @@
+"""Fills in what follows from other settings, and checks what must hold between them.
+
+All of it happens before any tensor exists.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from cells import datasets
+from cells.errors import UserError
+from detection import categories
+from detection.categories import Categories
+from detection.config import RetinaNet, RetinaNetTask
+from transfer import resolve as common
+from transfer.backbone import stack_of
+
+
+def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Categories:
+    """Completes a configuration in place and checks it.
+
+    Args:
+        params: an experiment of this package.
+        train: whether the training data will be read, and so has to exist.
+        evaluate: whether the validation data will be read.
+
+    Returns:
+        The classes of the data.
+
+    Raises:
+        UserError: names the key, what is wrong, and the remedy.
+    """
+    common.check_restrictions(params)
+    check_model(params.task.model)
+    _check_task(params.task)
+    sides = {"train_data": train, "validation_data": evaluate}
+    found = _resolve_classes(params.task, [side for side, wanted in sides.items() if wanted])
+    cells = params.task.model.backbone.cells if _has_cells(params.task.model) else None
+    common.resolve_steps(params, cells)
+    common.resolve_runtime(params.runtime)
+    return found
+
+
+def check_model(model: RetinaNet) -> None:
+    """Checks what the layout of the detector needs; the data are not asked.
+
+    Raises:
+        UserError: sizes, levels or anchors are impossible.
+    """
+    at = "task.model"
+    if not 1 <= model.min_level <= model.max_level:
+        raise UserError(
+            f"{at}: min_level {model.min_level} to max_level {model.max_level} is no range of "
+            "levels; level i has stride 2^i, and 3 to 7 is usual"
+        )
+    _check_input_size(model)
+    anchor = model.anchor
+    ratios = anchor.aspect_ratios
+    if anchor.num_scales < 1 or not anchor.anchor_size > 0 or not ratios or min(ratios) <= 0:
+        raise UserError(
+            f"{at}.anchor: num_scales {anchor.num_scales}, aspect_ratios {list(ratios)}, "
+            f"anchor_size {anchor.anchor_size}: there must be at least one of each, all above 0"
+        )
+    if _has_cells(model):
+        _check_levels(model)
+        stack_of(model.backbone.cells, image_size=tuple(model.input_size[:2]))
+
+
+def _has_cells(model: RetinaNet) -> bool:
+    return model.backbone.type == "cells"
+
+
+def _check_input_size(model: RetinaNet) -> None:
+    size, at = list(model.input_size), "task.model.input_size"
+    if len(size) != 3 or size[2] != 3 or not all(isinstance(n, int) and n > 0 for n in size):
+        raise UserError(f"{at}: {size} is not [height, width, 3]; use for example [640, 640, 3]")
+    stride = 2**model.max_level
+    if any(n % stride for n in size[:2]):
+        near = [max(round(n / stride), 1) * stride for n in size[:2]]
+        raise UserError(
+            f"{at}: {size[0]}x{size[1]} is not a multiple of {stride}, the stride of max_level "
+            f"{model.max_level}; the nearest is [{near[0]}, {near[1]}, 3] (images of any size are "
+            "scaled and padded to it)"
+        )
+
+
+def _check_levels(model: RetinaNet) -> None:
+    cells = model.backbone.cells
+    if not cells.min_level <= model.min_level <= cells.max_level:
+        raise UserError(
+            f"task.model.min_level: {model.min_level} is not among the levels "
+            f"{cells.min_level} to {cells.max_level} of the backbone; the decoder adds levels above "
+            "these, never below or between, so set task.model.backbone.cells.min_level and "
+            "max_level accordingly"
+        )
+
+
+def _check_task(task: RetinaNetTask) -> None:
+    if task.annotation_file:
+        raise UserError(
+            "task.annotation_file: evaluation takes the boxes from task.validation_data; leave it "
+            "out"
+        )
+    if task.init_checkpoint and not os.path.exists(os.path.dirname(task.init_checkpoint) or "."):
+        raise UserError(f"task.init_checkpoint: there is no {task.init_checkpoint}")
+    if task.model.head.attribute_heads:
+        raise UserError("task.model.head.attribute_heads: are not supported; leave them out")
+
+
+def _resolve_classes(task: RetinaNetTask, sides: list[str]) -> Categories:
+    """Sets the number of classes where it is 0; gives the classes of the first side."""
+    found = {side: _categories(side, getattr(task, side)) for side in sides}
+    first, *others = found.values()
+    if any(other != first for other in others):
+        raise UserError(
+            "task: train_data and validation_data have different classes "
+            f"({_some(first)} and {_some(others[0])}); use splits of one data set"
+        )
+    needed = len(first) + 1
+    if not task.model.num_classes:
+        task.model.num_classes = needed
+    if task.model.num_classes < needed:
+        raise UserError(
+            f"task.model.num_classes: {task.model.num_classes} is less than {needed}, the classes "
+            "of the data and one for the background; use 0 for as many as the data set has"
+        )
+    task.category_ids = list(task.category_ids or first.ids)
+    if len(set(task.category_ids)) != len(first):
+        raise UserError(
+            f"task.category_ids: has {len(set(task.category_ids))} different numbers for the "
+            f"{len(first)} classes of the data; leave it out for the data set's own"
+        )
+    return Categories(tuple(task.category_ids), first.names)
+
+
+def _categories(side: str, data: Any) -> Categories:
+    if data.input_path or not data.tfds_name:
+        raise UserError(
+            f"task.{side}: needs tfds_name, a TFDS set with the features of coco/2017 or the "
+            "folder of a prepared one, and takes no input_path"
+        )
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+    found = categories.of_builder(builder)
+    datasets.split_size(builder, data.tfds_split)
+    return found
+
+
+def _some(found: Categories) -> str:
+    return ", ".join(found.names[:3]) + (", ..." if len(found) > 3 else "")

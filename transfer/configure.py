@@ -1,0 +1,83 @@
+"""Reads a configuration: an experiment or an earlier run, then files, then the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from official.core import config_definitions, exp_factory
+
+import cells.config
+from cells.errors import UserError, nearest
+from transfer import experiments
+from transfer.backbone import cells_of
+
+DEFAULT_EXPERIMENT = "cells_classification"
+
+
+def experiment(
+    name: str = DEFAULT_EXPERIMENT, known: Sequence[str] = experiments.NAMES
+) -> config_definitions.ExperimentConfig:
+    """The configuration of a registered experiment.
+
+    Args:
+        name: one of `known`.
+        known: the experiments of a stage, which has registered them.
+
+    Raises:
+        UserError: there is none of that name; lists those that exist.
+    """
+    if name not in known:
+        raise UserError(
+            f"--experiment: unknown {name[:80]!r}; {nearest(name[:80], known)}known are "
+            f"{', '.join(known)}"
+        )
+    return exp_factory.get_exp_config(name)
+
+
+def configure(
+    params: config_definitions.ExperimentConfig,
+    *,
+    files: Iterable[str] = (),
+    override: str | None = None,
+    genotype: str | None = None,
+    data_dir: str | None = None,
+) -> config_definitions.ExperimentConfig:
+    """Overrides a configuration in place.
+
+    Args:
+        params: the experiment.
+        files: YAML files, applied in order. A relative genotype path in one is relative to it.
+        override: `--params_override`, applied after the files.
+        genotype: catalogue name or file, applied last.
+        data_dir: folder of prepared TFDS sets, for those sides of the data that name none.
+
+    Returns:
+        `params`.
+
+    Raises:
+        UserError: a file cannot be read, or a key does not exist; says where.
+    """
+    for file in files:
+        values = cells.config.read_yaml(file)
+        cells.config.apply(params, values, os.fspath(file))
+        _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
+    cells.config.override(params, text=override)
+    if genotype:
+        cells_of(params).genotype = genotype
+    for side in (params.task.train_data, params.task.validation_data):
+        if data_dir and not side.tfds_data_dir:
+            side.tfds_data_dir = data_dir
+    return params
+
+
+def _anchor_genotype(params: Any, values: dict[str, Any], folder: str) -> None:
+    given: Any = values.get("task")
+    for key in ("model", "backbone", "cells", "genotype"):
+        # The cells of a classifier are in `model`, those of a detector in its `backbone`.
+        if key != "backbone" or (isinstance(given, dict) and key in given):
+            given = given.get(key) if isinstance(given, dict) else None
+    if isinstance(given, str) and (given.endswith(".json") or os.sep in given):
+        # An absolute path stays as it is.
+        cells_of(params).genotype = os.path.join(folder, given)

@@ -1,0 +1,207 @@
+"""Images and labels for training and evaluation, through Model Garden's input reader.
+
+Model Garden's own TFDS decoders know a handful of names; here the features of a set say where
+image and label are, so that any set of labelled images works.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from official.common import dataset_fn
+from official.vision.dataloaders import (
+    classification_input,
+    decoder,
+    input_reader,
+    input_reader_factory,
+)
+from official.vision.ops import augment, preprocess_ops
+
+from cells import datasets, images
+from transfer import config
+
+
+class TfdsDecoder(decoder.Decoder):
+    """Gives image and label of a TFDS example the names that the parser reads."""
+
+    def __init__(self, classes: datasets.ImageClasses):
+        self._classes = classes
+
+    def decode(self, example: dict[str, Any]) -> dict[str, Any]:
+        return {
+            classification_input.DEFAULT_IMAGE_FIELD_KEY: example[self._classes.image_key],
+            classification_input.DEFAULT_LABEL_FIELD_KEY: example[self._classes.label_key],
+        }
+
+
+class Parser(classification_input.Parser):
+    """Model Garden's parser with the papers' augmentation and `cells.images.scale`.
+
+    Everything but the scaling is done on three channels of 0 to 255; the network's own number of
+    channels is made at the end.
+    """
+
+    def __init__(self, params: config.DataConfig, model: config.Model, **keys: str):
+        super().__init__(
+            output_size=list(model.input_size[:2]),
+            num_classes=model.num_classes,
+            aug_rand_hflip=params.aug_rand_hflip,
+            aug_crop=params.aug_crop,
+            aug_type=params.aug_type,
+            color_jitter=params.color_jitter,
+            random_erasing=params.random_erasing,
+            dtype=params.dtype,
+            crop_area_range=params.crop_area_range,
+            center_crop_fraction=params.center_crop_fraction,
+            tf_resize_method=params.tf_resize_method,
+            three_augment=params.three_augment,
+            **keys,
+        )
+        self._channels = model.input_size[2]
+        self._shift = params.aug_shift
+        self._cutout = params.aug_cutout
+
+    def _parse_train_image(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
+        image = self._pixels(decoded_tensors)
+        if self._aug_crop:
+            image = preprocess_ops.random_crop_image(image, area_range=self._crop_area_range)
+        if self._aug_rand_hflip:
+            image = tf.image.random_flip_left_right(image)
+        if self._color_jitter > 0:
+            image = preprocess_ops.color_jitter(image, *[self._color_jitter] * 3)
+        image = self._resized(image)
+        if self._shift:
+            image = images.random_shift(image, self._shift)
+        if self._augmenter is not None:
+            image = self._augmenter.distort(image)
+        if self._three_augment:
+            policy = augment.AutoAugment("deit3_three_augment", translate_const=20)
+            image = policy.distort(image)
+        image = images.scale(image)
+        if self._cutout:
+            image = augment.cutout(image, self._cutout // 2)
+        if self._random_erasing is not None:
+            image = self._random_erasing.distort(image)
+        return self._finished(image)
+
+    def _parse_eval_image(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
+        image = self._pixels(decoded_tensors)
+        if self._aug_crop:
+            image = preprocess_ops.center_crop_image(image, self._center_crop_fraction)
+        return self._finished(images.scale(self._resized(image)))
+
+    def _pixels(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
+        """The image as `(height, width, 3)`, uint8; decoded where it is still a file's bytes."""
+        image = decoded_tensors[self._image_field_key]
+        if image.dtype == tf.string:
+            image = tf.io.decode_image(image, channels=3, expand_animations=False)
+            image.set_shape([None, None, 3])
+        return images.with_channels(image, 3)
+
+    def _resized(self, image: tf.Tensor) -> tf.Tensor:
+        image = images.resize(image, tuple(self._output_size))
+        return tf.ensure_shape(image, [*self._output_size, 3])
+
+    def _finished(self, image: tf.Tensor) -> tf.Tensor:
+        image = images.with_channels(image, self._channels)
+        return tf.cast(image, self._dtype)
+
+
+def build_dataset(
+    params: config.DataConfig,
+    model: config.Model,
+    input_context: tf.distribute.InputContext | None = None,
+) -> tf.data.Dataset:
+    """Batches of one replica group: float `(batch, height, width, channels)` and int32 `(batch,)`.
+
+    Args:
+        params: one side of the data: a TFDS set, or TFRecord files (`input_path`) with an encoded
+            image and a label under `image_field_key` and `label_field_key`.
+        model: input size and number of classes.
+        input_context: given by `tf.distribute`.
+
+    Raises:
+        UserError: there is no such set, or it has no labelled images.
+    """
+    keys: dict[str, str] = {}
+    decode: decoder.Decoder
+    source = None
+    if params.tfds_name:
+        builder = datasets.builder(params.tfds_name, params.tfds_data_dir or None)
+        decode = TfdsDecoder(datasets.image_classes(builder))
+        source = examples(builder, params, input_context)
+    else:
+        keys = {
+            "image_field_key": params.image_field_key,
+            "label_field_key": params.label_field_key,
+        }
+        decode = classification_input.Decoder(**keys)
+    reader = input_reader_factory.input_reader_generator(
+        params,
+        dataset_fn=dataset_fn.pick_dataset_fn(params.file_type),
+        decoder_fn=decode.decode,
+        combine_fn=input_reader.create_combine_fn(params),
+        parser_fn=Parser(params, model, **keys).parse_fn(params.is_training),
+        postprocess_fn=_mixup(params, model) if params.is_training else None,
+    )
+    return reader.read(input_context=input_context, dataset=source)
+
+
+def examples(
+    builder: Any,
+    params: Any,
+    context: tf.distribute.InputContext | None,
+    *,
+    add_tfds_id: bool = False,
+) -> tf.data.Dataset:
+    """The examples of a TFDS split, as Model Garden's reader would read them by name.
+
+    It reads by name and folder only, and so cannot read a set that was given as a folder, or
+    that lies somewhere else than in the folder asked for.
+
+    Args:
+        builder: a prepared builder, as from `cells.datasets.builder`.
+        params: Model Garden's data configuration, of classification or detection.
+        context: given by `tf.distribute`.
+        add_tfds_id: whether each example also gets `tfds_id`, a text that no other example has.
+    """
+    import tensorflow_datasets as tfds
+
+    pipelines = context.num_input_pipelines if context else 1
+    shards = len(builder.info.splits[params.tfds_split].file_instructions)
+    by_files = shards >= pipelines
+    repeat = bool(params.is_training and not params.cache)
+    skipped = [name.strip() for name in params.tfds_skip_decoding_feature.split(",") if name]
+    dataset = builder.as_dataset(
+        split=params.tfds_split,
+        shuffle_files=bool(params.is_training),
+        decoders={name: tfds.decode.SkipDecoding() for name in skipped} or None,
+        read_config=tfds.ReadConfig(
+            input_context=context if by_files else None,
+            interleave_cycle_length=params.cycle_length,
+            interleave_block_length=params.block_length,
+            shuffle_seed=params.seed,
+            repeat_filenames=repeat,
+            assert_cardinality=not repeat,
+            skip_prefetch=True,
+            add_tfds_id=add_tfds_id,
+        ),
+    )
+    if not by_files:
+        dataset = dataset.shard(pipelines, context.input_pipeline_id)
+    return dataset
+
+
+def _mixup(params: config.DataConfig, model: config.Model) -> Any:
+    settings = params.mixup_and_cutmix
+    if not settings:
+        return None
+    return augment.MixupAndCutmix(
+        mixup_alpha=settings.mixup_alpha,
+        cutmix_alpha=settings.cutmix_alpha,
+        prob=settings.prob,
+        switch_prob=settings.switch_prob,
+        label_smoothing=settings.label_smoothing,
+        num_classes=model.num_classes,
+    )

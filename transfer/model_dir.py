@@ -1,0 +1,154 @@
+"""The folder of a run: what beside the checkpoints makes it complete by itself.
+
+`params.yaml` (the resolved configuration), `genotype.json` (the cells) and `classes.json` (names
+of the classes). It can be moved: its genotype is found relative to it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from cells import catalogue, genotype_file
+from cells.errors import UserError
+from cells.files import write_atomically
+from cells.genotype import Genotype
+from transfer import configure
+from transfer.backbone import cells_of
+
+PARAMS = "params.yaml"
+GENOTYPE = "genotype.json"
+CLASSES = "classes.json"
+
+#: Settings that a run may be continued with although they differ: how long, how often it is
+#: looked at, and what follows from these; where it runs; where its data lies.
+_MAY_DIFFER = (
+    "runtime.",
+    "task.init_checkpoint",
+    "task.model.backbone.cells.drop_path_steps",
+    "task.model.backbone.cells.genotype",
+    "task.model.cells.drop_path_steps",
+    "task.model.cells.genotype",
+    "task.train_data.autotune_algorithm",
+    "task.train_data.cache",
+    "task.train_data.cycle_length",
+    "task.train_data.prefetch_buffer_size",
+    "task.train_data.ram_budget",
+    "task.train_data.shuffle_buffer_size",
+    "task.train_data.tfds_data_dir",
+    "task.validation_data.",
+    "trainer.best_checkpoint",
+    "trainer.checkpoint_interval",
+    "trainer.max_to_keep",
+    "trainer.optimizer_config.learning_rate.cosine.decay_steps",
+    "trainer.steps_per_loop",
+    "trainer.summary_interval",
+    "trainer.train_steps",
+    "trainer.validation_",
+)
+
+
+def prepare(folder: str, params: Any, class_names: tuple[str, ...]) -> None:
+    """Makes the folder of a run, or checks that it is this run's; then writes what it holds.
+
+    Afterwards the configuration's genotype is the folder's own copy.
+
+    Args:
+        folder: `--model_dir`.
+        params: the resolved configuration.
+        class_names: names of the classes, in the order of the labels.
+
+    Raises:
+        UserError: the folder is that of another run, says what differs; or cannot be written.
+    """
+    genotype = catalogue.find(cells_of(params).genotype)
+    if os.path.exists(os.path.join(folder, PARAMS)):
+        _check_same(folder, params, genotype)
+    elif os.path.exists(os.path.join(folder, "checkpoint")):
+        raise UserError(
+            f"--model_dir: {folder} holds checkpoints but no {PARAMS}, so it was made by "
+            "something else; give another folder"
+        )
+    genotype_file.write(genotype, os.path.join(folder, GENOTYPE))
+    _write_json(os.path.join(folder, CLASSES), list(class_names))
+    cells = cells_of(params)
+    cells.genotype = GENOTYPE
+    text = yaml.safe_dump(_plain(params), sort_keys=False)
+    write_atomically(os.path.join(folder, PARAMS), text.encode())
+    cells.genotype = os.path.join(folder, GENOTYPE)
+
+
+def read_params(folder: str, base: Any = None) -> Any:
+    """The configuration of a run, with the genotype that lies beside it.
+
+    Args:
+        folder: `model_dir` of the run.
+        base: an experiment of its kind, which is overridden in place; by default one of
+            classification.
+
+    Raises:
+        UserError: this is no folder of a run, or its configuration is damaged.
+    """
+    path = os.path.join(folder, PARAMS)
+    if not os.path.exists(path):
+        raise UserError(
+            f"--model_dir: {folder} is no folder of a run, since it has no {PARAMS}; give the "
+            "one that --mode=train wrote"
+        )
+    return configure.configure(base or configure.experiment(), files=[path])
+
+
+def class_names(folder: str) -> list[str]:
+    """The names of the classes, in the order of the labels.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path = os.path.join(folder, CLASSES)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [str(name) for name in json.load(file)]
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); train again") from None
+
+
+def _check_same(folder: str, params: Any, genotype: Genotype) -> None:
+    old = read_params(folder, copy.deepcopy(params))
+    differences = []
+    if catalogue.find(cells_of(old).genotype) != genotype:
+        differences.append("the genotype")
+    before, now = dict(_flat(_plain(old))), dict(_flat(_plain(params)))
+    for key in sorted(before.keys() | now.keys()):
+        if not key.startswith(_MAY_DIFFER) and before.get(key) != now.get(key):
+            differences.append(f"{key} ({before.get(key)!r} there, {now.get(key)!r} here)")
+    if differences:
+        more = f" and {len(differences) - 4} more" if len(differences) > 4 else ""
+        raise UserError(
+            f"--model_dir: {folder} is of a run with other settings: "
+            f"{', '.join(differences[:4])}{more}; give another folder, or the same settings"
+        )
+
+
+def _plain(params: Any) -> dict[str, Any]:
+    """JSON values only: no tuples, which YAML would write as Python objects."""
+    return json.loads(json.dumps(params.as_dict()))
+
+
+def _flat(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        at = f"{path}.{key}" if path else key
+        if isinstance(value, dict):
+            yield from _flat(value, at)
+        else:
+            yield at, value
+
+
+def _write_json(path: str, value: Any) -> None:
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+

@@ -1,0 +1,55 @@
+"""The network that a configuration describes: its layout, and the model that is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cells.genotype import Genotype
+from cells.network import build_network
+from cells.stack import StackConfig
+from transfer import config
+from transfer.backbone import stack_of
+
+
+def layout(model: config.Model) -> tuple[Genotype, StackConfig]:
+    """Genotype and stack of a model whose number of classes is known.
+
+    Raises:
+        UserError: there is no such genotype, or the network is impossible.
+    """
+    height, width, channels = model.input_size
+    return stack_of(
+        model.cells,
+        image_size=(height, width),
+        image_channels=channels,
+        num_classes=model.num_classes,
+        auxiliary_head=model.auxiliary_head,
+    )
+
+
+def build(model: config.Model, weight_decay: float = 0.0) -> Any:
+    """The whole network in `tf_keras`, which Model Garden trains.
+
+    Args:
+        model: the configuration.
+        weight_decay: L2 as TensorFlow's papers count it: half of it times the sum of squares of
+            all kernels is in `model.losses`.
+
+    Returns:
+        See `cells.network.build_network`; names of layers are those of every other stage.
+    """
+    import tf_keras
+
+    genotype, stack = layout(model)
+    return build_network(
+        genotype,
+        stack,
+        tf_keras,
+        l2=weight_decay / 2.0,
+        synchronized_batch_norm=model.synchronized_batch_norm,
+    )
+
+
+def logits(outputs: Any) -> Any:
+    """The logits among a model's outputs, which are a dictionary with an auxiliary head."""
+    return outputs["logits"] if isinstance(outputs, dict) else outputs

@@ -1,0 +1,221 @@
+"""Fills in what follows from other settings, and checks what must hold between them.
+
+All of it happens before any tensor exists.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from cells import datasets
+from cells.errors import UserError, nearest
+from transfer import config, network
+from transfer.backbone import CellStack
+
+STRATEGIES = (
+    "one_device",
+    "mirrored",
+    "multi_worker_mirrored",
+    "parameter_server",
+    "tpu",
+    "off",
+)
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def resolve(
+    params: config.Experiment, *, train: bool = True, evaluate: bool = True
+) -> tuple[str, ...]:
+    """Completes a configuration in place and checks it.
+
+    Args:
+        params: an experiment of this project.
+        train: whether the training data will be read, and so has to exist.
+        evaluate: whether the validation data will be read.
+
+    Returns:
+        The names of the classes, in the order of the labels; numbers where nobody knows names.
+
+    Raises:
+        UserError: names the key, what is wrong, and the remedy.
+    """
+    check_restrictions(params)
+    task = params.task
+    _check_input_size(task.model)
+    sides = {"train_data": train, "validation_data": evaluate}
+    read = [side for side, wanted in sides.items() if wanted]
+    names = _resolve_classes(task, read[0])
+    task.evaluation.top_k = min(task.evaluation.top_k, task.model.num_classes)
+    for side in read:
+        _check_data(side, getattr(task, side), task)
+    _check_losses(task)
+    resolve_steps(params, task.model.cells)
+    resolve_runtime(params.runtime)
+    network.layout(task.model)
+    if task.init_checkpoint and not os.path.exists(os.path.dirname(task.init_checkpoint) or "."):
+        raise UserError(f"task.init_checkpoint: there is no {task.init_checkpoint}")
+    return names
+
+
+def resolve_model(params: config.Experiment) -> None:
+    """Completes what the layout of the network alone needs.
+
+    Raises:
+        UserError: the network is impossible, or its number of classes unknown.
+    """
+    _check_input_size(params.task.model)
+    if not params.task.model.num_classes:
+        _resolve_classes(params.task, "train_data")
+    network.layout(params.task.model)
+
+
+def check_restrictions(params: Any) -> None:
+    """Raises a UserError where one of the experiment's own restrictions does not hold."""
+    try:
+        params.validate()
+    except KeyError as error:
+        raise UserError(f"{error.args[0]}") from None
+
+
+def _check_input_size(model: config.Model) -> None:
+    size = model.input_size
+    whole = all(isinstance(n, int) and n > 0 for n in size)
+    if len(size) != 3 or not whole or size[2] not in (1, 3):
+        raise UserError(
+            f"task.model.input_size: {list(size)} is not [height, width, channels] with 1 or 3 "
+            "channels; use for example [32, 32, 3]"
+        )
+
+
+def _resolve_classes(task: config.Task, side: str) -> tuple[str, ...]:
+    """Sets the number of classes where it is 0; gives their names."""
+    data = getattr(task, side)
+    model = task.model
+    if not data.tfds_name:
+        if not model.num_classes:
+            raise UserError(
+                f"task.model.num_classes: 0 stands for the classes of task.{side}.tfds_name, "
+                "which is not set; give one of them"
+            )
+        return tuple(str(i) for i in range(model.num_classes))
+    names = datasets.image_classes(_builder(data)).class_names
+    if not model.num_classes:
+        model.num_classes = len(names)
+    if model.num_classes < len(names):
+        raise UserError(
+            f"task.model.num_classes: {model.num_classes} is less than the {len(names)} classes "
+            f"of {data.tfds_name}; use 0 for as many as the data set has"
+        )
+    return (*names, *(str(i) for i in range(len(names), model.num_classes)))
+
+
+def _builder(data: config.DataConfig) -> Any:
+    return datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+
+
+def _check_data(side: str, data: config.DataConfig, task: config.Task) -> None:
+    at = f"task.{side}"
+    if bool(data.tfds_name) == bool(data.input_path):
+        raise UserError(
+            f"{at}: needs either tfds_name (a TFDS set) or input_path (TFRecord files), and has "
+            f"{'both' if data.tfds_name else 'neither'}"
+        )
+    if data.tfds_name:
+        datasets.split_size(_builder(data), data.tfds_split)
+    if data.aug_crop and data.aug_shift:
+        raise UserError(
+            f"{at}: aug_crop and aug_shift are two ways to crop; set aug_crop to false or "
+            "aug_shift to 0"
+        )
+    if data.aug_shift < 0 or data.aug_cutout < 0:
+        raise UserError(f"{at}: aug_shift and aug_cutout are numbers of pixels; 0 is off")
+    for key in ("is_multilabel", "repeated_augment", "tfds_as_supervised"):
+        if getattr(data, key):
+            raise UserError(f"{at}.{key}: is not supported with networks of cells; leave it out")
+    if data.mixup_and_cutmix and (task.losses.one_hot or not task.losses.soft_labels):
+        raise UserError(
+            f"{at}.mixup_and_cutmix: mixes labels, which takes task.losses.soft_labels=true and "
+            "task.losses.one_hot=false"
+        )
+
+
+def _check_losses(task: config.Task) -> None:
+    losses = task.losses
+    if losses.label_smoothing and not losses.one_hot:
+        raise UserError(
+            "task.losses.label_smoothing: has no effect without task.losses.one_hot=true; set it, "
+            "or use label_smoothing=0"
+        )
+    if not 0.0 <= losses.label_smoothing < 1.0:
+        raise UserError(
+            f"task.losses.label_smoothing: {losses.label_smoothing} is not in [0, 1); 0 is off"
+        )
+    if losses.l2_weight_decay < 0 or losses.auxiliary_weight < 0:
+        raise UserError("task.losses: l2_weight_decay and auxiliary_weight cannot be negative")
+
+
+def resolve_steps(params: Any, cells: CellStack | None) -> None:
+    """Sets the lengths of schedules that are 0 to that of training.
+
+    Args:
+        params: an experiment.
+        cells: where in it the network of cells is; None where there is none.
+
+    Raises:
+        UserError: a schedule is impossible.
+    """
+    trainer = params.trainer
+    settings = trainer.optimizer_config
+    for key in ("optimizer", "learning_rate"):
+        one_of = getattr(settings, key)
+        kinds = [name for name in one_of.as_dict() if name != "type"]
+        if one_of.type not in kinds:
+            raise UserError(
+                f"trainer.optimizer_config.{key}.type: unknown {one_of.type!r}; "
+                f"{nearest(one_of.type, kinds)}known are {', '.join(kinds)}"
+            )
+    if settings.learning_rate.type == "cosine" and not settings.learning_rate.cosine.decay_steps:
+        settings.learning_rate.cosine.decay_steps = trainer.train_steps
+    if cells is None:
+        return
+    if cells.drop_path_steps < 0:
+        raise UserError("cells.drop_path_steps: is negative; 0 is the whole training")
+    if not cells.drop_path_steps:
+        cells.drop_path_steps = trainer.train_steps
+
+
+def resolve_runtime(runtime: Any) -> None:
+    """Counts the GPUs where all are asked for, and checks names.
+
+    Raises:
+        UserError: more GPUs are asked for than there are, or a name is unknown.
+    """
+    _check_known("distribution_strategy", runtime.distribution_strategy, STRATEGIES)
+    if runtime.mixed_precision_dtype is not None:
+        _check_known("mixed_precision_dtype", runtime.mixed_precision_dtype, DTYPES)
+    if runtime.num_gpus == -1 or runtime.num_gpus > 0:
+        import tensorflow as tf
+
+        present = len(tf.config.list_physical_devices("GPU"))
+        if runtime.num_gpus > present:
+            raise UserError(
+                f"runtime.num_gpus: {runtime.num_gpus} GPUs are asked for and {present} are "
+                "visible to TensorFlow; use -1 for all that there are, or 0 for the CPU"
+            )
+        if runtime.num_gpus == -1:
+            one = runtime.distribution_strategy in ("one_device", "off")
+            runtime.num_gpus = min(present, 1) if one else present
+    elif runtime.num_gpus < -1:
+        raise UserError(
+            f"runtime.num_gpus: {runtime.num_gpus} is negative; use -1 for all that there are"
+        )
+
+
+def _check_known(key: str, value: object, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UserError(
+            f"runtime.{key}: unknown {value!r}; {nearest(value, known)}known are "
+            f"{', '.join(known)}"
+        )

@@ -1,0 +1,112 @@
+"""Training and evaluation by Model Garden's trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+from official.common import distribute_utils
+from official.core import train_lib
+from official.modeling import performance
+
+from transfer import model_dir, resolve
+from transfer.progress import Progress
+from transfer.task import ClassificationTask
+
+MODES = ("train", "eval", "train_and_eval")
+
+
+def run(
+    params: Any,
+    mode: str,
+    folder: str,
+    complete: Callable[..., tuple[str, ...]] = resolve.resolve,
+    task_class: type = ClassificationTask,
+) -> dict[str, float] | None:
+    """Trains, evaluates, or both.
+
+    A run that was interrupted goes on from its last checkpoint.
+
+    Args:
+        params: a configuration; it is resolved here.
+        mode: one of `MODES`.
+        folder: `model_dir`: checkpoints, summaries, and what `transfer.model_dir` writes.
+        complete: completes and checks a configuration, see `transfer.resolve.resolve`.
+        task_class: Model Garden's task for the configuration.
+
+    Returns:
+        The metrics of the last evaluation, with its `step`; None without an evaluation.
+
+    Raises:
+        UserError: a setting is impossible, or the folder is that of another run.
+    """
+    names = complete(params, train="train" in mode, evaluate="eval" in mode)
+    if "train" in mode:
+        model_dir.prepare(folder, params, names)
+    runtime = params.runtime
+    if params.task.seed is not None:
+        tf_keras.utils.set_random_seed(params.task.seed)
+    performance.set_mixed_precision_policy(runtime.mixed_precision_dtype or "float32")
+    strategy = distribute_utils.get_distribution_strategy(
+        distribution_strategy=runtime.distribution_strategy,
+        all_reduce_alg=runtime.all_reduce_alg,
+        num_gpus=runtime.num_gpus,
+        num_packs=runtime.num_packs,
+        tpu_address=runtime.tpu,
+    )
+    progress = Progress(params.trainer.train_steps)
+    controller = _controller(strategy, task_class, params, mode, folder, progress)
+    with progress.quiet(), strategy.scope():
+        _loop(controller, params.trainer, mode)
+        if mode == "train_and_eval" and progress.evaluated is None:
+            # Training was over already, and the loop evaluates behind training only.
+            _loop(controller, params.trainer, "eval")
+    if progress.evaluated is None:
+        return None
+    return {"step": progress.step, **progress.evaluated}
+
+
+def _controller(
+    strategy: tf.distribute.Strategy,
+    task_class: type,
+    params: Any,
+    mode: str,
+    folder: str,
+    progress: Progress,
+) -> Any:
+    """Model Garden's training and evaluation loops, with the last checkpoint restored."""
+
+    def trained(output: dict[str, Any]) -> None:
+        progress.trained(int(runner.trainer.global_step.numpy()), output)
+
+    with strategy.scope():
+        task = task_class(params.task, logging_dir=folder)
+    with progress.quiet():
+        runner = train_lib.OrbitExperimentRunner(
+            distribution_strategy=strategy,
+            task=task,
+            mode=mode,
+            params=params,
+            model_dir=folder,
+            train_actions=[trained],
+            eval_actions=[progress.evaluation],
+        )
+    progress.begin(int(runner.trainer.global_step.numpy()))
+    return runner.controller
+
+
+def _loop(controller: Any, trainer: Any, mode: str) -> None:
+    # Not `runner.run()`: it ends by freezing the graph to count operations, which takes as long
+    # as a short training; `cells.summary` counts them from the layout.
+    if mode == "train":
+        controller.train(steps=trainer.train_steps)
+    elif mode == "eval":
+        controller.evaluate(steps=trainer.validation_steps)
+    else:
+        controller.train_and_evaluate(
+            train_steps=trainer.train_steps,
+            eval_steps=trainer.validation_steps,
+            eval_interval=trainer.validation_interval,
+        )

@@ -1,0 +1,84 @@
+"""Model Garden's classification task on a network of cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+from absl import logging
+from official.core import task_factory
+from official.vision.tasks import image_classification
+
+from cells.errors import UserError
+from transfer import config, data, network
+
+
+@task_factory.register_task_cls(config.Task)
+class ClassificationTask(image_classification.ImageClassificationTask):
+    """What Model Garden's task does not know: this network, its data, its two schedules.
+
+    The part of training that is over, which ScheduledDropPath follows, is computed in every step
+    from `optimizer.iterations`, so a resumed run goes on where it was.
+    """
+
+    def build_model(self) -> tf_keras.Model:
+        """The whole network; with an auxiliary head it gives a dictionary of two logits."""
+        cells = self.task_config.model.cells
+        built = network.build(self.task_config.model, self.task_config.losses.l2_weight_decay)
+        if hasattr(built, "drop_path_progress") and cells.drop_path_steps < 1:
+            raise UserError(
+                "task.model.cells.drop_path_steps: 0 stands for the length of training, which "
+                "transfer.resolve fills in; give it, or call transfer.resolve.resolve first"
+            )
+        return built
+
+    def initialize(self, model: tf_keras.Model) -> None:
+        """Takes the weights of an earlier run, by the names of layers."""
+        if self.task_config.init_checkpoint:
+            from transfer import checkpoints
+
+            moved = checkpoints.take_weights(self.task_config.init_checkpoint, model)
+            logging.info("%s", moved)
+
+    def build_inputs(
+        self,
+        params: config.DataConfig,
+        input_context: tf.distribute.InputContext | None = None,
+    ) -> tf.data.Dataset:
+        """See `transfer.data.build_dataset`."""
+        return data.build_dataset(params, self.task_config.model, input_context)
+
+    def build_losses(
+        self, labels: tf.Tensor, model_outputs: Any, aux_losses: list[tf.Tensor] | None = None
+    ) -> tf.Tensor:
+        """Cross entropy, `aux_losses` (L2) and, where there is one, the auxiliary head's share."""
+        loss = super().build_losses(labels, network.logits(model_outputs), aux_losses)
+        if isinstance(model_outputs, dict):
+            auxiliary = super().build_losses(labels, model_outputs["auxiliary_logits"])
+            loss += self.task_config.losses.auxiliary_weight * auxiliary
+        return loss
+
+    def process_metrics(
+        self, metrics: list[Any], labels: tf.Tensor, model_outputs: Any, **kwargs: Any
+    ) -> None:
+        """Metrics are about the head that stays."""
+        super().process_metrics(metrics, labels, network.logits(model_outputs), **kwargs)
+
+    def train_step(
+        self,
+        inputs: tuple[Any, Any],
+        model: tf_keras.Model,
+        optimizer: tf_keras.optimizers.Optimizer,
+        metrics: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """One step of one replica; drop path follows `optimizer.iterations`."""
+        if hasattr(model, "drop_path_progress"):
+            steps = self.task_config.model.cells.drop_path_steps
+            done = tf.cast(optimizer.iterations, tf.float32) / float(steps)
+            model.drop_path_progress().assign(tf.minimum(done, 1.0))
+        return super().train_step(inputs, model, optimizer, metrics)
+
+    def inference_step(self, inputs: tf.Tensor, model: tf_keras.Model) -> tf.Tensor:
+        """The logits of the head that stays, float `(batch, num_classes)`."""
+        return network.logits(super().inference_step(inputs, model))
