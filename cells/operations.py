@@ -185,8 +185,9 @@ def _bottleneck(layout: Layout) -> Layout:
     def bottleneck(
         graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
-        x = relu_conv_bn(graph, f"{name}_narrow", x, filters // 4)
-        x = layout(graph, f"{name}_middle", x, filters // 4, stride, rules)
+        narrow = max(filters // 4, 1)
+        x = relu_conv_bn(graph, f"{name}_narrow", x, narrow)
+        x = layout(graph, f"{name}_middle", x, narrow, stride, rules)
         return relu_conv_bn(graph, f"{name}_widen", x, filters)
 
     return bottleneck
