@@ -33,7 +33,7 @@ def run(
     """
     prog = prog or os.path.basename(sys.argv[0])
     # Before TensorFlow is imported: its start-up notes are not what people want to read.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if any(argument in _HELP for argument in sys.argv[1:]):
         print(f"{text.strip()}\n\nflags:\n{flags.FLAGS.module_help(module)}")
         sys.exit(0)

@@ -6,10 +6,15 @@ The order is Model Garden's: defaults, then each `--config_file`, then `--params
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cells.errors import UserError, nearest
+
+#: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
+_ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")
+_NEXT_ASSIGNMENT = re.compile(r",(?=\s*[\w.]+\s*=)")
 
 
 def override(config: Any, files: Iterable[str] = (), text: str | None = None) -> Any:
@@ -37,7 +42,7 @@ def override(config: Any, files: Iterable[str] = (), text: str | None = None) ->
 
 def apply(config: Any, values: Mapping[str, Any], where: str) -> None:
     """Checks `values` against the fields of `config`, then overrides them."""
-    _check(config.as_dict(), values, where, "")
+    _check(config, values, where, "")
     try:
         config.override(dict(values), is_strict=True)
     except (KeyError, TypeError, ValueError) as error:
@@ -67,15 +72,30 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _parse_text(text: str) -> dict[str, Any]:
     import yaml
-    from official.modeling.hyperparams import params_dict
 
     try:
-        if "=" in text and ":" not in text.split("=")[0] and not text.lstrip().startswith("{"):
-            text = params_dict.nested_csv_str_to_json_str(text)
+        if _ASSIGNMENTS.match(text):
+            return _nested(
+                (key, yaml.safe_load(value))
+                for key, value in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
+            )
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         raise UserError(f"--params_override: not YAML ({_one_line(error)})") from None
     return _mapping(values, "--params_override")
+
+
+def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        *path, last = key.strip().split(".")
+        at = values
+        for name in path:
+            at = at.setdefault(name, {})
+            if not isinstance(at, dict):
+                raise UserError(f"--params_override: {key}: {name} is set to a value already")
+        at[last] = value
+    return values
 
 
 def _mapping(values: Any, where: str) -> dict[str, Any]:
@@ -86,7 +106,8 @@ def _mapping(values: Any, where: str) -> dict[str, Any]:
     return values
 
 
-def _check(known: Mapping[str, Any], values: Mapping[str, Any], where: str, path: str) -> None:
+def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> None:
+    known = _fields(config)
     for key, value in values.items():
         at = f"{path}.{key}" if path else str(key)
         if key not in known:
@@ -95,15 +116,43 @@ def _check(known: Mapping[str, Any], values: Mapping[str, Any], where: str, path
                 f"{path or 'the top level'} has {', '.join(map(str, known))}"
             )
         present = known[key]
-        if isinstance(present, dict) and isinstance(value, dict):
+        if _is_mapping(present):
+            if not isinstance(value, dict):
+                raise UserError(f"{where}: {at}: {str(value)[:60]!r} is no mapping")
             # An empty mapping takes any key (free-form arguments).
-            if present:
+            if _fields(present):
                 _check(present, value, where, at)
+        elif key == "type" and _is_one_of(config):
+            kinds = [name for name in known if name != "type"]
+            if value is not None and value not in kinds:
+                raise UserError(
+                    f"{where}: {at}: unknown {str(value)[:60]!r}; {nearest(value, kinds)}known "
+                    f"are {', '.join(kinds)}"
+                )
         elif not _fits(present, value):
             raise UserError(
                 f"{where}: {at}: {str(value)[:60]!r} is no {_kind(present)} "
                 f"(the default is {present!r})"
             )
+
+
+def _fields(config: Any) -> dict[str, Any]:
+    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen."""
+    if isinstance(config, dict):
+        return config
+    return {key: value for key, value in vars(config).items() if not key.startswith("_")}
+
+
+def _is_mapping(value: Any) -> bool:
+    from official.modeling import hyperparams
+
+    return isinstance(value, dict | hyperparams.ParamsDict)
+
+
+def _is_one_of(config: Any) -> bool:
+    from official.modeling import hyperparams
+
+    return isinstance(config, hyperparams.OneOfConfig)
 
 
 def _fits(present: Any, value: Any) -> bool:
@@ -119,7 +168,7 @@ def _fits(present: Any, value: Any) -> bool:
 
 
 def _kind(present: Any) -> str:
-    names = {bool: "truth value", int: "number", float: "number", str: "text", dict: "mapping"}
+    names = {bool: "truth value", int: "number", float: "number", str: "text"}
     return names.get(type(present), "list")
 
 

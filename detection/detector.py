@@ -9,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from cells.errors import UserError
+from detection import experiments
 from detection.categories import Categories
 from detection.decoder import SHIFT
 from detection.task import CellsRetinaNetTask, clip_to_images
+from transfer import checkpoints
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Detector:
         categories: its classes.
 
     Example:
-        >>> detector = detection.open_detector("runs/digits_scenes")
-        >>> found = detector.detect(numpy.asarray(PIL.Image.open("scene.jpg")))
+        >>> detector = open_detector("runs/digits_scenes")
+        >>> found = detector.detect(images.read("scene.jpg"))
     """
 
     def __init__(self, task: CellsRetinaNetTask, model: Any, categories: Categories):
@@ -106,3 +108,19 @@ class Detector:
         found = {key: outputs[key][0] for key in keys}
         found["detection_boxes"] /= tf.tile(info[0, 2:3, :], [1, 2])
         return found
+
+
+def open_detector(folder: str) -> Detector:
+    """Opens what a training wrote, at its last checkpoint.
+
+    Args:
+        folder: `--model_dir` of the training.
+
+    Raises:
+        UserError: the folder is none of a detector, or has no checkpoint, or a damaged one.
+    """
+    trained = checkpoints.open_trained(
+        folder, base=experiments.cells_retinanet(), task_class=CellsRetinaNetTask
+    )
+    categories = Categories(tuple(trained.params.task.category_ids), trained.class_names)
+    return Detector(trained.task, trained.model, categories)

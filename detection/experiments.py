@@ -10,11 +10,10 @@ from official.vision.configs.decoders import FPN, Decoder
 
 from detection.config import RetinaNet, RetinaNetTask
 from transfer.backbone import Backbone, CellBackbone
+from transfer.experiments import RESTRICTIONS
 
-_RESTRICTIONS = [
-    "task.train_data.is_training == True",
-    "task.validation_data.is_training == False",
-]
+#: The first is the one that is used when none is named.
+NAMES = ("cells_retinanet", "cells_retinanet_coco")
 
 
 @exp_factory.register_config_factory("cells_retinanet_coco")
@@ -41,7 +40,7 @@ def cells_retinanet_coco() -> cfg.ExperimentConfig:
     # All images, the last batch included; Model Garden's own number leaves none out either.
     config.trainer.validation_steps = -1
     return cfg.ExperimentConfig(
-        task=task, trainer=config.trainer, runtime=config.runtime, restrictions=_RESTRICTIONS
+        task=task, trainer=config.trainer, runtime=config.runtime, restrictions=list(RESTRICTIONS)
     )
 
 
@@ -83,7 +82,7 @@ def cells_retinanet() -> cfg.ExperimentConfig:
             "optimizer": {"type": "adam", "adam": {"global_clipnorm": 10.0}},
             "learning_rate": {
                 "type": "cosine",
-                "cosine": {"initial_learning_rate": 3e-3, "decay_steps": steps},
+                "cosine": {"initial_learning_rate": 3e-3, "decay_steps": 0},
             },
             "warmup": {"type": "linear", "linear": {"warmup_steps": 50}},
         }
@@ -101,8 +100,8 @@ def cells_retinanet() -> cfg.ExperimentConfig:
     return cfg.ExperimentConfig(
         task=task,
         trainer=trainer,
-        runtime=cfg.RuntimeConfig(distribution_strategy="one_device", num_gpus=0),
-        restrictions=_RESTRICTIONS,
+        runtime=cfg.RuntimeConfig(distribution_strategy="one_device", num_gpus=-1),
+        restrictions=list(RESTRICTIONS),
     )
 
 

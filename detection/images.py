@@ -55,6 +55,16 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def check_files(paths: Sequence[Path]) -> None:
+    """Reads every file once, so that nothing is written where one is damaged.
+
+    Raises:
+        UserError: one cannot be read; names it.
+    """
+    for path in paths:
+        read(path)
+
+
 def from_files(paths: Sequence[Path]) -> Iterator[NamedImage]:
     """Reads image files.
 

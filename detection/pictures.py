@@ -99,9 +99,7 @@ def _draw_name(
     x = max(0, min(box[0], size[0] - width))
     y = box[1] - height if box[1] >= height else box[1]
     y = max(0, min(y, size[1] - height))
-    canvas.rectangle(
-        (x, y, x + width - 1, y + height - 1), fill=fill, outline=(0, 0, 0), width=1
-    )
+    canvas.rectangle((x, y, x + width - 1, y + height - 1), fill=fill, outline=(0, 0, 0), width=1)
     luma = 0.299 * fill[0] + 0.587 * fill[1] + 0.114 * fill[2]
     ink = (0, 0, 0) if luma > 110 else (255, 255, 255)
     canvas.text((x + pad - left, y + pad - top), text, fill=ink, font=font)

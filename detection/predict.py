@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cells.errors import UserError
 from detection import pictures, results
-from detection.detector import Detector
+from detection.detector import Detections, Detector
 from detection.images import NamedImage
 
 RESULTS = "results.json"
@@ -51,12 +52,12 @@ def predict(
     Raises:
         UserError: an image cannot be read, or the folder cannot be written.
     """
-    if not 0.0 <= score_threshold <= 1.0:
-        raise UserError(f"--score_threshold: {score_threshold} is not in [0, 1]")
-    entries, count = [], 0
+    entries: list[dict[str, Any]] = []
+    count = 0
     folder = os.path.join(output, "pictures")
     names = _PictureNames()
-    for count, image in enumerate(images, 1):
+    for image in images:
+        count += 1
         found = _detect(detector, image).above(score_threshold)
         more = {"file_name": image.name} if image.name else {}
         entries += results.to_coco(image.image_id, found, detector.categories, **more)
@@ -68,7 +69,7 @@ def predict(
     return Predicted(path, folder, count, len(entries))
 
 
-def _detect(detector: Detector, image: NamedImage):
+def _detect(detector: Detector, image: NamedImage) -> Detections:
     try:
         return detector.detect(image.pixels)
     except UserError as error:

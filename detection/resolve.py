@@ -9,12 +9,12 @@ import os
 from typing import Any
 
 from cells import datasets
-from cells.errors import UserError
+from cells.errors import UserError, nearest
 from detection import categories
 from detection.categories import Categories
 from detection.config import RetinaNet, RetinaNetTask
 from transfer import resolve as common
-from transfer.backbone import stack_of
+from transfer.backbone import levels_of, stack_of
 
 
 def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Categories:
@@ -42,6 +42,17 @@ def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Catego
     return found
 
 
+def resolve_model(params: Any) -> None:
+    """Completes what the layout of the detector alone needs.
+
+    Raises:
+        UserError: the detector is impossible, or its number of classes unknown.
+    """
+    check_model(params.task.model)
+    if not params.task.model.num_classes:
+        _resolve_classes(params.task, ["train_data"])
+
+
 def check_model(model: RetinaNet) -> None:
     """Checks what the layout of the detector needs; the data are not asked.
 
@@ -62,9 +73,14 @@ def check_model(model: RetinaNet) -> None:
             f"{at}.anchor: num_scales {anchor.num_scales}, aspect_ratios {list(ratios)}, "
             f"anchor_size {anchor.anchor_size}: there must be at least one of each, all above 0"
         )
+    kinds = [name for name in model.backbone.as_dict() if name != "type"]
+    if model.backbone.type not in kinds:
+        raise UserError(
+            f"{at}.backbone.type: unknown {model.backbone.type!r}; "
+            f"{nearest(model.backbone.type, kinds)}known are {', '.join(kinds)}"
+        )
     if _has_cells(model):
         _check_levels(model)
-        stack_of(model.backbone.cells, image_size=tuple(model.input_size[:2]))
 
 
 def _has_cells(model: RetinaNet) -> bool:
@@ -87,12 +103,13 @@ def _check_input_size(model: RetinaNet) -> None:
 
 def _check_levels(model: RetinaNet) -> None:
     cells = model.backbone.cells
+    _, config = stack_of(cells, image_size=(model.input_size[0], model.input_size[1]))
+    levels_of(cells, config)
     if not cells.min_level <= model.min_level <= cells.max_level:
         raise UserError(
-            f"task.model.min_level: {model.min_level} is not among the levels "
-            f"{cells.min_level} to {cells.max_level} of the backbone; the decoder adds levels above "
-            "these, never below or between, so set task.model.backbone.cells.min_level and "
-            "max_level accordingly"
+            f"task.model.min_level: {model.min_level} is not among the levels {cells.min_level} to "
+            f"{cells.max_level} of the backbone; the decoder adds levels above these, never below, "
+            "so set min_level and max_level of task.model.backbone.cells accordingly"
         )
 
 

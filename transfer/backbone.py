@@ -132,7 +132,7 @@ def build_backbone(
         genotype,
         config,
         tf_keras,
-        outputs=_levels(settings, config),
+        outputs=levels_of(settings, config),
         l2=float(l2_regularizer.l2) if l2_regularizer is not None else 0.0,
         synchronized_batch_norm=norm_activation_config.use_sync_bn,
     )
@@ -140,7 +140,12 @@ def build_backbone(
     return model
 
 
-def _levels(settings: CellBackbone, config: StackConfig) -> dict[str, str]:
+def levels_of(settings: CellBackbone, config: StackConfig) -> dict[str, str]:
+    """The outputs of the stack by the names that Model Garden gives them: `'3'` for level 3.
+
+    Raises:
+        UserError: the network has no such levels.
+    """
     deepest = 5 if config.stem == "imagenet" else 2
     if not 1 <= settings.min_level <= settings.max_level <= deepest:
         raise UserError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+import tf_keras
 from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
@@ -82,8 +83,13 @@ def open_trained(
     params = model_dir.read_params(folder, base)
     path = find(folder, which)
     task = task_class(params.task)
-    # The trainer's own objects, so that a checkpoint is read as it was written.
-    trainer = train_utils.create_trainer(params, task, train=False, evaluate=False)
+    policy = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy("float32")
+    try:
+        # The trainer's own objects, so that a checkpoint is read as it was written.
+        trainer = train_utils.create_trainer(params, task, train=False, evaluate=False)
+    finally:
+        tf_keras.mixed_precision.set_global_policy(policy)
     try:
         status = trainer.checkpoint.restore(path)
         status.assert_existing_objects_matched()

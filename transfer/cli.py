@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 
 import cells.cli
 
@@ -28,7 +28,7 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
       --config_file=configs/transfer/imagenet_mobile.yaml --model_dir=/tmp/mobile
   Evaluate a trained network again, on another split:
     cell-transfer --mode=eval --model_dir=/tmp/cifar10 \\
-      --params_override=task.validation_data.tfds_split=train[:1000]
+      --params_override="task.validation_data.tfds_split=train[:1000]"
   Write it as a Keras file that opens without this project:
     cell-transfer --mode=export --model_dir=/tmp/cifar10 --output=classifier.keras
   Count parameters and multiply-adds of what would be trained:
@@ -87,6 +87,8 @@ def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-transfer --help")
     mode = cells.cli.required("mode")
+    if not flags.FLAGS["verbosity"].present:
+        _hush()
     {
         "train": _run,
         "train_and_eval": _run,
@@ -94,6 +96,14 @@ def _main(argv: Sequence[str]) -> None:
         "export": _export,
         "summary": _summary,
     }[mode]()
+
+
+def _hush() -> None:
+    """Keeps what concerns developers of the libraries from the screen; `--verbosity` shows it."""
+    import tensorflow as tf
+
+    logging.set_verbosity(logging.WARNING)
+    tf.get_logger().setLevel("ERROR")
 
 
 def _params(*, of_model_dir: bool) -> Any:

@@ -90,8 +90,8 @@ class Task(base.ImageClassificationTask):
     """Classification with a network of cells.
 
     Attributes:
-        init_checkpoint: a `model_dir` of an earlier run, or a checkpoint in one, whose weights
-            are taken by the names of layers; a head of other classes keeps its initial values.
+        init_checkpoint: the `model_dir` of an earlier run, whose last weights are taken by the
+            names of layers; a head of other classes keeps its initial values.
         seed: of weights, dropout and augmentation; None is another one in every run.
     """
 

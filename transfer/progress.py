@@ -31,11 +31,11 @@ class Progress:
         self._out = sys.stdout
         self._last: tuple[int, float] | None = None
 
-    def begin(self, step: int) -> None:
-        """Says where training starts."""
+    def begin(self, step: int, *, training: bool) -> None:
+        """Takes the step of the checkpoint that was restored, and says where training goes on."""
         self.step = step
         self._last = (step, time.monotonic())
-        if step:
+        if step and training:
             self.say(f"continues at step {step:,} of {self.train_steps:,}")
 
     def trained(self, step: int, output: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cells import datasets
 from cells.errors import UserError, nearest
-from transfer import config, network
+from transfer import config, model_dir, network
 from transfer.backbone import CellStack
 
 STRATEGIES = (
@@ -54,8 +54,12 @@ def resolve(
     resolve_steps(params, task.model.cells)
     resolve_runtime(params.runtime)
     network.layout(task.model)
-    if task.init_checkpoint and not os.path.exists(os.path.dirname(task.init_checkpoint) or "."):
-        raise UserError(f"task.init_checkpoint: there is no {task.init_checkpoint}")
+    source = task.init_checkpoint
+    if source and not os.path.exists(os.path.join(source, model_dir.PARAMS)):
+        raise UserError(
+            f"task.init_checkpoint: {source} is no folder of a run, since it has no "
+            f"{model_dir.PARAMS}; give the --model_dir of an earlier training"
+        )
     return names
 
 
@@ -178,12 +182,30 @@ def resolve_steps(params: Any, cells: CellStack | None) -> None:
             )
     if settings.learning_rate.type == "cosine" and not settings.learning_rate.cosine.decay_steps:
         settings.learning_rate.cosine.decay_steps = trainer.train_steps
+    _check_warmup(settings.warmup, trainer.train_steps)
+    if trainer.summary_interval % trainer.steps_per_loop:
+        raise UserError(
+            f"trainer.summary_interval: {trainer.summary_interval} is no multiple of "
+            f"trainer.steps_per_loop ({trainer.steps_per_loop}), behind which summaries are "
+            "written; set it to one"
+        )
     if cells is None:
         return
     if cells.drop_path_steps < 0:
         raise UserError("cells.drop_path_steps: is negative; 0 is the whole training")
     if not cells.drop_path_steps:
         cells.drop_path_steps = trainer.train_steps
+
+
+def _check_warmup(warmup: Any, train_steps: int) -> None:
+    steps = warmup.get().warmup_steps if warmup.type else 0
+    # Model Garden warms up to the rate that the schedule has afterwards: none, if it is over.
+    if steps and steps >= train_steps:
+        raise UserError(
+            f"trainer.optimizer_config.warmup.{warmup.type}.warmup_steps: {steps} are not fewer "
+            f"than the {train_steps} of trainer.train_steps, so the learning rate would stay at "
+            "zero; use fewer"
+        )
 
 
 def resolve_runtime(runtime: Any) -> None:

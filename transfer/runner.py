@@ -93,7 +93,7 @@ def _controller(
             train_actions=[trained],
             eval_actions=[progress.evaluation],
         )
-    progress.begin(int(runner.trainer.global_step.numpy()))
+    progress.begin(int(runner.trainer.global_step.numpy()), training="train" in mode)
     return runner.controller
 
 

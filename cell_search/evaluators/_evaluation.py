@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cell_search.images import ImageSettings
+from cell_search.images import ImageSettings, builder_of
 from cell_search.registry import Registry
 from cells.errors import UserError
 from cells.genotype import Genotype
@@ -67,12 +67,15 @@ class Evaluator(abc.ABC):
 
     reward: ClassVar[str]
 
-    def check(self, images: ImageSettings) -> None:  # noqa: B027 (nothing to check by default)
+    def check(self, images: ImageSettings) -> None:
         """Raises a UserError where no candidate could be scored; called before the first.
 
         Args:
             images: what the candidates would be scored with.
         """
+        from cells import datasets
+
+        datasets.image_classes(builder_of(images))
 
     @abc.abstractmethod
     def score(self, request: Request) -> dict[str, float]:

@@ -54,6 +54,7 @@ class Train(Evaluator):
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0.0:
                 raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        super().check(images)
         count = len(image_files.load(images).training[0])
         if count < self.batch:
             raise UserError(

@@ -44,7 +44,7 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             set that can be neither found nor downloaded, a folder that cannot be written, or a
             prepared set that is damaged or lacks files.
     """
-    found = _find(name, None if data_dir is None else os.path.expanduser(os.fspath(data_dir)))
+    found = _find(name, os.path.expanduser(os.fspath(data_dir)) if data_dir else None)
     folders.require_whole(found)
     return found
 

@@ -61,11 +61,12 @@ class Canvas:
         *,
         align: str = "center",
         weight: str = "normal",
+        math: bool = False,
     ) -> None:
         """Writes lines of text, their middle at height `y`.
 
-        Only what begins with `$`, which no name can, is read as mathematics. Each line is placed
-        by its baseline, so that letters that reach below it do not move it.
+        Text between `$` is read as mathematics only if `math` says so. Each line is placed by its
+        baseline, so that letters that reach below it do not move it.
         """
         lines = text.split("\n")
         for number, line in enumerate(lines):
@@ -80,7 +81,7 @@ class Canvas:
                 weight=weight,
                 ha=align,
                 va="baseline",
-                parse_math=line.startswith("$"),
+                parse_math=math,
                 math_fontfamily="stix",
                 zorder=4,
             )

@@ -37,10 +37,8 @@ _OUTPUT = "$h_{i{+}1}$"
 def draw(genotype: Genotype, theme: Theme) -> Figure:
     """Draws both cells side by side, with the name above and a legend below."""
     layouts = {role: lay_out(cell) for role, cell in genotype.cells}
-    legend = _legend_entries(genotype)
-    least = max(width for _, width in legend)
-    width = max(least, sum(layout.width for layout in layouts.values()) + _BETWEEN_CELLS)
-    rows = _in_rows(legend, width)
+    width = sum(layout.width for layout in layouts.values()) + _BETWEEN_CELLS
+    rows = _in_rows(_legend_entries(genotype), width)
     name = textwrap.wrap(genotype.name, max(8, int(width / _NAME_LETTER)))
 
     foot = _MARGIN + _LEGEND_ROW * len(rows) + _SPACE
@@ -122,7 +120,7 @@ class _CellPainter:
     def _state_box(self, box: Box, paint: Paint, text: str, name: str) -> None:
         box = self._moved(box)
         self.canvas.box(box, paint, self._id(name))
-        self.canvas.text(box.x, box.y, text, 12.5, paint.text)
+        self.canvas.text(box.x, box.y, text, 12.5, paint.text, math=True)
 
     def _state_lines(self, state: int) -> None:
         """All lines of one state as one path, so that what they share is drawn once."""

@@ -127,7 +127,7 @@ class OrderSearch:
 
     def __init__(self, layers: Layers):
         self.items = layers.items()
-        index = {item: i for i, item in enumerate(self.items)}
+        self._index = index = {item: i for i, item in enumerate(self.items)}
         segments = list(layers.segments())
         self._bottom = np.array([index[s.bottom] for s in segments])
         self._top = np.array([index[s.top] for s in segments])
@@ -152,14 +152,15 @@ class OrderSearch:
 
     def swapped(self, order: Sequence[Item]) -> list[bool]:
         """Which blocks draw their right side on the left, in block order."""
-        index = {item: i for i, item in enumerate(self.items)}
-        rank = self._rank(np.array([index[item] for item in order]))
+        rank = self._rank(self._numbers(order))
         return [bool(s) for s in self._swapped(rank[self._bottom])]
 
     def crossings(self, order: Sequence[Item]) -> int:
         """How many pairs of lines cross."""
-        index = {item: i for i, item in enumerate(self.items)}
-        return self._measure(np.array([index[item] for item in order]))[0]
+        return self._measure(self._numbers(order))[0]
+
+    def _numbers(self, order: Sequence[Item]) -> np.ndarray:
+        return np.array([self._index[item] for item in order])
 
     def _rank(self, order: np.ndarray) -> np.ndarray:
         rank = np.empty(len(order))

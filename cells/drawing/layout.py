@@ -202,10 +202,19 @@ class _Builder:
 
     def __init__(self, layers: Layers, x: dict[Item, float], offsets: dict[tuple[int, int], float]):
         self.layers = layers
-        left = min(x[item] - _HALF_ROOM[item.kind] for item in x)
-        self.x = {item: value - left for item, value in x.items()}
-        self.width = max(self.x[item] + _HALF_ROOM[item.kind] for item in x)
         self.offsets = offsets
+        arrivals = [x[layers.carrier(s, layers.count)] for s in layers.cell.concat]
+        self.joins = len(arrivals) > 1
+        #: Width and middle of what is at the top.
+        room = max(arrivals) - min(arrivals) + 2 * _BAR_OVERHANG
+        self.top_width = max(room, BAR[0]) if self.joins else STATE[0]
+        middle = (max(arrivals) + min(arrivals)) / 2
+        left = min(x[item] - _HALF_ROOM[item.kind] for item in x)
+        left = min(left, middle - self.top_width / 2)
+        right = max(x[item] + _HALF_ROOM[item.kind] for item in x)
+        self.width = max(right, middle + self.top_width / 2) - left
+        self.top_middle = round(middle - left, 2)
+        self.x = {item: round(value - left, 2) for item, value in x.items()}
         #: y of the lower and of the upper end of each layer.
         self.low, self.high = [0.0], [STATE[1]]
         for gap in self._gaps():
@@ -247,7 +256,7 @@ class _Builder:
             points = self._rise(state, layers.count)
             edges.append(Edge(state, None, None, (*points, (points[-1][0], end))))
         return CellLayout(
-            width=max(self.width, output.x + STATE[0] / 2),
+            width=self.width,
             height=output.top[1],
             inputs=(inputs[0], inputs[1]),
             operations=operations,
@@ -258,16 +267,13 @@ class _Builder:
         )
 
     def _output(self) -> tuple[Box | None, Box]:
-        count = self.layers.count
-        arrivals = [self.x[self.layers.carrier(s, count)] for s in self.layers.cell.concat]
-        left, right = min(arrivals), max(arrivals)
-        bottom = self.high[count] + _TO_OUTPUT
+        x = self.top_middle
+        bottom = self.high[self.layers.count] + _TO_OUTPUT
         bar = None
-        if len(arrivals) > 1:
-            width = max(right - left + 2 * _BAR_OVERHANG, BAR[0])
-            bar = Box((left + right) / 2, bottom + BAR[1] / 2, width, BAR[1])
+        if self.joins:
+            bar = Box(x, bottom + BAR[1] / 2, self.top_width, BAR[1])
             bottom = bar.top[1] + _TO_OUTPUT
-        return bar, Box((left + right) / 2, bottom + STATE[1] / 2, *STATE)
+        return bar, Box(x, bottom + STATE[1] / 2, *STATE)
 
     def _read(self, b: int, number: int, name: str, state: int) -> Edge:
         layer = self.layers.layer_of[b + 2]

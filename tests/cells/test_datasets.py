@@ -76,7 +76,7 @@ def test_digits_are_all_of_scikit_learns_digits_once_each(prepared):
             assert image.shape == (32, 32, 3) and image.dtype == np.uint8
             assert (image == image[..., :1]).all()
             nearest = int(((flat - image[..., 0].ravel()) ** 2).sum(axis=1).argmin())
-            assert np.abs(expected[nearest] - image[..., 0]).max() <= 1.5
+            assert np.abs(expected[nearest] - image[..., 0]).max() <= 2
             assert example["label"] == source.target[nearest]
             met.append(nearest)
     assert sorted(met) == list(range(1797))
@@ -308,7 +308,7 @@ def test_two_processes_prepare_one_set_at_the_same_time(tmp_path):
         for number in range(2)
     ]
     for process in running:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=400)
         assert process.returncode == 0, err
         assert out == "1797\n"
     assert [folder.name for folder in (tmp_path / "sets/digits").iterdir()] == ["1.0.0"]

@@ -1,0 +1,81 @@
+"""A short search on real CIFAR-10, and the winner trained on it for 200 steps.
+
+Needs CELLS_DATA_DIR with `cifar10` prepared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+from benchmarks.commands import run
+from benchmarks.report import at_least, at_most, exactly, print_figures
+
+
+def main() -> None:
+    """Prints the figures."""
+    if not os.environ.get("CELLS_DATA_DIR"):
+        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        seconds = run(
+            "cell-search",
+            "--config_file=configs/search/cifar10_smoke.yaml",
+            f"--search_dir={folder}/search",
+        )
+        run("cells", "validate", f"{folder}/search/genotype.json")
+        run(
+            "cell-transfer",
+            "--mode=train_and_eval",
+            "--config_file=configs/transfer/cifar10_smoke.yaml",
+            f"--genotype={folder}/search/genotype.json",
+            f"--model_dir={folder}/classifier",
+        )
+        states, rewards = _trials(folder / "search")
+        losses = _losses(folder / "classifier")
+        metrics = json.loads((folder / "classifier" / "evaluation.json").read_text())
+    print_figures(
+        [
+            at_most("minutes of the search", round(seconds / 60, 2), 6),
+            at_least("children", len(states), 8),
+            exactly("failed children", states.count("FAIL"), 0),
+            at_least("of the first 8 children above 0.15", sum(r > 0.15 for r in rewards[:8]), 6),
+            at_most("loss after 200 steps, in parts of the first", _part(losses), 0.99),
+            at_least("steps trained", metrics["step"], 200),
+        ]
+    )
+
+
+def _trials(search_dir: pathlib.Path) -> tuple[list[str], list[float]]:
+    """States and rewards of all trials, in the order of their numbers."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(search_dir / "study.journal")))
+    study = optuna.load_study(study_name=None, storage=storage)
+    trials = study.get_trials()
+    return [t.state.name for t in trials], [t.value for t in trials if t.value is not None]
+
+
+def _losses(model_dir: pathlib.Path) -> list[float]:
+    """The training loss of each summary that the trainer wrote, by step."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    events = EventAccumulator(str(model_dir / "train"))
+    events.Reload()
+    tag = next(t for t in events.Tags()["tensors"] if t.endswith("training_loss"))
+    return [float(tensor_util.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)]
+
+
+def _part(losses: list[float]) -> float:
+    return round(losses[-1] / losses[0], 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""All three stages on real handwritten digits, as a newcomer would run them (`make demo`).
+
+A search finds cells on small pictures of digits; its genotype is trained as a classifier, exported,
+and used as the backbone of a detector on scenes of several digits. What it ran before goes on where
+it was; `--again` begins anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import shutil
+import time
+
+from benchmarks.commands import ROOT, run
+from benchmarks.report import at_least, at_most, print_figures
+
+#: Pictures with boxes that the demo draws.
+SCENES = 12
+
+
+def main() -> None:
+    """Runs the demo and prints a table of what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", default="demo", help="folder of everything that is written")
+    parser.add_argument("--again", action="store_true", help="remove what an earlier demo wrote")
+    args = parser.parse_args()
+    folder = pathlib.Path(args.output)
+    if args.again:
+        for name in ("search", "classifier", "detector", "pictures"):
+            shutil.rmtree(ROOT / folder / name, ignore_errors=True)
+    start = time.perf_counter()
+    _search(folder)
+    _classifier(folder)
+    _detector(folder)
+    minutes = (time.perf_counter() - start) / 60
+
+    accuracy = _metrics(folder / "classifier")["accuracy"]
+    ap50 = _metrics(folder / "detector")["AP50"]
+    picture = next(iter(sorted((ROOT / folder / "pictures").rglob("*.png"))), None) or next(
+        iter(sorted((ROOT / folder / "pictures").rglob("*.jp*g")))
+    )
+    rows = {
+        "genotype": folder / "search" / "genotype.json",
+        "its drawing": folder / "cells.svg",
+        "the same as PNG": folder / "cells.png",
+        "report of the search": folder / "search" / "report.html",
+        "classifier": folder / "classifier.keras",
+        "picture with boxes": picture.relative_to(ROOT),
+        "all boxes, COCO format": folder / "pictures" / "results.json",
+    }
+    print(f"\n{'-' * 72}\nThe demo took {minutes:.1f} minutes.\n")
+    for name, path in rows.items():
+        assert (ROOT / path).is_file(), f"{path} was not written"
+        print(f"  {name:<24} {path}")
+    print()
+    print_figures(
+        [
+            at_most("minutes", round(minutes, 2), 10),
+            at_least("digits test accuracy", round(accuracy, 4), 0.96),
+            at_least("digits_scenes AP50 on held-out scenes", round(ap50, 4), 0.5),
+        ]
+    )
+
+
+def _search(folder: pathlib.Path) -> None:
+    run(
+        "cell-search",
+        "--config_file=configs/search/digits_demo.yaml",
+        f"--search_dir={folder}/search",
+        f"--data_dir={folder}/data",
+    )
+    for ending in ("svg", "png"):
+        run("cells", "draw", f"{folder}/search/genotype.json", f"--output={folder}/cells.{ending}")
+
+
+def _classifier(folder: pathlib.Path) -> None:
+    run(
+        "cell-transfer",
+        "--mode=train_and_eval",
+        "--config_file=configs/transfer/digits.yaml",
+        f"--genotype={folder}/search/genotype.json",
+        f"--model_dir={folder}/classifier",
+        f"--data_dir={folder}/data",
+    )
+    run(
+        "cell-transfer",
+        "--mode=export",
+        f"--model_dir={folder}/classifier",
+        f"--output={folder}/classifier.keras",
+    )
+
+
+def _detector(folder: pathlib.Path) -> None:
+    run(
+        "cell-detect",
+        "--mode=train_and_eval",
+        "--config_file=configs/detection/digits_scenes.yaml",
+        f"--genotype={folder}/search/genotype.json",
+        f"--model_dir={folder}/detector",
+        f"--data_dir={folder}/data",
+    )
+    run(
+        "cell-detect",
+        "--mode=predict",
+        f"--model_dir={folder}/detector",
+        f"--output={folder}/pictures",
+        f"--params_override=task.validation_data.tfds_split='validation[:{SCENES}]'",
+    )
+
+
+def _metrics(model_dir: pathlib.Path) -> dict:
+    return json.loads((ROOT / model_dir / "evaluation.json").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

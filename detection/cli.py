@@ -1,0 +1,98 @@
+"""The command line of the third stage. TensorFlow is imported only once there is work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from absl import flags, logging
+
+import cells.cli
+
+MODES = ("train", "eval", "train_and_eval", "predict", "summary")
+
+HELP = """\
+cell-detect: trains a genotype as the backbone of an object detector, with Model Garden's trainer.
+
+A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cells list`).
+
+  Train on scenes of handwritten digits, in minutes without an accelerator, and evaluate:
+    cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
+      --genotype=genotype.json --model_dir=/tmp/detector
+  COCO, from the weights of a classifier that cell-transfer trained with the same genotype:
+    cell-detect --mode=train_and_eval --experiment=cells_retinanet_coco \\
+      --config_file=configs/detection/coco.yaml --model_dir=/tmp/coco \\
+      --params_override=task.init_checkpoint=/tmp/imagenet_mobile
+  Your own boxes: any prepared TFDS set with the features of coco/2017, or its folder:
+    cell-detect --mode=train --config_file=configs/detection/digits_scenes.yaml \\
+      --params_override=my_set.yaml --model_dir=/tmp/mine
+  Find objects in files and folders; draws them, and writes COCO's result file:
+    cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found photo.jpg holiday/
+  The same for images of the validation data, or of another split:
+    cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found \\
+      --params_override="task.validation_data.tfds_split='validation[:20]'"
+  Count parameters of what would be trained:
+    cell-detect --mode=summary --experiment=cells_retinanet_coco --genotype=pnasnet_5
+
+Modes:
+  train           trains; an interrupted run goes on from its last checkpoint
+  train_and_eval  the same, with evaluations in between and at the end
+  eval            COCO's 12 numbers for the last checkpoint; writes evaluation.json to --model_dir
+  predict         writes results.json and pictures/ to the folder --output
+  summary         prints parameters and multiply-adds; trains nothing
+
+The configuration is: the experiment, then each --config_file, then --params_override, then
+--genotype. The experiments are cells_retinanet (small, for a computer without accelerator) and
+cells_retinanet_coco. eval and predict start from the configuration that --model_dir holds instead.
+docs/detection.md explains all of it.
+"""
+
+
+def main() -> None:
+    """Runs the command line; never returns."""
+    _define_flags()
+    cells.cli.run(_main, module=__name__, text=HELP, prog="cell-detect")
+
+
+def _define_flags() -> None:
+    # Not at import: the other command lines have flags of the same names.
+    flags.DEFINE_enum("mode", None, MODES, "What to do.")
+    flags.DEFINE_string("experiment", None, "Name of the experiment; cells_retinanet if none.")
+    flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
+    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
+    flags.DEFINE_string("model_dir", None, "Folder of the run: checkpoints and configuration.")
+    flags.DEFINE_string("genotype", None, "Genotype file, or name of the catalogue.")
+    flags.DEFINE_string(
+        "data_dir",
+        os.environ.get("CELLS_DATA_DIR"),
+        "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, "
+        "else TFDS's own.",
+    )
+    flags.DEFINE_string(
+        "output", None, "Folder to write for predict, JSON file to write for eval and summary."
+    )
+    flags.DEFINE_float(
+        "score_threshold", 0.3, "predict leaves out what it finds with a lower score, 0 to 1."
+    )
+
+
+def _main(argv: Sequence[str]) -> None:
+    from cells.errors import UserError
+
+    values = flags.FLAGS
+    if not values["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)  # TFDS and Model Garden tell all that they read.
+    mode = cells.cli.required("mode")
+    if len(argv) > 1 and mode != "predict":
+        raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")
+    if mode == "predict" and not 0.0 <= values.score_threshold <= 1.0:
+        raise UserError(f"--score_threshold: {values.score_threshold} is not in [0, 1]")
+    required = {"predict": ("model_dir", "output"), "summary": ()}.get(mode, ("model_dir",))
+    for name in required:
+        cells.cli.required(name)
+
+    from detection import commands
+
+    {"predict": commands.predict, "summary": commands.summary}.get(mode, commands.run)(
+        values, argv[1:]
+    )

@@ -1,0 +1,93 @@
+"""What the tests of the search share: the digits, prepared once, and a small search on them."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from cells import datasets
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A TFDS folder that holds the set `digits`."""
+    folder = tmp_path_factory.mktemp("tfds")
+    datasets.builder("digits", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(digits_dir: pathlib.Path) -> dict:
+    """Settings of a search whose children take a second or two: one block, one cell."""
+    return {
+        "space": {"name": "pnas", "blocks": 1},
+        "strategy": {
+            "type": "regularized_evolution",
+            "regularized_evolution": {"population": 2, "sample": 1},
+        },
+        "evaluator": {
+            "type": "train",
+            "train": {
+                "normal_cells": 1,
+                "filters": 4,
+                "epochs": 1,
+                "batch": 32,
+                "flip": False,
+                "shift": 1,
+            },
+        },
+        "images": {
+            "name": "digits",
+            "data_dir": str(digits_dir),
+            "held_out": 200,
+            "training": 320,
+        },
+        "trials": 4,
+        "deterministic": True,
+    }
+
+
+@pytest.fixture
+def counting(digits_dir: pathlib.Path) -> dict:
+    """Settings of a search that counts parameters: hundreds of trials in a second."""
+    return {
+        "space": {"name": "nasnet", "blocks": 2},
+        "strategy": {
+            "type": "regularized_evolution",
+            "regularized_evolution": {"population": 10, "sample": 3},
+        },
+        "evaluator": {"type": "parameters", "parameters": {"normal_cells": 1, "filters": 4}},
+        "images": {"name": "digits", "data_dir": str(digits_dir)},
+        "trials": 40,
+        "top": 2,
+        "report_minutes": 0.0,
+    }
+
+
+@pytest.fixture
+def command(tmp_path: pathlib.Path) -> Callable[..., list[str]]:
+    """Makes the command line of a search in a directory with settings."""
+
+    def make(directory: pathlib.Path, settings: dict | None = None, *more: str) -> list[str]:
+        arguments = [sys.executable, "-m", "cell_search", f"--search_dir={directory}", *more]
+        if settings is not None:
+            file = tmp_path / f"{directory.name}.yaml"
+            file.write_text(yaml.safe_dump(settings))
+            arguments.append(f"--config_file={file}")
+        return arguments
+
+    return make
+
+
+def run_command(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a command of this project in a process of its own."""
+    return subprocess.run(
+        arguments, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )

@@ -1,0 +1,168 @@
+"""What every strategy must do; a new one passes by subclassing."""
+
+from __future__ import annotations
+
+import abc
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from cell_search import spaces, trials
+from cell_search.space import Space
+from cell_search.strategies import Strategy
+from cells.errors import UserError
+
+
+def share_of_identity(point: dict) -> float:
+    """A score that any test can compute: the share of operations that are the identity."""
+    operations = [value for name, value in point.items() if name.endswith("operation")]
+    return operations.count("identity") / len(operations)
+
+
+def run(study: optuna.Study, strategy: Strategy, count: int, score=share_of_identity) -> list[dict]:
+    """Asks and tells `count` times as the driver does, one trial after the other."""
+    points = []
+    for _ in range(count):
+        number = len(study.get_trials(deepcopy=False))
+        point = trials.propose(study, strategy, strategy.space, number)
+        trials.begin(study, strategy.space, point)
+        points.append(point)
+        value = score(point)
+        if value is None:
+            study.tell(number, state=TrialState.FAIL)
+        else:
+            study.tell(number, value)
+    return points
+
+
+def new_study(direction: str = "maximize") -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(direction=direction)
+
+
+class StrategyContract(abc.ABC):
+    """Subclass it as `Test...` and give `make`."""
+
+    @abc.abstractmethod
+    def make(self, space: Space | dict, seed: int) -> Strategy:
+        """A strategy with settings small enough that 30 trials show what it does."""
+
+    @pytest.fixture(params=["nasnet", "pnas", "flat"])
+    def space(self, request: pytest.FixtureRequest) -> Space | dict:
+        if request.param == "flat":
+            choices = optuna.distributions.CategoricalDistribution
+            return {f"{i}/operation": choices(["identity", "other", 3, None]) for i in range(6)}
+        return spaces.find(request.param, 3)
+
+    def test_every_proposal_is_a_point_of_the_space(self, space: Space | dict) -> None:
+        strategy = self.make(space, 1)
+        for point in run(new_study(), strategy, 30):
+            assert list(point) == [d.name for d in strategy.space.decisions]
+            for decision in strategy.space.decisions:
+                assert point[decision.name] in decision.choices
+
+    def test_a_seed_fixes_the_sequence(self, space: Space | dict) -> None:
+        first = run(new_study(), self.make(space, 7), 30)
+        assert run(new_study(), self.make(space, 7), 30) == first
+        assert run(new_study(), self.make(space, 8), 30) != first
+
+    def test_a_new_sampler_goes_on_from_the_history(self, space: Space | dict) -> None:
+        undisturbed = run(new_study(), self.make(space, 3), 30)
+        study = new_study()
+        points = []
+        for count in (1, 13, 16):
+            points += run(study, self.make(space, 3), count)
+        assert points == undisturbed
+
+    def test_one_sampler_can_serve_two_studies(self, space: Space | dict) -> None:
+        alone = run(new_study(), self.make(space, 3), 30)
+        strategy = self.make(space, 3)
+        run(new_study(), strategy, 20)
+        assert run(new_study(), strategy, 30) == alone
+
+    def test_failed_and_unbounded_trials_are_survived(self, space: Space | dict) -> None:
+        count = iter(range(1000))
+        values = {0: None, 1: float("inf"), 2: float("-inf"), 3: float("nan")}
+        points = run(
+            new_study(),
+            self.make(space, 1),
+            40,
+            lambda point: values.get(next(count) % 6, share_of_identity(point)),
+        )
+        assert len(points) == 40
+
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_smaller_is_better_mirrors_larger_is_better(self, space: Space | dict) -> None:
+        larger = run(new_study(), self.make(space, 5), 30)
+        smaller = run(
+            new_study("minimize"), self.make(space, 5), 30, lambda point: -share_of_identity(point)
+        )
+        assert smaller == larger
+
+    def test_late_results_in_any_order(self, space: Space | dict) -> None:
+        def points(renew: bool) -> list[dict]:
+            study, strategy = new_study(), self.make(space, 2)
+            running: list[int] = []
+            proposed = []
+            for number in range(40):
+                if renew:
+                    strategy = self.make(space, 2)
+                point = trials.propose(study, strategy, strategy.space, number)
+                trials.begin(study, strategy.space, point)
+                proposed.append(point)
+                running.append(number)
+                if len(running) == 5:
+                    # The second newest finishes first, the others wait.
+                    done = running.pop(3)
+                    study.tell(done, share_of_identity(proposed[done]))
+            return proposed
+
+        assert points(renew=True) == points(renew=False)
+
+    def test_it_runs_on_a_plain_optuna_study(self, space: Space | dict) -> None:
+        strategy = self.make(space, 4)
+
+        def objective(trial: optuna.Trial) -> float:
+            point = {
+                name: trial.suggest_categorical(name, distribution.choices)
+                for name, distribution in strategy.space.distributions.items()
+            }
+            trial.suggest_float("something else", 0.0, 1.0)
+            return share_of_identity(point)
+
+        study = optuna.create_study(direction="maximize", sampler=strategy)
+        study.optimize(objective, n_trials=30)
+        asked = [{d.name: t.params[d.name] for d in strategy.space.decisions} for t in study.trials]
+        assert asked == run(new_study(), self.make(space, 4), 30)
+        assert len({t.params["something else"] for t in study.trials}) > 20
+
+    def test_threads_of_one_study(self, space: Space | dict) -> None:
+        strategy = self.make(space, 4)
+
+        def objective(trial: optuna.Trial) -> float:
+            return share_of_identity(
+                {
+                    name: trial.suggest_categorical(name, distribution.choices)
+                    for name, distribution in strategy.space.distributions.items()
+                }
+            )
+
+        study = optuna.create_study(direction="maximize", sampler=strategy)
+        study.optimize(objective, n_trials=40, n_jobs=4)
+        assert len(study.trials) == 40
+        assert all(t.state == TrialState.COMPLETE for t in study.trials)
+
+    def test_two_objectives_are_refused_by_name(self, space: Space | dict) -> None:
+        strategy = self.make(space, 1)
+        study = optuna.create_study(directions=["maximize", "minimize"])
+        with pytest.raises(UserError, match=f"{type(strategy).__name__} takes one objective"):
+            trials.propose(study, strategy, strategy.space, 0)
+
+    def test_a_study_with_other_decisions_is_refused(self, space: Space | dict) -> None:
+        study = new_study()
+        study.add_trial(optuna.trial.create_trial(value=1.0))
+        strategy = self.make(space, 1)
+        name = strategy.space.decisions[0].name
+        with pytest.raises(UserError, match=f"trial 0 .* made no decision '{name}'"):
+            trials.propose(study, strategy, strategy.space, 1)

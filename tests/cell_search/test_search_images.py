@@ -1,0 +1,114 @@
+"""The images of a search: divided by class, disjoint, and never those of the test split."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from cell_search import images
+from cell_search.images import ImageSettings
+from cells import datasets
+from cells.errors import UserError
+
+
+@pytest.fixture
+def digits(digits_dir: pathlib.Path) -> ImageSettings:
+    return ImageSettings(name="digits", data_dir=str(digits_dir), held_out=200)
+
+
+def _pixels(dataset) -> np.ndarray:
+    return np.stack([example["image"] for example in dataset.as_numpy_iterator()])
+
+
+def test_training_and_held_out_images_are_a_division_of_the_split(digits: ImageSettings) -> None:
+    loaded = images.load(digits)
+    together = np.concatenate([loaded.training_indices, loaded.held_out_indices])
+    assert sorted(together) == list(range(1437)), "scikit-learn's digits, four fifths of 1797"
+    split = _pixels(datasets.builder("digits", digits.data_dir).as_dataset(split="train"))
+    np.testing.assert_array_equal(loaded.held_out[0], split[loaded.held_out_indices])
+    np.testing.assert_array_equal(loaded.training[0], split[loaded.training_indices])
+    np.testing.assert_allclose(loaded.mean, loaded.training[0].mean((0, 1, 2)), rtol=1e-5)
+
+
+def test_each_class_keeps_its_share(digits: ImageSettings) -> None:
+    loaded = images.load(digits)
+    everything = np.bincount(np.concatenate([loaded.training[1], loaded.held_out[1]]))
+    expected = everything * 200 / everything.sum()
+    assert np.all(np.abs(np.bincount(loaded.held_out[1]) - expected) <= 1.0)
+
+
+def test_the_seed_decides_and_nothing_else(digits: ImageSettings) -> None:
+    first = images.load(digits).held_out_indices
+    images.load.cache_clear()
+    np.testing.assert_array_equal(images.load(digits).held_out_indices, first)
+    other = images.load(dataclasses.replace(digits, seed=1)).held_out_indices
+    assert not np.array_equal(other, first)
+
+
+def test_fewer_training_images_leave_the_held_out_number_as_it_is(digits: ImageSettings) -> None:
+    loaded = images.load(dataclasses.replace(digits, training=100))
+    assert len(loaded.training[0]) == 100
+    assert len(loaded.held_out[0]) == 200
+    assert not set(loaded.training_indices) & set(loaded.held_out_indices)
+    assert np.all(np.abs(np.bincount(loaded.training[1]) - 10) <= 1)
+
+
+def test_the_test_split_is_never_read(digits: ImageSettings, tmp_path: pathlib.Path) -> None:
+    """A damaged test split disturbs whoever reads it, and no search."""
+    copied = tmp_path / "tfds"
+    shutil.copytree(digits.data_dir, copied)
+    (record,) = copied.rglob("*test.tfrecord*")
+    record.write_bytes(bytes(record.stat().st_size))
+    builder = datasets.builder("digits", copied)
+    with pytest.raises(Exception, match="corrupted record"):
+        _pixels(builder.as_dataset(split="test"))
+    loaded = images.load(dataclasses.replace(digits, data_dir=str(copied)))
+    assert len(loaded.training[0]) + len(loaded.held_out[0]) == 1437
+
+
+def test_images_are_brought_to_the_asked_size(digits: ImageSettings) -> None:
+    loaded = images.load(dataclasses.replace(digits, size=16))
+    assert loaded.size == (16, 16)
+    assert loaded.resized
+    large = images.load(digits)
+    # Averages of 2x2 pixels, up to the filter at the borders.
+    halves = large.training[0].reshape(-1, 16, 2, 16, 2, 3).mean((2, 4))
+    difference = np.abs(halves - loaded.training[0].astype(float))
+    assert difference.mean() < 8.0
+
+
+def test_photographs_of_100_pixels(data_dir: pathlib.Path) -> None:
+    settings = ImageSettings(
+        name="sign_language_digits", data_dir=str(data_dir), held_out=400, size=32
+    )
+    loaded = images.load(settings)
+    assert loaded.training[0].shape == (1244, 32, 32, 3)
+    assert loaded.num_classes == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"held_out": 1437}, r"images\.held_out: 1,437 of the 1,437 images .* leave some to train"),
+        ({"held_out": 5}, r"images\.held_out: 5 .* each of the 10 classes"),
+        ({"training": 1400}, r"images\.training: 1,400 .* 1,237"),
+        ({"split": "training"}, "has no split 'training'"),
+        ({"name": "digitz"}, "digits"),
+    ],
+)
+def test_what_cannot_be_divided_is_told(
+    digits: ImageSettings, changes: dict, sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        images.load(dataclasses.replace(digits, **changes))
+
+
+def test_a_class_with_one_image_cannot_be_divided(digits: ImageSettings) -> None:
+    with pytest.raises(UserError, match="cannot be divided by class"):
+        images.divide(
+            np.array([0] * 50 + [1]), dataclasses.replace(digits, held_out=10), num_classes=2
+        )

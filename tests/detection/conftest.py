@@ -1,0 +1,94 @@
+"""What the tests of the third stage share: scenes of digits, a small genotype, a small detector."""
+
+from __future__ import annotations
+
+import pathlib
+import types
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def scenes_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with the embedded set `digits_scenes`."""
+    from cells import datasets
+
+    folder = tmp_path_factory.mktemp("scenes")
+    datasets.builder("digits_scenes", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def genotype_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A genotype that is built and traced in seconds."""
+    from cells import genotype_file
+    from cells.genotype import Block, Cell, Genotype, Side
+
+    cell = Cell(
+        (
+            Block(Side(0, "sep_conv_3x3"), Side(1, "sep_conv_5x5")),
+            Block(Side(1, "identity"), Side(2, "avg_pool_3x3")),
+        ),
+        (2, 3),
+    )
+    path = tmp_path_factory.mktemp("genotype") / "small.json"
+    genotype_file.write(Genotype("small", cell, cell), path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def settings(genotype_path: str) -> dict[str, Any]:
+    """Settings of a detector of 64 pixels with few filters; copy before changing."""
+    return {
+        "task": {
+            "model": {
+                "input_size": [64, 64, 3],
+                "backbone": {"cells": {"genotype": genotype_path, "filters": 8}},
+                "decoder": {"fpn": {"num_filters": 16}},
+                "head": {"num_convs": 1, "num_filters": 16},
+                "anchor": {"anchor_size": 2.0},
+            },
+            "train_data": {"global_batch_size": 4},
+            "validation_data": {"global_batch_size": 4},
+        }
+    }
+
+
+@pytest.fixture
+def small(settings: dict[str, Any], scenes_dir: pathlib.Path) -> Any:
+    """A function that gives the configuration of a small detector, with some keys set."""
+
+    def configured(override: dict[str, Any] | None = None, data_dir: Any = scenes_dir) -> Any:
+        from cells import config
+        from detection import experiments
+
+        params = experiments.cells_retinanet()
+        config.apply(params, settings, "test")
+        config.apply(params, override or {}, "test")
+        for side in (params.task.train_data, params.task.validation_data):
+            side.tfds_data_dir = str(data_dir)
+        return params
+
+    return configured
+
+
+@pytest.fixture
+def flags() -> Any:
+    """A function that gives the flags of `cell-detect`, with some set."""
+
+    def given(**values: Any) -> types.SimpleNamespace:
+        defaults = {
+            "config_file": [],
+            "data_dir": None,
+            "experiment": None,
+            "genotype": None,
+            "mode": None,
+            "model_dir": None,
+            "output": None,
+            "params_override": None,
+            "score_threshold": 0.3,
+        }
+        return types.SimpleNamespace(**{**defaults, **values})
+
+    return given

@@ -1,0 +1,124 @@
+"""Bad input: one sentence that names the key and the remedy, before any tensor exists."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cells import datasets
+from cells.errors import UserError
+from detection import commands, images, resolve
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ({"min_level": 5, "max_level": 4}, "min_level 5 to max_level 4 is no range of levels"),
+        ({"max_level": 6, "input_size": [96, 64, 3]}, r"96x64 is not a multiple of 64.*\[128, 64"),
+        ({"min_level": 2}, "min_level: 2 is not among the levels 3 to 5 of the backbone"),
+        ({"input_size": [64, 64]}, r"input_size: \[64, 64\] is not \[height, width, 3\]"),
+        ({"anchor": {"aspect_ratios": []}}, "anchor: .* at least one of each"),
+        ({"num_classes": 5}, "num_classes: 5 is less than 11"),
+        (
+            {"backbone": {"cells": {"min_level": 3, "max_level": 6}}},
+            "levels 3 to 6 do not exist; the imagenet stack has levels 1 to 5",
+        ),
+        ({"backbone": {"cells": {"genotype": "nasnet_b"}}}, "did you mean 'nasnet_a'"),
+        ({"backbone": {"cells": {"filters": 3}}}, "filters: 3 is too small"),
+        ({"backbone": {"type": "resnetz"}}, "backbone.type: unknown 'resnetz'.*'resnet'"),
+    ],
+)
+def test_impossible_detectors_are_refused(small, model, sentence):
+    with pytest.raises(UserError, match=sentence):
+        resolve.resolve(small({"task": {"model": model}}))
+
+
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ({"train_data": {"tfds_split": "trian"}}, "no split 'trian'.*did you mean 'train'"),
+        ({"train_data": {"tfds_name": ""}}, "train_data: needs tfds_name"),
+        ({"train_data": {"input_path": "x*"}}, "takes no input_path"),
+        ({"train_data": {"tfds_name": "digits_scene"}}, "did you mean 'digits_scenes'"),
+        ({"annotation_file": "x.json"}, "annotation_file: evaluation takes the boxes from"),
+        ({"init_checkpoint": "nowhere/at/all"}, "init_checkpoint: there is no nowhere/at/all"),
+        ({"category_ids": [1, 2]}, "category_ids: has 2 different numbers for the 10 classes"),
+    ],
+)
+def test_impossible_tasks_are_refused(small, task, sentence):
+    with pytest.raises(UserError, match=sentence):
+        resolve.resolve(small({"task": task}))
+
+
+def test_a_set_without_boxes_is_told_what_it_has(small, scenes_dir):
+    datasets.builder("digits", scenes_dir)
+    with pytest.raises(UserError, match=r"digits.*is no detection set.*label"):
+        resolve.resolve(small({"task": {"train_data": {"tfds_name": "digits"}}}))
+
+
+def test_training_and_validation_must_have_the_same_classes(small, data_dir):
+    override = {"task": {"validation_data": {"tfds_name": "coco/2017"}}}
+    params = small(override)
+    params.task.validation_data.tfds_data_dir = str(data_dir)
+    with pytest.raises(UserError, match=r"different classes \(0, 1, 2, \.\.\. and person"):
+        resolve.resolve(params)
+
+
+def test_paths_that_hold_no_images_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing\.jpg: there is no such image"):
+        images.find_files([str(tmp_path / "nothing.jpg")])
+    with pytest.raises(UserError, match="has no images"):
+        images.find_files([str(tmp_path)])
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    with pytest.raises(UserError, match=r"text\.png: cannot be read as an image"):
+        images.check_files(images.find_files([str(text)]))
+
+
+def test_files_are_numbered_by_name_where_all_names_are_numbers(tmp_path):
+    from PIL import Image
+
+    for name in ("000000000139.jpg", "7.png", "b.png"):
+        Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(tmp_path / name)
+    found = images.find_files([str(tmp_path)])
+    assert [i.image_id for i in images.from_files(found)] == [1, 2, 3]
+    assert [i.image_id for i in images.from_files(found[:2])] == [139, 7]
+
+
+def test_a_folder_of_no_run_is_named(flags, tmp_path):
+    with pytest.raises(UserError, match=r"is no folder of a run.*--mode=train"):
+        commands.predict(flags(model_dir=str(tmp_path), output=str(tmp_path / "out")), [])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--mode=predict", "--model_dir=x"], "--output: is needed here"),
+        (["--mode=train"], "--model_dir: is needed here"),
+        (["--mode=train", "--model_dir=x", "y.jpg"], "'y.jpg': is no flag"),
+        (["--mode=predict", "--score_threshold=2"], "--score_threshold: 2.0 is not in [0, 1]"),
+        (["--mode=detect"], "--mode"),
+        (["--mode=summary", "--experiment=cells_fasterrcnn"], "did you mean 'cells_retinanet'"),
+    ],
+)
+def test_the_command_ends_with_2_and_one_line(arguments, sentence, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "detection", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

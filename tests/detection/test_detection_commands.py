@@ -1,0 +1,231 @@
+"""`cell-detect` from training to pictures, on scenes and on files."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import shutil
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from pycocotools.coco import COCO
+
+from cells import datasets
+from cells.errors import UserError
+from cells.weights import weighted_layers
+from detection import commands, images, resolve
+from detection.detector import open_detector
+from detection.task import CellsRetinaNetTask
+from transfer import checkpoints, runner
+from transfer.experiments import classification
+
+STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, settings, scenes_dir):
+    """A detector that learnt 8 scenes by heart, as the command line trains it."""
+    folder = tmp_path_factory.mktemp("run") / "detector"
+    settings = copy.deepcopy(settings)
+    settings["task"]["train_data"].update(tfds_split="train[:8]", global_batch_size=8)
+    settings["task"]["train_data"]["parser"] = {"aug_scale_min": 1.0, "aug_scale_max": 1.0}
+    settings["task"]["validation_data"]["tfds_split"] = "train[:8]"
+    settings["trainer"] = {
+        "train_steps": STEPS,
+        "steps_per_loop": STEPS // 4,
+        "checkpoint_interval": STEPS,
+        "validation_interval": STEPS,
+        "summary_interval": STEPS // 4,
+        "optimizer_config": {"warmup": {"linear": {"warmup_steps": 5}}},
+    }
+    flags = types.SimpleNamespace(
+        mode="train_and_eval",
+        model_dir=str(folder),
+        data_dir=str(scenes_dir),
+        params_override=json.dumps(settings),
+        config_file=[],
+        experiment=None,
+        genotype=None,
+        output=None,
+        score_threshold=0.3,
+    )
+    commands.run(flags, [])
+    return folder
+
+
+def test_a_few_steps_on_few_scenes_lower_the_loss(trained):
+    losses = [
+        float(tf.make_ndarray(value.tensor))
+        for path in sorted((trained / "train").glob("events*"))
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "model_loss"
+    ]
+    assert len(losses) == 4
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_evaluation_holds_the_twelve_numbers(trained):
+    with open(trained / "evaluation.json", encoding="utf-8") as file:
+        values = json.load(file)
+    assert values.keys() >= set(commands.COCO_NUMBERS)
+    assert values["step"] == STEPS
+    assert values["split"] == "train[:8]"
+    assert 0.0 < values["AP50"] <= 1.0
+    # No digit of these scenes is larger than 96x96 pixels.
+    lines = commands.described(values)
+    assert len(lines) == 12
+    assert "no such object" in lines[5]
+
+
+def test_the_folder_is_complete_without_its_sources(trained, flags, tmp_path, scenes_dir):
+    """Evaluated after a move, with the genotype that lies in it, the numbers are the same."""
+    moved = tmp_path / "moved"
+    shutil.copytree(trained, moved)
+    commands.run(flags(mode="eval", model_dir=str(moved), output=str(tmp_path / "again.json")), [])
+    before = json.loads((trained / "evaluation.json").read_text())
+    after = json.loads((tmp_path / "again.json").read_text())
+    for name in ("AP", "AP50", "ARmax100"):
+        assert after[name] == pytest.approx(before[name], abs=1e-6)
+
+
+def test_predicting_a_split_gives_a_file_that_cocos_tools_read(
+    trained, flags, tmp_path, scenes_dir
+):
+    split = "task.validation_data.tfds_split='train[:4]'"
+    commands.predict(
+        flags(
+            model_dir=str(trained), output=str(tmp_path), params_override=split, score_threshold=0.0
+        ),
+        [],
+    )
+    stored = list(
+        datasets.builder("digits_scenes", scenes_dir)
+        .as_dataset(split="train[:4]")
+        .as_numpy_iterator()
+    )
+    ids = [int(example["image/id"]) for example in stored]
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": i, "width": 128, "height": 128} for i in ids],
+        "categories": [{"id": i, "name": str(i)} for i in range(10)],
+        "annotations": [],
+    }
+    truth.createIndex()
+    found = truth.loadRes(str(tmp_path / "results.json"))
+    assert set(found.getImgIds()) <= set(ids)
+    assert found.getAnnIds()
+    for annotation in found.loadAnns(found.getAnnIds()):
+        x, y, width, height = annotation["bbox"]
+        assert 0 <= x <= x + width <= 128.01
+        assert 0 <= y <= y + height <= 128.01
+        assert 0 <= annotation["score"] <= 1
+        assert annotation["category_id"] in range(10)
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert [int(picture.stem) for picture in pictures] == sorted(ids)
+    # Enlarged until names are legible.
+    assert {Image.open(picture).size for picture in pictures} == {(512, 512)}
+
+
+def test_files_are_looked_at_as_the_data_set_is(trained, flags, tmp_path, scenes_dir):
+    """The same pixels as a file: the same boxes; a wide file: boxes inside its own size."""
+    example = next(
+        datasets.builder("digits_scenes", scenes_dir)
+        .as_dataset(split="train[:1]")
+        .as_numpy_iterator()
+    )
+    pixels = example["image"]
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(pixels).save(photos / "000000000007.png")
+    wide = np.full((128, 300, 3), 100, np.uint8)
+    wide[:, :128] = pixels
+    Image.fromarray(wide).save(photos / "000000000011.png")
+    output = tmp_path / "found"
+    commands.predict(
+        flags(model_dir=str(trained), output=str(output), score_threshold=0.05), [str(photos)]
+    )
+    entries = json.loads((output / "results.json").read_text())
+    assert {entry["image_id"] for entry in entries} <= {7, 11}
+    detector = open_detector(str(trained))
+    expected = detector.detect(pixels).above(0.05)
+    given = [entry for entry in entries if entry["image_id"] == 7]
+    np.testing.assert_allclose(
+        np.array([entry["bbox"] for entry in given]).reshape(-1, 4), expected.boxes, atol=1e-3
+    )
+    assert [entry["category_id"] for entry in given] == list(expected.labels)
+    assert all(entry["file_name"].endswith("000000000007.png") for entry in given)
+    names = sorted(path.name for path in (output / "pictures").iterdir())
+    assert names == ["000000000007.jpg", "000000000011.jpg"]
+    assert Image.open(output / "pictures" / names[1]).size == (600, 256)
+
+
+def test_a_damaged_image_is_named_and_nothing_is_written(trained, flags, tmp_path):
+    good, bad = tmp_path / "a.png", tmp_path / "b.jpg"
+    Image.new("RGB", (40, 40)).save(good)
+    Image.effect_noise((200, 200), 90).convert("RGB").save(tmp_path / "whole.jpg")
+    bad.write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
+    output = tmp_path / "out"
+    with pytest.raises(UserError, match=r"b\.jpg: cannot be read as an image"):
+        commands.predict(flags(model_dir=str(trained), output=str(output)), [str(good), str(bad)])
+    assert not output.exists()
+
+
+def test_photographs_are_turned_upright(tmp_path):
+    """EXIF orientation 6: the camera was turned, the file is to be shown a quarter clockwise."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[:, :5] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif)
+    np.testing.assert_array_equal(images.read(tmp_path / "photo.png"), np.rot90(pixels, -1))
+
+
+def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, caplog):
+    """Trained by cell-transfer with the same cells: what fits is taken, the rest is named."""
+    params = classification()
+    params.override(
+        {
+            "task": {
+                "model": {
+                    "input_size": [32, 32, 3],
+                    "cells": {
+                        "genotype": genotype_path,
+                        "network": "imagenet_mobile",
+                        "normal_cells": 1,
+                        "filters": 8,
+                    },
+                },
+                "train_data": {
+                    "tfds_name": "digits",
+                    "tfds_data_dir": str(tmp_path),
+                    "global_batch_size": 8,
+                },
+            },
+            "trainer": {"train_steps": 2, "steps_per_loop": 2, "checkpoint_interval": 2},
+        }
+    )
+    run = str(tmp_path / "classifier")
+    runner.run(params, "train", run)
+
+    params = small({"task": {"init_checkpoint": run}})
+    resolve.resolve(params)
+    task = CellsRetinaNetTask(params.task)
+    model = task.build_model()
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        task.initialize(model)
+    classifier = {
+        layer.name: layer for layer in weighted_layers(checkpoints.open_trained(run).model)
+    }
+    backbone = weighted_layers(model.backbone)
+    assert len(backbone) > 20
+    for layer in backbone:
+        for ours, theirs in zip(layer.weights, classifier[layer.name].weights, strict=True):
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert f"took the weights of {len(backbone)} layers" in caplog.text
+    assert "not used: logits" in caplog.text

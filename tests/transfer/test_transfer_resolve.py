@@ -1,0 +1,144 @@
+"""Configurations: what is filled in, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from cells import catalogue, genotype_file, networks
+from cells.errors import UserError
+from cells.stack import stack
+from cells.summary import summarize
+from transfer import configure, experiments, network, resolve
+from transfer.summary import summary
+
+
+def digits(digits_dir, override: str = "", experiment: str = configure.DEFAULT_EXPERIMENT):
+    params = configure.experiment(experiment)
+    for side in (params.task.train_data, params.task.validation_data):
+        side.tfds_name = "digits"
+        side.tfds_skip_decoding_feature = ""
+    params.task.validation_data.tfds_split = "test"
+    return configure.configure(params, override=override, data_dir=str(digits_dir))
+
+
+def test_what_follows_from_other_settings_is_filled_in(digits_dir):
+    params = digits(digits_dir, "trainer.train_steps=70,trainer.steps_per_loop=10")
+    names = resolve.resolve(params)
+    assert names == tuple("0123456789")
+    assert params.task.model.num_classes == 10
+    assert params.task.model.cells.drop_path_steps == 70
+    assert params.trainer.optimizer_config.learning_rate.cosine.decay_steps == 70
+    assert params.runtime.num_gpus >= 0
+
+
+def test_more_classes_than_the_data_has_are_allowed(digits_dir):
+    params = digits(digits_dir, "task.model.num_classes=12")
+    assert resolve.resolve(params)[-3:] == ("9", "10", "11")
+    assert params.task.evaluation.top_k == 5
+
+
+REFUSED = {
+    "task.model.num_classes=4": "less than the 10 classes of digits; use 0",
+    "task: {model: {input_size: [32, 32]}}": r"input_size: \[32, 32\] is not \[height, width",
+    "task: {model: {input_size: [32, 32, 4]}}": "with 1 or 3 channels",
+    "task: {model: {input_size: [2, 2, 3]}}": "2x2 is too small .* use at least",
+    "task.model.cells.network=imagenet": "unknown 'imagenet'; did you mean",
+    "task.model.cells.genotype=nasnet_b": "did you mean 'nasnet_a'",
+    "task: {model: {cells: {filters: null, penultimate_filters: 100}}}": "100 is not a multiple of 24",
+    "task.model.cells.filters=0": "filters",
+    "task.model.cells.drop_path_keep=1.5": "drop_path_keep: 1.5 is not in",
+    "task.train_data.aug_crop=true": "train_data: aug_crop and aug_shift are two ways to crop",
+    "task.train_data.tfds_name='',task.model.num_classes=10": "train_data: needs either tfds_name",
+    "task.train_data.tfds_name=digit": "digit",
+    "task.validation_data.tfds_split=tset": "no split 'tset': did you mean 'test'",
+    "task.train_data.tfds_split=train[5:5]": "holds no example",
+    "task.train_data.global_batch_size=0": "global_batch_size",
+    "task.train_data.repeated_augment=3": "repeated_augment: is not supported",
+    "task: {train_data: {mixup_and_cutmix: {prob: 0.5}}}": "soft_labels=true",
+    "task: {losses: {one_hot: false, label_smoothing: 0.1}}": "no effect without",
+    "task.losses.label_smoothing=1.0": r"1.0 is not in \[0, 1\)",
+    "task.losses.l2_weight_decay=-1.0": "cannot be negative",
+    "task.init_checkpoint=/nowhere": "/nowhere is no folder of a run",
+    "trainer.train_steps=0": "train_steps",
+    "trainer.steps_per_loop=300": "summary_interval: 100 is no multiple",
+    "trainer: {optimizer_config: {optimizer: {type: rmsprob}}}": "did you mean 'rmsprop'",
+    "trainer: {optimizer_config: {learning_rate: {type: cosin}}}": "did you mean 'cosine'",
+    "trainer: {optimizer_config: {warmup: {type: linear, linear: {warmup_steps: 5000}}}}": (
+        "5000 are not fewer than the 2000"
+    ),
+    "runtime.distribution_strategy=mirorred": "did you mean 'mirrored'",
+    "runtime.mixed_precision_dtype=float": "mixed_precision_dtype: unknown 'float'",
+    "runtime.num_gpus=64": "64 GPUs are asked for and .* visible",
+    "runtime.num_gpus=-3": "-3 is negative; use -1",
+    "task.modell.num_classes=3": r"task.modell: there is no such key; did you mean 'model'",
+}
+
+
+@pytest.mark.parametrize("override", REFUSED)
+def test_refused_in_one_sentence(digits_dir, override):
+    with pytest.raises(UserError, match=REFUSED[override]) as error:
+        resolve.resolve(digits(digits_dir, override))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_experiment_names_the_near_ones():
+    with pytest.raises(UserError, match="did you mean 'cells_cifar10'"):
+        configure.experiment("cells_cifar")
+
+
+def test_a_genotype_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
+    genotype_file.write(catalogue.load("pnasnet_5"), tmp_path / "found" / "genotype.json")
+    file = tmp_path / "found" / "train.yaml"
+    file.write_text(yaml.safe_dump({"task": {"model": {"cells": {"genotype": "genotype.json"}}}}))
+    monkeypatch.chdir(tmp_path)
+    params = configure.configure(configure.experiment(), files=["found/train.yaml"])
+    assert catalogue.find(params.task.model.cells.genotype) == catalogue.load("pnasnet_5")
+
+
+def test_the_genotype_flag_is_applied_last():
+    params = configure.configure(
+        configure.experiment(),
+        override="task.model.cells.genotype=pnasnet_5",
+        genotype="nasnet_a",
+    )
+    assert params.task.model.cells.genotype == "nasnet_a"
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_the_recipes_hold_together(digits_dir, name):
+    """Every experiment passes its own checks, on a data set that everybody has."""
+    resolve.resolve(digits(digits_dir, experiment=name))
+
+
+# Fact sheet: trainable, total, multiply-adds; auxiliary head's trainable and total.
+PUBLISHED = {
+    "cells_imagenet_mobile": (5_289_978, 5_326_716, 563_638_816, 2_411_240, 2_413_032),
+    "cells_imagenet_large": (88_753_150, 88_949_818, 23_783_414_658, 4_567_784, 4_569_576),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_recipes_train_the_published_networks(name):
+    params = configure.configure(configure.experiment(name), override="task.model.num_classes=1000")
+    counts = summary(params)
+    keys = ("trainable", "total", "multiply_adds", "auxiliary_trainable", "auxiliary_total")
+    assert tuple(counts[key] for key in keys) == PUBLISHED[name]
+
+
+def test_the_layout_is_that_of_every_other_stage():
+    params = configure.configure(
+        configure.experiment(), override="task.model.num_classes=7,task.model.input_size=[40, 48, 3]"
+    )
+    genotype, config = network.layout(params.task.model)
+    own = networks.configure(
+        catalogue.load("nasnet_a"),
+        "cifar",
+        image_size=(40, 48),
+        normal_cells=2,
+        filters=16,
+        num_classes=7,
+    )
+    ours, theirs = (stack(genotype, c) for c in (config, own))
+    assert [n.name for n in ours.needed(["logits"])] == [n.name for n in theirs.needed(["logits"])]
+    assert summarize(ours, ("logits",), (40, 48)) == summarize(theirs, ("logits",), (40, 48))
