@@ -36,9 +36,7 @@ def main() -> None:
     config = networks.configure(genotype, "imagenet_mobile", dropout=0.0)
     builders: dict[str, Callable] = {
         "ours": lambda: build_network(genotype, config, keras),
-        "keras": lambda: keras.applications.NASNetMobile(
-            weights=None, classifier_activation=None
-        ),
+        "keras": lambda: keras.applications.NASNetMobile(weights=None, classifier_activation=None),
     }
     x = np.random.default_rng(0).uniform(-1, 1, (args.batch, 224, 224, 3)).astype("float32")
     y = np.arange(args.batch) % 1000

@@ -48,7 +48,10 @@ def canonical_cell(cell: Cell) -> Cell:
 
 def _values(cell: Cell) -> list:
     return [
-        [[list(_side_key(side)) for _, side in block.sides] + [block.combine] for block in cell.blocks],
+        [
+            [list(_side_key(side)) for _, side in block.sides] + [block.combine]
+            for block in cell.blocks
+        ],
         list(cell.concat),
     ]
 
@@ -77,9 +80,7 @@ def _block_order(cell: Cell) -> list[int]:
     waiting = set(states)
     while waiting:
         ready = [
-            s
-            for s in waiting
-            if not {side.input for _, side in cell.blocks[s - 2].sides} & waiting
+            s for s in waiting if not {side.input for _, side in cell.blocks[s - 2].sides} & waiting
         ]
         following = min(ready, key=lambda s: colours[s])
         order.append(following)

@@ -1,6 +1,6 @@
 """Writes docs/catalogue.md and its thumbnails from the genotypes of the catalogue.
 
-  python docs/make_catalogue.py            or: make catalogue
+python docs/make_catalogue.py            or: make catalogue
 """
 
 from __future__ import annotations

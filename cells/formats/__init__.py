@@ -37,7 +37,9 @@ FORMATS = {
     f.name: f
     for f in (
         Format("json", "this project's genotype file", genotype_file.parse, genotype_file.dumps),
-        Format("darts", "Genotype(normal=[...], normal_concat=...) of DARTS", darts.read, darts.write),
+        Format(
+            "darts", "Genotype(normal=[...], normal_concat=...) of DARTS", darts.read, darts.write
+        ),
         Format("enas", "the digits of ENAS's fixed arc", enas.read, enas.write),
         Format("tpu", "operations, hidden-state indices and used states", tpu.read, tpu.write),
         Format("nas_bench_201", "|op~0|+|op~0|op~1|+...", nas_bench_201.read, nas_bench_201.write),

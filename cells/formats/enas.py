@@ -46,7 +46,9 @@ def write(genotype: Genotype) -> str:
     only(len(sizes) == 1, notation, "its cells have different numbers of blocks")
     numbers = []
     for role, cell in genotype.cells:
-        only(cell.concat == cell.unread, notation, f"the {role} cell joins other than unread states")
+        only(
+            cell.concat == cell.unread, notation, f"the {role} cell joins other than unread states"
+        )
         for block in cell.blocks:
             only(block.combine == "add", notation, "a block combines by 'concat'")
             for _, side in block.sides:

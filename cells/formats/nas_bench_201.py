@@ -89,7 +89,9 @@ def _edges(text: str) -> list[list[str]]:
         matches = [_EDGE.fullmatch(edge) for edge in found]
         sources = [int(m[2]) for m in matches if m]
         if sources != list(range(node)):
-            raise UserError(f"NAS-Bench-201 string: node {node} must have the inputs ~0 to ~{node - 1}")
+            raise UserError(
+                f"NAS-Bench-201 string: node {node} must have the inputs ~0 to ~{node - 1}"
+            )
         where = f"NAS-Bench-201 string: node {node}"
         edges.append([ours(m[1], _OPERATIONS, where) for m in matches if m])
     return edges

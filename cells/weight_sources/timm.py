@@ -105,6 +105,5 @@ def _read_pickle(path: str) -> dict[str, np.ndarray]:
         return {str(name): value.numpy() for name, value in state.items()}
     except Exception as error:  # torch raises many kinds
         raise UserError(
-            f"{path}: damaged, or holds more than tensors "
-            f"({' '.join(str(error).split())[:120]})"
+            f"{path}: damaged, or holds more than tensors ({' '.join(str(error).split())[:120]})"
         ) from None

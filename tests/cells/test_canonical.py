@@ -30,7 +30,9 @@ def shuffled(cell: Cell, rng: random.Random) -> tuple[Cell, dict[int, int], dict
             s
             for s in states
             if s not in order
-            and all(i < 2 or i in order for i in (side.input for _, side in block_of(cell, s).sides))
+            and all(
+                i < 2 or i in order for i in (side.input for _, side in block_of(cell, s).sides)
+            )
         ]
         order.append(rng.choice(ready))
     new = {0: 0, 1: 1, **{old: i for i, old in enumerate(order, 2)}}
@@ -68,7 +70,10 @@ def same_by_brute_force(a: Cell, b: Cell) -> bool:
 
     def described(cell: Cell, names: dict[int, int]) -> tuple:
         blocks = {
-            names[i]: (block.combine, *sorted((names[s.input], s.operation) for _, s in block.sides))
+            names[i]: (
+                block.combine,
+                *sorted((names[s.input], s.operation) for _, s in block.sides),
+            )
             for i, block in enumerate(cell.blocks, 2)
         }
         return tuple(sorted(blocks.items())), tuple(sorted(names[s] for s in cell.concat))
@@ -110,7 +115,8 @@ def test_sharing_a_state_is_another_function_than_computing_it_twice():
     conv = Side(1, "conv_3x3")
     shared = Cell((Block(pool, conv), Block(Side(2, "identity"), Side(2, "conv_1x1"))), (3,))
     twice = Cell(
-        (Block(pool, conv), Block(pool, conv), Block(Side(2, "identity"), Side(3, "conv_1x1"))), (4,)
+        (Block(pool, conv), Block(pool, conv), Block(Side(2, "identity"), Side(3, "conv_1x1"))),
+        (4,),
     )
     assert canonical_cell(shared) != canonical_cell(twice)
 
@@ -132,9 +138,7 @@ def test_logits_agree_with_moved_weights(genotype, rng):
     for role, cell in genotype.cells:
         cells[role], *maps[role] = shuffled(cell, rng)
     other = Genotype("other", stacking=genotype.stacking, **cells)
-    config = networks.configure(
-        genotype, "cifar", normal_cells=1, filters=4, image_size=(16, 16)
-    )
+    config = networks.configure(genotype, "cifar", normal_cells=1, filters=4, image_size=(16, 16))
     a, b = (build_network(g, config, keras) for g in (genotype, other))
     targets = {layer.name: layer for layer in weighted_layers(b)}
     for layer in weighted_layers(a):

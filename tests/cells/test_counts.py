@@ -127,9 +127,7 @@ AMOEBANET = {
     "amoebanet_c": (194_898_537, 195_208_617, 42_481_561_408, 831_009, 831_725),
     "amoebanet_d": (121_915_113, 122_119_561, 26_964_905_312, 804_897, 805_613),
 }
-AMOEBANET_ROWS = [
-    (name, "imagenet_large", LARGE_AMOEBA, *row) for name, row in AMOEBANET.items()
-]
+AMOEBANET_ROWS = [(name, "imagenet_large", LARGE_AMOEBA, *row) for name, row in AMOEBANET.items()]
 ENAS_ROWS = [("enas", "cifar", {}, 3_894_372, 3_939_300, 620_907_552, 494_848, 494_848 + 1_792)]
 ROWS = [("nasnet_a", *row) for row in NASNET_A] + [("pnasnet_5", *row) for row in PNASNET_5]
 ROWS += DARTS_ROWS + AMOEBANET_ROWS + ENAS_ROWS
