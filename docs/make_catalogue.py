@@ -17,8 +17,9 @@ DOCS = pathlib.Path(__file__).parent
 HEAD = """\
 # The catalogue
 
-Written by `make catalogue` from the genotype files in `cells/catalogue/`. `cells show NAME` prints a
-cell in words, `cells draw NAME` draws it, `cells summary NAME --network=...` counts any network of it.
+Written by `make catalogue` from the genotype files in `cells/catalogue/`. `cells show NAME` prints
+a cell in words, `cells draw NAME` draws it, `cells summary NAME --network=...` counts any network
+of it.
 
 Parameters and multiply-adds are counted here, without auxiliary head, and equal those of the
 published code (`tests/cells/test_counts.py`). A multiply-add is a product in a convolution or a
@@ -37,8 +38,8 @@ def page() -> str:
 
 def _overview() -> str:
     lines = [
-        "| name | year | stacking | CIFAR: parameters | multiply-adds | ImageNet, mobile: parameters "
-        "| multiply-adds |",
+        "| name | year | stacking | CIFAR: parameters | multiply-adds "
+        "| ImageNet, mobile: parameters | multiply-adds |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in catalogue.names():

@@ -83,7 +83,7 @@ def read(path: str) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: there is no such weights file")
     try:
         with h5py.File(path, "r") as file:
-            root = file["model_weights"] if "model_weights" in file else file
+            root = file.get("model_weights", file)
             layers = [_text(name) for name in root.attrs["layer_names"]]
             return {
                 f"{layer}/{i}": np.asarray(root[layer][_text(name)])

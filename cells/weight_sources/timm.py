@@ -20,6 +20,7 @@ _SIDE = re.compile(r"block_(\d+)_(left|right)_(.+)")
 def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[str, ...]:
     """The names of a layer's tensors in the state dictionary, in Keras's order."""
     module = _module(node.name, every_name, config)
+    parts: tuple[str, ...]
     match node.primitive:
         case BatchNorm():
             parts = ("weight", "bias", "running_mean", "running_var")
