@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 FIGURE ?=
 TESTS ?= tests
 
-.PHONY: help venv demo test check figures lock clean
+.PHONY: help venv demo test check figures catalogue lock clean
 
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
@@ -42,6 +42,9 @@ check: $(INSTALLED)
 
 figures: $(INSTALLED)
 	$(BIN)/python -m benchmarks.figures $(FIGURE)
+
+catalogue: $(INSTALLED)
+	$(BIN)/python docs/make_catalogue.py
 
 # After a change of dependencies: resolve anew and pin what came out.
 lock:

@@ -33,6 +33,8 @@ FIGURES = {
     "04-help": "-m benchmarks.help_time",
     "05-cifar10-smoke": "-m benchmarks.cifar10_smoke",
     "06-determinism": "-m benchmarks.determinism",
+    "07-network": "-m benchmarks.network",
+    "08-weights": "-m benchmarks.weights",
 }
 
 

@@ -7,6 +7,7 @@ import sys
 
 from cells import commands, networks
 from cells.errors import UserError
+from cells.formats import FORMATS
 from cells.primitives import BORDER_RULES
 
 _TEXT = """\
@@ -19,6 +20,10 @@ Genotypes: the published ones by name, your own by file.
   cells draw mine.json --output=mine.svg          also .png and .pdf
   cells validate mine.json
   cells operations                                what a genotype may use
+  cells convert darts.txt --from=darts --to=json -o darts.json
+  cells diff darts_v1 darts_v2
+  cells import-weights --from=timm --file=nasnetalarge.safetensors \
+      --genotype=nasnet_a --output=nasnet_a_large.safetensors
 """
 
 
@@ -61,6 +66,22 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("draw", commands.draw, genotype=True)
     sub.add_argument("--output", "-o", required=True, help="file ending in .svg, .png or .pdf")
     sub.add_argument("--dark", action="store_true", help="for dark backgrounds")
+    sub = add("convert", commands.convert)
+    sub.add_argument("input", help="a file, a name of the catalogue, or - for standard input")
+    known = ", ".join(FORMATS)
+    sub.add_argument("--from", dest="source", default="json", help=f"{known} (default: json)")
+    sub.add_argument("--to", default="json", help=f"{known} (default: json)")
+    sub.add_argument("--output", "-o", help="a file; standard output by default")
+    sub.add_argument("--name", help="of the genotype, where the notation holds none")
+    sub = add("diff", commands.diff)
+    for which in ("old", "new"):
+        sub.add_argument(which, help="a name of the catalogue, or a genotype file")
+    sub = add("import-weights", commands.import_weights)
+    sub.add_argument("--from", dest="source", required=True, help="keras_applications or timm")
+    sub.add_argument("--file", required=True, help="the library's own weights file")
+    sub.add_argument("--genotype", required=True, help="nasnet_a or pnasnet_5")
+    sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
+    sub.add_argument("--num_classes", type=int, help="leave a head of another count out")
     sub = add("validate", commands.validate)
     sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
     return parser
@@ -79,6 +100,7 @@ def _add_summary(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--skip_reduction", action=argparse.BooleanOptionalAction)
     sub.add_argument("--border_rule", help=", ".join(BORDER_RULES))
     sub.add_argument("--auxiliary_head", action="store_true", default=None)
+    sub.add_argument("--auxiliary_scale", type=float, help="factor of the auxiliary head's filters")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cells.families import Family
 from cells.genotype import Cell
 from cells.graph import Graph, Tensor
-from cells.operations import OPERATIONS
+from cells.operations import OPERATIONS, Rules
 from cells.parts import conv_bn, factorized_reduction, relu_conv_bn
 from cells.primitives import Add, BorderRule, Concat, DropPath
 
@@ -18,6 +19,7 @@ def build_cell(
     filters: int,
     *,
     reduction: bool,
+    family: Family,
     border: BorderRule = "tensorflow",
     drop_path_keep: float = 1.0,
 ) -> Tensor:
@@ -28,46 +30,32 @@ def build_cell(
         name: what their names begin with.
         cell: the blocks and the joined states.
         earlier: h_{i-1}, the output of the cell before the previous one; None in the first cell
-            of a network, which reads `previous` in its place as it is, without a squeeze.
+            of a network whose family has no other for it.
         previous: h_i, the output of the previous cell.
         filters: channels of every state of the cell.
         reduction: whether operations on the two inputs have stride 2.
+        family: how the inputs are fitted, and what `identity` becomes at stride 2.
         border: see `cells.primitives.BorderRule`.
         drop_path_keep: probability of keeping a path of this cell at the end of training.
 
     Returns:
         The joined states: `len(cell.concat) * filters` channels.
     """
-    states = [
-        _aligned(graph, name, earlier, previous, filters),
-        relu_conv_bn(graph, f"{name}_squeeze", previous, filters),
-    ]
+    rules = Rules(border, family.strided_identity)
+    states = list(family.inputs(graph, name, earlier, previous, filters))
     for b, block in enumerate(cell.blocks):
         results = []
         for side_name, side in block.sides:
             side_full = f"{name}_block_{b}_{side_name}"
             operation = OPERATIONS[side.operation]
             stride = 2 if reduction and side.input < 2 else 1
-            x = operation.build(graph, side_full, states[side.input], filters, stride, border)
+            x = operation.build(graph, side_full, states[side.input], filters, stride, rules)
             if drop_path_keep < 1.0 and operation.kind != "identity":
                 x = graph.add(f"{side_full}_drop_path", DropPath(drop_path_keep), x)
             results.append(x)
         states.append(_combined(graph, f"{name}_block_{b}", block.combine, results, filters))
     joined = [_fitting(graph, name, i, states[i], states[-1]) for i in cell.concat]
     return graph.add(f"{name}_concat", Concat(), *joined) if len(joined) > 1 else joined[0]
-
-
-def _aligned(
-    graph: Graph, name: str, earlier: Tensor | None, previous: Tensor, filters: int
-) -> Tensor:
-    """Brings h_{i-1} to the size of h_i and to `filters` channels, if it is not there yet."""
-    if earlier is None:
-        return previous
-    if earlier.stride != previous.stride:
-        return factorized_reduction(graph, f"{name}_align", graph.relu(earlier), filters)
-    if earlier.channels != filters:
-        return relu_conv_bn(graph, f"{name}_align", earlier, filters)
-    return earlier
 
 
 def _combined(graph: Graph, name: str, combine: str, results: list[Tensor], filters: int) -> Tensor:

@@ -6,11 +6,15 @@ import argparse
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Iterator
 
 from cells import catalogue, genotype_file, networks
+from cells.differences import describe_cell, differences
 from cells.errors import UserError
-from cells.genotype import Cell, Genotype
+from cells.files import atomic_path, write_atomically
+from cells.formats import MAX_CHARACTERS, find_format
+from cells.genotype import Genotype
 from cells.operations import OPERATIONS
 from cells.stack import StackConfig, penultimate_filters, stack
 from cells.summary import auxiliary_summary, summarize
@@ -40,19 +44,9 @@ def show(args: argparse.Namespace) -> Iterator[str]:
     yield f"{genotype.name} ({genotype.stacking} stacking)"
     for role, cell in genotype.cells:
         yield f"\n{role.capitalize()} cell"
-        yield from _cell_lines(cell)
+        yield from (f"  {line}" for line in describe_cell(cell))
     for key, value in genotype.provenance.items():
         yield f"\n{key}: {value if isinstance(value, str) else json.dumps(value)}"
-
-
-def _cell_lines(cell: Cell) -> Iterator[str]:
-    def state(i: int) -> str:
-        return ("h(i-1)", "h(i)")[i] if i < 2 else f"state {i}"
-
-    for b, block in enumerate(cell.blocks):
-        sides = [f"{OPERATIONS[s.operation].title} of {state(s.input)}" for _, s in block.sides]
-        yield f"  state {b + 2} = {block.combine}({', '.join(sides)})"
-    yield f"  output  = concat({', '.join(map(state, cell.concat))})"
 
 
 def operations(args: argparse.Namespace) -> Iterator[str]:
@@ -117,6 +111,7 @@ def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
         skip_reduction=args.skip_reduction,
         border_rule=args.border_rule,
         auxiliary_head=args.auxiliary_head,
+        auxiliary_scale=args.auxiliary_scale,
     )
     return genotype, config if args.num_classes != 0 else config.replace(num_classes=None)
 
@@ -148,3 +143,70 @@ def validate(args: argparse.Namespace) -> Iterator[str]:
         genotype = genotype_file.read(path)
         blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
         yield f"{path}: {genotype.name}, {genotype.stacking} stacking, {blocks} blocks: valid"
+
+
+def convert(args: argparse.Namespace) -> Iterator[str]:
+    """`cells convert`: a genotype in another notation."""
+    reading, writing = find_format(args.source), find_format(args.to)
+    text = _text_of(args.input)
+    try:
+        genotype = reading.read(text)
+    except UserError as error:
+        raise UserError(f"{args.input}: {error}") from None
+    if args.name:
+        genotype = dataclasses.replace(genotype, name=args.name)
+    written = writing.write(genotype)
+    if args.output:
+        write_atomically(args.output, written.encode())
+        yield os.fspath(args.output)
+    else:
+        yield written.rstrip("\n")
+
+
+def _text_of(name: str) -> str:
+    """The text of a file, of standard input for `-`, or of a catalogue entry."""
+    if name == "-":
+        text = sys.stdin.read(MAX_CHARACTERS + 1)
+    elif name in catalogue.names() and not os.path.exists(name):
+        return genotype_file.dumps(catalogue.load(name))
+    else:
+        try:
+            with open(name, encoding="utf-8") as file:
+                text = file.read(MAX_CHARACTERS + 1)
+        except FileNotFoundError:
+            raise UserError(f"{name}: there is no such file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{name}: cannot be read as text ({error})") from None
+    if len(text) > MAX_CHARACTERS:
+        raise UserError(f"{name}: longer than {MAX_CHARACTERS:,} characters, so it is no genotype")
+    return text
+
+
+def diff(args: argparse.Namespace) -> Iterator[str]:
+    """`cells diff`: what changed between two genotypes."""
+    old, new = catalogue.find(args.old), catalogue.find(args.new)
+    yield from differences(old, new)
+
+
+def import_weights(args: argparse.Namespace) -> Iterator[str]:
+    """`cells import-weights`: trained weights of Keras Applications or timm."""
+    if not args.output.endswith((".safetensors", ".keras")):
+        raise UserError(
+            f"--output: {args.output} must end in .safetensors (weights with their genotype) or "
+            ".keras (a model that Keras alone opens)"
+        )
+    from cells import weight_sources, weights_file
+
+    imported = weight_sources.import_weights(
+        args.source, args.file, args.genotype, num_classes=args.num_classes
+    )
+    if args.output.endswith(".keras"):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import keras
+
+        model = weights_file.build(imported.weights, keras)
+        with atomic_path(args.output) as temporary:
+            model.save(temporary)
+    else:
+        weights_file.write(imported.weights, args.output)
+    yield f"{args.output}: {imported.said}"

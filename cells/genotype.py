@@ -15,14 +15,10 @@ from typing import Any
 
 from cells import operations
 from cells.errors import UserError, nearest
+from cells.families import family_of
 
 #: How the results of a block's two sides are combined (Zoph et al. 2018, section 3.1, step 5).
 COMBINATIONS = ("add", "concat")
-
-#: How cells are stacked into a network. Both belong to the family of TF-slim's networks:
-#: `nasnet` inserts a Reduction cell between groups of N Normal cells, `pnasnet` puts it in the
-#: place of the first cell of a group.
-STACKINGS = ("nasnet", "pnasnet")
 
 #: Bounds: a genotype is data from strangers. The largest published cell has 5 blocks.
 MAX_BLOCKS = 64
@@ -77,7 +73,7 @@ class Genotype:
         name: letters, digits and ` ._+()@=,-`, at most 100 characters.
         normal: the cell that keeps height and width.
         reduction: the cell that halves them: operations that read state 0 or 1 have stride 2.
-        stacking: one of `STACKINGS`.
+        stacking: the family of code whose rules stack it, see `cells.families`.
         provenance: where it comes from (paper, or search settings and scores): JSON values,
             not part of a genotype's identity.
 
@@ -97,11 +93,7 @@ class Genotype:
                 f"name: {self.name[:40]!r} is not a name; use 1 to {MAX_NAME_LENGTH} letters, "
                 "digits and ' ._+()@=,-', beginning with a letter or a digit"
             )
-        if self.stacking not in STACKINGS:
-            raise UserError(
-                f"stacking: unknown rule {self.stacking!r}; "
-                f"{nearest(self.stacking, STACKINGS)}known are {', '.join(STACKINGS)}"
-            )
+        family_of(self.stacking)
         for role, cell in self.cells:
             check_cell(cell, role)
 

@@ -163,7 +163,10 @@ def _flatten(name: str, _: p.Flatten, inputs: list, context: LayerContext) -> An
 
 def _dense(name: str, dense: p.Dense, inputs: list, context: LayerContext) -> Any:
     # float32 also under mixed precision: the loss takes these numbers.
-    return context.keras.layers.Dense(dense.units, name=name, **context.dense())(inputs[0])
+    layer = context.keras.layers.Dense(
+        dense.units, use_bias=dense.bias, name=name, **context.dense()
+    )
+    return layer(inputs[0])
 
 
 _LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {

@@ -22,10 +22,18 @@ _LARGE = _IMAGENET.replace(image_size=(331, 331), stem_filters=96)
 _NETWORKS = {
     ("cifar", "nasnet"): _CIFAR,
     ("cifar", "pnasnet"): _CIFAR.replace(normal_cells=3, filters=48),
+    ("cifar", "darts"): _CIFAR.replace(filters=36),
+    ("cifar", "enas"): _CIFAR.replace(normal_cells=5, filters=36),
     ("imagenet_mobile", "nasnet"): _MOBILE.replace(normal_cells=4, filters=44),
     ("imagenet_mobile", "pnasnet"): _MOBILE.replace(normal_cells=3, filters=54),
+    ("imagenet_mobile", "darts"): _MOBILE.replace(
+        normal_cells=4, filters=48, batch_norm_momentum=0.9, batch_norm_epsilon=1e-5, dropout=0.0
+    ),
+    ("imagenet_mobile", "enas"): _MOBILE.replace(normal_cells=4, filters=44),
     ("imagenet_large", "nasnet"): _LARGE.replace(normal_cells=6, filters=168, skip_reduction=True),
     ("imagenet_large", "pnasnet"): _LARGE.replace(normal_cells=4, filters=216),
+    ("imagenet_large", "darts"): _LARGE.replace(normal_cells=6, filters=168),
+    ("imagenet_large", "enas"): _LARGE.replace(normal_cells=6, filters=168),
 }
 
 NETWORKS = tuple(dict.fromkeys(network for network, _ in _NETWORKS))

@@ -12,11 +12,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cells.families import StridedIdentity
 from cells.graph import Graph, Tensor
-from cells.parts import conv_bn, relu_conv_bn
+from cells.parts import conv_bn, factorized_reduction, relu_conv_bn
 from cells.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
 
-Layout = Callable[[Graph, str, Tensor, int, int, BorderRule], Tensor]
+#: Adds the nodes of an operation; the arguments of `Operation.build`.
+Layout = Callable[[Graph, str, Tensor, int, int, "Rules"], Tensor]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What code bases do differently at stride 2.
+
+    Attributes:
+        border: what 3x3 pools see beyond the border of the map.
+        identity: what `identity` becomes.
+    """
+
+    border: BorderRule = "tensorflow"
+    identity: StridedIdentity = "convolution"
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class Operation:
         x: Tensor,
         filters: int,
         stride: int,
-        border: BorderRule = "tensorflow",
+        rules: Rules = Rules(),
     ) -> Tensor:
         """Adds the operation to `graph`.
 
@@ -52,12 +67,12 @@ class Operation:
             x: the state that it reads.
             filters: channels of its output.
             stride: 1, or 2 to halve height and width.
-            border: what 3x3 pools at stride 2 see beyond the border.
+            rules: what libraries do differently at stride 2.
 
         Returns:
             The output, `filters` deep.
         """
-        return self.layout(graph, name, x, filters, stride, border)
+        return self.layout(graph, name, x, filters, stride, rules)
 
     def parameters(self, channels: int, filters: int, stride: int = 1) -> int:
         """Trainable scalars when it reads `channels` and gives `filters` channels."""
@@ -84,11 +99,14 @@ def _weighted(graph: Graph) -> list:
 
 
 def _identity(
-    graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+    graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
 ) -> Tensor:
     """Nothing, but where stride or channels must change: relu, strided 1x1, batch norm."""
     if stride == 1 and x.channels == filters:
         return x
+    if stride == 2 and rules.identity != "convolution":
+        activated = graph.relu(x) if rules.identity == "factorized" else x
+        return factorized_reduction(graph, name, activated, filters)
     return relu_conv_bn(graph, name, x, filters, stride=(stride, stride))
 
 
@@ -96,7 +114,7 @@ def _separable(kernel: int) -> Layout:
     """(relu, depthwise, pointwise, batch norm) twice; the first has the stride."""
 
     def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
         for i, s in ((1, stride), (2, 1)):
             conv = SeparableConv((kernel, kernel), (s, s), filters=filters)
@@ -111,7 +129,7 @@ def _dilated(kernel: int) -> Layout:
     """relu, depthwise at dilation 2, pointwise, batch norm, once (as in DARTS and NNI)."""
 
     def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
         x = graph.relu(x)
         dilation = 2
@@ -131,9 +149,9 @@ def _pool(kernel: int, *, mean: bool) -> Layout:
     """A pool without relu and batch norm; 1x1 convolution, batch norm where channels change."""
 
     def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
-        pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=border)
+        pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=rules.border)
         x = graph.add(f"{name}_pool", pool, x)
         return x if x.channels == filters else conv_bn(graph, name, x, filters)
 
@@ -142,7 +160,7 @@ def _pool(kernel: int, *, mean: bool) -> Layout:
 
 def _conv(kernel: int) -> Layout:
     def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
         return relu_conv_bn(graph, name, x, filters, (kernel, kernel), (stride, stride))
 
@@ -153,12 +171,26 @@ def _factorized_conv(kernel: int) -> Layout:
     """1xk then kx1; each halves the direction along which it looks."""
 
     def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, border: BorderRule
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
         x = relu_conv_bn(graph, f"{name}_row", x, filters, (1, kernel), (1, stride))
         return relu_conv_bn(graph, f"{name}_column", x, filters, (kernel, 1), (stride, 1))
 
     return layout
+
+
+def _bottleneck(layout: Layout) -> Layout:
+    """1x1 to a quarter of the filters, the convolution, 1x1 back (AmoebaNet's code)."""
+
+    def bottleneck(
+        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
+    ) -> Tensor:
+        narrow = max(filters // 4, 1)
+        x = relu_conv_bn(graph, f"{name}_narrow", x, narrow)
+        x = layout(graph, f"{name}_middle", x, narrow, stride, rules)
+        return relu_conv_bn(graph, f"{name}_widen", x, filters)
+
+    return bottleneck
 
 
 def _table() -> dict[str, Operation]:
@@ -176,9 +208,21 @@ def _table() -> dict[str, Operation]:
         Operation("sep_conv_3x3", "sep 3×3", "separable", _separable(3)),
         Operation("sep_conv_5x5", "sep 5×5", "separable", _separable(5)),
         Operation("sep_conv_7x7", "sep 7×7", "separable", _separable(7)),
+        # Of other spaces than NASNet's: DARTS, and AmoebaNet's code.
+        Operation("dil_conv_5x5", "dil 5×5", "separable", _dilated(5)),
+        Operation("max_pool_2x2", "max 2×2", "pool", _pool(2, mean=False)),
+        Operation("bottleneck_conv_3x3", "bottleneck 3×3", "convolution", _bottleneck(_conv(3))),
+        Operation(
+            "bottleneck_conv_1x7_7x1",
+            "bottleneck 1×7, 7×1",
+            "convolution",
+            _bottleneck(_factorized_conv(7)),
+        ),
+        # Named dilated in AmoebaNet-B's list; the authors' code runs it without dilation.
+        Operation("dil_sep_conv_5x5", "sep 5×5 (dil 2)", "separable", _separable(5)),
     ]
     return {row.name: row for row in rows}
 
 
-#: All operations by name, in the order of Zoph et al. 2018, section 3.1.
+#: All operations by name; the first 13 in the order of Zoph et al. 2018, section 3.1.
 OPERATIONS: dict[str, Operation] = _table()

@@ -8,6 +8,7 @@ layouts are NHWC; kernels are (height, width).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,9 +41,13 @@ class Primitive:
         """Height and width of the output, from those of the (first) input."""
         return size
 
+    def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the weights for an input of `channels`, in Keras's order and layout."""
+        return ()
+
     def trainable(self, channels: int) -> int:
         """Number of trainable scalars for an input of `channels`."""
-        return 0
+        return sum(math.prod(shape) for shape in self.weight_shapes(channels))
 
     def statistics(self, channels: int) -> int:
         """Number of scalars that training moves otherwise (batch-norm statistics)."""
@@ -71,6 +76,9 @@ class Relu(Primitive):
 @dataclass(frozen=True)
 class BatchNorm(Primitive):
     """Batch normalisation with learned scale and shift."""
+
+    def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
+        return ((channels,),) * 4
 
     def trainable(self, channels: int) -> int:
         return 2 * channels
@@ -109,8 +117,8 @@ class Conv(_Windowed):
     def out_channels(self, channels: tuple[int, ...]) -> int:
         return self.filters
 
-    def trainable(self, channels: int) -> int:
-        return self.kernel[0] * self.kernel[1] * channels * self.filters
+    def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
+        return ((*self.kernel, channels, self.filters),)
 
     def multiply_adds(self, channels: int, size: Size) -> int:
         return self._products(size, self.trainable(channels))
@@ -126,8 +134,8 @@ class SeparableConv(_Windowed):
     def out_channels(self, channels: tuple[int, ...]) -> int:
         return self.filters
 
-    def trainable(self, channels: int) -> int:
-        return (self.kernel[0] * self.kernel[1] + self.filters) * channels
+    def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
+        return (*self.kernel, channels, 1), (1, 1, channels, self.filters)
 
     def multiply_adds(self, channels: int, size: Size) -> int:
         return self._products(size, self.trainable(channels))
@@ -191,15 +199,16 @@ class Flatten(Primitive):
 
 @dataclass(frozen=True)
 class Dense(Primitive):
-    """Fully connected layer with bias."""
+    """Fully connected layer."""
 
     units: int = 0
+    bias: bool = True
 
     def out_channels(self, channels: tuple[int, ...]) -> int:
         return self.units
 
-    def trainable(self, channels: int) -> int:
-        return (channels + 1) * self.units
+    def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
+        return ((channels, self.units),) + (((self.units,),) if self.bias else ())
 
     def multiply_adds(self, channels: int, size: Size) -> int:
         return channels * self.units

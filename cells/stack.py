@@ -1,7 +1,7 @@
 """The networks: cells stacked for small images (CIFAR) and for large ones (ImageNet).
 
-The rules are those of TF-slim's `nasnet.py` and `pnasnet.py`, the code that made the published
-networks. A stack has three groups of cells; filters double where a Reduction cell halves the map.
+A stack has three groups of cells; filters double where a Reduction cell halves the map. The rules
+are those of the code that made the published networks (`cells.families`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Literal
 from cells.auxiliary import auxiliary_head
 from cells.cell import build_cell
 from cells.errors import UserError
+from cells.families import family_of
 from cells.genotype import Genotype
 from cells.graph import Graph, Tensor
+from cells.parts import conv_bn, relu_conv_bn
 from cells.primitives import (
     BORDER_RULES,
     BatchNorm,
@@ -49,6 +51,7 @@ class StackConfig:
             by the parity of a map, so they demand `image_size`.
         auxiliary_head: a second classifier 2/3 of the way up, for training; demands
             `image_size`, since its last kernel is as large as its map.
+        auxiliary_scale: factor of the auxiliary head's filters.
         drop_path_keep: keep probability of the last cell at the end of training
             (ScheduledDropPath); 1 turns it off.
         dropout: rate before the head.
@@ -65,6 +68,7 @@ class StackConfig:
     skip_reduction: bool = False
     border_rule: BorderRule = "tensorflow"
     auxiliary_head: bool = False
+    auxiliary_scale: float = 1.0
     drop_path_keep: float = 1.0
     dropout: float = 0.0
     batch_norm_momentum: float = 0.9
@@ -77,7 +81,8 @@ class StackConfig:
 
 def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
     """P of "N @ P": channels of the last cell's output."""
-    ends_in_reduction = genotype.stacking == "pnasnet" and config.normal_cells == 1
+    inserts = family_of(genotype.stacking).inserts_reductions
+    ends_in_reduction = not inserts and config.normal_cells == 1
     last = genotype.reduction if ends_in_reduction else genotype.normal
     return len(last.concat) * 2 ** (GROUPS - 1) * config.filters
 
@@ -126,7 +131,7 @@ def check(genotype: Genotype, config: StackConfig) -> None:
     ):
         if value is not None and value < 1:
             raise UserError(f"{field}: {value} is too small; use at least 1")
-    if config.stem == "imagenet" and config.filters < 8:
+    if _stem(genotype, config) == "cells" and config.filters < 8:
         raise UserError(
             f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "
             "splits that in two, so use at least 8"
@@ -144,23 +149,26 @@ def check(genotype: Genotype, config: StackConfig) -> None:
         raise UserError(
             f"border_rule: {config.border_rule!r} is unknown; known are {', '.join(BORDER_RULES)}"
         )
-    if config.skip_reduction and genotype.stacking != "nasnet":
+    if config.skip_reduction and not family_of(genotype.stacking).inserts_reductions:
         raise UserError(
             f"skip_reduction: has no meaning for {genotype.stacking!r} stacking, where h_(i-1) is "
             "always the output before the last; leave it off"
         )
-    _check_size(config)
+    if not 0.01 <= config.auxiliary_scale <= 100:
+        raise UserError(f"auxiliary_scale: {config.auxiliary_scale} is not in [0.01, 100]")
+    _check_size(genotype, config)
 
 
-def minimal_size(config: StackConfig) -> int:
-    """The smallest height and width with which every Reduction cell finds 2 pixels to halve."""
-    halvings = GROUPS - 1 + (2 if config.stem == "imagenet" else 0)
+def minimal_size(genotype: Genotype, config: StackConfig) -> int:
+    """The smallest height and width with which all that halves finds 2 pixels to halve."""
+    stem = _stem(genotype, config)
+    halvings = GROUPS - 1 + {"convolution": 0, "cells": 2, "convolutions": 3}[stem]
     map_size = 2 ** (halvings - 1) + 1
-    # The stem's convolution is "valid" with stride 2: it gives (size - 3) // 2 + 1 pixels.
-    return map_size if config.stem == "cifar" else 2 * (map_size - 1) + 3
+    # The convolution before stem cells is "valid" with stride 2: (size - 3) // 2 + 1 pixels.
+    return 2 * (map_size - 1) + 3 if stem == "cells" else map_size
 
 
-def _check_size(config: StackConfig) -> None:
+def _check_size(genotype: Genotype, config: StackConfig) -> None:
     if config.image_size is None:
         if config.border_rule != "tensorflow":
             raise UserError(
@@ -173,7 +181,7 @@ def _check_size(config: StackConfig) -> None:
                 "image_size; give one, or leave the auxiliary head out"
             )
         return
-    least = minimal_size(config)
+    least = minimal_size(genotype, config)
     if min(config.image_size) < least:
         height, width = config.image_size
         raise UserError(
@@ -188,61 +196,65 @@ class _Stack:
     def __init__(self, genotype: Genotype, config: StackConfig):
         self.genotype = genotype
         self.config = config
+        self.family = family_of(genotype.stacking)
         self.graph = Graph()
         self.earlier: Tensor | None = None
         self.number = 0
-        stem_cells = 2 if config.stem == "imagenet" else 0
-        inserted = GROUPS - 1 if genotype.stacking == "nasnet" else 0
-        self.cells = stem_cells + GROUPS * config.normal_cells + inserted
+        self.stem_cells = 2 if _stem(genotype, config) == "cells" else 0
+        inserted = GROUPS - 1 if self.family.inserts_reductions else 0
+        self.cells = self.stem_cells + GROUPS * config.normal_cells + inserted
 
     def build(self) -> Graph:
-        config, graph = self.config, self.graph
-        image = graph.add("image", Input(config.image_channels))
-        self.previous = self._stem(image)
-        if config.stem == "imagenet":
-            self._cell("stem_1", config.filters // 4, reduction=True)
-            self._cell("stem_2", config.filters // 2, reduction=True)
+        self._stem()
         for group in range(GROUPS):
             self._group(group)
-            if group == 1 and config.auxiliary_head and config.num_classes:
-                sizes = graph.sizes(config.image_size)  # type: ignore[arg-type]
-                graph.outputs["auxiliary_logits"] = auxiliary_head(
-                    graph, self.previous, sizes[self.previous.name], config.num_classes
-                )
+            if group == 1:
+                self._auxiliary("group_2")
         self._level()
-        self._head(graph.relu(self.previous))
-        return graph
+        last = self.previous
+        self._head(self.graph.relu(last) if self.family.final_relu else last)
+        return self.graph
 
-    def _stem(self, image: Tensor) -> Tensor:
-        large = self.config.stem == "imagenet"
+    def _stem(self) -> None:
+        config, graph = self.config, self.graph
+        image = graph.add("image", Input(config.image_channels))
+        kind = _stem(self.genotype, config)
+        if kind == "convolutions":
+            x = conv_bn(graph, "stem_1", image, config.filters // 2, (3, 3), (2, 2))
+            self.earlier = relu_conv_bn(graph, "stem_2", x, config.filters, (3, 3), (2, 2))
+            self.previous = relu_conv_bn(
+                graph, "stem_3", self.earlier, config.filters, (3, 3), (2, 2)
+            )
+            self._level(x)
+            self._level(self.earlier)
+            return
         conv = Conv(
             (3, 3),
-            (2, 2) if large else (1, 1),
-            "valid" if large else "same",
-            self.config.stem_filters or 3 * self.config.filters,
+            (2, 2) if kind == "cells" else (1, 1),
+            "valid" if kind == "cells" else "same",
+            config.stem_filters or 3 * config.filters,
         )
-        x = self.graph.add("stem_conv", conv, image)
-        return self.graph.add("stem_bn", BatchNorm(), x)
+        x = graph.add("stem_conv", conv, image)
+        self.previous = graph.add("stem_bn", BatchNorm(), x)
+        if self.family.first_input == "stem":
+            self.earlier = self.previous
+        for i in range(self.stem_cells):
+            filters = config.filters // 2 ** (self.stem_cells - i)
+            self._cell(f"stem_{i + 1}", filters, reduction=True)
 
     def _group(self, group: int) -> None:
         filters = self.config.filters * 2**group
-        count = self.config.normal_cells
-        names = [f"group_{group + 1}_cell_{i}" for i in range(1, count + 1)]
-        if group == 0:
-            for name in names:
-                self._cell(name, filters, reduction=False)
-            return
-        if self.genotype.stacking == "pnasnet":
-            self._cell(names[0], filters, reduction=True)
-            for name in names[1:]:
-                self._cell(name, filters, reduction=False)
-            return
-        before = self.earlier
-        self._cell(f"reduction_{group}", filters, reduction=True)
-        if self.config.skip_reduction:
-            self.earlier = before
-        for name in names:
-            self._cell(name, filters, reduction=False)
+        names = [f"group_{group + 1}_cell_{i + 1}" for i in range(self.config.normal_cells)]
+        if group and self.family.inserts_reductions:
+            before = self.earlier
+            self._cell(f"reduction_{group}", filters, reduction=True)
+            self._auxiliary(f"reduction_{group}")
+            if self.config.skip_reduction:
+                self.earlier = before
+        for i, name in enumerate(names):
+            replaces = group > 0 and i == 0 and not self.family.inserts_reductions
+            self._cell(name, filters, reduction=replaces)
+            self._auxiliary(name)
 
     def _cell(self, name: str, filters: int, *, reduction: bool) -> None:
         if reduction:
@@ -258,16 +270,34 @@ class _Stack:
             self.previous,
             filters,
             reduction=reduction,
+            family=self.family,
             border=self.config.border_rule,
             drop_path_keep=keep,
         )
         self.earlier, self.previous = self.previous, output
 
-    def _level(self) -> None:
-        """Offers the map as it is before it is halved (or at the end) as a level."""
-        level = self.previous.stride[0].bit_length() - 1
+    def _auxiliary(self, place: str) -> None:
+        """Adds the auxiliary head if this is the place where the family has it."""
+        config, rules = self.config, self.family.auxiliary
+        if place != rules.after or not config.auxiliary_head or not config.num_classes:
+            return
+        sizes = self.graph.sizes(config.image_size)  # type: ignore[arg-type]
+        self.graph.outputs["auxiliary_logits"] = auxiliary_head(
+            self.graph,
+            self.previous,
+            sizes[self.previous.name],
+            config.num_classes,
+            rules,
+            large=config.stem == "imagenet",
+            scale=config.auxiliary_scale,
+        )
+
+    def _level(self, x: Tensor | None = None) -> None:
+        """Offers a map as it is before it is halved (or at the end) as a level."""
+        x = x or self.previous
+        level = x.stride[0].bit_length() - 1
         if level:
-            self.graph.outputs[f"level_{level}"] = self.graph.relu(self.previous)
+            self.graph.outputs[f"level_{level}"] = self.graph.relu(x)
 
     def _head(self, x: Tensor) -> None:
         graph, config = self.graph, self.config
@@ -277,4 +307,12 @@ class _Stack:
         x = graph.add("pool", GlobalPool(), x)
         if config.dropout:
             x = graph.add("dropout", Dropout(config.dropout), x)
-        graph.outputs["logits"] = graph.add("logits", Dense(config.num_classes), x)
+        dense = Dense(config.num_classes, self.family.classifier_bias)
+        graph.outputs["logits"] = graph.add("logits", dense, x)
+
+
+def _stem(genotype: Genotype, config: StackConfig) -> str:
+    """`convolution` for small images, `cells` or `convolutions` for large ones."""
+    if config.stem == "cifar":
+        return "convolution"
+    return family_of(genotype.stacking).large_stem

@@ -90,7 +90,47 @@ PNASNET_5 = [
         4_588_777,
     ),
 ]
+# Networks of 20 cells, 36 filters, and of 14 cells, 48 filters, in the code of DARTS.
+DARTS = {
+    "darts_v1": ((3_169_414, 3_206_782, 500_987_520), (4_510_432, 4_544_080, 505_864_704)),
+    "darts_v2": ((3_349_342, 3_389_734, 528_359_040), (4_718_752, 4_755_088, 529_911_552)),
+    "pc_darts_cifar": ((3_634_678, 3_678_094, 556_670_592), (5_270_560, 5_312_272, 571_137_408)),
+    "pc_darts_imagenet": (
+        (3_721_510, 3_767_086, 570_466_944),
+        (5_342_464, 5_385_712, 581_627_328),
+    ),
+    "p_darts": ((3_433_798, 3_474_622, 532_174_464), (4_944_352, 4_982_608, 542_819_328)),
+    "gdas_v1": ((3_368_782, 3_406_582, 519_428_736), (4_969_216, 5_006_128, 537_597_888)),
+    "snas_mild": ((2_661_382, 2_690_110, 422_218_368), (3_939_328, 3_965_488, 438_042_432)),
+}
+DARTS_ROWS = [
+    row
+    for name, (small, large) in DARTS.items()
+    for row in (
+        (name, "cifar", {}, *small, 476_426, 476_426 + 1_792),
+        (name, "imagenet_mobile", {}, *large, 1_260_776, 1_260_776 + 256),
+    )
+]
+# N = 6, F = 256, 1001 classes at 299 pixels in the TPU code, its auxiliary head at 0.4.
+LARGE_AMOEBA = {
+    "normal_cells": 6,
+    "filters": 256,
+    "stem_filters": 32,
+    "num_classes": 1001,
+    "image_size": (299, 299),
+    "skip_reduction": False,
+    "auxiliary_scale": 0.4,
+}
+AMOEBANET = {
+    "amoebanet_a": (155_392_393, 155_648_233, 34_239_468_096, 804_897, 805_613),
+    "amoebanet_b": (141_751_465, 141_995_305, 31_097_669_696, 804_897, 805_613),
+    "amoebanet_c": (194_898_537, 195_208_617, 42_481_561_408, 831_009, 831_725),
+    "amoebanet_d": (121_915_113, 122_119_561, 26_964_905_312, 804_897, 805_613),
+}
+AMOEBANET_ROWS = [(name, "imagenet_large", LARGE_AMOEBA, *row) for name, row in AMOEBANET.items()]
+ENAS_ROWS = [("enas", "cifar", {}, 3_894_372, 3_939_300, 620_907_552, 494_848, 494_848 + 1_792)]
 ROWS = [("nasnet_a", *row) for row in NASNET_A] + [("pnasnet_5", *row) for row in PNASNET_5]
+ROWS += DARTS_ROWS + AMOEBANET_ROWS + ENAS_ROWS
 
 
 @pytest.mark.parametrize(
@@ -107,6 +147,43 @@ def test_the_layout_counts_what_the_published_code_builds(
     assert (counts.trainable, counts.total) == (trainable, total)
     assert counts.multiply_adds == multiply_adds
     assert (head.trainable, head.total) == (auxiliary, auxiliary_total)
+
+
+@pytest.mark.parametrize(
+    "name, trainable, total",
+    [
+        ("amoebanet_a", 2_567_754, 2_599_466),
+        ("amoebanet_b", 2_254_378, 2_284_842),
+        ("amoebanet_c", 3_169_898, 3_208_106),
+        ("amoebanet_d", 1_882_890, 1_908_458),
+    ],
+)
+def test_small_amoebanets(name, trainable, total):
+    genotype = catalogue.load(name)
+    config = networks.configure(genotype, "cifar", normal_cells=6, filters=32, stem_filters=96)
+    counts = summarize(stack(genotype, config), ("logits",), None)
+    assert (counts.trainable, counts.total) == (trainable, total)
+
+
+@pytest.mark.parametrize(
+    "name, changes, trainable, multiply_adds",
+    [
+        # Published: 86.7M and 23.1B; 5.1M and 555M; 5.3M and 555M.
+        (
+            "amoebanet_a",
+            {"normal_cells": 6, "filters": 190, "image_size": (331, 331)},
+            86_718_797,
+            23_133_663_507,
+        ),
+        ("amoebanet_a", {"normal_cells": 4, "filters": 50}, 5_086_930, 554_687_204),
+        ("amoebanet_b", {"normal_cells": 3, "filters": 62}, 5_258_700, 555_060_408),
+    ],
+)
+def test_published_amoebanets(name, changes, trainable, multiply_adds):
+    genotype = catalogue.load(name)
+    config = networks.configure(genotype, "imagenet_mobile", stem_filters=32, **changes)
+    counts = summarize(stack(genotype, config), ("logits",), config.image_size)
+    assert (counts.trainable, counts.multiply_adds) == (trainable, multiply_adds)
 
 
 def test_without_a_head_as_keras_counts_it():

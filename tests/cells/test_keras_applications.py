@@ -9,8 +9,8 @@ from sklearn.datasets import load_sample_images
 from test_network import randomise_statistics, relative
 
 from cells import catalogue, networks
-from cells.keras_applications import keras_layer_name
 from cells.network import build_network
+from cells.weight_sources.keras_applications import keras_layer_name
 from cells.weights import move_weights
 
 NASNET = catalogue.load("nasnet_a")

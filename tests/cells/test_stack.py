@@ -181,7 +181,7 @@ def test_rules_that_pad_by_parity_demand_a_size():
     for rule in ("timm", "keras"):
         with pytest.raises(UserError, match="needs a static image_size"):
             stack(NASNET, StackConfig(image_size=None, border_rule=rule))
-    with pytest.raises(UserError, match="auxiliary_head: .* needs a static image_size"):
+    with pytest.raises(UserError, match=r"auxiliary_head: .* needs a static image_size"):
         stack(NASNET, StackConfig(image_size=None, auxiliary_head=True))
     with pytest.raises(UserError, match="skip_reduction: has no meaning for 'pnasnet'"):
         stack(PNASNET, StackConfig(skip_reduction=True))

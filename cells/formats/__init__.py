@@ -1,0 +1,61 @@
+"""Genotypes in the notations of other code bases: read as data, never evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cells import genotype_file
+from cells.errors import UserError, nearest
+from cells.formats import darts, enas, nas_bench_201, tpu
+from cells.genotype import Genotype
+
+__all__ = ["FORMATS", "Format", "find_format"]
+
+#: A text in another notation is a few hundred characters; what is much longer is something else.
+MAX_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True)
+class Format:
+    """A notation.
+
+    Attributes:
+        name: as in `cells convert --from=... --to=...`.
+        title: what it is.
+        read: makes a genotype of a text; raises a UserError that names the place.
+        write: the text of a genotype; raises a UserError where the notation cannot hold it.
+    """
+
+    name: str
+    title: str
+    read: Callable[[str], Genotype]
+    write: Callable[[Genotype], str]
+
+
+FORMATS = {
+    f.name: f
+    for f in (
+        Format("json", "this project's genotype file", genotype_file.parse, genotype_file.dumps),
+        Format(
+            "darts", "Genotype(normal=[...], normal_concat=...) of DARTS", darts.read, darts.write
+        ),
+        Format("enas", "the digits of ENAS's fixed arc", enas.read, enas.write),
+        Format("tpu", "operations, hidden-state indices and used states", tpu.read, tpu.write),
+        Format("nas_bench_201", "|op~0|+|op~0|op~1|+...", nas_bench_201.read, nas_bench_201.write),
+    )
+}
+
+
+def find_format(name: str) -> Format:
+    """The notation of that name.
+
+    Raises:
+        UserError: there is none; lists those that exist.
+    """
+    if name not in FORMATS:
+        raise UserError(
+            f"format: unknown {name[:60]!r}; {nearest(name[:60], FORMATS)}"
+            f"known are {', '.join(FORMATS)}"
+        )
+    return FORMATS[name]

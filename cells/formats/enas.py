@@ -1,0 +1,69 @@
+"""ENAS: the digits of a fixed arc, `input operation input operation` for each block.
+
+First the Normal cell's blocks, then as many of the Reduction cell. Inputs are numbered as here: 0
+is the earlier cell. The states that nothing reads are joined.
+"""
+
+from __future__ import annotations
+
+from cells.errors import UserError
+from cells.formats.names import only
+from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+
+#: In the order of their digits.
+_OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "identity")
+
+
+def read(text: str) -> Genotype:
+    """Reads the digits, separated by spaces.
+
+    Raises:
+        UserError: names the digit that is wrong, or the count.
+    """
+    words = text.split()
+    if not words or len(words) % 8 or len(words) > 8 * MAX_BLOCKS:
+        raise UserError(
+            f"ENAS arc: has {len(words)} numbers; two cells of B blocks take 8 B, at most "
+            f"{8 * MAX_BLOCKS}"
+        )
+    for i, word in enumerate(words):
+        if not (word.isdecimal() and len(word) <= 2):
+            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is no number")
+    numbers = [int(word) for word in words]
+    half = len(numbers) // 2
+    return Genotype("enas", _cell(numbers[:half], 0), _cell(numbers[half:], half), "enas")
+
+
+def write(genotype: Genotype) -> str:
+    """The digits of a genotype of `enas` stacking.
+
+    Raises:
+        UserError: the notation cannot hold it.
+    """
+    notation = "An ENAS arc"
+    only(genotype.stacking == "enas", notation, f"its stacking is {genotype.stacking!r}")
+    sizes = {len(cell.blocks) for _, cell in genotype.cells}
+    only(len(sizes) == 1, notation, "its cells have different numbers of blocks")
+    numbers = []
+    for role, cell in genotype.cells:
+        only(
+            cell.concat == cell.unread, notation, f"the {role} cell joins other than unread states"
+        )
+        for block in cell.blocks:
+            only(block.combine == "add", notation, "a block combines by 'concat'")
+            for _, side in block.sides:
+                only(side.operation in _OPERATIONS, notation, f"it has no {side.operation}")
+                numbers += [side.input, _OPERATIONS.index(side.operation)]
+    return " ".join(map(str, numbers)) + "\n"
+
+
+def _cell(numbers: list[int], offset: int) -> Cell:
+    sides = []
+    for i in range(0, len(numbers), 2):
+        if numbers[i + 1] >= len(_OPERATIONS):
+            raise UserError(
+                f"ENAS arc: number {offset + i + 2} is {numbers[i + 1]}; operations are 0 to 4"
+            )
+        sides.append(Side(numbers[i], _OPERATIONS[numbers[i + 1]]))
+    blocks = tuple(Block(*sides[i : i + 2]) for i in range(0, len(sides), 2))
+    return Cell(blocks, Cell(blocks, ()).unread)

@@ -1,0 +1,43 @@
+"""Operation names of other code bases beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cells.errors import UserError, nearest
+
+
+def ours(name: object, table: Mapping[str, str], where: str) -> str:
+    """Our name of the operation that another code base calls `name`.
+
+    Raises:
+        UserError: the notation has no such operation; names the nearest.
+    """
+    if not isinstance(name, str) or name not in table:
+        shown = str(name)[:60]
+        raise UserError(
+            f"{where}: unknown operation {shown!r}; {nearest(shown, table)}"
+            f"this notation has {', '.join(table)}"
+        )
+    return table[name]
+
+
+def theirs(operation: str, table: Mapping[str, str], notation: str) -> str:
+    """What another code base calls our `operation`.
+
+    Raises:
+        UserError: it has none that computes the same.
+    """
+    for name, known in table.items():
+        if known == operation:
+            return name
+    raise UserError(
+        f"{operation}: {notation} has no operation that computes the same; "
+        f"it has {', '.join(table.values())}"
+    )
+
+
+def only(condition: bool, notation: str, what: str) -> None:
+    """Raises a UserError that says what a notation cannot hold, unless `condition`."""
+    if not condition:
+        raise UserError(f"{notation} cannot hold this genotype: {what}; use the JSON format")

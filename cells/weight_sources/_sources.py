@@ -1,0 +1,58 @@
+"""The libraries whose files are understood, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cells.graph import Node
+from cells.primitives import BorderRule
+from cells.stack import StackConfig
+from cells.weight_sources import keras_applications, timm
+
+
+@dataclass(frozen=True)
+class WeightSource:
+    """A library.
+
+    Attributes:
+        name: as in `cells import-weights --from=...`.
+        border_rule: what its 3x3 pools at stride 2 see beyond the border.
+        networks: which networks of a genotype it has, by the genotype's catalogue name.
+        read: the arrays of a file by their names; raises a UserError where it is damaged.
+        names: the names of a layer's arrays, in Keras's order, from the layer's node, the
+            names of all layers and the stack.
+        to_keras: an array of the file in Keras's layout, from its name and its value.
+    """
+
+    name: str
+    border_rule: BorderRule
+    networks: Mapping[str, tuple[str, ...]]
+    read: Callable[[str], dict[str, np.ndarray]]
+    names: Callable[[Node, frozenset[str], StackConfig], tuple[str, ...]]
+    to_keras: Callable[[str, np.ndarray], np.ndarray]
+
+
+SOURCES = {
+    source.name: source
+    for source in (
+        WeightSource(
+            "keras_applications",
+            "keras",
+            {"nasnet_a": ("imagenet_mobile", "imagenet_large")},
+            keras_applications.read,
+            keras_applications.names,
+            lambda name, value: value,
+        ),
+        WeightSource(
+            "timm",
+            "timm",
+            {"nasnet_a": ("imagenet_large",), "pnasnet_5": ("imagenet_large",)},
+            timm.read,
+            timm.names,
+            timm.to_keras,
+        ),
+    )
+}

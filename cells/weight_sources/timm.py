@@ -1,0 +1,110 @@
+"""timm's state dictionaries of `nasnetalarge` and `pnasnet5large`."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import numpy as np
+
+from cells.errors import UserError
+from cells.graph import Node
+from cells.primitives import BatchNorm, Dense, SeparableConv
+from cells.stack import StackConfig
+from cells.weights_file import read_safetensors
+
+_CELL = re.compile(r"(stem|group|reduction)_(\d+)(?:_cell_(\d+))?_(.+)")
+_SIDE = re.compile(r"block_(\d+)_(left|right)_(.+)")
+
+
+def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[str, ...]:
+    """The names of a layer's tensors in the state dictionary, in Keras's order."""
+    module = _module(node.name, every_name, config)
+    parts: tuple[str, ...]
+    match node.primitive:
+        case BatchNorm():
+            parts = ("weight", "bias", "running_mean", "running_var")
+        case SeparableConv():
+            parts = ("depthwise_conv2d.weight", "pointwise_conv2d.weight")
+        case Dense():
+            parts = ("weight", "bias")
+        case _:
+            parts = ("weight",)
+    return tuple(f"{module}.{part}" for part in parts)
+
+
+def _module(name: str, every_name: frozenset[str], config: StackConfig) -> str:
+    """The path of the PyTorch module that is our layer `name`."""
+    inserts = any(n.startswith("reduction_") for n in every_name)
+    stem = "conv0" if inserts else "conv_0"
+    outside = {"stem_conv": f"{stem}.conv", "stem_bn": f"{stem}.bn", "logits": "last_linear"}
+    if name in outside:
+        return outside[name]
+    match = _CELL.fullmatch(name)
+    if match is None:
+        raise KeyError(name)
+    kind, number, part = match[1], int(match[2]), match[4]
+    if kind == "stem":
+        cell = f"cell_stem_{number - 1}"
+    elif kind == "reduction":
+        cell = f"reduction_cell_{number - 1}"
+    else:
+        cell = f"cell_{(number - 1) * config.normal_cells + int(match[3]) - 1}"
+    side = _SIDE.fullmatch(part)
+    if side is not None:
+        inner = re.sub(r"^bn_", "bn_sep_", side[3])
+        return f"{cell}.comb_iter_{side[1]}_{side[2]}.{inner}"
+    # PNASNet keeps the paths of a factorized reduction inside the module that aligns.
+    paths = cell if inserts else f"{cell}.conv_prev_1x1"
+    factorized = name.rsplit("_align", 1)[0] + "_align_conv_1" in every_name
+    return {
+        "squeeze_conv": f"{cell}.conv_1x1.conv",
+        "squeeze_bn": f"{cell}.conv_1x1.bn",
+        "align_conv": f"{cell}.conv_prev_1x1.conv",
+        "align_conv_1": f"{paths}.path_1.conv",
+        "align_conv_2": f"{paths}.path_2.conv",
+        "align_bn": f"{paths}.final_path_bn" if factorized else f"{cell}.conv_prev_1x1.bn",
+    }[part]
+
+
+def to_keras(name: str, value: np.ndarray) -> np.ndarray:
+    """A tensor of PyTorch (outputs first) in Keras's layout (height, width, in, out)."""
+    if value.ndim == 4:
+        depthwise = "depthwise_conv2d" in name
+        return np.transpose(value, (2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+    return value.T if value.ndim == 2 else value
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+    """The tensors of a `.safetensors` file, or of a `.pth` file where PyTorch is installed.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or it holds more than tensors.
+    """
+    if path.endswith((".pth", ".pt", ".bin")):
+        tensors = _read_pickle(path)
+    else:
+        tensors, _ = read_safetensors(path)
+    # Step counters, which Keras has none of.
+    return {n: v for n, v in tensors.items() if not n.endswith("num_batches_tracked")}
+
+
+def _read_pickle(path: str) -> dict[str, np.ndarray]:
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: there is no such weights file")
+    try:
+        import torch
+    except ImportError:
+        raise UserError(
+            f"{path}: a .pth file needs PyTorch to be read; install the extra `torch`, or save it "
+            "where PyTorch is by safetensors.torch.save_file(torch.load(FILE, weights_only=True), "
+            "'weights.safetensors')"
+        ) from None
+    try:
+        # Only tensors: a pickle from strangers could run code.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {str(name): value.numpy() for name, value in state.items()}
+    except Exception as error:  # torch raises many kinds
+        raise UserError(
+            f"{path}: damaged, or holds more than tensors ({' '.join(str(error).split())[:120]})"
+        ) from None

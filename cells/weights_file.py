@@ -1,0 +1,118 @@
+"""Weights with the network that they belong to, in one safetensors file.
+
+Tensors are named `LAYER/NUMBER` by layer name and by order inside the layer, in Keras's layout. The
+metadata hold the genotype and the stack's settings, border rule included, so that whoever opens
+the file builds the network that the weights were trained in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cells import genotype_file
+from cells.errors import UserError
+from cells.files import atomic_path
+from cells.genotype import Genotype
+from cells.stack import StackConfig
+
+FORMAT_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Weights and their network.
+
+    Attributes:
+        genotype: the cells.
+        config: the stack.
+        layers: float arrays of each layer, by layer name, in Keras's order.
+        source: where they come from.
+    """
+
+    genotype: Genotype
+    config: StackConfig
+    layers: Mapping[str, Sequence[np.ndarray]]
+    source: str = field(default="")
+
+
+def write(weights: WeightsFile, path: str | os.PathLike[str]) -> None:
+    """Writes a weights file, complete or not at all."""
+    from safetensors.numpy import save_file
+
+    tensors = {
+        f"{layer}/{i}": np.ascontiguousarray(value)
+        for layer, values in weights.layers.items()
+        for i, value in enumerate(values)
+    }
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "genotype": genotype_file.dumps(weights.genotype),
+        "stack": json.dumps(dataclasses.asdict(weights.config)),
+        "source": weights.source,
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def read(path: str | os.PathLike[str]) -> WeightsFile:
+    """Reads a weights file.
+
+    Raises:
+        UserError: it is damaged, or no weights file of this project.
+    """
+    tensors, metadata = read_safetensors(path)
+    if metadata.get("format_version") != FORMAT_VERSION:
+        raise UserError(
+            f"{path}: no weights file of this project; `cells import-weights` makes one of the "
+            "files of other libraries"
+        )
+    try:
+        genotype = genotype_file.parse(metadata["genotype"])
+        fields = json.loads(metadata["stack"])
+        size = fields["image_size"]
+        config = StackConfig(**{**fields, "image_size": tuple(size) if size else None})
+        layers: dict[str, list[np.ndarray]] = {}
+        for name in sorted(tensors, key=lambda n: (n.split("/")[0], int(n.split("/")[1]))):
+            layers.setdefault(name.split("/")[0], []).append(tensors[name])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path}: its description is damaged ({error})") from None
+    return WeightsFile(genotype, config, layers, metadata.get("source", ""))
+
+
+def read_safetensors(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors and the metadata of any safetensors file.
+
+    Raises:
+        UserError: it cannot be read or is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such weights file") from None
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: damaged, or no safetensors file ({error})") from None
+
+
+def build(weights: WeightsFile, keras: Any) -> Any:
+    """The network of a weights file as a model of `keras` or `tf_keras`, weights set."""
+    from cells.network import build_network
+    from cells.weights import weighted_layers
+
+    model = build_network(weights.genotype, weights.config, keras)
+    for layer in weighted_layers(model):
+        if layer.name in weights.layers:
+            layer.set_weights(weights.layers[layer.name])
+    return model

@@ -1,0 +1,92 @@
+"""Writes docs/catalogue.md and its thumbnails from the genotypes of the catalogue.
+
+python docs/make_catalogue.py            or: make catalogue
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from cells import catalogue, drawing, networks
+from cells.files import write_atomically
+from cells.genotype import Genotype
+from cells.stack import stack
+from cells.summary import summarize
+
+DOCS = pathlib.Path(__file__).parent
+HEAD = """\
+# The catalogue
+
+Written by `make catalogue` from the genotype files in `cells/catalogue/`. `cells show NAME` prints
+a cell in words, `cells draw NAME` draws it, `cells summary NAME --network=...` counts any network
+of it.
+
+Parameters and multiply-adds are counted here, without auxiliary head, and equal those of the
+published code (`tests/cells/test_counts.py`). A multiply-add is a product in a convolution or a
+fully connected layer; papers of the DARTS family count more. Accuracies are quoted, with their
+source; what is marked as quoted from memory should be looked up before it is relied upon.
+"""
+
+
+def page() -> str:
+    """The text of docs/catalogue.md."""
+    parts = [HEAD, _overview()]
+    for name in catalogue.names():
+        parts.append(_entry(name, catalogue.load(name)))
+    return "\n".join(parts)
+
+
+def _overview() -> str:
+    lines = [
+        "| name | year | stacking | CIFAR: parameters | multiply-adds "
+        "| ImageNet, mobile: parameters | multiply-adds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name in catalogue.names():
+        genotype = catalogue.load(name)
+        counts = [_counts(genotype, network) for network in ("cifar", "imagenet_mobile")]
+        lines.append(
+            f"| [{name}](#{name}) | {genotype.provenance['year']} | {genotype.stacking} | "
+            + " | ".join(counts)
+            + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _counts(genotype: Genotype, network: str) -> str:
+    config = networks.network_config(network, genotype)
+    counts = summarize(stack(genotype, config), ("logits",), config.image_size)
+    return f"{counts.trainable:,} | {counts.multiply_adds:,}"
+
+
+def _entry(name: str, genotype: Genotype) -> str:
+    provenance = genotype.provenance
+    lines = [f"## {name}", "", f"![The two cells of {name}](catalogue/{name}.svg)", ""]
+    lines.append(provenance["paper"] + (f", {provenance['url']}" if "url" in provenance else ""))
+    lines += ["", f"Checked against: {'; '.join(provenance['checked_against'])}.", ""]
+    if provenance["published"]:
+        lines += ["| data | setting | published | parameters | multiply-adds | source |"]
+        lines += ["| --- | --- | --- | --- | --- | --- |"]
+        lines += [_published(row) for row in provenance["published"]]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _published(row: dict) -> str:
+    if "test_error" in row:
+        result = f"{row['test_error']:.2f} % error"
+    else:
+        result = f"{row['top_1']} % top-1, {row['top_5']} % top-5"
+    counts = [row.get(key, "") for key in ("parameters", "multiply_adds")]
+    return " | ".join(["| " + row["data"], row["setting"], result, *counts, row["source"]]) + " |"
+
+
+def main() -> None:
+    """Writes the page and the thumbnails."""
+    write_atomically(DOCS / "catalogue.md", page().encode())
+    for name in catalogue.names():
+        drawing.save(catalogue.load(name), DOCS / "catalogue" / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Weights of other libraries give the logits of those libraries."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+from safetensors.numpy import load_file, save_file
+from test_keras_applications import photographs
+from test_network import randomise_statistics, relative
+
+from cells import weights_file
+from cells.errors import UserError
+from cells.weight_sources import import_weights
+
+ORACLE = json.loads((pathlib.Path(__file__).parent / "data" / "timm_oracle.json").read_text())
+
+
+def value(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The rule by which the oracle's weights were made from their names."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    rng = np.random.default_rng(seed)
+    last = name.rsplit(".", 1)[-1]
+    if last == "running_mean":
+        found = 0.1 * rng.standard_normal(shape)
+    elif last == "running_var":
+        found = rng.uniform(0.5, 1.5, shape)
+    elif last == "bias":
+        found = 0.1 * rng.standard_normal(shape)
+    elif len(shape) == 1:
+        found = 1 + 0.1 * rng.standard_normal(shape)
+    else:
+        found = rng.standard_normal(shape) * np.sqrt(1.2 / np.prod(shape[1:]))
+    return found.astype("float32")
+
+
+def image(size: int) -> np.ndarray:
+    """The oracle's image, made by rule."""
+    y, x, c = np.meshgrid(np.arange(size), np.arange(size), np.arange(3), indexing="ij")
+    pixels = np.sin(0.05 * x + c) * np.cos(0.07 * y - c) + 0.3 * np.sin(0.011 * x * y + c)
+    return pixels.astype("float32")[None]
+
+
+def difference_to_timm(model_name: str, genotype: str, size: int, folder: pathlib.Path) -> float:
+    """Largest difference of our logits to timm's, in parts of the largest logit."""
+    path = folder / f"{model_name}.safetensors"
+    if not path.exists():
+        save_file({n: value(n, tuple(s)) for n, s in ORACLE[model_name]["keys"]}, path)
+    weights = import_weights("timm", str(path), genotype).weights
+    config = weights.config.replace(image_size=(size, size))
+    model = weights_file.build(dataclasses.replace(weights, config=config), keras)
+    logits = np.asarray(model(image(size)))[0]
+    keras.utils.clear_session()
+    return relative(logits, ORACLE[model_name]["logits"][str(size)])
+
+
+@pytest.mark.parametrize(
+    "model_name, genotype", [("nasnetalarge", "nasnet_a"), ("pnasnet5large", "pnasnet_5")]
+)
+def test_timms_logits(model_name, genotype, tmp_path):
+    assert difference_to_timm(model_name, genotype, 224, tmp_path) <= 2e-4
+
+
+@pytest.fixture(scope="module")
+def keras_file(tmp_path_factory):
+    """A Keras Applications weights file in its own layout, and what it predicts."""
+    folder = tmp_path_factory.mktemp("keras_applications")
+    model = tf_keras.applications.NASNetMobile(weights=None, classifier_activation=None)
+    randomise_statistics(model)
+    path = folder / "nasnet_mobile.h5"
+    model.save_weights(path)
+    x = photographs(224)
+    features = tf_keras.Model(model.input, model.layers[-2].output)
+    tf_keras.applications.NASNetMobile(weights=None, include_top=False)  # the other layout
+    no_top = folder / "nasnet_mobile_no_top.h5"
+    tf_keras.Model(model.input, model.layers[-3].output).save_weights(no_top)
+    return path, no_top, x, np.asarray(model(x)), np.asarray(features(x))
+
+
+def test_keras_applications_with_top(keras_file, tmp_path):
+    path, _, x, logits, _ = keras_file
+    imported = import_weights("keras_applications", str(path), "nasnet_a")
+    assert "a head of 1000 classes" in imported.said
+    # Through the file of this project, as people use it: the border rule travels with it.
+    weights_file.write(imported.weights, tmp_path / "mobile.safetensors")
+    again = weights_file.read(tmp_path / "mobile.safetensors")
+    assert again.config == imported.weights.config and again.config.border_rule == "keras"
+    assert relative(weights_file.build(again, keras)(x), logits) <= 2e-4
+
+
+def test_keras_applications_without_top_and_with_other_classes(keras_file):
+    path, no_top, x, _, features = keras_file
+    imported = import_weights("keras_applications", str(no_top), "nasnet_a")
+    assert "the file has no head" in imported.said
+    model = weights_file.build(imported.weights, keras)
+    assert relative(np.asarray(model(x)).mean(axis=(1, 2)), features) <= 2e-4
+    imported = import_weights("keras_applications", str(path), "nasnet_a", num_classes=7)
+    assert "the head of 1000 classes is left out" in imported.said
+    assert imported.weights.config.num_classes is None
+
+
+def test_the_command_writes_a_model_that_keras_alone_opens(keras_file, tmp_path):
+    path, _, x, logits, _ = keras_file
+    output = tmp_path / "mobile.keras"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "cells", "import-weights", "--from=keras_applications"),
+            *(f"--file={path}", "--genotype=nasnet_a", f"--output={output}"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert relative(keras.models.load_model(output)(x), logits) <= 2e-4
+
+
+@pytest.fixture(scope="module")
+def pnasnet_tensors():
+    return {n: np.zeros(s, "float32") for n, s in ORACLE["pnasnet5large"]["keys"]}
+
+
+def test_1001_classes(pnasnet_tensors, tmp_path):
+    tensors = {
+        **pnasnet_tensors,
+        "last_linear.weight": np.zeros((1001, 4320), "float32"),
+        "last_linear.bias": np.zeros(1001, "float32"),
+    }
+    save_file(tensors, tmp_path / "w.safetensors")
+    imported = import_weights("timm", str(tmp_path / "w.safetensors"), "pnasnet_5")
+    assert imported.weights.config.num_classes == 1001
+
+
+def test_what_is_missing_over_or_misshapen_is_told(pnasnet_tensors, tmp_path):
+    tensors = dict(pnasnet_tensors)
+    del tensors["cell_3.conv_1x1.bn.bias"]
+    tensors["cell_3.extra"] = np.zeros(3, "float32")
+    tensors["conv_0.conv.weight"] = np.zeros((96, 3, 5, 5), "float32")
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(UserError) as caught:
+        import_weights("timm", str(tmp_path / "w.safetensors"), "pnasnet_5")
+    sentence = str(caught.value)
+    assert "1 missing (cell_3.conv_1x1.bn.bias)" in sentence
+    assert "1 over (cell_3.extra)" in sentence
+    assert "conv_0.conv.weight is (5, 5, 3, 96) instead of (3, 3, 3, 96)" in sentence
+
+
+def test_damaged_and_hostile_files(keras_file, tmp_path):
+    h5 = tmp_path / "cut.h5"
+    h5.write_bytes(keras_file[0].read_bytes()[:100_000])
+    safetensors = tmp_path / "cut.safetensors"
+    save_file({"a": np.zeros(1000, "float32")}, safetensors)
+    safetensors.write_bytes(safetensors.read_bytes()[:-100])
+    pickle = tmp_path / "weights.pth"
+    pickle.write_bytes(b"cposix\nsystem\n(S'touch /tmp/pwned'\ntR.")
+    for source, path, genotype, sentence in (
+        ("keras_applications", h5, "nasnet_a", "damaged, or no .h5"),
+        ("timm", safetensors, "nasnet_a", "damaged, or no safetensors file"),
+        ("timm", pickle, "nasnet_a", "weights.pth: "),
+        ("timm", tmp_path / "nowhere.safetensors", "nasnet_a", "there is no such weights file"),
+        ("keras_applications", keras_file[0], "pnasnet_5", "it has them for nasnet_a"),
+        ("torchvision", h5, "nasnet_a", "unknown 'torchvision'"),
+        ("timm", keras_file[0], "nasnet_a", "damaged, or no safetensors file"),
+    ):
+        with pytest.raises(UserError) as caught:
+            import_weights(source, str(path), genotype)
+        assert sentence in str(caught.value) and "\n" not in str(caught.value)
+    assert not pathlib.Path("/tmp/pwned").exists()
+
+
+def test_a_foreign_safetensors_file_is_no_weights_file(tmp_path):
+    save_file({"a": np.zeros(3, "float32")}, tmp_path / "a.safetensors")
+    with pytest.raises(UserError, match="no weights file of this project"):
+        weights_file.read(tmp_path / "a.safetensors")
+    assert set(load_file(tmp_path / "a.safetensors")) == {"a"}
