@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from cell_search.cell_space import CellSpace, Rules
 from cells.cli import choose
-from cells.operations import OPERATIONS
 
 _ROWS = (
     Rules(
         name="nasnet",
         source="Zoph et al. 2018, section 3.1",
-        operations=tuple(OPERATIONS),
+        operations=(
+            "identity",
+            "conv_1x3_3x1",
+            "conv_1x7_7x1",
+            "dil_conv_3x3",
+            "avg_pool_3x3",
+            "max_pool_3x3",
+            "max_pool_5x5",
+            "max_pool_7x7",
+            "conv_1x1",
+            "conv_3x3",
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "sep_conv_7x7",
+        ),
         cells=("normal", "reduction"),
         combinations=("add", "concat"),
         concat="unread",
