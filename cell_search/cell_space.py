@@ -24,7 +24,7 @@ class Rules:
         combinations: how the two sides of a block may be combined.
         concat: the states that are joined to the output: those that no block reads (cell inputs
             included), or those of all blocks.
-        stacking: see `cells.genotype.STACKINGS`.
+        stacking: the family of code whose rules stack the cells, see `cells.families`.
         blocks: blocks of a cell in the paper.
     """
 

@@ -83,13 +83,12 @@ class SearchDirectory:
     def open_study(self) -> optuna.Study:
         """Opens the study to go on with it, or makes it. Only under the lock."""
         self._mend_journal()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(
-            study_name=STUDY_NAME,
-            storage=JournalStorage(JournalFileBackend(str(self.journal))),
-            direction="maximize",
-            load_if_exists=True,
-        )
+        try:
+            return self._load()
+        except KeyError:
+            return optuna.create_study(
+                study_name=STUDY_NAME, storage=self._storage(), direction="maximize"
+            )
 
     def read_study(self) -> optuna.Study:
         """Opens the study to look at it, also while a search is under way.
@@ -99,12 +98,17 @@ class SearchDirectory:
         """
         if not self.journal.exists() or not self.config.exists():
             raise UserError(f"--search_dir: there is no search in {self.path}")
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = JournalStorage(JournalFileBackend(str(self.journal)))
         try:
-            return optuna.load_study(study_name=STUDY_NAME, storage=storage)
+            return self._load()
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
+
+    def _load(self) -> optuna.Study:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        return optuna.load_study(study_name=STUDY_NAME, storage=self._storage())
+
+    def _storage(self) -> JournalStorage:
+        return JournalStorage(JournalFileBackend(str(self.journal)))
 
     def _mend_journal(self) -> None:
         """Removes what a killed driver leaves behind.

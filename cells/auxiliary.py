@@ -48,8 +48,11 @@ def auxiliary_head(
     pool = Pool((POOL, POOL), (stride, stride), "valid", mean=True)
     x = graph.add("auxiliary_pool", pool, graph.relu(x))
     x = graph.relu(conv_bn(graph, "auxiliary_project", x, int(128 * scale)))
-    padding = "valid" if rules.whole_map else "same"
-    whole = Conv(pool.out_size(size), padding=padding, filters=int(768 * scale))
+    whole = Conv(
+        pool.out_size(size),
+        padding="valid" if rules.whole_map else "same",
+        filters=int(768 * scale),
+    )
     x = graph.add("auxiliary_whole_conv", whole, x)
     if rules.large_norm or not large:
         x = graph.add("auxiliary_whole_bn", BatchNorm(), x)

@@ -41,8 +41,11 @@ def canonical_cell(cell: Cell) -> Cell:
     blocks = []
     for old in old_order:
         block = cell.blocks[old - 2]
-        sides = [Side(new_index[side.input], side.operation) for _, side in block.sides]
-        blocks.append(Block(*sorted(sides, key=_side_key), combine=block.combine))
+        left, right = sorted(
+            (Side(new_index[side.input], side.operation) for _, side in block.sides),
+            key=_side_key,
+        )
+        blocks.append(Block(left, right, block.combine))
     return Cell(tuple(blocks), tuple(sorted(new_index[s] for s in cell.concat)))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 
 from cells.errors import UserError
-from cells.formats.names import only, ours, theirs
-from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.formats.names import in_pairs, only, ours, theirs
+from cells.genotype import MAX_BLOCKS, Cell, Genotype, Side
 
 _OPERATIONS = {
     "skip_connect": "identity",
@@ -46,8 +46,10 @@ def read(text: str) -> Genotype:
     for field in _FIELDS:
         if field not in fields:
             raise UserError(f"DARTS text: the field {field!r} is missing")
-    cells = [_cell(fields[role], fields[f"{role}_concat"], role) for role in ("normal", "reduce")]
-    return Genotype(name, *cells, stacking="darts")
+    normal, reduction = (
+        _cell(fields[role], fields[f"{role}_concat"], role) for role in ("normal", "reduce")
+    )
+    return Genotype(name, normal, reduction, stacking="darts")
 
 
 def write(genotype: Genotype) -> str:
@@ -126,5 +128,4 @@ def _cell(pairs: list, concat: list, role: str) -> Cell:
         raise UserError(f"DARTS text: {role}: has {len(sides)} pairs; a node takes two")
     if not all(type(s) is int for s in concat):
         raise UserError(f"DARTS text: {role}_concat: must be a list of numbers")
-    blocks = tuple(Block(*sides[i : i + 2]) for i in range(0, len(sides), 2))
-    return Cell(blocks, tuple(concat))
+    return Cell(in_pairs(sides), tuple(concat))

@@ -7,8 +7,8 @@ is the earlier cell. The states that nothing reads are joined.
 from __future__ import annotations
 
 from cells.errors import UserError
-from cells.formats.names import only
-from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.formats.names import in_pairs, only
+from cells.genotype import MAX_BLOCKS, Cell, Genotype, Side
 
 #: In the order of their digits.
 _OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "identity")
@@ -65,5 +65,5 @@ def _cell(numbers: list[int], offset: int) -> Cell:
                 f"ENAS arc: number {offset + i + 2} is {numbers[i + 1]}; operations are 0 to 4"
             )
         sides.append(Side(numbers[i], _OPERATIONS[numbers[i + 1]]))
-    blocks = tuple(Block(*sides[i : i + 2]) for i in range(0, len(sides), 2))
+    blocks = in_pairs(sides)
     return Cell(blocks, Cell(blocks, ()).unread)

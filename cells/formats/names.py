@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cells.errors import UserError, nearest
+from cells.genotype import Block, Side
 
 
 def ours(name: object, table: Mapping[str, str], where: str) -> str:
@@ -41,3 +42,8 @@ def only(condition: bool, notation: str, what: str) -> None:
     """Raises a UserError that says what a notation cannot hold, unless `condition`."""
     if not condition:
         raise UserError(f"{notation} cannot hold this genotype: {what}; use the JSON format")
+
+
+def in_pairs(sides: Sequence[Side]) -> tuple[Block, ...]:
+    """Blocks that add two sides each, in their order."""
+    return tuple(Block(left, right) for left, right in zip(sides[::2], sides[1::2], strict=True))

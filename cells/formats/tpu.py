@@ -15,8 +15,8 @@ from __future__ import annotations
 import ast
 
 from cells.errors import UserError
-from cells.formats.names import only, ours, theirs
-from cells.genotype import Block, Cell, Genotype, Side
+from cells.formats.names import in_pairs, only, ours, theirs
+from cells.genotype import Cell, Genotype, Side
 
 _OPERATIONS = {
     "none": "identity",
@@ -46,10 +46,10 @@ def read(text: str) -> Genotype:
     for field in _FIELDS:
         if field not in fields:
             raise UserError(f"TPU lists: the field {field!r} is missing")
-    cells = [_cell(fields, role) for role in ("normal", "reduction")]
+    normal, reduction = (_cell(fields, role) for role in ("normal", "reduction"))
     if fields["stacking"] not in _STACKINGS:
         raise UserError(f"TPU lists: stacking: must be one of {', '.join(_STACKINGS)}")
-    return Genotype("tpu", *cells, stacking=fields["stacking"])
+    return Genotype("tpu", normal, reduction, stacking=fields["stacking"])
 
 
 def write(genotype: Genotype) -> str:
@@ -125,6 +125,6 @@ def _cell(fields: dict, role: str) -> Cell:
         Side(_swapped(index), ours(op, _OPERATIONS, f"TPU lists: {role}_operations"))
         for op, index in zip(operations, indices, strict=True)
     ]
-    blocks = tuple(Block(*sides[i : i + 2]) for i in range(0, len(sides), 2))
+    blocks = in_pairs(sides)
     joined = tuple(_swapped(i) for i, is_used in enumerate(used) if not is_used)
     return Cell(blocks, joined)

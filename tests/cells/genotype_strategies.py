@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from cells.families import FAMILIES
 from cells.genotype import COMBINATIONS, Block, Cell, Genotype, Side
 from cells.operations import OPERATIONS
 
@@ -29,6 +30,6 @@ def random_genotypes(draw: st.DrawFn, max_blocks: int = 5) -> Genotype:
         draw(st.sampled_from(["a", "Cell 1", "x_(2)"])),
         draw(random_cells(max_blocks)),
         draw(random_cells(max_blocks)),
-        draw(st.sampled_from(["nasnet", "pnasnet"])),
+        draw(st.sampled_from(sorted(FAMILIES))),
         {"score": draw(st.floats(allow_nan=False, allow_infinity=False))},
     )

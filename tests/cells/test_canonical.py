@@ -157,7 +157,7 @@ def test_logits_agree_with_moved_weights(genotype, rng):
 
 
 def _is_reduction(name: str, stacking: str) -> bool:
-    if stacking == "nasnet":
+    if stacking != "pnasnet":
         return name.startswith("reduction_")
     return name.startswith(("group_2_cell_1_", "group_3_cell_1_"))
 

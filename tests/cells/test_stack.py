@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cells import catalogue, networks
 from cells.errors import UserError
+from cells.genotype import Genotype
 from cells.graph import Graph
 from cells.primitives import DropPath, Input
 from cells.stack import StackConfig, minimal_size, penultimate_filters, stack
@@ -144,7 +145,7 @@ def test_every_genotype_stacks_with_any_filters(genotype, network, filters):
 @pytest.mark.parametrize("network", networks.NETWORKS)
 def test_the_smallest_image_is_the_smallest(network):
     config = networks.configure(NASNET, network)
-    least = minimal_size(config)
+    least = minimal_size(NASNET, config)
 
     def inputs_of_reductions(size: int) -> list[int]:
         graph = stack(NASNET, config.replace(image_size=(least, least)))
@@ -175,6 +176,75 @@ def test_the_smallest_image_is_the_smallest(network):
 def test_impossible_configurations_are_told(changes, sentence):
     with pytest.raises(UserError, match=sentence):
         stack(NASNET, networks.configure(NASNET, "cifar", **changes))
+
+
+DARTS = catalogue.load("darts_v2")
+ENAS = catalogue.load("enas")
+
+
+def test_darts_and_enas_have_as_many_cells_as_their_code():
+    # DARTS: 20 cells with reductions at 20 // 3 and 2 * 20 // 3; 14 cells at 4 and 9.
+    assert cells_of(layout(DARTS, "cifar")).index("reduction_1") == 6
+    assert cells_of(layout(DARTS, "cifar")).index("reduction_2") == 13
+    assert len(cells_of(layout(DARTS, "cifar"))) == 20
+    assert cells_of(layout(DARTS, "imagenet_mobile")).index("reduction_2") == 9
+    # ENAS: 15 + 2 cells, reductions are numbers 5 and 11.
+    assert [c.startswith("reduction") for c in cells_of(layout(ENAS, "cifar"))].index(True) == 5
+    assert cells_of(layout(ENAS, "cifar")).index("reduction_2") == 11
+
+
+def test_darts_fits_both_inputs_always():
+    graph = layout(DARTS, "cifar")
+    for cell in cells_of(graph):
+        after_reduction = f"{cell}_align_conv_1" in graph.nodes
+        assert after_reduction == (cell in ("group_2_cell_1", "group_3_cell_1"))
+        assert after_reduction or f"{cell}_align_conv" in graph.nodes
+    # The first cell reads the stem twice; the last map is not activated.
+    assert graph.nodes["group_1_cell_1_align_conv"].inputs == (
+        graph.nodes["group_1_cell_1_squeeze_conv"].inputs
+    )
+    assert graph.nodes["pool"].inputs[0].name == "group_3_cell_6_concat"
+
+
+def test_darts_large_stem_halves_three_times_and_feeds_two_maps():
+    config = networks.configure(DARTS, "imagenet_mobile")
+    graph = stack(DARTS, config)
+    sizes = graph.sizes((224, 224))
+    assert [sizes[f"stem_{i}_bn"] for i in (1, 2, 3)] == [(112, 112), (56, 56), (28, 28)]
+    earlier = graph.nodes["group_1_cell_1_align_conv_1"].inputs[0].name
+    assert earlier == "stem_2_bn_relu"
+    assert graph.nodes["group_1_cell_1_squeeze_conv"].inputs[0].name == "stem_3_bn_relu"
+    levels = {name: sizes[t.name][0] for name, t in graph.outputs.items() if "level" in name}
+    assert levels == {f"level_{i}": 224 >> i for i in range(1, 6)}
+
+
+def test_identity_at_stride_2_differs_by_family():
+    # Reduction cells with `identity` on a cell input: PNASNet-5's last block, ENAS's fourth.
+    slim = layout(PNASNET, "imagenet_mobile")
+    assert slim.nodes["stem_1_block_4_right_conv"].primitive.stride == (2, 2)
+    enas = layout(ENAS, "cifar")
+    side = "reduction_1_block_3_right"
+    assert f"{side}_conv_1" in enas.nodes and f"{side}_conv_2" in enas.nodes
+    # ENAS reads the state without an activation, DARTS with one.
+    assert not enas.nodes[f"{side}_conv_1"].inputs[0].name.endswith("_relu")
+    genotype = Genotype("x", DARTS.normal, ENAS.reduction, "darts")
+    darts = layout(genotype, "cifar")
+    assert darts.nodes[f"{side}_conv_1"].inputs[0].name.endswith("_relu")
+
+
+def test_enas_squeezes_the_newer_input_twice_where_its_width_differs():
+    graph = layout(ENAS, "cifar")
+    assert graph.nodes["group_1_cell_2_squeeze_conv"].inputs[0].name == "group_1_cell_2_fit_bn_relu"
+    assert not graph.nodes["logits"].primitive.bias
+
+
+@pytest.mark.parametrize(
+    "genotype, place",
+    [(NASNET, "group_2_cell_6"), (DARTS, "reduction_2"), (ENAS, "group_3_cell_1")],
+)
+def test_each_family_has_its_auxiliary_head_at_its_place(genotype, place):
+    graph = layout(genotype, "cifar", auxiliary_head=True)
+    assert graph.nodes["auxiliary_pool"].inputs[0].name == f"{place}_concat_relu"
 
 
 def test_rules_that_pad_by_parity_demand_a_size():
