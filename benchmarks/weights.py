@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-import sys
 import tempfile
 
-from benchmarks.report import at_most, print_figures
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-TESTS = pathlib.Path(__file__).parents[1] / "tests" / "cells"
+from benchmarks.report import at_most, print_figures
+from benchmarks.timm_oracle import difference_to_timm
 
 
 def main() -> None:
     """Prints the largest difference, in parts of the largest logit."""
-    # The rule by which the oracle's weights and images are made has one definition, in the tests.
-    sys.path.insert(0, str(TESTS))
-    from test_weight_sources import difference_to_timm
-
     figures = []
     with tempfile.TemporaryDirectory() as temporary:
         for model, genotype in (("nasnetalarge", "nasnet_a"), ("pnasnet5large", "pnasnet_5")):

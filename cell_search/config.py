@@ -25,6 +25,7 @@ from cell_search import spaces
 from cell_search.cell_space import CellSpace
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
+from cell_search.pool import POOLS, Pool
 from cell_search.strategies import STRATEGIES, Strategy
 from cells.errors import UserError
 
@@ -117,6 +118,7 @@ class Search:
     strategy: Strategy
     evaluator: Evaluator
     images: ImageSettings
+    pool: type[Pool]
 
 
 def resolve(config: SearchConfig) -> Search:
@@ -137,6 +139,7 @@ def resolve(config: SearchConfig) -> Search:
         strategy=strategy(space, seed=config.seed, **config.strategy.chosen()),
         evaluator=evaluator(**config.evaluator.chosen()),
         images=ImageSettings(**config.images.as_dict()),
+        pool=POOLS.find(config.pool),
     )
 
 

@@ -14,7 +14,7 @@ from cell_search.config import Search
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Request, Result
 from cell_search.interruption import Interruptible
-from cell_search.pool import POOLS, Pool
+from cell_search.pool import Pool
 from cell_search.progress import Progress
 from cell_search.strategies import trial_of
 
@@ -57,7 +57,7 @@ class _Driver:
     ):
         self.directory, self.search, self.study = directory, search, study
         self.interruptible = interruptible
-        self.pool: Pool = POOLS.find(search.config.pool)()
+        self.pool: Pool = search.pool()
         known = study.get_trials(deepcopy=False)
         finished = [t for t in known if t.state.is_finished()]
         self.again = [t for t in known if t.state == TrialState.RUNNING]

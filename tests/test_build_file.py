@@ -24,6 +24,10 @@ MAY_IMPORT = {
 }
 
 
+#: Imported only where an extra is installed, so neither locked nor built.
+OPTIONAL = {"torch"}
+
+
 def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -38,7 +42,7 @@ def imported(files: list[pathlib.Path]) -> set[str]:
                 found.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - (local - set(PACKAGES))
+    return found - OPTIONAL - set(sys.stdlib_module_names) - (local - set(PACKAGES))
 
 
 def as_targets(modules: set[str], itself: str | None) -> set[str]:
@@ -95,14 +99,14 @@ def test_dependencies_are_those_of_the_imports(name):
     if target["rule"] == "py_test":
         # Console commands are run as programs, which no import shows.
         assert expected <= target["deps"]
-        assert target["deps"] - expected <= {f":{p}" for p in PACKAGES}
+        assert target["deps"] - expected <= {":tests_common", *(f":{p}" for p in PACKAGES)}
     else:
         assert target["deps"] == expected
 
 
 def test_every_python_file_belongs_to_a_target():
     listed = {file for target in TARGETS.values() for file in target["files"]}
-    folders = [ROOT / folder for folder in (*PACKAGES, "tests")]
+    folders = [ROOT / folder for folder in (*PACKAGES, "tests", "docs")]
     assert {f for folder in folders for f in folder.rglob("*.py")} == listed
 
 

@@ -153,5 +153,3 @@ def levels_of(settings: CellBackbone, config: StackConfig) -> dict[str, str]:
             f"the {config.stem} stack has levels 1 to {deepest}"
         )
     return {str(i): f"level_{i}" for i in range(settings.min_level, settings.max_level + 1)}
-
-

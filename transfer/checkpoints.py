@@ -93,7 +93,7 @@ def open_trained(
     try:
         status = trainer.checkpoint.restore(path)
         status.assert_existing_objects_matched()
-    except (tf.errors.OpError, ValueError) as error:
+    except (tf.errors.OpError, IndexError, ValueError) as error:
         raise UserError(f"{path}: the checkpoint is damaged ({_first_line(error)})") from error
     except AssertionError as error:
         raise UserError(

@@ -24,8 +24,8 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
   Train what a search found, with the settings that it wrote:
     cell-transfer --mode=train_and_eval --config_file=SEARCH_DIR/train.yaml --model_dir=/tmp/won
   The paper's recipe for ImageNet (mobile) on 8 GPUs:
-    cell-transfer --mode=train_and_eval --experiment=cells_imagenet_mobile \\
-      --config_file=configs/transfer/imagenet_mobile.yaml --model_dir=/tmp/mobile
+    cell-transfer --mode=train_and_eval --config_file=configs/transfer/imagenet_mobile.yaml \\
+      --model_dir=/tmp/mobile
   Evaluate a trained network again, on another split:
     cell-transfer --mode=eval --model_dir=/tmp/cifar10 \\
       --params_override="task.validation_data.tfds_split=train[:1000]"
@@ -41,8 +41,8 @@ Modes:
   export          writes a .keras file, and a .json with the classes and the input's scaling
   summary         prints parameters and multiply-adds; trains nothing
 
-The configuration is: the experiment, then each --config_file, then --params_override, then
---genotype. The experiments are cells_classification (any TFDS set of labelled images),
+The configuration is: the experiment that --experiment or a file's `experiment:` names, then each
+--config_file, then --params_override, then --genotype. The experiments are cells_classification (any TFDS set of labelled images),
 cells_cifar10, cells_imagenet_mobile and cells_imagenet_large. eval and export start from the
 configuration that --model_dir holds instead. docs/transfer.md explains all of it.
 """
@@ -57,7 +57,9 @@ def main() -> None:
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
     flags.DEFINE_enum("mode", None, MODES, "What to do.")
-    flags.DEFINE_string("experiment", None, "Name of the experiment; cells_classification if none.")
+    flags.DEFINE_string(
+        "experiment", None, "Name of the experiment; by default the files' or cells_classification."
+    )
     flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
     flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
     flags.DEFINE_string("model_dir", None, "Folder of the run: checkpoints and configuration.")
@@ -113,7 +115,8 @@ def _params(*, of_model_dir: bool) -> Any:
     if of_model_dir:
         base = model_dir.read_params(cells.cli.required("model_dir"))
     else:
-        base = configure.experiment(values.experiment or configure.DEFAULT_EXPERIMENT)
+        name = configure.experiment_of(values.config_file, values.experiment)
+        base = configure.experiment(name or configure.DEFAULT_EXPERIMENT)
     return configure.configure(
         base,
         files=values.config_file,
@@ -168,7 +171,10 @@ def _summary() -> None:
     trained = bool(values.model_dir) and not (values.config_file or values.experiment)
     counts = summary(_params(of_model_dir=trained))
     for name, value in counts.items():
-        print(f"{name.replace('_', ' '):24} {value:,}" if isinstance(value, int) else
-              f"{name.replace('_', ' '):24} {value}")
+        print(
+            f"{name.replace('_', ' '):24} {value:,}"
+            if isinstance(value, int)
+            else f"{name.replace('_', ' '):24} {value}"
+        )
     if values.output:
         write_atomically(values.output, (json.dumps(counts, indent=2) + "\n").encode())

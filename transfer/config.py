@@ -2,6 +2,7 @@
 
 A configuration file (`--config_file`) sets any part of it. The shortest that trains a genotype:
 
+    experiment: cells_classification    # the default; what it changes is below
     task:
       model:
         cells:
@@ -96,9 +97,7 @@ class Task(base.ImageClassificationTask):
     """
 
     model: Model = dataclasses.field(default_factory=Model)
-    train_data: DataConfig = dataclasses.field(
-        default_factory=lambda: DataConfig(is_training=True)
-    )
+    train_data: DataConfig = dataclasses.field(default_factory=lambda: DataConfig(is_training=True))
     validation_data: DataConfig = dataclasses.field(
         default_factory=lambda: DataConfig(is_training=False, drop_remainder=False)
     )

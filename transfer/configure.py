@@ -15,6 +15,9 @@ from transfer.backbone import cells_of
 
 DEFAULT_EXPERIMENT = "cells_classification"
 
+#: The key at the top of a file that names the experiment which the file is made for.
+EXPERIMENT = "experiment"
+
 
 def experiment(
     name: str = DEFAULT_EXPERIMENT, known: Sequence[str] = experiments.NAMES
@@ -34,6 +37,23 @@ def experiment(
             f"{', '.join(known)}"
         )
     return exp_factory.get_exp_config(name)
+
+
+def experiment_of(files: Iterable[str], given: str | None = None) -> str | None:
+    """The experiment that the flag or the files name.
+
+    Raises:
+        UserError: they name several, so that one would be trained with the settings of another.
+    """
+    named = {"--experiment": given} if given else {}
+    for file in files:
+        value = cells.config.read_yaml(file).get(EXPERIMENT)
+        if value is not None:
+            named[os.fspath(file)] = str(value)
+    if len(set(named.values())) > 1:
+        told = ", ".join(f"{name} in {where}" for where, name in named.items())
+        raise UserError(f"--experiment: several are named ({told}); name one")
+    return next(iter(named.values()), None)
 
 
 def configure(
@@ -61,6 +81,7 @@ def configure(
     """
     for file in files:
         values = cells.config.read_yaml(file)
+        values.pop(EXPERIMENT, None)
         cells.config.apply(params, values, os.fspath(file))
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
     cells.config.override(params, text=override)

@@ -188,7 +188,7 @@ def examples(
             add_tfds_id=add_tfds_id,
         ),
     )
-    if not by_files:
+    if context is not None and not by_files:
         dataset = dataset.shard(pipelines, context.input_pipeline_id)
     return dataset
 

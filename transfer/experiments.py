@@ -227,9 +227,7 @@ def _experiment(
     strategy: str,
 ) -> config_definitions.ExperimentConfig:
     return config_definitions.ExperimentConfig(
-        task=config.Task(
-            model=model, train_data=train, validation_data=validation, losses=losses
-        ),
+        task=config.Task(model=model, train_data=train, validation_data=validation, losses=losses),
         trainer=trainer,
         # All the accelerators that there are; none is the CPU.
         runtime=config_definitions.RuntimeConfig(distribution_strategy=strategy, num_gpus=-1),

@@ -150,5 +150,3 @@ def _flat(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _write_json(path: str, value: Any) -> None:
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-

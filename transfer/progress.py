@@ -84,4 +84,6 @@ def described(metrics: dict[str, float]) -> str:
         **{name: f"top-{name.split('_')[1]}" for name in top},
         "validation_loss": "loss",
     }
-    return ", ".join(f"{told} {metrics[name]:.4f}" for name, told in names.items() if name in metrics)
+    return ", ".join(
+        f"{told} {metrics[name]:.4f}" for name, told in names.items() if name in metrics
+    )

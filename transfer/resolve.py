@@ -238,6 +238,5 @@ def resolve_runtime(runtime: Any) -> None:
 def _check_known(key: str, value: object, known: Sequence[str]) -> None:
     if value not in known:
         raise UserError(
-            f"runtime.{key}: unknown {value!r}; {nearest(value, known)}known are "
-            f"{', '.join(known)}"
+            f"runtime.{key}: unknown {value!r}; {nearest(value, known)}known are {', '.join(known)}"
         )

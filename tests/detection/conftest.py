@@ -51,11 +51,12 @@ def settings(genotype_path: str) -> dict[str, Any]:
             },
             "train_data": {"global_batch_size": 4},
             "validation_data": {"global_batch_size": 4},
-        }
+        },
+        "trainer": {"optimizer_config": {"warmup": {"linear": {"warmup_steps": 5}}}},
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small(settings: dict[str, Any], scenes_dir: pathlib.Path) -> Any:
     """A function that gives the configuration of a small detector, with some keys set."""
 

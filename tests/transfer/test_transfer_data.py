@@ -139,9 +139,7 @@ def test_tfrecord_files_are_read_too(tmp_path):
                 "image/encoded": tf.train.Feature(
                     bytes_list=tf.train.BytesList(value=[tf.io.encode_png(image).numpy()])
                 ),
-                "image/class/label": tf.train.Feature(
-                    int64_list=tf.train.Int64List(value=[label])
-                ),
+                "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
             }
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString())
@@ -210,7 +208,7 @@ def test_imagenet_central_crop_of_what_tfds_has(data_dir, skip):
 
 
 def test_a_set_without_labels_is_refused(data_dir):
-    with pytest.raises(UserError, match="coco/2017.* is no set of images with one label each"):
+    with pytest.raises(UserError, match=r"coco/2017.* is no set of images with one label each"):
         batches(
             config.Model(num_classes=10),
             tfds_name="coco/2017",
@@ -232,5 +230,3 @@ def test_the_table_of_model_garden_is_left_alone(digits_dir):
     )
     assert set(table.TFDS_ID_TO_DECODER_MAP) == names
     assert "digits" not in names
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 import yaml
 
@@ -45,7 +47,9 @@ REFUSED = {
     "task: {model: {input_size: [2, 2, 3]}}": "2x2 is too small .* use at least",
     "task.model.cells.network=imagenet": "unknown 'imagenet'; did you mean",
     "task.model.cells.genotype=nasnet_b": "did you mean 'nasnet_a'",
-    "task: {model: {cells: {filters: null, penultimate_filters: 100}}}": "100 is not a multiple of 24",
+    "task: {model: {cells: {filters: null, penultimate_filters: 100}}}": (
+        "100 is not a multiple of 24"
+    ),
     "task.model.cells.filters=0": "filters",
     "task.model.cells.drop_path_keep=1.5": "drop_path_keep: 1.5 is not in",
     "task.train_data.aug_crop=true": "train_data: aug_crop and aug_shift are two ways to crop",
@@ -85,6 +89,38 @@ def test_refused_in_one_sentence(digits_dir, override):
 def test_an_unknown_experiment_names_the_near_ones():
     with pytest.raises(UserError, match="did you mean 'cells_cifar10'"):
         configure.experiment("cells_cifar")
+
+
+def test_a_file_names_its_experiment_and_the_flag_may_not_name_another(tmp_path):
+    file, other = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    file.write_text("experiment: cells_cifar10\ntrainer: {train_steps: 5}\n")
+    other.write_text("trainer: {train_steps: 6}\n")
+    assert configure.experiment_of([file, other]) == "cells_cifar10"
+    assert configure.experiment_of([file], "cells_cifar10") == "cells_cifar10"
+    assert configure.experiment_of([other]) is None
+    with pytest.raises(UserError, match=r"cells_imagenet_large in --experiment, cells_cifar10 in"):
+        configure.experiment_of([file], "cells_imagenet_large")
+    params = configure.configure(configure.experiment("cells_cifar10"), files=[file])
+    assert params.trainer.train_steps == 5
+    assert params.task.losses.l2_weight_decay == 5e-4
+
+
+CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs" / "transfer").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_dir):
+    """It opens with purpose, command, hardware, time and accuracy, and passes all checks."""
+    opening = "".join(line for line in path.read_text().splitlines(True) if line[0] == "#")
+    for word in ("Command:", "--config_file=configs/transfer/" + path.name, "Hardware:", "Time"):
+        assert word in opening
+    assert "ccuracy" in opening and ("measured" in opening or "quoted" in opening)
+    params = configure.configure(
+        configure.experiment(configure.experiment_of([path])), files=[path]
+    )
+    for side, split in ((params.task.train_data, "train"), (params.task.validation_data, "test")):
+        side.tfds_name, side.tfds_data_dir, side.tfds_split = "digits", str(digits_dir), split
+    resolve.resolve(params)
 
 
 def test_a_genotype_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
@@ -128,7 +164,8 @@ def test_the_recipes_train_the_published_networks(name):
 
 def test_the_layout_is_that_of_every_other_stage():
     params = configure.configure(
-        configure.experiment(), override="task.model.num_classes=7,task.model.input_size=[40, 48, 3]"
+        configure.experiment(),
+        override="task.model.num_classes=7,task.model.input_size=[40, 48, 3]",
     )
     genotype, config = network.layout(params.task.model)
     own = networks.configure(

@@ -45,9 +45,7 @@ trainer:
 
 def params(digits_dir, override: str | None = None, genotype: str | None = None):
     base = configure.configure(configure.experiment(), override=SETTINGS)
-    return configure.configure(
-        base, override=override, genotype=genotype, data_dir=str(digits_dir)
-    )
+    return configure.configure(base, override=override, genotype=genotype, data_dir=str(digits_dir))
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +67,7 @@ def digits(digits_dir):
     """All test images, scaled by hand, and their labels."""
     import tensorflow_datasets as tfds
 
-    examples = list(
-        tfds.as_numpy(datasets.builder("digits", digits_dir).as_dataset(split="test"))
-    )
+    examples = list(tfds.as_numpy(datasets.builder("digits", digits_dir).as_dataset(split="test")))
     images = np.stack([e["image"] for e in examples]).astype("float32") / 127.5 - 1
     return images, np.array([e["label"] for e in examples])
 
@@ -186,8 +182,10 @@ def test_weights_of_an_earlier_run_are_taken_by_name(run, trained, digits_dir):
     own_head = model.get_layer("logits").get_weights()
     task.initialize(model)
     for layer in weighted_layers(model):
-        values = own_head if layer.name == "logits" else (
-            trained.model.get_layer(layer.name).get_weights()
+        values = (
+            own_head
+            if layer.name == "logits"
+            else (trained.model.get_layer(layer.name).get_weights())
         )
         for now, wanted in zip(layer.get_weights(), values, strict=True):
             np.testing.assert_array_equal(now, wanted)
@@ -199,7 +197,7 @@ def test_weights_of_another_network_are_refused(run, digits_dir):
     settings.task.model.cells.drop_path_steps = 1
     target = tf_keras.Sequential([tf_keras.layers.Dense(3, name="mine")])
     target.build((None, 4))
-    with pytest.raises(UserError, match="no layer of .* fits this network"):
+    with pytest.raises(UserError, match=r"no layer of .* fits this network"):
         checkpoints.take_weights(str(run[0]), target)
 
 
@@ -223,7 +221,7 @@ def test_a_damaged_checkpoint_is_told(run, tmp_path):
     with pytest.raises(UserError, match="the checkpoint is damaged"):
         checkpoints.open_trained(str(copy))
     (copy / "classes.json").unlink()
-    with pytest.raises(UserError, match="classes.json: cannot be read"):
+    with pytest.raises(UserError, match=r"classes\.json: cannot be read"):
         model_dir.class_names(str(copy))
 
 
@@ -286,9 +284,9 @@ def test_help_answers_without_tensorflow():
 def test_bad_input_ends_in_one_line_and_exit_code_2(tmp_path):
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    done = command("--mode=summary", f"--genotype={bad}", "--params_override=task.model.num_classes=3")
+    done = command(
+        "--mode=summary", f"--genotype={bad}", "--params_override=task.model.num_classes=3"
+    )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"cell-transfer: {bad}: not JSON")
     assert "Traceback" not in done.stderr
-
-
