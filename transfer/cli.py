@@ -42,9 +42,10 @@ Modes:
   summary         prints parameters and multiply-adds; trains nothing
 
 The configuration is: the experiment that --experiment or a file's `experiment:` names, then each
---config_file, then --params_override, then --genotype. The experiments are cells_classification (any TFDS set of labelled images),
-cells_cifar10, cells_imagenet_mobile and cells_imagenet_large. eval and export start from the
-configuration that --model_dir holds instead. docs/transfer.md explains all of it.
+--config_file, then --params_override, then --genotype. The experiments are cells_classification
+(any TFDS set of labelled images), cells_cifar10, cells_imagenet_mobile and cells_imagenet_large.
+eval and export start from the configuration that --model_dir holds instead. docs/transfer.md
+explains all of it.
 """
 
 
