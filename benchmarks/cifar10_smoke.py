@@ -13,6 +13,7 @@ import tempfile
 
 from benchmarks.commands import run
 from benchmarks.report import at_least, at_most, exactly, print_figures
+from benchmarks.searches import trials
 
 
 def main() -> None:
@@ -34,7 +35,9 @@ def main() -> None:
             f"--genotype={folder}/search/genotype.json",
             f"--model_dir={folder}/classifier",
         )
-        states, rewards = _trials(folder / "search")
+        found = trials(folder / "search")
+        states = [t.state.name for t in found]
+        rewards = [t.value for t in found if t.value is not None]
         losses = _losses(folder / "classifier")
         metrics = json.loads((folder / "classifier" / "evaluation.json").read_text())
     print_figures(
@@ -47,19 +50,6 @@ def main() -> None:
             at_least("steps trained", metrics["step"], 200),
         ]
     )
-
-
-def _trials(search_dir: pathlib.Path) -> tuple[list[str], list[float]]:
-    """States and rewards of all trials, in the order of their numbers."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(JournalFileBackend(str(search_dir / "study.journal")))
-    study = optuna.load_study(study_name=None, storage=storage)
-    trials = study.get_trials()
-    return [t.state.name for t in trials], [t.value for t in trials if t.value is not None]
 
 
 def _losses(model_dir: pathlib.Path) -> list[float]:

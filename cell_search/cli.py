@@ -122,11 +122,13 @@ def _report() -> None:
 
 
 def _opened() -> tuple[Any, Any, Any]:
-    from cell_search import config
     from cell_search.directory import SearchDirectory
 
     directory = SearchDirectory(flags.FLAGS.search_dir)
     study = directory.read_study()
+
+    from cell_search import config
+
     return directory, config.resolve(_config(directory)), study
 
 

@@ -20,19 +20,19 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
     cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
       --genotype=genotype.json --model_dir=/tmp/detector
   COCO, from the weights of a classifier that cell-transfer trained with the same genotype:
-    cell-detect --mode=train_and_eval --experiment=cells_retinanet_coco \\
-      --config_file=configs/detection/coco.yaml --model_dir=/tmp/coco \\
+    cell-detect --mode=train_and_eval --config_file=configs/detection/coco.yaml \\
+      --genotype=nasnet_a --model_dir=/tmp/coco \\
       --params_override=task.init_checkpoint=/tmp/imagenet_mobile
   Your own boxes: any prepared TFDS set with the features of coco/2017, or its folder:
     cell-detect --mode=train --config_file=configs/detection/digits_scenes.yaml \\
-      --params_override=my_set.yaml --model_dir=/tmp/mine
+      --config_file=my_set.yaml --model_dir=/tmp/mine
   Find objects in files and folders; draws them, and writes COCO's result file:
     cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found photo.jpg holiday/
   The same for images of the validation data, or of another split:
     cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found \\
       --params_override="task.validation_data.tfds_split='validation[:20]'"
   Count parameters of what would be trained:
-    cell-detect --mode=summary --experiment=cells_retinanet_coco --genotype=pnasnet_5
+    cell-detect --mode=summary --config_file=configs/detection/coco.yaml --genotype=pnasnet_5
 
 Modes:
   train           trains; an interrupted run goes on from its last checkpoint
@@ -41,9 +41,10 @@ Modes:
   predict         writes results.json and pictures/ to the folder --output
   summary         prints parameters and multiply-adds; trains nothing
 
-The configuration is: the experiment, then each --config_file, then --params_override, then
---genotype. The experiments are cells_retinanet (small, for a computer without accelerator) and
-cells_retinanet_coco. eval and predict start from the configuration that --model_dir holds instead.
+The configuration is: the experiment (that --experiment or a file names), then each --config_file,
+then --params_override, then --genotype. The experiments are cells_retinanet (small, for a computer
+without accelerator; the one if none is named) and cells_retinanet_coco. eval and predict start from
+the configuration that --model_dir holds instead.
 docs/detection.md explains all of it.
 """
 

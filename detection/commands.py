@@ -105,8 +105,8 @@ def _params(flags: Any, *, of_model_dir: bool) -> Any:
     if of_model_dir:
         base = model_dir.read_params(flags.model_dir, experiments.cells_retinanet())
     else:
-        name = flags.experiment or experiments.NAMES[0]
-        base = configure.experiment(name, experiments.NAMES)
+        name = configure.experiment_of(flags.config_file, flags.experiment)
+        base = configure.experiment(name or experiments.NAMES[0], experiments.NAMES)
     return configure.configure(
         base,
         files=flags.config_file,

@@ -50,7 +50,7 @@ def cells_retinanet() -> cfg.ExperimentConfig:
 
     Adam with one cosine period; the numbers are for training from scratch in minutes.
     """
-    steps = 600
+    steps = 700
     data = retinanet.DataConfig(
         tfds_name="digits_scenes",
         dtype="float32",
@@ -64,7 +64,9 @@ def cells_retinanet() -> cfg.ExperimentConfig:
             min_level=3,
             max_level=5,
             backbone=Backbone(
-                cells=CellBackbone(normal_cells=1, filters=16, min_level=3, max_level=5)
+                cells=CellBackbone(
+                    normal_cells=1, filters=16, stem_filters=16, min_level=3, max_level=5
+                )
             ),
             anchor=retinanet.Anchor(anchor_size=3.0),
             decoder=Decoder(type="fpn", fpn=FPN(num_filters=64)),
@@ -73,7 +75,13 @@ def cells_retinanet() -> cfg.ExperimentConfig:
             detection_generator=retinanet.DetectionGenerator(nms_version="batched"),
             norm_activation=common.NormActivation(norm_momentum=0.97, norm_epsilon=1e-3),
         ),
-        train_data=data.replace(is_training=True, tfds_split="train", drop_remainder=True),
+        train_data=data.replace(
+            is_training=True,
+            tfds_split="train",
+            drop_remainder=True,
+            # No flips: a mirrored digit is another picture.
+            parser=retinanet.Parser(aug_scale_min=0.8, aug_scale_max=1.25),
+        ),
         validation_data=data.replace(is_training=False, tfds_split="validation"),
         init_checkpoint_modules="backbone",
     )

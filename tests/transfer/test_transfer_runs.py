@@ -37,6 +37,8 @@ trainer:
   summary_interval: 20
   checkpoint_interval: 20
   validation_interval: {STEPS}
+  best_checkpoint_export_subdir: best
+  best_checkpoint_eval_metric: accuracy
   optimizer_config:
     ema: {{average_decay: 0.9}}
     learning_rate: {{cosine: {{initial_learning_rate: 0.1}}}}
@@ -111,6 +113,18 @@ def test_the_opened_network_holds_the_averages_that_were_evaluated(run, trained,
     assert len(stored) == len(trained.model.trainable_weights)
     kernel = trained.model.get_layer("stem_conv").get_weights()[0]
     assert any(v.shape == kernel.shape and np.allclose(v, kernel) for v in stored.values())
+
+
+def test_the_best_checkpoint_holds_the_same_averages(run, trained, digits):
+    """There was one evaluation, so the best weights are the last ones."""
+    best = checkpoints.open_trained(str(run[0]), "best")
+    images = digits[0][:8]
+    np.testing.assert_allclose(
+        network.logits(best.model(images, training=False)),
+        network.logits(trained.model(images, training=False)),
+        rtol=1e-4,
+        atol=1e-4,  # Model Garden exchanges weights and averages by sums and differences.
+    )
 
 
 def test_evaluation_by_command_needs_the_folder_only(run, digits_dir):
@@ -262,6 +276,27 @@ def test_a_killed_run_goes_on_from_its_checkpoint(digits_dir, tmp_path):
     assert reader.get_tensor(value) == 80
     iterations = "optimizer/ema_base_optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE"
     assert reader.get_tensor(iterations) == 80
+
+
+def test_a_genotype_of_a_file_learns_cifar10(data_dir, tmp_path, capsys):
+    """The smoke recipe, shortened; the loss of the last loop is below that of the first."""
+    file = tmp_path / "found.json"
+    genotype_file.write(catalogue.load("pnasnet_5"), file)
+    recipe = pathlib.Path(__file__).parents[2] / "configs" / "transfer" / "cifar10_smoke.yaml"
+    settings = configure.configure(
+        configure.experiment(),
+        files=[recipe],
+        override="trainer: {train_steps: 75}\n"
+        "task: {seed: 1, model: {cells: {filters: 4}}, train_data: {shuffle_buffer_size: 1000},"
+        " validation_data: {tfds_split: 'test[:500]'}}",
+        genotype=str(file),
+        data_dir=str(data_dir),
+    )
+    metrics = runner.run(settings, "train_and_eval", str(tmp_path / "model"))
+    lines = [x for x in capsys.readouterr().out.splitlines() if x.startswith("step ")]
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
+    assert len(losses) == 3 and losses[-1] < losses[0]
+    assert 0 <= metrics["accuracy"] <= 1
 
 
 def test_help_answers_without_tensorflow():
