@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cell_search.canonical import cell_key
 from cell_search.space import Decision, Space
+from cells.canonical import cell_key
 from cells.errors import UserError
 from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 
@@ -26,6 +26,8 @@ class Rules:
             included), or those of all blocks.
         stacking: the family of code whose rules stack the cells, see `cells.families`.
         blocks: blocks of a cell in the paper.
+        two_states: whether the two sides of a block must read two different states. They are
+            one decision then, `inputs`.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Rules:
     concat: Literal["unread", "blocks"]
     stacking: str
     blocks: int = 5
+    two_states: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,20 @@ class CellSpace(Space):
         for cell in rules.cells:
             for b in range(self.blocks):
                 block = f"{cell}/{b}"
-                inputs = tuple(range(b + 2))
+                decisions += self._inputs(block, b + 2)
                 decisions += [
-                    Decision(f"{block}/left/input", inputs, "input"),
-                    Decision(f"{block}/right/input", inputs, "input"),
                     Decision(f"{block}/left/operation", rules.operations, "operation"),
                     Decision(f"{block}/right/operation", rules.operations, "operation"),
                     Decision(f"{block}/combination", rules.combinations, "combination"),
                 ]
         return decisions
+
+    def _inputs(self, block: str, states: int) -> list[Decision]:
+        if self.rules.two_states:
+            pairs = tuple(f"{a}+{b}" for b in range(states) for a in range(b))
+            return [Decision(f"{block}/inputs", pairs, "input")]
+        inputs = tuple(range(states))
+        return [Decision(f"{block}/{side}/input", inputs, "input") for side in ("left", "right")]
 
     def decode(
         self,
@@ -103,9 +111,12 @@ class CellSpace(Space):
 
     def _cell(self, cell: str, point: Mapping[str, Any]) -> Cell:
         def side(b: int, which: str) -> Side:
-            prefix = f"{cell}/{b}/{which}"
-            operation = point.get(f"{prefix}/operation", self.rules.operations[0])
-            return Side(point[f"{prefix}/input"], operation)
+            prefix = f"{cell}/{b}"
+            operation = point.get(f"{prefix}/{which}/operation", self.rules.operations[0])
+            if self.rules.two_states:
+                pair = point.get(f"{prefix}/inputs", "0+1").split("+")
+                return Side(int(pair[which == "right"]), operation)
+            return Side(point[f"{prefix}/{which}/input"], operation)
 
         blocks = tuple(
             Block(

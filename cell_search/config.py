@@ -72,7 +72,7 @@ class SpaceChoice(hyperparams.Config):
     """A space of cells.
 
     Attributes:
-        name: `nasnet` or `pnas`.
+        name: `nasnet`, `pnas`, `enas` or `darts`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
     """
 

@@ -47,6 +47,41 @@ _ROWS = (
         concat="blocks",
         stacking="pnasnet",
     ),
+    Rules(
+        name="enas",
+        source="Pham et al. 2018, section 2.4",
+        operations=(
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "avg_pool_3x3",
+            "max_pool_3x3",
+            "identity",
+        ),
+        cells=("normal", "reduction"),
+        combinations=("add",),
+        concat="unread",
+        stacking="enas",
+    ),
+    Rules(
+        # The operation `none` of the relaxed search is left out: no discrete cell keeps it.
+        name="darts",
+        source="Liu et al. 2019, section 3.1",
+        operations=(
+            "max_pool_3x3",
+            "avg_pool_3x3",
+            "identity",
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "dil_conv_3x3",
+            "dil_conv_5x5",
+        ),
+        cells=("normal", "reduction"),
+        combinations=("add",),
+        concat="blocks",
+        stacking="darts",
+        blocks=4,
+        two_states=True,
+    ),
 )
 
 SPACES: dict[str, Rules] = {row.name: row for row in _ROWS}

@@ -29,9 +29,12 @@ def canonical_key(genotype: Genotype) -> str:
 
     The name and the provenance do not count.
     """
-    form = canonical(genotype)
-    values = [form.stacking, *(_values(cell) for _, cell in form.cells)]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return _digest([genotype.stacking, *(_described(cell) for _, cell in genotype.cells)])
+
+
+def cell_key(*cells: Cell) -> str:
+    """The same for cells by themselves."""
+    return _digest([_described(cell) for cell in cells])
 
 
 def canonical_cell(cell: Cell) -> Cell:
@@ -49,14 +52,16 @@ def canonical_cell(cell: Cell) -> Cell:
     return Cell(tuple(blocks), tuple(sorted(new_index[s] for s in cell.concat)))
 
 
-def _values(cell: Cell) -> list:
-    return [
-        [
-            [list(_side_key(side)) for _, side in block.sides] + [block.combine]
-            for block in cell.blocks
-        ],
-        list(cell.concat),
+def _described(cell: Cell) -> list:
+    form = canonical_cell(cell)
+    blocks = [
+        [[list(_side_key(side)) for _, side in block.sides], block.combine] for block in form.blocks
     ]
+    return [blocks, list(form.concat)]
+
+
+def _digest(values: list) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _side_key(side: Side) -> tuple[int, str]:
@@ -112,5 +117,4 @@ def _colour(cell: Cell, colours: dict[int, str], state: int) -> str:
         for _, side in block.sides
         if side.input == state
     )
-    text = json.dumps([colours[state], made_of, used_in, state in cell.concat])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _digest([colours[state], made_of, used_in, state in cell.concat])

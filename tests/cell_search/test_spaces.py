@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cell_search import spaces
-from cell_search.canonical import cell_key
 from cells import catalogue, genotype_file
+from cells.canonical import canonical_key, cell_key
 from cells.errors import UserError
 from cells.genotype import Block, Cell, Genotype, Side
 from cells.operations import OPERATIONS
@@ -50,6 +50,38 @@ def test_pnas_space_has_256_cells_of_one_block_136_up_to_symmetry() -> None:
     points = _all_points(space)
     assert len(points) == space.size == 256
     assert len({space.canonical_key(point) for point in points}) == 136
+
+
+def test_enas_space_has_two_inputs_and_two_of_five_operations_a_block() -> None:
+    """Pham et al. 2018, section 2.4, with 5 blocks behind the two inputs of a cell."""
+    space = spaces.find("enas")
+    one_cell = math.prod((b + 2) ** 2 * 25 for b in range(5))
+    assert space.size == one_cell**2
+    assert not any(d.kind == "combination" for d in space.decisions)
+
+
+def test_darts_space_has_the_published_size() -> None:
+    """Liu et al. 2019, section 3.1: "about 10^9" cells; 180 wirings times 7^8 operations."""
+    space = spaces.find("darts")
+    assert [len(d.choices) for d in space.decisions if d.kind == "input"] == [3, 6, 10] * 2
+    assert space.size == (180 * 7**8) ** 2
+    assert math.sqrt(space.size) == pytest.approx(1.04e9, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["darts_v1", "darts_v2", "p_darts", "snas_mild", "gdas_v1"])
+def test_published_darts_cells_are_points_of_the_darts_space(name: str) -> None:
+    genotype = catalogue.load(name)
+    space = spaces.find("darts")
+    point = {}
+    for role, cell in genotype.cells:
+        for b, block in enumerate(cell.blocks):
+            first, second = sorted((s for _, s in block.sides), key=lambda s: s.input)
+            point[f"{role}/{b}/inputs"] = f"{first.input}+{second.input}"
+            point[f"{role}/{b}/left/operation"] = first.operation
+            point[f"{role}/{b}/right/operation"] = second.operation
+    point = {d.name: point[d.name] for d in space.decisions}
+    assert all(point[d.name] in d.choices for d in space.decisions)
+    assert canonical_key(space.decode(point)) == canonical_key(genotype)
 
 
 def _all_points(space) -> list[dict]:

@@ -19,6 +19,7 @@ from cells import weights_file
 from cells.errors import UserError
 from cells.weight_sources import import_weights
 
+
 @pytest.mark.parametrize(
     "model_name, genotype", [("nasnetalarge", "nasnet_a"), ("pnasnet5large", "pnasnet_5")]
 )
