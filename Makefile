@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FIGURE ?=
 TESTS ?= tests
+# One process a core; a file's tests stay together, since they share what is dear to make.
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 .PHONY: help venv demo test check figures catalogue lock clean
 
@@ -33,7 +35,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m benchmarks.demo --output=demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile $(TESTS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -33,11 +33,13 @@ def cells_retinanet_coco() -> cfg.ExperimentConfig:
         ),
         losses=given.losses,
         train_data=_data("coco/2017", "train", given.train_data),
-        validation_data=_data("coco/2017", "validation", given.validation_data),
+        validation_data=_data("coco/2017", "validation", given.validation_data).replace(
+            drop_remainder=False
+        ),
         init_checkpoint_modules="backbone",
     )
     config.trainer.optimizer_config.optimizer.sgd.global_clipnorm = 10.0
-    # All images, the last batch included; Model Garden's own number leaves none out either.
+    # All images, the last batch included.
     config.trainer.validation_steps = -1
     return cfg.ExperimentConfig(
         task=task, trainer=config.trainer, runtime=config.runtime, restrictions=list(RESTRICTIONS)

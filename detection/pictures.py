@@ -40,7 +40,7 @@ def draw(image: np.ndarray, detections: Detections, names: Sequence[str]) -> Ima
     picture = Image.fromarray(image).resize((width * factor, height * factor))
     canvas = ImageDraw.Draw(picture)
     line = max(2, round(max(picture.size) / 300))
-    font = _font(max(12, round(max(picture.size) / 42)))
+    font = _font(max(14, round(max(picture.size) / 36)))
     # The surest last, so that they lie on top.
     order = np.argsort(detections.scores, kind="stable")
     boxes = [_corners(detections.boxes[i] * factor, picture.size) for i in order]
