@@ -41,6 +41,7 @@ thead th { color: var(--pale); font-weight: 500; white-space: nowrap; }
 .best td:nth-child(2) { font-weight: 600; }
 .settings th { font-weight: 400; color: var(--pale); width: 45%; }
 summary { cursor: pointer; color: var(--pale); }
+.cells details { position: sticky; left: 10px; width: min(100%, calc(100vw - 60px)); }
 picture img { display: block; width: 100%; height: auto; margin-top: 8px; border-radius: 8px;
   border: 1px solid var(--line); }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 12px;

@@ -140,7 +140,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(searched: pathlib.Path) 
 def test_the_transfer_stage_takes_train_yaml(
     searched: pathlib.Path, digits_dir: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    """The network that it lays out is the one that the search counted, but for its stem."""
+    """The network that it lays out is the one that the search counted."""
     done = run_command(
         [
             sys.executable,
