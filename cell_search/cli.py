@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from absl import flags, logging
+from absl import flags
 
 import cells.cli
 
@@ -70,7 +70,7 @@ def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-search --help")
     mode = flags.FLAGS.mode
-    logging.set_verbosity(logging.WARNING)  # TFDS tells what it reads from where.
+    cells.cli.hush()
     cells.cli.required("search_dir")
     {"search": _search, "export": _export, "report": _report}[mode]()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging as python_logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -52,6 +53,17 @@ def run(
             _end(prog, f"{str(error).strip()}; see {prog} --help")
 
     app.run(guarded, flags_parser=parse)
+
+
+def hush() -> None:
+    """Keeps what concerns developers of the libraries from the screen; `--verbosity` shows it.
+
+    TFDS and Model Garden tell all that they read, TensorFlow warns of every child that its
+    functions are traced anew.
+    """
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+        python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
 
 
 def _end(prog: str, sentence: str) -> NoReturn:

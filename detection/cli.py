@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from absl import flags, logging
+from absl import flags
 
 import cells.cli
 
@@ -81,8 +81,7 @@ def _main(argv: Sequence[str]) -> None:
     from cells.errors import UserError
 
     values = flags.FLAGS
-    if not values["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)  # TFDS and Model Garden tell all that they read.
+    cells.cli.hush()
     mode = cells.cli.required("mode")
     if len(argv) > 1 and mode != "predict":
         raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")

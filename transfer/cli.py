@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from absl import flags, logging
+from absl import flags
 
 import cells.cli
 
@@ -90,8 +90,7 @@ def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-transfer --help")
     mode = cells.cli.required("mode")
-    if not flags.FLAGS["verbosity"].present:
-        _hush()
+    cells.cli.hush()
     {
         "train": _run,
         "train_and_eval": _run,
@@ -99,14 +98,6 @@ def _main(argv: Sequence[str]) -> None:
         "export": _export,
         "summary": _summary,
     }[mode]()
-
-
-def _hush() -> None:
-    """Keeps what concerns developers of the libraries from the screen; `--verbosity` shows it."""
-    import tensorflow as tf
-
-    logging.set_verbosity(logging.WARNING)
-    tf.get_logger().setLevel("ERROR")
 
 
 def _params(*, of_model_dir: bool) -> Any:
