@@ -211,15 +211,15 @@ def _table() -> dict[str, Operation]:
         # Of other spaces than NASNet's: DARTS, and AmoebaNet's code.
         Operation("dil_conv_5x5", "dil 5×5", "separable", _dilated(5)),
         Operation("max_pool_2x2", "max 2×2", "pool", _pool(2, mean=False)),
-        Operation("bottleneck_conv_3x3", "bottleneck 3×3", "convolution", _bottleneck(_conv(3))),
+        Operation("bottleneck_conv_3x3", "narrow 3×3", "convolution", _bottleneck(_conv(3))),
         Operation(
             "bottleneck_conv_1x7_7x1",
-            "bottleneck 1×7, 7×1",
+            "narrow 1×7",
             "convolution",
             _bottleneck(_factorized_conv(7)),
         ),
         # Named dilated in AmoebaNet-B's list; the authors' code runs it without dilation.
-        Operation("dil_sep_conv_5x5", "sep 5×5 (dil 2)", "separable", _separable(5)),
+        Operation("dil_sep_conv_5x5", "dil-sep 5×5", "separable", _separable(5)),
     ]
     return {row.name: row for row in rows}
 

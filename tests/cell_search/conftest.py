@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 import sys
 from collections.abc import Callable
 
@@ -11,8 +10,6 @@ import pytest
 import yaml
 
 from cells import datasets
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +81,3 @@ def command(tmp_path: pathlib.Path) -> Callable[..., list[str]]:
         return arguments
 
     return make
-
-
-def run_command(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Runs a command of this project in a process of its own."""
-    return subprocess.run(
-        arguments, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
-    )

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
-from conftest import ROOT, run_command
 from optuna.trial import FrozenTrial, TrialState
+from search_commands import ROOT, run_command
 
 import cells.config
 from cell_search import config, driver, trials

@@ -8,7 +8,7 @@ import sys
 
 import optuna
 import pytest
-from conftest import ROOT
+from search_commands import ROOT
 
 import cells.config
 from cell_search import config
@@ -120,7 +120,7 @@ def test_what_may_change_between_two_runs_and_what_may_not() -> None:
         ("evaluator.train.epoch=3", r"evaluator\.train\.epoch: .*did you mean 'epochs'"),
         ("strategy.type=evolution", r"strategy\.type: unknown 'evolution'; did you mean"),
         ("evaluator.type=tran", r"evaluator\.type: unknown 'tran'; did you mean 'train'"),
-        ("space.name=darts", r"space\.name: unknown 'darts'; known are nasnet, pnas"),
+        ("space.name=nasnett", r"space\.name: unknown 'nasnett'; did you mean 'nasnet'"),
         ("pool=ray", r"pool: unknown 'ray'; known are inline"),
         ("trials=0", r"trials: 0 is too small"),
         ("trials=many", r"trials: 'many' is no number"),

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import run_command
+from search_commands import run_command
 
 from cell_search import config, results
 from cell_search.chart import _ticks, chart
@@ -217,7 +217,7 @@ def test_bad_input_ends_in_one_sentence_and_writes_nothing(
     import os
     import subprocess
 
-    from conftest import ROOT
+    from search_commands import ROOT
 
     done = subprocess.run(
         [sys.executable, "-m", "cell_search", *arguments],

@@ -124,7 +124,7 @@ def test_evolution_takes_the_best_of_the_sample() -> None:
 def test_evolution_beats_random_search_where_there_is_something_to_climb(name: str) -> None:
     def best(strategy: type[Strategy], seed: int, **settings: int) -> float:
         space = spaces.find(name)
-        points = run(new_study(), strategy(space, seed=seed, **settings), 200)
+        points = run(new_study(), strategy(space, seed=seed, **settings), 400)
         return max(map(share_of_identity, points))
 
     evolved = [best(RegularizedEvolution, seed, population=20, sample=10) for seed in range(3)]

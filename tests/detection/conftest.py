@@ -44,7 +44,9 @@ def settings(genotype_path: str) -> dict[str, Any]:
         "task": {
             "model": {
                 "input_size": [64, 64, 3],
-                "backbone": {"cells": {"genotype": genotype_path, "filters": 8}},
+                "backbone": {
+                    "cells": {"genotype": genotype_path, "filters": 8, "stem_filters": 32}
+                },
                 "decoder": {"fpn": {"num_filters": 16}},
                 "head": {"num_convs": 1, "num_filters": 16},
                 "anchor": {"anchor_size": 2.0},
