@@ -108,16 +108,18 @@ def _search_until(interruptible: Any) -> None:
 
 
 def _export() -> None:
+    directory, search, study = _opened()
+
     from cell_search import results
 
-    directory, search, study = _opened()
     print("\n".join(results.write(directory, search, study)))
 
 
 def _report() -> None:
+    directory, search, study = _opened()
+
     from cell_search import report
 
-    directory, search, study = _opened()
     print(report.write(directory, search, study))
 
 
