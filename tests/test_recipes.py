@@ -1,0 +1,46 @@
+"""Every recipe in configs/ names a network that can be laid out, with the keys that exist."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+
+
+def recipes(stage: str) -> list[pathlib.Path]:
+    found = sorted((CONFIGS / stage).glob("*.yaml"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", recipes("detection"), ids=lambda p: p.stem)
+def test_detection_recipes(path):
+    from cells.stack import stack
+    from detection import experiments  # registers the experiments
+    from transfer import configure
+    from transfer.backbone import stack_of
+
+    base = experiments.cells_retinanet()
+    params = configure.configure(base, files=[str(path)])
+    assert stack(*stack_of(params.task.model.backbone.cells)).outputs
+
+
+@pytest.mark.parametrize("path", recipes("transfer"), ids=lambda p: p.stem)
+def test_transfer_recipes(path):
+    from cells.stack import stack
+    from transfer import configure
+    from transfer.backbone import stack_of
+
+    base = configure.experiment(configure.DEFAULT_EXPERIMENT)
+    params = configure.configure(base, files=[str(path)])
+    assert stack(*stack_of(params.task.model.cells)).outputs
+
+
+@pytest.mark.parametrize("path", recipes("search"), ids=lambda p: p.stem)
+def test_search_recipes(path):
+    from cell_search import config
+    from cells.config import override
+
+    assert config.resolve(override(config.SearchConfig(), [str(path)])).space.decisions
