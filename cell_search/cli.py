@@ -53,14 +53,8 @@ def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
     flags.DEFINE_enum("mode", "search", MODES, "What to do.")
     flags.DEFINE_string("search_dir", None, "Folder of the search: study, genotypes, report.")
-    flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
-    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, "
-        "else TFDS's own.",
-    )
+    cells.cli.define_settings_flags()
+    flags.DEFINE_string("data_dir", None, cells.cli.DATA_DIR_HELP)
     flags.DEFINE_integer("seed", None, "Seed of everything random; the same as seed in YAML.")
 
 

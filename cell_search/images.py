@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cells.errors import UserError
+from cells.images import resize, with_channels
 
 #: Images are cached as uint8 in each process that trains children.
 MAX_BYTES = 8 * 2**30
@@ -183,13 +184,11 @@ def _read(
     import tensorflow as tf
 
     def convert(example: dict) -> tuple[Any, Any]:
-        image = example[classes.image_key]
-        if image.shape[-1] == 1:
-            image = tf.image.grayscale_to_rgb(image)
+        image = with_channels(example[classes.image_key], 3)
         if resized:
-            image = tf.image.resize(image, size, antialias=True)
-            image = tf.cast(tf.clip_by_value(tf.round(image), 0.0, 255.0), tf.uint8)
-        return image[..., :3], example[classes.label_key]
+            image = tf.round(resize(image, size))
+            image = tf.cast(tf.clip_by_value(image, 0.0, 255.0), tf.uint8)
+        return image, example[classes.label_key]
 
     pixels = np.empty((count, *size, 3), np.uint8)
     labels = np.empty(count, np.int32)

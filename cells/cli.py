@@ -10,10 +10,18 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from cells.errors import UserError, nearest
+from cells.errors import UserError, unknown
+
+# Flags that functions here define belong to the command line that calls them, and so to its help.
+flags.disclaim_key_flags()
 
 #: Exit code of everything that the user can mend.
 BAD_INPUT = 2
+
+DATA_DIR_HELP = (
+    "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, else "
+    "TFDS's own."
+)
 
 _HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
@@ -55,6 +63,27 @@ def run(
     app.run(guarded, flags_parser=parse)
 
 
+def define_settings_flags() -> None:
+    """Defines the flags by which every stage takes settings, as Model Garden does."""
+    flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
+    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
+
+
+def define_run_flags(modes: Sequence[str], experiment: str) -> None:
+    """Defines the flags of a stage that trains: its modes, settings, folder, genotype and data.
+
+    Args:
+        modes: what it can do.
+        experiment: help of `--experiment`.
+    """
+    flags.DEFINE_enum("mode", None, modes, "What to do.")
+    flags.DEFINE_string("experiment", None, experiment)
+    define_settings_flags()
+    flags.DEFINE_string("model_dir", None, "Folder of the run: checkpoints and configuration.")
+    flags.DEFINE_string("genotype", None, "Genotype file, or name of the catalogue.")
+    flags.DEFINE_string("data_dir", os.environ.get("CELLS_DATA_DIR"), DATA_DIR_HELP)
+
+
 def hush() -> None:
     """Keeps what concerns developers of the libraries from the screen; `--verbosity` shows it.
 
@@ -91,7 +120,5 @@ def choose(what: str, name: str, table: dict):
         UserError: there is no such entry; lists those that exist.
     """
     if name not in table:
-        raise UserError(
-            f"{what}: unknown {name!r}; {nearest(name, table)}known are {', '.join(table)}"
-        )
+        raise unknown(what, name, table)
     return table[name]

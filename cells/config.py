@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cells.errors import UserError, nearest
+from cells.errors import UserError, nearest, unknown
 
 #: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
 _ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")
@@ -107,7 +107,7 @@ def _mapping(values: Any, where: str) -> dict[str, Any]:
 
 
 def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> None:
-    known = _fields(config)
+    known = fields(config)
     for key, value in values.items():
         at = f"{path}.{key}" if path else str(key)
         if key not in known:
@@ -120,15 +120,12 @@ def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> Non
             if not isinstance(value, dict):
                 raise UserError(f"{where}: {at}: {str(value)[:60]!r} is no mapping")
             # An empty mapping takes any key (free-form arguments).
-            if _fields(present):
+            if fields(present):
                 _check(present, value, where, at)
         elif key == "type" and _is_one_of(config):
             kinds = [name for name in known if name != "type"]
             if value is not None and value not in kinds:
-                raise UserError(
-                    f"{where}: {at}: unknown {str(value)[:60]!r}; {nearest(value, kinds)}known "
-                    f"are {', '.join(kinds)}"
-                )
+                raise unknown(f"{where}: {at}", value, kinds)
         elif not _fits(present, value):
             raise UserError(
                 f"{where}: {at}: {str(value)[:60]!r} is no {_kind(present)} "
@@ -136,7 +133,7 @@ def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> Non
             )
 
 
-def _fields(config: Any) -> dict[str, Any]:
+def fields(config: Any) -> dict[str, Any]:
     """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen."""
     if isinstance(config, dict):
         return config

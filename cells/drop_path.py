@@ -22,6 +22,21 @@ def progress_variable() -> Any:
     )
 
 
+def follow_training(model: Any, step: Any, steps: int) -> None:
+    """Sets how far training is, in a model with drop path; nothing in one without.
+
+    Args:
+        model: as from `cells.network.build_network`.
+        step: the optimizer's count of steps, so that a resumed run goes on where it was.
+        steps: until the schedule has reached its end.
+    """
+    import tensorflow as tf
+
+    if hasattr(model, "drop_path_progress"):
+        done = tf.cast(step, tf.float32) / float(steps)
+        model.drop_path_progress().assign(tf.minimum(done, 1.0))
+
+
 @functools.cache
 def scheduled_drop_path(keras: Any) -> type:
     """The layer class for the namespace `keras` (the module `keras` or `tf_keras`)."""

@@ -26,3 +26,20 @@ def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     if not near:
         return ""
     return "did you mean " + " or ".join(repr(n) for n in near) + "? "
+
+
+def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> UserError:
+    """The error for a name that does not exist: the nearest names, then all that exist.
+
+    Args:
+        where: the field, flag or key that holds the name.
+        name: what was given; a long one is cut.
+        known: the names that exist.
+        noun: what kind of name it is, where `where` does not say so.
+    """
+    known = list(known)
+    shown = name[:80] if isinstance(name, str) else name
+    kind = f"{noun} " if noun else ""
+    return UserError(
+        f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are {', '.join(known)}"
+    )

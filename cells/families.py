@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from cells.errors import UserError, nearest
+from cells.errors import unknown
 from cells.graph import Graph, Tensor
 from cells.parts import factorized_reduction, relu_conv_bn
 
@@ -155,8 +155,5 @@ def family_of(stacking: str) -> Family:
         UserError: there is none of that name; lists those that exist.
     """
     if stacking not in FAMILIES:
-        raise UserError(
-            f"stacking: unknown rule {stacking[:60]!r}; {nearest(stacking[:60], FAMILIES)}"
-            f"known are {', '.join(FAMILIES)}"
-        )
+        raise unknown("stacking", stacking, FAMILIES, "rule")
     return FAMILIES[stacking]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cells import operations
-from cells.errors import UserError, nearest
+from cells.errors import UserError, unknown
 from cells.families import family_of
 
 #: How the results of a block's two sides are combined (Zoph et al. 2018, section 3.1, step 5).
@@ -120,16 +120,12 @@ def check_cell(cell: Cell, role: str) -> None:
                     f"(a block reads earlier states only, here 0 to {b + 1})"
                 )
             if side.operation not in operations.OPERATIONS:
-                raise UserError(
-                    f"{where}.operation: unknown operation {side.operation[:60]!r}; "
-                    f"{nearest(side.operation[:60], operations.OPERATIONS)}"
-                    f"known are {', '.join(operations.OPERATIONS)}"
+                raise unknown(
+                    f"{where}.operation", side.operation, operations.OPERATIONS, "operation"
                 )
         if block.combine not in COMBINATIONS:
-            raise UserError(
-                f"{role}.blocks[{b}].combine: unknown combination {block.combine[:60]!r}; "
-                f"known are {', '.join(COMBINATIONS)}"
-            )
+            where = f"{role}.blocks[{b}].combine"
+            raise unknown(where, block.combine, COMBINATIONS, "combination")
     _check_concat(cell, role)
 
 

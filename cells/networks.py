@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cells.errors import UserError, nearest
+from cells.errors import UserError, unknown
 from cells.genotype import Genotype
 from cells.primitives import Size
 from cells.stack import StackConfig, check, with_penultimate_filters
@@ -48,10 +48,7 @@ def network_config(network: str, genotype: Genotype) -> StackConfig:
     try:
         return _NETWORKS[network, genotype.stacking]
     except KeyError:
-        raise UserError(
-            f"network: unknown {network!r}; {nearest(network, NETWORKS)}"
-            f"known are {', '.join(NETWORKS)}"
-        ) from None
+        raise unknown("network", network, NETWORKS) from None
 
 
 def configure(

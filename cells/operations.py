@@ -16,6 +16,7 @@ from cells.families import StridedIdentity
 from cells.graph import Graph, Tensor
 from cells.parts import conv_bn, factorized_reduction, relu_conv_bn
 from cells.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
+from cells.summary import count
 
 #: Adds the nodes of an operation; the arguments of `Operation.build`.
 Layout = Callable[[Graph, str, Tensor, int, int, "Rules"], Tensor]
@@ -76,26 +77,20 @@ class Operation:
 
     def parameters(self, channels: int, filters: int, stride: int = 1) -> int:
         """Trainable scalars when it reads `channels` and gives `filters` channels."""
-        graph, _ = self._alone(channels, filters, stride)
-        return sum(n.primitive.trainable(n.inputs[0].channels) for n in _weighted(graph))
+        graph = self._alone(channels, filters, stride)
+        return count(list(graph.nodes.values()), None).trainable
 
     def multiply_adds(self, channels: int, filters: int, size: Size, stride: int = 1) -> int:
         """Multiply-adds for a map of `size` (height, width) and `channels`."""
-        graph, _ = self._alone(channels, filters, stride)
-        sizes = graph.sizes(size)
-        return sum(
-            n.primitive.multiply_adds(n.inputs[0].channels, sizes[n.inputs[0].name])
-            for n in _weighted(graph)
-        )
+        graph = self._alone(channels, filters, stride)
+        products = count(list(graph.nodes.values()), graph.sizes(size)).multiply_adds
+        assert products is not None, "sizes are given"
+        return products
 
-    def _alone(self, channels: int, filters: int, stride: int) -> tuple[Graph, Tensor]:
+    def _alone(self, channels: int, filters: int, stride: int) -> Graph:
         graph = Graph()
-        x = graph.add("x", Input(channels))
-        return graph, self.build(graph, self.name, x, filters, stride)
-
-
-def _weighted(graph: Graph) -> list:
-    return [node for node in graph.nodes.values() if node.inputs]
+        self.build(graph, self.name, graph.add("x", Input(channels)), filters, stride)
+        return graph
 
 
 def _identity(

@@ -9,7 +9,8 @@ import os
 from typing import Any
 
 from cells import datasets
-from cells.errors import UserError, nearest
+from cells.config import fields
+from cells.errors import UserError, unknown
 from detection import categories
 from detection.categories import Categories
 from detection.config import RetinaNet, RetinaNetTask
@@ -73,12 +74,9 @@ def check_model(model: RetinaNet) -> None:
             f"{at}.anchor: num_scales {anchor.num_scales}, aspect_ratios {list(ratios)}, "
             f"anchor_size {anchor.anchor_size}: there must be at least one of each, all above 0"
         )
-    kinds = [name for name in model.backbone.as_dict() if name != "type"]
+    kinds = [name for name in fields(model.backbone) if name != "type"]
     if model.backbone.type not in kinds:
-        raise UserError(
-            f"{at}.backbone.type: unknown {model.backbone.type!r}; "
-            f"{nearest(model.backbone.type, kinds)}known are {', '.join(kinds)}"
-        )
+        raise unknown(f"{at}.backbone.type", model.backbone.type, kinds)
     if _has_cells(model):
         _check_levels(model)
 

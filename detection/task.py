@@ -13,6 +13,7 @@ from official.vision.tasks import retinanet
 
 from cells import datasets
 from cells.config import read_yaml
+from cells.drop_path import follow_training
 from detection import model as detector_model
 from detection.config import RetinaNetTask
 from detection.decoder import ObjectsDecoder
@@ -100,10 +101,8 @@ class CellsRetinaNetTask(retinanet.RetinaNetTask):
         metrics: list[Any] | None = None,
     ) -> dict[str, Any]:
         """One step of one replica; drop path follows `optimizer.iterations`."""
-        if hasattr(model.backbone, "drop_path_progress"):
-            steps = self.task_config.model.backbone.cells.drop_path_steps
-            done = tf.cast(optimizer.iterations, tf.float32) / float(steps)
-            model.backbone.drop_path_progress().assign(tf.minimum(done, 1.0))
+        steps = self.task_config.model.backbone.cells.drop_path_steps
+        follow_training(model.backbone, optimizer.iterations, steps)
         return super().train_step(inputs, model, optimizer, metrics)
 
 

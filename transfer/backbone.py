@@ -80,7 +80,6 @@ def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig
     values = {
         name: getattr(settings, name)
         for name in sorted(fields - {"genotype", "network", "drop_path_steps"})
-        if name in settings.as_dict()
     }
     return genotype, networks.configure(genotype, settings.network, **{**values, **changes})
 

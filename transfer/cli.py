@@ -57,19 +57,8 @@ def main() -> None:
 
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
-    flags.DEFINE_enum("mode", None, MODES, "What to do.")
-    flags.DEFINE_string(
-        "experiment", None, "Name of the experiment; by default the files' or cells_classification."
-    )
-    flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
-    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
-    flags.DEFINE_string("model_dir", None, "Folder of the run: checkpoints and configuration.")
-    flags.DEFINE_string("genotype", None, "Genotype file, or name of the catalogue.")
-    flags.DEFINE_string(
-        "data_dir",
-        os.environ.get("CELLS_DATA_DIR"),
-        "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, "
-        "else TFDS's own.",
+    cells.cli.define_run_flags(
+        MODES, "Name of the experiment; by default the files' or cells_classification."
     )
     flags.DEFINE_string(
         "output",

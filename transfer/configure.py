@@ -9,7 +9,7 @@ from typing import Any
 from official.core import config_definitions, exp_factory
 
 import cells.config
-from cells.errors import UserError, nearest
+from cells.errors import UserError, unknown
 from transfer import experiments
 from transfer.backbone import cells_of
 
@@ -32,10 +32,7 @@ def experiment(
         UserError: there is none of that name; lists those that exist.
     """
     if name not in known:
-        raise UserError(
-            f"--experiment: unknown {name[:80]!r}; {nearest(name[:80], known)}known are "
-            f"{', '.join(known)}"
-        )
+        raise unknown("--experiment", name, known)
     return exp_factory.get_exp_config(name)
 
 

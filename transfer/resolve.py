@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cells import datasets
-from cells.errors import UserError, nearest
+from cells.config import fields
+from cells.errors import UserError, unknown
 from transfer import config, model_dir, network
 from transfer.backbone import CellStack
 
@@ -174,12 +175,9 @@ def resolve_steps(params: Any, cells: CellStack | None) -> None:
     settings = trainer.optimizer_config
     for key in ("optimizer", "learning_rate"):
         one_of = getattr(settings, key)
-        kinds = [name for name in one_of.as_dict() if name != "type"]
+        kinds = [name for name in fields(one_of) if name != "type"]
         if one_of.type not in kinds:
-            raise UserError(
-                f"trainer.optimizer_config.{key}.type: unknown {one_of.type!r}; "
-                f"{nearest(one_of.type, kinds)}known are {', '.join(kinds)}"
-            )
+            raise unknown(f"trainer.optimizer_config.{key}.type", one_of.type, kinds)
     if settings.learning_rate.type == "cosine" and not settings.learning_rate.cosine.decay_steps:
         settings.learning_rate.cosine.decay_steps = trainer.train_steps
     _check_warmup(settings.warmup, trainer.train_steps)
@@ -237,6 +235,4 @@ def resolve_runtime(runtime: Any) -> None:
 
 def _check_known(key: str, value: object, known: Sequence[str]) -> None:
     if value not in known:
-        raise UserError(
-            f"runtime.{key}: unknown {value!r}; {nearest(value, known)}known are {', '.join(known)}"
-        )
+        raise unknown(f"runtime.{key}", value, known)

@@ -10,6 +10,7 @@ from absl import logging
 from official.core import task_factory
 from official.vision.tasks import image_classification
 
+from cells.drop_path import follow_training
 from cells.errors import UserError
 from transfer import config, data, network
 
@@ -73,10 +74,8 @@ class ClassificationTask(image_classification.ImageClassificationTask):
         metrics: list[Any] | None = None,
     ) -> dict[str, Any]:
         """One step of one replica; drop path follows `optimizer.iterations`."""
-        if hasattr(model, "drop_path_progress"):
-            steps = self.task_config.model.cells.drop_path_steps
-            done = tf.cast(optimizer.iterations, tf.float32) / float(steps)
-            model.drop_path_progress().assign(tf.minimum(done, 1.0))
+        steps = self.task_config.model.cells.drop_path_steps
+        follow_training(model, optimizer.iterations, steps)
         return super().train_step(inputs, model, optimizer, metrics)
 
     def inference_step(self, inputs: tf.Tensor, model: tf_keras.Model) -> tf.Tensor:

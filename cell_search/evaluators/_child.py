@@ -8,9 +8,6 @@ from cells.primitives import Size
 from cells.stack import StackConfig, stack
 from cells.summary import Summary, summarize
 
-#: Channels of the stem, in units of F (TF-slim, `build_nasnet_cifar`).
-STEM_MULTIPLIER = 3
-
 
 def child_config(
     genotype: Genotype, *, normal_cells: int, filters: int, size: Size, num_classes: int
@@ -25,7 +22,6 @@ def child_config(
         "cifar",
         normal_cells=normal_cells,
         filters=filters,
-        stem_filters=STEM_MULTIPLIER * filters,
         image_size=size,
         num_classes=num_classes,
     )

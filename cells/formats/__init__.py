@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cells import genotype_file
-from cells.errors import UserError, nearest
+from cells.errors import unknown
 from cells.formats import darts, enas, nas_bench_201, tpu
 from cells.genotype import Genotype
 
@@ -54,8 +54,5 @@ def find_format(name: str) -> Format:
         UserError: there is none; lists those that exist.
     """
     if name not in FORMATS:
-        raise UserError(
-            f"format: unknown {name[:60]!r}; {nearest(name[:60], FORMATS)}"
-            f"known are {', '.join(FORMATS)}"
-        )
+        raise unknown("format", name, FORMATS)
     return FORMATS[name]
