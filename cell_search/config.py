@@ -26,6 +26,7 @@ from cell_search.cell_space import CellSpace
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.pool import POOLS, Pool
+from cell_search.space import Point
 from cell_search.strategies import STRATEGIES, Strategy
 from cells.errors import UserError
 
@@ -119,6 +120,10 @@ class Search:
     evaluator: Evaluator
     images: ImageSettings
     pool: type[Pool]
+
+    def feasible(self, point: Point) -> bool:
+        """Whether a proposal may be evaluated; another is drawn where it may not."""
+        return True
 
 
 def resolve(config: SearchConfig) -> Search:

@@ -90,8 +90,10 @@ class _Driver:
         if self.begun >= self.search.config.trials:
             return None
         number, space = self.begun, self.search.space
-        point = trials.propose(self.study, self.search.strategy, space, number)
-        trials.begin(self.study, space, point)
+        point, rejected = trials.propose_feasible(
+            self.study, self.search.strategy, space, number, self.search.feasible
+        )
+        trials.begin(self.study, space, point, rejected)
         self.begun += 1
         return self._request(number, point)
 

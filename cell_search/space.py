@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,14 @@ class Space:
     def random(self, rng: np.random.Generator) -> Point:
         """A point drawn uniformly over the choices of each decision."""
         return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
+
+    def indices(self, point: Mapping[str, Any]) -> list[int]:
+        """The place of each choice among the choices of its decision, in order."""
+        return [d.choices.index(point[d.name]) for d in self.decisions]
+
+    def from_indices(self, indices: Sequence[int]) -> Point:
+        """The point of some `indices`."""
+        return {d.name: d.choices[i] for d, i in zip(self.decisions, indices, strict=True)}
 
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
         """Equal for two points if they are one and the same candidate."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import optuna
@@ -10,15 +10,31 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from cell_search.evaluators import Result
 from cell_search.space import Point, Space
-from cell_search.strategies import FINISHED, Strategy
+from cell_search.strategies import ATTEMPT, FINISHED, REJECTED, Strategy
+from cells.errors import UserError
 
 #: Attributes of a trial, for people.
 METRICS, FAILURE = "metrics", "failure"
 
 
-def propose(study: optuna.Study, strategy: Strategy, space: Space, number: int) -> Point:
-    """Asks any Optuna sampler for all decisions of trial `number`, which need not exist yet."""
-    trial = create_trial(state=TrialState.RUNNING)
+#: So often at most a trial is proposed again because the proposal is not feasible.
+ATTEMPTS = 1000
+
+
+def propose(
+    study: optuna.Study, strategy: Strategy, space: Space, number: int, attempt: int = 0
+) -> Point:
+    """Asks any Optuna sampler for all decisions of trial `number`, which need not exist yet.
+
+    Args:
+        study: the study.
+        strategy: the sampler.
+        space: the decisions.
+        number: of the trial.
+        attempt: how many proposals for this trial were rejected before; another number, another
+            proposal.
+    """
+    trial = create_trial(state=TrialState.RUNNING, user_attrs={ATTEMPT: attempt} if attempt else {})
     trial.number = number
     wanted = strategy.infer_relative_search_space(study, trial)
     point = strategy.sample_relative(study, trial, wanted)
@@ -28,11 +44,60 @@ def propose(study: optuna.Study, strategy: Strategy, space: Space, number: int) 
     return point
 
 
-def begin(study: optuna.Study, space: Space, point: Point) -> None:
-    """Adds a running trial, as one record."""
+def propose_feasible(
+    study: optuna.Study,
+    strategy: Strategy,
+    space: Space,
+    number: int,
+    feasible: Callable[[Point], bool],
+    what: str = "the limits",
+) -> tuple[Point, list[Point]]:
+    """Asks until a proposal is feasible. The others are no trials and count for nothing.
+
+    Args:
+        study: the study.
+        strategy: the sampler.
+        space: the decisions.
+        number: of the trial.
+        feasible: whether a point may be evaluated.
+        what: what feasible points keep to, for people.
+
+    Returns:
+        The point, and the different ones that were rejected before it, for `begin`.
+
+    Raises:
+        UserError: none was feasible in `ATTEMPTS` attempts.
+    """
+    rejected: dict[Hashable, Point] = {}
+    for attempt in range(ATTEMPTS):
+        point = propose(study, strategy, space, number, attempt)
+        if feasible(point):
+            return point, list(rejected.values())
+        rejected.setdefault(tuple(space.indices(point)), point)
+        strategy.reject(point)
+    raise UserError(
+        f"trial {number}: none of {ATTEMPTS} proposals ({len(rejected)} different) of "
+        f"{type(strategy).__name__} keeps to {what}; loosen them or use another strategy"
+    )
+
+
+def begin(study: optuna.Study, space: Space, point: Point, rejected: Sequence[Point] = ()) -> None:
+    """Adds a running trial, as one record.
+
+    Args:
+        study: the study.
+        space: the decisions.
+        point: the choices.
+        rejected: the proposals for this trial that were not feasible: the strategy has met them,
+            and must have met them after a restart.
+    """
+    attributes = {REJECTED: [space.indices(p) for p in rejected]} if rejected else {}
     study.add_trial(
         create_trial(
-            state=TrialState.RUNNING, params=point, distributions=dict(space.distributions)
+            state=TrialState.RUNNING,
+            params=point,
+            distributions=dict(space.distributions),
+            user_attrs=attributes,
         )
     )
 

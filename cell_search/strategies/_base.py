@@ -7,7 +7,7 @@ import math
 import threading
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import optuna
@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.registry import Registry
 from cell_search.space import Point, Space
-from cell_search.strategies._history import History
+from cell_search.strategies._history import ATTEMPT, REJECTED, History
 from cells.errors import UserError
 
 #: Strategies by name: classes whose keyword arguments are their settings.
@@ -35,9 +35,14 @@ class Strategy(optuna.samplers.BaseSampler):
         space: a `Space`, or categorical distributions by name (decisions without kinds).
         seed: of all proposals.
 
+    Attributes:
+        several_objectives: whether a study may have several objectives.
+
     Raises:
         UserError: a distribution is not categorical.
     """
+
+    several_objectives: ClassVar[bool] = False
 
     def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
         self.space = Space.of(space)
@@ -51,12 +56,20 @@ class Strategy(optuna.samplers.BaseSampler):
     def meet(self, point: Point) -> None:
         """Takes note of a point that was proposed, whatever becomes of it."""
 
-    def learn(self, point: Point, reward: float) -> None:
+    def reject(self, point: Point) -> None:
+        """Takes note of a proposal that will not be evaluated, so that another is wanted.
+
+        It counts as met: whoever goes through points one by one goes on to the next.
+        """
+        self.meet(point)
+
+    def learn(self, point: Point, reward: Any) -> None:
         """Takes a result into account; called in the order in which the trials finished.
 
         Args:
             point: the decisions.
-            reward: finite; larger is better.
+            reward: finite; larger is better. In a study with several objectives, which only a
+                class with `several_objectives` meets, a tuple with one such number for each.
         """
 
     @abc.abstractmethod
@@ -64,7 +77,8 @@ class Strategy(optuna.samplers.BaseSampler):
         """The next point.
 
         Args:
-            rng: made from the seed and the number of the trial.
+            rng: made from the seed, the number of the trial, and how many proposals for it were
+                rejected.
         """
 
     # The sampler's side.
@@ -77,23 +91,26 @@ class Strategy(optuna.samplers.BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if len(study.directions) != 1:
+        if len(study.directions) > 1 and not self.several_objectives:
             raise UserError(
                 f"{type(self).__name__} takes one objective, but this study has "
                 f"{len(study.directions)}"
             )
-        sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
         with self._lock:
             if self._history is None or not self._history.is_of(study):
                 self._history = History(study)
                 self.reset()
+            signs = [
+                1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
+                for direction in study.directions
+            ]
             for known in self._history.news(trial.number):
-                self._take(known, sign)
-            return self.propose(np.random.default_rng([self._seed, trial.number]))
+                self._take(known, signs)
+            attempt = trial.user_attrs.get(ATTEMPT, 0)
+            return self.propose(np.random.default_rng([self._seed, trial.number, attempt]))
 
-    def _take(self, trial: FrozenTrial, sign: float) -> None:
+    def _take(self, trial: FrozenTrial, signs: list[float]) -> None:
         point = self.space.point(trial)
-        finished = trial.state.is_finished()
         if point is None:
             if trial.state == TrialState.COMPLETE:
                 missing = next(d.name for d in self.space.decisions if d.name not in trial.params)
@@ -102,9 +119,12 @@ class Strategy(optuna.samplers.BaseSampler):
                     "study that was made with the same space"
                 )
             return
+        for indices in trial.user_attrs.get(REJECTED, ()):
+            self.reject(self.space.from_indices(indices))
         self.meet(point)
-        if finished and trial.state == TrialState.COMPLETE and math.isfinite(trial.values[0]):
-            self.learn(point, sign * trial.values[0])
+        if trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
+            rewards = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
+            self.learn(point, rewards if len(rewards) > 1 else rewards[0])
 
     def sample_independent(
         self,

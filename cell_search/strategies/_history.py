@@ -11,6 +11,13 @@ from optuna.trial import FrozenTrial
 #: of day are no order: clocks are set back.
 FINISHED = "finished"
 
+#: The attribute of a trial that is about to be proposed: how many proposals for it were rejected.
+ATTEMPT = "attempt"
+
+#: The attribute of a trial with the different proposals for it that were rejected before, each as
+#: the indices of its choices: what a strategy has met belongs to the history.
+REJECTED = "rejected"
+
 #: From so many unread trials on, one request for all is quicker than a request for each.
 _MANY = 100
 

@@ -23,6 +23,8 @@ class RandomSearch(Strategy):
             again before it is accepted; 1 allows duplicates.
     """
 
+    several_objectives = True
+
     def __init__(
         self,
         space: Space | Mapping[str, BaseDistribution],

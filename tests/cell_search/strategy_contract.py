@@ -20,13 +20,25 @@ def share_of_identity(point: dict) -> float:
     return operations.count("identity") / len(operations)
 
 
-def run(study: optuna.Study, strategy: Strategy, count: int, score=share_of_identity) -> list[dict]:
+def two_scores(point: dict) -> tuple[float, float]:
+    """Two scores that no point has both of: identities, and operations of other kinds."""
+    operations = [value for name, value in point.items() if name.endswith("operation")]
+    return share_of_identity(point), len(set(operations)) / len(operations)
+
+
+def run(
+    study: optuna.Study,
+    strategy: Strategy,
+    count: int,
+    score=share_of_identity,
+    feasible=lambda point: True,
+) -> list[dict]:
     """Asks and tells `count` times as the driver does, one trial after the other."""
     points = []
     for _ in range(count):
         number = len(study.get_trials(deepcopy=False))
-        point = trials.propose(study, strategy, strategy.space, number)
-        trials.begin(study, strategy.space, point)
+        point, rejected = trials.propose_feasible(study, strategy, strategy.space, number, feasible)
+        trials.begin(study, strategy.space, point, rejected)
         points.append(point)
         value = score(point)
         if value is None:
@@ -36,9 +48,9 @@ def run(study: optuna.Study, strategy: Strategy, count: int, score=share_of_iden
     return points
 
 
-def new_study(direction: str = "maximize") -> optuna.Study:
+def new_study(*directions: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(direction=direction)
+    return optuna.create_study(directions=directions or ["maximize"])
 
 
 class StrategyContract(abc.ABC):
@@ -153,11 +165,57 @@ class StrategyContract(abc.ABC):
         assert len(study.trials) == 40
         assert all(t.state == TrialState.COMPLETE for t in study.trials)
 
-    def test_two_objectives_are_refused_by_name(self, space: Space | dict) -> None:
+    def test_two_objectives_are_taken_or_refused_by_name(self, space: Space | dict) -> None:
         strategy = self.make(space, 1)
-        study = optuna.create_study(directions=["maximize", "minimize"])
-        with pytest.raises(UserError, match=f"{type(strategy).__name__} takes one objective"):
-            trials.propose(study, strategy, strategy.space, 0)
+        study = new_study("maximize", "minimize")
+        if not strategy.several_objectives:
+            with pytest.raises(UserError, match=f"{type(strategy).__name__} takes one objective"):
+                trials.propose(study, strategy, strategy.space, 0)
+            return
+
+        def score(point: dict) -> tuple[float, float]:
+            one, two = two_scores(point)
+            return one, -two
+
+        undisturbed = run(study, strategy, 30, score)
+        for point in undisturbed:
+            assert [d.name for d in strategy.space.decisions] == list(point)
+        resumed, points = new_study("maximize", "minimize"), []
+        for count in (1, 13, 16):
+            points += run(resumed, self.make(space, 1), count, score)
+        assert points == undisturbed, "a new sampler goes on from the history"
+        larger = run(new_study("maximize", "maximize"), self.make(space, 1), 30, two_scores)
+        assert larger == undisturbed, "smaller is better mirrors larger is better"
+
+    def test_two_objectives_survive_failures(self, space: Space | dict) -> None:
+        if not self.make(space, 1).several_objectives:
+            return
+        count = iter(range(1000))
+        values = {0: None, 1: (float("inf"), 0.0), 2: (0.0, float("-inf")), 3: (float("nan"), 0.0)}
+        points = run(
+            new_study("maximize", "maximize"),
+            self.make(space, 1),
+            40,
+            lambda point: values.get(next(count) % 6, two_scores(point)),
+        )
+        assert len(points) == 40
+
+    def test_what_is_not_feasible_is_proposed_anew(self, space: Space | dict) -> None:
+        """Every third point is feasible, and no strategy is told which."""
+
+        def feasible(point: dict) -> bool:
+            decisions = Space.of(space).decisions
+            return sum(d.choices.index(point[d.name]) for d in decisions) % 3 == 0
+
+        study = new_study()
+        undisturbed = run(study, self.make(space, 6), 30, feasible=feasible)
+        assert all(map(feasible, undisturbed))
+        assert len(study.trials) == 30, "what was rejected is no trial"
+        assert any("rejected" in t.user_attrs for t in study.trials)
+        resumed, points = new_study(), []
+        for count in (1, 13, 16):
+            points += run(resumed, self.make(space, 6), count, feasible=feasible)
+        assert points == undisturbed, "a new sampler goes on from the history"
 
     def test_a_study_with_other_decisions_is_refused(self, space: Space | dict) -> None:
         study = new_study()

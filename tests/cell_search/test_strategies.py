@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import spaces
+from cell_search import spaces, trials
 from cell_search.space import Decision, Space
 from cell_search.strategies import STRATEGIES, RandomSearch, RegularizedEvolution, Strategy, mutate
 from cells.errors import UserError
@@ -203,3 +203,27 @@ def test_settings_of_evolution_are_checked(settings: dict, sentence: str) -> Non
 def test_numbers_are_refused_as_decisions() -> None:
     with pytest.raises(UserError, match=r"'rate' is a FloatDistribution.*CategoricalDistribution"):
         RandomSearch({"rate": optuna.distributions.FloatDistribution(0.0, 1.0)})
+
+
+def test_where_nothing_is_feasible_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "ATTEMPTS", 40)
+    space = Space((Decision("a", (0, 1)), Decision("b", (0, 1))))
+    with pytest.raises(
+        UserError, match=r"trial 0: none of 40 proposals \(4 different\) of RandomSearch keeps to"
+    ):
+        trials.propose_feasible(
+            new_study(), RandomSearch(space), space, 0, lambda point: False, "the limits"
+        )
+
+
+def test_random_search_does_not_draw_a_rejected_candidate_again() -> None:
+    space = Space((Decision("a", tuple(range(30))),))
+    study, asked = new_study(), []
+
+    def feasible(point: dict) -> bool:
+        asked.append(point["a"])
+        return point["a"] >= 15
+
+    for _ in range(15):
+        run(study, RandomSearch(space, seed=2, attempts=10_000), 1, lambda _: 0.0, feasible)
+    assert len(asked) == len(set(asked)), "also across restarts"
