@@ -25,6 +25,8 @@ from cells.files import write_atomically
 ROOT = pathlib.Path(__file__).parents[1]
 ROWS = ROOT / "docs" / "figures.json"
 
+_STRATEGIES = "random:attempts=1,regularized_evolution:population=10,sample=3"
+
 #: Figures by name, with the arguments of `python`.
 FIGURES = {
     "01-demo": "-m benchmarks.demo --output=demo",
@@ -35,6 +37,13 @@ FIGURES = {
     "06-determinism": "-m benchmarks.determinism",
     "07-network": "-m benchmarks.network",
     "08-weights": "-m benchmarks.weights",
+    **{
+        f"09-strategies-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
+        f"--dataset={dataset} --queries=50,100,200 --seeds=200 --strategies={_STRATEGIES}"
+        for dataset in ("c10", "c100", "in16")
+    },
+    "10-strategies-nb301": "-m benchmarks.strategies --table=nb301 --queries=50,100,200,500 "
+    f"--seeds=50 --strategies={_STRATEGIES}",
 }
 
 
@@ -50,7 +59,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no figure {unknown[0]!r}; there are {', '.join(FIGURES)}")
     if args.list:
-        print("\n".join(f"{name:<18} python {command}" for name, command in FIGURES.items()))
+        print("\n".join(f"{name:<24} python {command}" for name, command in FIGURES.items()))
         return
     commit = _commit()
     done = {row["figure"] for row in _rows() if row["commit"] == commit}

@@ -1,0 +1,30 @@
+"""Tables of candidates that others have trained: a search on them takes seconds.
+
+A table has a space and looks points of it up. `valid` is what a search may see; `test` is what is
+reported of the candidate that it chose, and no search may look at it.
+"""
+
+from __future__ import annotations
+
+from cell_search.tables._nas_bench_201 import (
+    DATASETS,
+    NAS_BENCH_201,
+    architecture,
+    nas_bench_201,
+    network_size,
+)
+from cell_search.tables._nas_bench_301 import Surrogate, nas_bench_301
+from cell_search.tables._table import Entry, Lookup, Table
+
+__all__ = [
+    "DATASETS",
+    "NAS_BENCH_201",
+    "Entry",
+    "Lookup",
+    "Surrogate",
+    "Table",
+    "architecture",
+    "nas_bench_201",
+    "nas_bench_301",
+    "network_size",
+]
