@@ -79,7 +79,7 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
     params = _params(flags, of_model_dir=True)
     files = images.find_files(paths)
     images.check_files(files)
-    detector = open_detector(flags.model_dir)
+    detector = open_detector(flags.model_dir, params)
     source = images.from_files(files) if paths else images.from_split(params.task.validation_data)
     told = look(detector, source, flags.output, score_threshold=flags.score_threshold)
     print(

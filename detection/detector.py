@@ -13,7 +13,7 @@ from detection import experiments
 from detection.categories import Categories
 from detection.decoder import SHIFT
 from detection.task import CellsRetinaNetTask, clip_to_images
-from transfer import checkpoints
+from transfer import checkpoints, model_dir
 
 
 @dataclass(frozen=True)
@@ -110,17 +110,21 @@ class Detector:
         return found
 
 
-def open_detector(folder: str) -> Detector:
+def open_detector(folder: str, params: Any = None) -> Detector:
     """Opens what a training wrote, at its last checkpoint.
 
     Args:
         folder: `--model_dir` of the training.
+        params: the configuration to build the detector with, for one that finds more or less than
+            the run's own, which is the default.
 
     Raises:
         UserError: the folder is none of a detector, or has no checkpoint, or a damaged one.
     """
     trained = checkpoints.open_trained(
-        folder, base=experiments.cells_retinanet(), task_class=CellsRetinaNetTask
+        folder,
+        params=params or model_dir.read_params(folder, experiments.cells_retinanet()),
+        task_class=CellsRetinaNetTask,
     )
     categories = Categories(tuple(trained.params.task.category_ids), trained.class_names)
     return Detector(trained.task, trained.model, categories)

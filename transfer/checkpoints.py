@@ -67,20 +67,20 @@ def find(folder: str, which: str = "latest") -> str:
 
 
 def open_trained(
-    folder: str, which: str = "latest", *, base: Any = None, task_class: type = ClassificationTask
+    folder: str, which: str = "latest", *, params: Any = None, task_class: type = ClassificationTask
 ) -> Trained:
     """Opens the network of a run, with the moving averages of its weights where it keeps them.
 
     Args:
         folder: `model_dir` of the run.
         which: see `find`.
-        base: see `model_dir.read_params`.
+        params: the configuration to build the network with; by default the run's own.
         task_class: Model Garden's task for its configuration.
 
     Raises:
         UserError: the folder is none of a run, or has no checkpoint, or a damaged one.
     """
-    params = model_dir.read_params(folder, base)
+    params = params or model_dir.read_params(folder)
     path = find(folder, which)
     task = task_class(params.task)
     policy = tf_keras.mixed_precision.global_policy()

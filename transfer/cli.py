@@ -132,9 +132,14 @@ def _run() -> None:
 
 
 def _export() -> None:
-    from transfer.export import export
+    from cells.errors import UserError
 
     values = flags.FLAGS
+    for name in ("config_file", "params_override", "genotype"):
+        if getattr(values, name):
+            raise UserError(f"--{name}: export takes the network as it was trained; leave it out")
+    from transfer.export import export
+
     path = cells.cli.required("output")
     told = export(cells.cli.required("model_dir"), path, values.checkpoint)
     print(

@@ -184,6 +184,17 @@ def test_export_refuses_other_endings_and_folders(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_export_refuses_settings_that_it_would_not_follow(tmp_path):
+    done = command(
+        "--mode=export",
+        f"--model_dir={tmp_path}",
+        f"--output={tmp_path / 'model.keras'}",
+        "--params_override=task.model.input_size=[64,64,3]",
+    )
+    assert done.returncode == 2
+    assert "--params_override: export takes the network as it was trained" in done.stderr
+
+
 def test_weights_of_an_earlier_run_are_taken_by_name(run, trained, digits_dir):
     """Another number of classes and no auxiliary head: everything else is moved."""
     settings = params(digits_dir, "task.model.num_classes=13,task.model.auxiliary_head=false")
