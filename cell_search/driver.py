@@ -93,7 +93,7 @@ class _Driver:
         point, rejected = trials.propose_feasible(
             self.study, self.search.strategy, space, number, self.search.feasible
         )
-        trials.begin(self.study, space, point, rejected)
+        trials.begin(self.study, space, point, rejected, after=self.finished)
         self.begun += 1
         return self._request(number, point)
 

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from cell_search.evaluators import Result
 from cell_search.space import Point, Space
-from cell_search.strategies import ATTEMPT, FINISHED, REJECTED, Strategy
+from cell_search.strategies import AFTER, ATTEMPT, FINISHED, REJECTED, Strategy
 from cells.errors import UserError
 
 #: Attributes of a trial, for people.
@@ -81,7 +81,13 @@ def propose_feasible(
     )
 
 
-def begin(study: optuna.Study, space: Space, point: Point, rejected: Sequence[Point] = ()) -> None:
+def begin(
+    study: optuna.Study,
+    space: Space,
+    point: Point,
+    rejected: Sequence[Point] = (),
+    after: int | None = None,
+) -> None:
     """Adds a running trial, as one record.
 
     Args:
@@ -90,6 +96,8 @@ def begin(study: optuna.Study, space: Space, point: Point, rejected: Sequence[Po
         point: the choices.
         rejected: the proposals for this trial that were not feasible: the strategy has met them,
             and must have met them after a restart.
+        after: how many trials had finished when this one was proposed: strategies whose proposals
+            grow stale want to know.
     """
     attributes = {REJECTED: [space.indices(p) for p in rejected]} if rejected else {}
     study.add_trial(
@@ -98,6 +106,7 @@ def begin(study: optuna.Study, space: Space, point: Point, rejected: Sequence[Po
             params=point,
             distributions=dict(space.distributions),
             user_attrs=attributes,
+            system_attrs={} if after is None else {AFTER: after},
         )
     )
 

@@ -9,12 +9,13 @@ seed, and runs on anybody's study:
 from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._history import ATTEMPT, FINISHED, REJECTED, trial_of
+from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, REJECTED, trial_of
 from cell_search.strategies._mutation import mutate
 from cell_search.strategies._random import RandomSearch
 from cell_search.strategies._regularized_evolution import RegularizedEvolution
 
 __all__ = [
+    "AFTER",
     "ATTEMPT",
     "FINISHED",
     "REJECTED",

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.registry import Registry
 from cell_search.space import Point, Space
-from cell_search.strategies._history import ATTEMPT, REJECTED, History
+from cell_search.strategies._history import AFTER, ATTEMPT, REJECTED, History, note_proposal
 from cells.errors import UserError
 
 #: Strategies by name: classes whose keyword arguments are their settings.
@@ -43,6 +43,12 @@ class Strategy(optuna.samplers.BaseSampler):
     """
 
     several_objectives: ClassVar[bool] = False
+
+    #: Known in `learn`: how many trials have finished, failed ones and this one included.
+    finished: int = 0
+
+    #: Known in `learn`: how many had finished when this one was proposed; None if nobody noted it.
+    proposed_after: int | None = None
 
     def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
         self.space = Space.of(space)
@@ -99,6 +105,7 @@ class Strategy(optuna.samplers.BaseSampler):
         with self._lock:
             if self._history is None or not self._history.is_of(study):
                 self._history = History(study)
+                self.finished = 0
                 self.reset()
             signs = [
                 1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
@@ -106,11 +113,13 @@ class Strategy(optuna.samplers.BaseSampler):
             ]
             for known in self._history.news(trial.number):
                 self._take(known, signs)
+            note_proposal(study, trial, self.finished)
             attempt = trial.user_attrs.get(ATTEMPT, 0)
             return self.propose(np.random.default_rng([self._seed, trial.number, attempt]))
 
     def _take(self, trial: FrozenTrial, signs: list[float]) -> None:
         point = self.space.point(trial)
+        self.finished += trial.state.is_finished()
         if point is None:
             if trial.state == TrialState.COMPLETE:
                 missing = next(d.name for d in self.space.decisions if d.name not in trial.params)
@@ -124,6 +133,7 @@ class Strategy(optuna.samplers.BaseSampler):
         self.meet(point)
         if trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
             rewards = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
+            self.proposed_after = trial.system_attrs.get(AFTER)
             self.learn(point, rewards if len(rewards) > 1 else rewards[0])
 
     def sample_independent(

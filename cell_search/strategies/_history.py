@@ -18,6 +18,10 @@ ATTEMPT = "attempt"
 #: the indices of its choices: what a strategy has met belongs to the history.
 REJECTED = "rejected"
 
+#: The attribute of a trial, for programs, that says how many trials had finished when it was
+#: proposed: which results its proposal could have known.
+AFTER = "proposed after"
+
 #: From so many unread trials on, one request for all is quicker than a request for each.
 _MANY = 100
 
@@ -29,6 +33,12 @@ def trial_of(study: optuna.Study, number: int) -> FrozenTrial:
     """
     trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
     return study._storage.get_trial(trial_id)
+
+
+def note_proposal(study: optuna.Study, trial: FrozenTrial, after: int) -> None:
+    """Records `AFTER` in a trial that Optuna has begun; the driver's do not exist yet."""
+    if trial._trial_id >= 0:
+        study._storage.set_trial_system_attr(trial._trial_id, AFTER, after)
 
 
 class History:
