@@ -44,6 +44,7 @@ FIGURES = {
     },
     "10-strategies-nb301": "-m benchmarks.strategies --table=nb301 --queries=50,100,200,500 "
     f"--seeds=50 --strategies={_STRATEGIES}",
+    "17-skip-connections": "-m benchmarks.skip_connections",
 }
 
 
