@@ -1,48 +1,38 @@
-"""The curve of a search as an SVG element whose colours are those of the page."""
+"""Curve and front of a search as SVG elements whose colours are those of the page."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
+
+import numpy as np
+
+from cell_search import pareto
 
 _WIDTH, _HEIGHT = 860, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 44
 
 
-def chart(points: Sequence[tuple[int, float | None]], label: str) -> str:
+def chart(points: Sequence[tuple[int, float | None]], label: str, *, maximize: bool = True) -> str:
     """Each trial as a point (failed ones as crosses at the bottom), the best so far as a line.
 
     Args:
         points: number and reward of the finished trials, by number; None where it failed.
         label: of the vertical axis.
+        maximize: whether larger is better.
     """
     values = [value for _, value in points if value is not None]
     if not values:
         return "<p>No trial has succeeded yet.</p>"
-    ticks = _ticks(min(values), max(values))
-    low, high = min(ticks[0], min(values)), max(ticks[-1], max(values))
     last = max(points[-1][0], 1)
+    y, marks = _vertical(values)
 
     def x(number: float) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * number / last
 
-    def y(value: float) -> float:
-        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low)
-
-    marks = []
-    for tick in ticks:
-        marks.append(
-            f'<line class=grid x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" '
-            f'y2="{y(tick):.1f}"/><text class=tick x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" '
-            f"text-anchor=end>{_short(tick)}</text>"
-        )
-    for number in _trial_ticks(last):
-        marks.append(
-            f'<text class=tick x="{x(number):.1f}" y="{_HEIGHT - _BOTTOM + 20}" '
-            f"text-anchor=middle>{number:,}</text>"
-        )
-    path, best = "", -math.inf
+    marks += [_below(x(number), f"{number:,}") for number in _trial_ticks(last)]
+    path, best, sign = "", -math.inf, 1.0 if maximize else -1.0
     for number, value in points:
         if value is None:
             at, bottom = x(number), _HEIGHT - _BOTTOM
@@ -55,10 +45,10 @@ def chart(points: Sequence[tuple[int, float | None]], label: str) -> str:
             f'<circle class=trial cx="{x(number):.1f}" cy="{y(value):.1f}" r=3>'
             f"<title>trial {number}: {value:.6g}</title></circle>"
         )
-        if value > best:
+        if sign * value > best:
             step = f"H{x(number):.1f}V{y(value):.1f}"
             path += step if path else f"M{x(number):.1f} {y(value):.1f}"
-            best = value
+            best = sign * value
     path += f"H{x(last):.1f}"
     return (
         f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
@@ -69,6 +59,79 @@ def chart(points: Sequence[tuple[int, float | None]], label: str) -> str:
         f"text-anchor=middle>trial</text></svg>"
         "<p class=legend><span class=line></span>best so far "
         "<span class=dot></span>trial <span class=cross>×</span>failed trial</p>"
+    )
+
+
+def scatter(
+    points: Sequence[tuple[int, float, float]],
+    front: Collection[int],
+    labels: tuple[str, str],
+    signs: tuple[float, float],
+) -> str:
+    """Trials by two objectives, and what can be had at most of one for the other, as a staircase.
+
+    Args:
+        points: number, horizontal and vertical value of the trials that succeeded.
+        front: the numbers of those that no other dominates, in all objectives.
+        labels: of the horizontal and of the vertical axis.
+        signs: of both, -1 where smaller is better.
+    """
+    if not points:
+        return "<p>No trial has succeeded yet.</p>"
+    y, marks = _vertical([value for _, _, value in points])
+    x, ticks = _scale([value for _, value, _ in points], _LEFT, _WIDTH - _RIGHT)
+    marks += [_below(x(tick), _short(tick)) for tick in ticks]
+    # The front last, so that nothing hides it.
+    for number, one, other in sorted(points, key=lambda p: p[0] in front):
+        kind = "front" if number in front else "trial"
+        marks.append(
+            f'<circle class={kind} cx="{x(one):.1f}" cy="{y(other):.1f}" '
+            f"r={4 if kind == 'front' else 3}><title>trial {number}: "
+            f"{escape(labels[1])} {other:.6g}, {escape(labels[0])} {one:.6g}</title></circle>"
+        )
+    pairs = np.unique([pair for _, *pair in points], axis=0)
+    path = ""
+    for one, other in pairs[~pareto.dominated(pairs * np.array(signs))]:
+        at, height = f"H{x(one):.1f}", f"V{y(other):.1f}"
+        # The corner is the worse in both of its two neighbours.
+        step = at + height if signs[0] < 0 else height + at
+        path += step if path else f"M{x(one):.1f} {y(other):.1f}"
+    return (
+        f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
+        f'aria-label="{escape(labels[1], quote=True)} and {escape(labels[0], quote=True)} of '
+        'each trial, and the front">' + "".join(marks) + f'<path class=best d="{path}"/>'
+        f'<text class=axis x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" '
+        f"text-anchor=middle>{escape(labels[0])}</text></svg>"
+        f"<p class=legend><span class=line></span>front "
+        f"<span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
+    )
+
+
+def _vertical(values: Sequence[float]) -> tuple[Callable[[float], float], list[str]]:
+    """Where a value is on the vertical axis, and the axis itself."""
+    y, ticks = _scale(values, _HEIGHT - _BOTTOM, _TOP)
+    return y, [
+        f'<line class=grid x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(tick):.1f}" '
+        f'y2="{y(tick):.1f}"/><text class=tick x="{_LEFT - 8}" y="{y(tick) + 4:.1f}" '
+        f"text-anchor=end>{_short(tick)}</text>"
+        for tick in ticks
+    ]
+
+
+def _scale(
+    values: Sequence[float], start: float, end: float
+) -> tuple[Callable[[float], float], list[float]]:
+    """Where a value is between `start` and `end`, and the ticks."""
+    ticks = _ticks(min(values), max(values))
+    low, high = min(ticks[0], min(values)), max(ticks[-1], max(values))
+    return lambda value: start + (end - start) * (value - low) / (high - low), ticks
+
+
+def _below(x: float, text: str) -> str:
+    """A tick of the horizontal axis."""
+    return (
+        f'<text class=tick x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 20}" '
+        f"text-anchor=middle>{text}</text>"
     )
 
 

@@ -14,6 +14,7 @@ defaults, so that a new one needs no line here.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,10 +22,11 @@ from typing import Any
 from official.modeling import hyperparams
 
 import cells.config
-from cell_search import spaces
+from cell_search import objectives, spaces
 from cell_search.cell_space import CellSpace
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
+from cell_search.objectives import Objective
 from cell_search.pool import POOLS, Pool
 from cell_search.space import Point
 from cell_search.strategies import STRATEGIES, Strategy
@@ -90,6 +92,8 @@ class SearchConfig(hyperparams.Config):
         strategy: how.
         evaluator: how a candidate is scored.
         images: with which images.
+        objectives: metrics of the evaluator, after a minus where smaller is better; empty: its
+            reward.
         trials: candidates in all, failed ones included.
         seed: of everything random.
         deterministic: TensorFlow's deterministic operations.
@@ -102,6 +106,7 @@ class SearchConfig(hyperparams.Config):
     strategy: Any = dataclasses.field(default_factory=_StrategyChoice)
     evaluator: Any = dataclasses.field(default_factory=_EvaluatorChoice)
     images: Any = dataclasses.field(default_factory=_Images)
+    objectives: list[str] = dataclasses.field(default_factory=list)
     trials: int = 100
     seed: int = 0
     deterministic: bool = False
@@ -121,6 +126,23 @@ class Search:
     images: ImageSettings
     pool: type[Pool]
 
+    @functools.cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the values of a trial are.
+
+        Raises:
+            UserError: the evaluator does not return it, or the strategy takes one only.
+        """
+        config, evaluator = self.config, self.evaluator
+        wanted = objectives.parse(config.objectives, evaluator.reward, evaluator.metrics())
+        if len(wanted) > 1 and not self.strategy.several_objectives:
+            able = [name for name, other in STRATEGIES.items() if other.several_objectives]
+            raise UserError(
+                f"objectives: {config.strategy.type} takes one objective, but there are "
+                f"{len(wanted)}; strategies for several are {', '.join(able)}"
+            )
+        return wanted
+
     def feasible(self, point: Point) -> bool:
         """Whether a proposal may be evaluated; another is drawn where it may not."""
         return True
@@ -137,15 +159,17 @@ def resolve(config: SearchConfig) -> Search:
             raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
     space = spaces.find(config.space.name, config.space.blocks)
     strategy = STRATEGIES.find(config.strategy.type)
-    evaluator = EVALUATORS.find(config.evaluator.type)
-    return Search(
+    evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
+    search = Search(
         config=config,
         space=space,
         strategy=strategy(space, seed=config.seed, **config.strategy.chosen()),
-        evaluator=evaluator(**config.evaluator.chosen()),
+        evaluator=evaluator,
         images=ImageSettings(**config.images.as_dict()),
         pool=POOLS.find(config.pool),
     )
+    _ = search.objectives
+    return search
 
 
 #: Settings that say where and how to look at a search, and not what is searched.

@@ -6,7 +6,7 @@ import fcntl
 import os
 import pathlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,14 +80,18 @@ class SearchDirectory:
             file.flush()
             yield
 
-    def open_study(self) -> optuna.Study:
-        """Opens the study to go on with it, or makes it. Only under the lock."""
+    def open_study(self, directions: Sequence[str] = ("maximize",)) -> optuna.Study:
+        """Opens the study to go on with it, or makes it. Only under the lock.
+
+        Args:
+            directions: of a new study's objectives.
+        """
         self._mend_journal()
         try:
             return self._load()
         except KeyError:
             return optuna.create_study(
-                study_name=STUDY_NAME, storage=self._storage(), direction="maximize"
+                study_name=STUDY_NAME, storage=self._storage(), directions=list(directions)
             )
 
     def read_study(self) -> optuna.Study:

@@ -37,7 +37,7 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
         UserError: the settings are at fault, or no candidate succeeded.
         Interruption: by a signal; nothing is lost but what was running.
     """
-    study = directory.open_study()
+    study = directory.open_study([o.direction for o in search.objectives])
     driver = _Driver(directory, search, study, interruptible)
     try:
         driver.run()
@@ -66,7 +66,7 @@ class _Driver:
             directory.path / "tensorboard",
             search.config.trials,
             finished,
-            search.evaluator.reward,
+            search.objectives,
         )
         self.reported = time.monotonic()
 
@@ -111,7 +111,7 @@ class _Driver:
         )
 
     def _tell(self, number: int, result: Result) -> None:
-        trials.finish(self.study, number, result, order=self.finished)
+        trials.finish(self.study, number, result, self.search.objectives, order=self.finished)
         self.finished += 1
         self.progress.finished(trial_of(self.study, number))
 

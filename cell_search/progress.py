@@ -5,11 +5,13 @@ from __future__ import annotations
 import pathlib
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from cell_search import trials
+from cell_search.objectives import Objective
 
 
 def duration(seconds: float) -> str:
@@ -28,11 +30,17 @@ class Progress:
         folder: of TensorBoard's files.
         total: how many trials there will be.
         known: the trials that had finished before.
-        reward: the name of the reward.
+        objectives: what is wanted; the best is that by the first.
     """
 
-    def __init__(self, folder: pathlib.Path, total: int, known: list[FrozenTrial], reward: str):
-        self._folder, self._total, self._reward = folder, total, reward
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        total: int,
+        known: list[FrozenTrial],
+        objectives: Sequence[Objective],
+    ):
+        self._folder, self._total, self._objectives = folder, total, objectives
         self._writer: Any = None
         self._done = len(known)
         self._best: tuple[float, int] | None = None
@@ -42,7 +50,8 @@ class Progress:
 
     def _take(self, trial: FrozenTrial) -> None:
         value = trials.reward(trial)
-        if value is not None and (self._best is None or value > self._best[0]):
+        sign = self._objectives[0].sign
+        if value is not None and (self._best is None or sign * value > sign * self._best[0]):
             self._best = value, trial.number
 
     def finished(self, trial: FrozenTrial) -> None:
@@ -50,24 +59,30 @@ class Progress:
         self._done += 1
         self._take(trial)
         self._times.append(time.monotonic())
-        value = trials.reward(trial)
-        print(self._line(trial, value), flush=True)
+        print(self._line(trial), flush=True)
         scalars = {"seconds": trials.seconds(trial)}
+        value = trials.reward(trial)
         if value is not None:
             scalars["reward"] = value
+            others = zip(self._objectives[1:], trial.values[1:], strict=True)
+            scalars |= {objective.metric: value for objective, value in others}
         if self._best is not None:
             scalars["best reward"] = self._best[0]
         self._write(scalars, trial.number)
 
-    def _line(self, trial: FrozenTrial, value: float | None) -> str:
-        if value is None:
+    def _line(self, trial: FrozenTrial) -> str:
+        if trials.reward(trial) is None:
             what = f"failed: {trials.failure(trial)}"
         else:
-            what = f"{self._reward} {value:.4f}" if value < 1000 else f"{self._reward} {value:,.0f}"
+            what = "  ".join(
+                f"{o.metric} {value:.4f}" if abs(value) < 1000 else f"{o.metric} {value:,.0f}"
+                for o, value in zip(self._objectives, trial.values, strict=True)
+            )
         parts = [f"trial {trial.number}  {self._done}/{self._total}", what]
         if self._best is not None:
             value, number = self._best
-            parts.append(f"best {value:,.4g} (trial {number})")
+            of = f" {self._objectives[0].metric}" if len(self._objectives) > 1 else ""
+            parts.append(f"best{of} {value:,.4g} (trial {number})")
         parts.append(duration(trials.seconds(trial)))
         if left := self._total - self._done:
             pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)

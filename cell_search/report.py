@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import trials
-from cell_search.chart import chart
+from cell_search.chart import chart, scatter
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
 from cell_search.progress import duration
@@ -39,15 +39,18 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> st
 
 
 def _page(name: str, search: Search, known: list[FrozenTrial]) -> str:
-    reward = search.evaluator.reward
+    first = search.objectives[0]
+    reward = first.metric
+    curve = [(t.number, trials.reward(t)) for t in known if t.state.is_finished()]
     parts = [
         f"<h1>Cell search <q>{escape(name)}</q></h1>",
         f"<p class=lead>{_lead(search)}</p>",
         _tiles(search, known),
-        f"<h2>{escape(reward.capitalize())} by trial</h2>",
-        chart([(t.number, trials.reward(t)) for t in known if t.state.is_finished()], reward),
+        f"<h2>{escape(_title(reward).capitalize())} by trial</h2>",
+        chart(curve, reward, maximize=first.maximize),
+        _front(search, known),
         "<h2>The best cells</h2>",
-        _best(search, known),
+        _ranked(search, _best(search, known), "top"),
         _failures(known),
         "<h2>How to train the winner</h2>",
         f"<pre>{_TRAIN_COMMAND}</pre>",
@@ -80,11 +83,12 @@ def _lead(search: Search) -> str:
 
 def _tiles(search: Search, known: list[FrozenTrial]) -> str:
     states = Counter(t.state for t in known)
-    best = trials.best(known, search.space, 1)
+    reward = search.objectives[0].metric
+    best = trials.best(known, search.space, 1, search.objectives[0].sign)
     spent = sum(trials.seconds(t) for t in known)
     finished = sum(t.state.is_finished() for t in known)
     tiles = [
-        (f"best {search.evaluator.reward}", _number(best[0].value) if best else "none yet"),
+        (f"best {_title(reward)}", _number(best[0].values[0]) if best else "none yet"),
         (
             "trials finished",
             f"{finished} of {search.config.trials}",
@@ -102,17 +106,52 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
     )
 
 
-def _best(search: Search, known: list[FrozenTrial]) -> str:
-    best = trials.best(known, search.space, search.config.top)
-    if not best:
+def _best(search: Search, known: list[FrozenTrial]) -> list[FrozenTrial]:
+    return trials.best(known, search.space, search.config.top, search.objectives[0].sign)
+
+
+def _front(search: Search, known: list[FrozenTrial]) -> str:
+    """The first objective against each of the others, and the trials that none dominates."""
+    first, *others = search.objectives
+    if not others:
+        return ""
+    successful = [t for t in known if t.state == TrialState.COMPLETE]
+    front = trials.front(known, search.space, [o.sign for o in search.objectives])
+    numbers = {t.number for t in front}
+    parts = [f"<h2>The front: {len(front)} cells that no other is better than in everything</h2>"]
+    for i, other in enumerate(others, start=1):
+        parts.append(
+            scatter(
+                [(t.number, t.values[i], t.values[0]) for t in successful],
+                numbers,
+                (_title(other.metric), _title(first.metric)),
+                (other.sign, first.sign),
+            )
+        )
+    return "\n".join([*parts, _ranked(search, front, "front")])
+
+
+def _ranked(search: Search, ranked: list[FrozenTrial], folder: str) -> str:
+    """A table of trials with their cells.
+
+    Args:
+        search: the search.
+        ranked: the trials, best first.
+        folder: where their genotypes are.
+    """
+    if not ranked:
         return "<p>No trial has succeeded yet.</p>"
+    objectives = [o.metric for o in search.objectives]
     metrics = [
         name
-        for name in dict.fromkeys(m for t in best for m in t.user_attrs.get(trials.METRICS, {}))
-        if name != search.evaluator.reward
+        for name in dict.fromkeys(m for t in ranked for m in t.user_attrs.get(trials.METRICS, {}))
+        if name not in objectives
     ]
-    heads = ["", search.evaluator.reward, "trial", *metrics]
-    rows = "".join(_best_row(rank, t, search, metrics) for rank, t in enumerate(best, start=1))
+    heads = ["", *objectives, "trial", *metrics]
+    rows = "".join(
+        _ranked_row(f"{folder}/{rank:02}.json", rank, t, search, metrics)
+        for rank, t in enumerate(ranked, start=1)
+    )
     return (
         "<div class=wide><table class=best><thead><tr>"
         + "".join(f"<th>{escape(_title(head))}</th>" for head in heads)
@@ -120,16 +159,18 @@ def _best(search: Search, known: list[FrozenTrial]) -> str:
     )
 
 
-def _best_row(rank: int, trial: FrozenTrial, search: Search, metrics: list[str]) -> str:
+def _ranked_row(
+    file: str, rank: int, trial: FrozenTrial, search: Search, metrics: list[str]
+) -> str:
     values = trial.user_attrs.get(trials.METRICS, {})
     cells = [_number(values[name]) if name in values else "" for name in metrics]
-    numbers = [str(rank), _number(trial.value), str(trial.number), *cells]
+    numbers = [str(rank), *map(_number, trial.values), str(trial.number), *cells]
     picture = _picture(search, trial)
     return (
         "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in numbers) + "</tr>"
         f"<tr class=cells><td colspan={len(numbers)}>"
         f"<details{' open' if rank <= 3 else ''}><summary>cells of trial {trial.number}, "
-        f"<code>top/{rank:02}.json</code></summary>{picture}</details></td></tr>"
+        f"<code>{file}</code></summary>{picture}</details></td></tr>"
     )
 
 

@@ -1,8 +1,9 @@
-"""What a search leaves: the best genotypes, and how to train the winner."""
+"""What a search leaves: the best genotypes, the front, and how to train the winner."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import pathlib
 import platform
 from typing import Any
 
@@ -23,7 +24,7 @@ from cells.genotype import Genotype
 _PACKAGES = ("tensorflow", "keras", "optuna", "numpy")
 
 _TRAIN = """\
-# Trains the winner of a cell search, trial {number} ({reward_name} {reward:.4g}), as a classifier:
+# Trains the winner of a cell search, trial {number} ({score}), as a classifier:
 #
 #   cell-transfer --mode=train_and_eval --config_file={path} --model_dir=DIRECTORY
 #
@@ -36,13 +37,13 @@ _STEPS, _BATCH = 2000, 64
 
 
 def best_of(directory: SearchDirectory, search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    """The best trials, best first.
+    """The best trials by the first objective, best first.
 
     Raises:
         UserError: none succeeded; says why the last one failed.
     """
     known = study.get_trials(deepcopy=False)
-    best = trials.best(known, search.space, search.config.top)
+    best = trials.best(known, search.space, search.config.top, search.objectives[0].sign)
     if best:
         return best
     failed = [t for t in known if t.state == optuna.trial.TrialState.FAIL]
@@ -50,8 +51,20 @@ def best_of(directory: SearchDirectory, search: Search, study: optuna.Study) -> 
     raise UserError(f"{directory.path}: none of the {len(known)} trials succeeded{reason}")
 
 
+def front_of(search: Search, study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that no other one dominates, sorted by the first objective, best first."""
+    signs = [objective.sign for objective in search.objectives]
+    return trials.front(study.get_trials(deepcopy=False), search.space, signs)
+
+
+def score(trial: FrozenTrial, search: Search) -> dict[str, float]:
+    """The values of a trial that succeeded, by the names of the objectives."""
+    return {o.metric: v for o, v in zip(search.objectives, trial.values, strict=True)}
+
+
 def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> list[str]:
-    """Writes `genotype.json`, `top/NN.json` and `train.yaml`.
+    """Writes `genotype.json`, `top/NN.json`, `train.yaml`, and `front/NN.json` where there are
+    several objectives.
 
     Returns:
         The paths of genotype and training configuration.
@@ -60,21 +73,31 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
         UserError: no trial succeeded, or a file cannot be written.
     """
     best = best_of(directory, search, study)
-    genotypes = [genotype_of(trial, search) for trial in best]
-    for rank, genotype in enumerate(genotypes, start=1):
-        genotype_file.write(genotype, directory.path / "top" / f"{rank:02}.json")
+    _write_ranked(best, search, directory.path / "top")
+    if len(search.objectives) > 1:
+        _write_ranked(front_of(search, study), search, directory.path / "front")
     winner = directory.path / "genotype.json"
-    genotype_file.write(genotypes[0], winner)
+    genotype = genotype_of(best[0], search)
+    genotype_file.write(genotype, winner)
     train = directory.path / "train.yaml"
     text = _TRAIN.format(
         number=best[0].number,
-        reward_name=search.evaluator.reward,
-        reward=best[0].value,
+        score=", ".join(f"{name} {value:.4g}" for name, value in score(best[0], search).items()),
         path=train,
     )
-    settings = yaml.safe_dump(train_settings(genotypes[0], search), sort_keys=False)
+    settings = yaml.safe_dump(train_settings(genotype, search), sort_keys=False)
     write_atomically(train, (text + settings).encode())
     return [str(winner), str(train)]
+
+
+def _write_ranked(ranked: list[FrozenTrial], search: Search, folder: pathlib.Path) -> None:
+    """Writes `NN.json` for each trial, and removes those of a longer list."""
+    names = [f"{rank:02}.json" for rank in range(1, len(ranked) + 1)]
+    for trial, name in zip(ranked, names, strict=True):
+        genotype_file.write(genotype_of(trial, search), folder / name)
+    for path in folder.glob("[0-9]*.json"):
+        if path.name not in names:
+            path.unlink()
 
 
 def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
@@ -86,7 +109,7 @@ def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
         "strategy": config.strategy.type,
         "dataset": search.images.name,
         "trial": trial.number,
-        "score": {search.evaluator.reward: trial.value},
+        "score": score(trial, search),
         "metrics": trial.user_attrs.get(trials.METRICS, {}),
         "seed": config.seed,
         "settings": used_settings(config),

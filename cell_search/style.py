@@ -24,6 +24,7 @@ footer { margin-top: 40px; font-size: 13px; }
 .chart .grid { stroke: var(--line); }
 .chart .tick, .chart .axis { fill: var(--pale); font-size: 12px; }
 .chart .trial { fill: var(--point); }
+.chart .front { fill: var(--accent); }
 .chart .best { fill: none; stroke: var(--accent); stroke-width: 2; }
 .chart .failed { stroke: var(--bad); stroke-width: 1.5; fill: none; }
 .legend { font-size: 13px; margin: 4px 0 0 64px; }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from cell_search import pareto
 from cell_search.evaluators import Result
+from cell_search.objectives import Objective
 from cell_search.space import Point, Space
-from cell_search.strategies import AFTER, ATTEMPT, FINISHED, REJECTED, Strategy
+from cell_search.strategies import AFTER, ATTEMPT, FINISHED, REJECTED, Strategy, trial_of
 from cells.errors import UserError
 
 #: Attributes of a trial, for people.
@@ -111,33 +115,62 @@ def begin(
     )
 
 
-def finish(study: optuna.Study, number: int, result: Result, order: int) -> None:
+def finish(
+    study: optuna.Study,
+    number: int,
+    result: Result,
+    objectives: Sequence[Objective] = (),
+    *,
+    order: int,
+) -> None:
     """Records a result.
 
     Args:
         study: the study.
         number: of the trial.
         result: what came of it.
+        objectives: the metrics that are the values of the trial; none for the reward.
         order: how many trials finished before this one.
+
+    Raises:
+        UserError: the trial has a result already.
     """
+    if trial_of(study, number).state.is_finished():
+        raise UserError(
+            f"trial {number} of this study has a result already; each trial takes one, so ask for "
+            "a new trial to score a candidate again"
+        )
     trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    values, failure = _values(result, objectives)
     attributes: dict[str, Any] = {
         FINISHED: order,
         METRICS: {**result.metrics, "seconds": round(result.seconds, 3)},
     }
-    if result.failure is not None:
-        attributes[FAILURE] = result.failure
+    if failure is not None:
+        attributes[FAILURE] = failure
     for key, value in attributes.items():
         study._storage.set_trial_user_attr(trial_id, key, value)
-    if result.failure is None:
-        study.tell(number, result.reward)
+    if failure is None:
+        study.tell(number, values)
     else:
         study.tell(number, state=TrialState.FAIL)
 
 
+def _values(result: Result, objectives: Sequence[Objective]) -> tuple[list[float], str | None]:
+    """The values of a trial; or why it has none."""
+    if result.failure is not None:
+        return [], result.failure
+    found = {o.metric: result.metrics.get(o.metric, math.nan) for o in objectives}
+    found = found or {"reward": math.nan if result.reward is None else result.reward}
+    for name, value in found.items():
+        if not math.isfinite(value):
+            return [], f"the {name} is {value}"
+    return list(found.values()), None
+
+
 def reward(trial: FrozenTrial) -> float | None:
-    """The reward of a trial that succeeded, else None."""
-    return trial.value if trial.state == TrialState.COMPLETE else None
+    """The value of a trial that succeeded in the first objective, else None."""
+    return trial.values[0] if trial.state == TrialState.COMPLETE else None
 
 
 def failure(trial: FrozenTrial) -> str:
@@ -150,14 +183,45 @@ def seconds(trial: FrozenTrial) -> float:
     return float(trial.user_attrs.get(METRICS, {}).get("seconds", 0.0))
 
 
-def best(trials: Iterable[FrozenTrial], space: Space, count: int) -> list[FrozenTrial]:
-    """The best trials, best first; of equal candidates only the best, of equal rewards the
-    earliest first."""
+def best(
+    trials: Iterable[FrozenTrial], space: Space, count: int, sign: float = 1.0
+) -> list[FrozenTrial]:
+    """The best trials by the first objective, best first.
+
+    Args:
+        trials: of a study.
+        space: says which candidates are equal; of those only the best counts.
+        count: how many, at most.
+        sign: -1 where smaller is better. Of equal values the earliest is first.
+    """
     successful = [t for t in trials if t.state == TrialState.COMPLETE]
-    successful.sort(key=lambda t: (-t.value, t.number))
+    successful.sort(key=lambda t: (-sign * t.values[0], t.number))
     chosen: dict[Any, FrozenTrial] = {}
     for trial in successful:
         chosen.setdefault(space.canonical_key(trial.params), trial)
         if len(chosen) == count:
             break
     return list(chosen.values())
+
+
+def front(trials: Iterable[FrozenTrial], space: Space, signs: Sequence[float]) -> list[FrozenTrial]:
+    """The trials that no other one dominates, sorted by the first objective, best first.
+
+    Of those with equal values, and of those with equal candidates, only the earliest counts.
+
+    Args:
+        trials: of a study.
+        space: says which candidates are equal.
+        signs: for each objective, -1 where smaller is better.
+    """
+    successful = [t for t in trials if t.state == TrialState.COMPLETE]
+    if not successful:
+        return []
+    rewards = np.array([t.values for t in successful]) * np.array(signs)
+    chosen: dict[Any, FrozenTrial] = {}
+    for i in np.flatnonzero(~pareto.dominated(rewards)):
+        chosen.setdefault(tuple(rewards[i]), successful[i])
+    different: dict[Any, FrozenTrial] = {}
+    for values in sorted(chosen, reverse=True):
+        different.setdefault(space.canonical_key(chosen[values].params), chosen[values])
+    return list(different.values())

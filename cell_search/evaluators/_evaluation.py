@@ -85,6 +85,10 @@ class Evaluator(abc.ABC):
             Exception: the candidate failed; the message becomes the reason.
         """
 
+    def metrics(self) -> tuple[str, ...]:
+        """The names of all metrics that `score` returns, any of which can be an objective."""
+        return (self.reward,)
+
     def network(self) -> dict[str, int]:
         """N and F of the child network, for the configuration that trains the winner."""
         return {}

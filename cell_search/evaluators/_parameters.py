@@ -42,5 +42,8 @@ class Parameters(Evaluator):
         assert counts.multiply_adds is not None
         return {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}
 
+    def metrics(self) -> tuple[str, ...]:
+        return ("parameters", "multiply_adds")
+
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

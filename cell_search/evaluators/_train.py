@@ -89,5 +89,8 @@ class Train(Evaluator):
             "multiply_adds": counts.multiply_adds,
         }
 
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
+
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

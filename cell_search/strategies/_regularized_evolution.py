@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 
+from cell_search import pareto
 from cell_search.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._mutation import mutate
@@ -29,6 +31,8 @@ class RegularizedEvolution(Strategy):
         sample: S, the number drawn with replacement to choose a parent from.
         identity: the probability that a child is its parent, unchanged (and scored anew).
     """
+
+    several_objectives = True
 
     def __init__(
         self,
@@ -53,16 +57,26 @@ class RegularizedEvolution(Strategy):
         self.reset()
 
     def reset(self) -> None:
-        self._alive: deque[tuple[Point, float]] = deque(maxlen=self._size)
+        self._alive: deque[tuple[Point, Any]] = deque(maxlen=self._size)
 
-    def learn(self, point: Point, reward: float) -> None:
+    def learn(self, point: Point, reward: Any) -> None:
         self._alive.append((point, reward))
 
     def propose(self, rng: np.random.Generator) -> Point:
         if len(self._alive) < self._size:
             return self.space.random(rng)
-        drawn = [self._alive[i] for i in rng.integers(self._size, size=self._sample)]
-        parent, _ = max(drawn, key=lambda individual: individual[1])
+        drawn = rng.integers(self._size, size=self._sample)
+        parent = self._alive[self._fittest(drawn)][0]
         if rng.random() < self._identity:
             return dict(parent)
         return mutate(self.space, parent, rng)
+
+    def _fittest(self, drawn: np.ndarray) -> int:
+        """Of the drawn individuals the best, the first of equals."""
+        rewards = [reward for _, reward in self._alive]
+        if not isinstance(rewards[0], tuple):
+            return max(drawn, key=lambda i: rewards[i])
+        values = np.array(rewards)
+        rank = pareto.ranks(values)
+        room = pareto.crowding(values, rank)
+        return min(drawn, key=lambda i: (rank[i], -room[i]))
