@@ -11,17 +11,21 @@ from __future__ import annotations
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, REJECTED, trial_of
 from cell_search.strategies._mutation import mutate
+from cell_search.strategies._ppo import PPO
 from cell_search.strategies._random import RandomSearch
 from cell_search.strategies._regularized_evolution import RegularizedEvolution
+from cell_search.strategies._reinforce import Reinforce
 
 __all__ = [
     "AFTER",
     "ATTEMPT",
     "FINISHED",
+    "PPO",
     "REJECTED",
     "STRATEGIES",
     "RandomSearch",
     "RegularizedEvolution",
+    "Reinforce",
     "Strategy",
     "mutate",
     "trial_of",

@@ -1,0 +1,286 @@
+"""What the strategies with a controller share: a policy that learns from batches of results."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import zlib
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from cell_search.space import Point, Space
+from cell_search.strategies._base import Strategy
+from cell_search.strategies._controller import Adam, Controller
+from cells.cli import choose
+from cells.errors import UserError
+
+#: What the controller learns from: a function of the rewards of a batch, and of the last rewards
+#: (the batch among them).
+REWARDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "raw": lambda rewards, last: rewards,
+    "cubed": lambda rewards, last: rewards**3,
+    "ranks": lambda rewards, last: (
+        ((last < rewards[:, None]).mean(axis=1) + (last <= rewards[:, None]).mean(axis=1)) / 2
+    ),
+}
+
+#: Larger rewards, or cubes, count as this one: single precision must hold the squares of gradients.
+_LARGEST = 1e12
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a controller is made and how it learns; `PolicyGradient` says what each means."""
+
+    units: int
+    layers: int
+    width: float
+    learning_rate: float
+    entropy: float
+    baseline: float
+    batch: int
+    epochs: int
+    clip: float
+    rewards: str
+    window: int
+    attempts: int
+    stale: int
+
+    def checked(self, where: str) -> Settings:
+        """The settings.
+
+        Raises:
+            UserError: a value is impossible.
+        """
+        kinds: dict[str, tuple[str, type | tuple[type, ...]]] = {
+            "int": ("whole number", int),
+            "float": ("number", (int, float)),
+            "str": ("text", str),
+        }
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            what, kind = kinds[str(field.type)]
+            if isinstance(value, bool) or not isinstance(value, kind):
+                raise UserError(f"{where}.{field.name}: {value!r} is no {what}")
+        choose(f"{where}.rewards", self.rewards, REWARDS)
+        for name in ("units", "layers", "batch", "epochs", "window", "attempts"):
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"{where}.{name}: {getattr(self, name)} is too small; use at least 1"
+                )
+        for name in ("width", "learning_rate", "clip"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise UserError(f"{where}.{name}: {getattr(self, name)} is no number above 0")
+        for name in ("entropy", "stale"):
+            if not 0.0 <= getattr(self, name) < float("inf"):
+                raise UserError(f"{where}.{name}: {getattr(self, name)} is no number from 0 on")
+        if not 0.0 <= self.baseline < 1.0:
+            raise UserError(f"{where}.baseline: {self.baseline} is not in [0, 1)")
+        return self
+
+
+class _Policy(NamedTuple):
+    """Weights, and how many trials had finished when they came into force."""
+
+    since: int
+    weights: np.ndarray
+
+
+class _Result(NamedTuple):
+    """A finished child: (decisions,) choices; how many updates ago its policy was the newest."""
+
+    choices: list[int]
+    reward: float
+    age: int
+
+
+class PolicyGradient(Strategy):
+    """A controller that is updated with every `batch` of results, in the order of finishing.
+
+    An advantage is a reward less the baseline: the moving average, with weight `baseline` of the
+    past, of the rewards of all batches before (of the first batch: its own mean).
+
+    Many children run at once, so a result may come from an older policy than the one that it
+    changes. Each trial says how many had finished when it was proposed; from that, its policy
+    follows. A result whose policy was updated more than `stale` times since is dropped: it moves
+    neither the weights nor the baseline. (When all are dropped nothing is updated, so the next
+    are fresh again: a search never starves.) The others are weighted, decision by decision, by
+    the ratio of the choice's probability under the policy as it is to that under the policy that
+    proposed it, clipped as the subclass says. A trial that does not say when it was proposed
+    counts as fresh.
+
+    Only the weights of the last `stale` + 1 policies are kept.
+
+    Args:
+        space: see `Strategy`.
+        seed: of the first weights and all proposals.
+        preset: `quick`, for hundreds of children, or `paper`. It stands for all the settings below
+            that are not given.
+        units: of each LSTM layer.
+        layers: of LSTM.
+        width: weights start uniform between -width and width.
+        learning_rate: of Adam.
+        entropy: the weight, in the objective, of the entropies of the decisions (nats, summed).
+        baseline: the weight of the past in the moving average, in [0, 1).
+        batch: results for an update.
+        epochs: steps of Adam for an update.
+        clip: how far the ratio may be from 1.
+        rewards: what is learned from: `raw` rewards, `cubed` ones, or their `ranks`: the share of
+            the last `window` results that are worse, ties half. Ranks know no scale and no
+            outliers.
+        window: see `rewards`.
+        attempts: how often a candidate that was proposed before (by canonical key) is drawn again
+            before it is accepted; 1 allows duplicates.
+        stale: see above.
+
+    Raises:
+        UserError: a setting is impossible, or there is no such preset.
+    """
+
+    NAME: ClassVar[str]
+    PRESETS: ClassVar[Mapping[str, Settings]]
+
+    def __init__(
+        self,
+        space: Space | Mapping[str, BaseDistribution],
+        *,
+        seed: int = 0,
+        preset: str = "quick",
+        units: int | None = None,
+        layers: int | None = None,
+        width: float | None = None,
+        learning_rate: float | None = None,
+        entropy: float | None = None,
+        baseline: float | None = None,
+        batch: int | None = None,
+        epochs: int | None = None,
+        clip: float | None = None,
+        rewards: str | None = None,
+        window: int | None = None,
+        attempts: int | None = None,
+        stale: int | None = None,
+    ):
+        super().__init__(space, seed=seed)
+        given: dict[str, Any] = {
+            "units": units,
+            "layers": layers,
+            "width": width,
+            "learning_rate": learning_rate,
+            "entropy": entropy,
+            "baseline": baseline,
+            "batch": batch,
+            "epochs": epochs,
+            "clip": clip,
+            "rewards": rewards,
+            "window": window,
+            "attempts": attempts,
+            "stale": stale,
+        }
+        where = f"strategy.{self.NAME}"
+        self.settings = dataclasses.replace(
+            choose(f"{where}.preset", preset, dict(self.PRESETS)),
+            **{name: value for name, value in given.items() if value is not None},
+        ).checked(where)
+        self._controller = Controller(
+            [len(d.choices) for d in self.space.decisions],
+            self.settings.units,
+            self.settings.layers,
+        )
+        self.reset()
+
+    @abc.abstractmethod
+    def _by_log_probs(self, ratios: np.ndarray, advantages: np.ndarray) -> np.ndarray:
+        """What the objective gains by larger log-probabilities, for each decision.
+
+        Args:
+            ratios: (children, decisions): the probability now over that when it was proposed.
+            advantages: (children, 1).
+
+        Returns:
+            (children, decisions).
+        """
+
+    def reset(self) -> None:
+        settings = self.settings
+        # Its own stream: the trials' are seeded by their numbers.
+        rng = np.random.default_rng([self._seed, zlib.crc32(b"controller")])
+        first = _Policy(0, self._controller.initial(settings.width, rng))
+        self._policies = deque([first], maxlen=settings.stale + 1)
+        self._adam = Adam(self._controller.count, settings.learning_rate)
+        self._batch: list[_Result] = []
+        self._last: deque[float] = deque(maxlen=max(settings.window, settings.batch))
+        self._baseline: float | None = None
+        self._met: set[Hashable] = set()
+
+    def meet(self, point: Point) -> None:
+        self._met.add(self.space.canonical_key(point))
+
+    def learn(self, point: Point, reward: float) -> None:
+        age = self._age(self.proposed_after)
+        if age is None:
+            return
+        self._batch.append(_Result(self.space.indices(point), reward, age))
+        self._last.append(reward)
+        if len(self._batch) == self.settings.batch:
+            self._update()
+            self._batch.clear()
+
+    def _age(self, after: int | None) -> int | None:
+        """How many updates ago a policy was the newest; None if it is not kept any more."""
+        if after is None:
+            return 0
+        ages = (a for a, policy in enumerate(reversed(self._policies)) if policy.since <= after)
+        return next(ages, None)
+
+    def _update(self) -> None:
+        settings, controller = self.settings, self._controller
+        choices = np.array([result.choices for result in self._batch])
+        advantages = self._advantages()[:, None]
+        by_entropies = np.full(choices.shape, settings.entropy / len(choices))
+        weights = self._policies[-1].weights.copy()
+        then = None
+        for _ in range(settings.epochs):
+            now = controller.score(weights, choices)
+            if then is None:
+                then = self._log_probs_then(choices, now.log_probs)
+            ratios = np.exp(np.clip(now.log_probs - then, -20.0, 20.0))
+            by_log_probs = self._by_log_probs(ratios, advantages) / len(choices)
+            self._adam.climb(weights, controller.gradient(weights, now, by_log_probs, by_entropies))
+        self._policies.append(_Policy(self.finished, weights))
+
+    def _advantages(self) -> np.ndarray:
+        """The rewards of the batch less the baseline, which then takes them in."""
+        rewards = np.array([result.reward for result in self._batch])
+        with np.errstate(over="ignore"):
+            learned = REWARDS[self.settings.rewards](rewards, np.array(self._last))
+        learned = np.clip(learned, -_LARGEST, _LARGEST)
+        if self._baseline is None:
+            self._baseline = float(learned.mean())
+        advantages = learned - self._baseline
+        for value in learned:
+            self._baseline += (1.0 - self.settings.baseline) * (float(value) - self._baseline)
+        return advantages
+
+    def _log_probs_then(self, choices: np.ndarray, now: np.ndarray) -> np.ndarray:
+        """The log-probabilities under the policies by which the batch was proposed."""
+        then = now.copy()
+        ages = np.array([result.age for result in self._batch])
+        for age in set(ages[ages > 0].tolist()):
+            weights = self._policies[-1 - age].weights
+            then[ages == age] = self._controller.score(weights, choices[ages == age]).log_probs
+        return then
+
+    def propose(self, rng: np.random.Generator) -> Point:
+        weights, length = self._policies[-1].weights, len(self.space.decisions)
+        # The first is new nearly always; if not, the others are drawn together.
+        for count in filter(None, (1, self.settings.attempts - 1)):
+            for indices in self._controller.sample(weights, rng.random((count, length))).choices:
+                point = self.space.from_indices(indices)
+                if self.space.canonical_key(point) not in self._met:
+                    return point
+        return point
