@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cell_search.space import Decision, Space
+from cell_search.space import Choice, Decision, Space
 from cells.canonical import cell_key
 from cells.errors import UserError
 from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
@@ -39,6 +39,16 @@ class Rules:
     stacking: str
     blocks: int = 5
     two_states: bool = False
+
+
+@dataclass(frozen=True)
+class _Pair(Decision):
+    """Two different states, written `a+b` with a < b."""
+
+    def neighbours(self, choice: Choice) -> tuple[Choice, ...]:
+        """The pairs with one state replaced: a mutation of Real et al. 2019 re-draws one input."""
+        states = set(str(choice).split("+"))
+        return tuple(c for c in self.choices if len(states & set(str(c).split("+"))) == 1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class CellSpace(Space):
     def _inputs(self, block: str, states: int) -> list[Decision]:
         if self.rules.two_states:
             pairs = tuple(f"{a}+{b}" for b in range(states) for a in range(b))
-            return [Decision(f"{block}/inputs", pairs, "input")]
+            return [_Pair(f"{block}/inputs", pairs, "input")]
         inputs = tuple(range(states))
         return [Decision(f"{block}/{side}/input", inputs, "input") for side in ("left", "right")]
 

@@ -39,6 +39,10 @@ class Decision:
     choices: tuple[Choice, ...]
     kind: str = "choice"
 
+    def neighbours(self, choice: Choice) -> tuple[Choice, ...]:
+        """The choices that one mutation may lead to: here all others."""
+        return tuple(other for other in self.choices if other != choice)
+
 
 @dataclass(frozen=True)
 class Space:
@@ -88,6 +92,14 @@ class Space:
     def from_indices(self, indices: Sequence[int]) -> Point:
         """The point of some `indices`."""
         return {d.name: d.choices[i] for d, i in zip(self.decisions, indices, strict=True)}
+
+    def neighbours(self, point: Point) -> list[Point]:
+        """All points that one mutation of one decision leads to."""
+        return [
+            {**point, d.name: choice}
+            for d in self.decisions
+            for choice in d.neighbours(point[d.name])
+        ]
 
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
         """Equal for two points if they are one and the same candidate."""

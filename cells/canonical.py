@@ -7,8 +7,12 @@ permutes channels). The weights of one then give the function of the other.
 
 from __future__ import annotations
 
+import bisect
+import collections
 import hashlib
+import itertools
 import json
+from typing import Any
 
 from cells.genotype import Block, Cell, Genotype, Side
 
@@ -76,45 +80,52 @@ def _block_order(cell: Cell) -> list[int]:
     others are refined again.
     """
     states = range(2, len(cell.blocks) + 2)
-    colours = _refined(cell, {s: str(s) if s < 2 else "" for s in range(len(cell.blocks) + 2)})
-    while len(set(colours.values())) < len(colours):
-        counts: dict[str, list[int]] = {}
-        for state in states:
-            counts.setdefault(colours[state], []).append(state)
-        twins = min((c, found) for c, found in counts.items() if len(found) > 1)
-        colours = _refined(cell, {**colours, twins[1][0]: twins[0] + "*"})
+    reads = {
+        s: [(side.input, side.operation) for _, side in cell.blocks[s - 2].sides] for s in states
+    }
+    readers: dict[int, list[tuple[int, str]]] = {s: [] for s in range(len(cell.blocks) + 2)}
+    for state, sides in reads.items():
+        for source, operation in sides:
+            readers[source].append((state, operation))
+    fixed = {s: (s in cell.concat, cell.blocks[s - 2].combine if s >= 2 else "") for s in readers}
+
+    def refined(colours: dict[int, int]) -> dict[int, int]:
+        """The coarsest colouring that tells apart whatever has other colours around it."""
+        while True:
+            around = {
+                state: (
+                    colour,
+                    fixed[state],
+                    sorted((colours[s], operation) for s, operation in reads.get(state, ())),
+                    sorted((colours[s], operation) for s, operation in readers[state]),
+                )
+                for state, colour in colours.items()
+            }
+            ranked = _ranks(around)
+            if max(ranked.values()) == max(colours.values()):
+                return ranked
+            colours = ranked
+
+    colours = refined({s: min(s, 2) for s in readers})
+    while max(colours.values()) + 1 < len(colours):
+        counts = collections.Counter(colours.values())
+        twin = min(colour for colour, count in counts.items() if count > 1)
+        marked = min(s for s, colour in colours.items() if colour == twin)
+        # Between its twins and the next colour there is room for one more.
+        doubled = {s: 2 * colour for s, colour in colours.items()}
+        colours = refined(_ranks({**doubled, marked: 2 * twin + 1}))
     # A block comes after what it reads; among those that are ready, the colour decides.
     order: list[int] = []
     waiting = set(states)
     while waiting:
-        ready = [
-            s for s in waiting if not {side.input for _, side in cell.blocks[s - 2].sides} & waiting
-        ]
+        ready = [s for s in waiting if waiting.isdisjoint(source for source, _ in reads[s])]
         following = min(ready, key=lambda s: colours[s])
         order.append(following)
         waiting.remove(following)
     return order
 
 
-def _refined(cell: Cell, colours: dict[int, str]) -> dict[int, str]:
-    classes = len(set(colours.values()))
-    while True:
-        colours = {state: _colour(cell, colours, state) for state in colours}
-        if len(set(colours.values())) == classes:
-            return colours
-        classes = len(set(colours.values()))
-
-
-def _colour(cell: Cell, colours: dict[int, str], state: int) -> str:
-    """One step of refinement: the colours around a state, hashed."""
-    made_of = []
-    if state >= 2:
-        block = cell.blocks[state - 2]
-        made_of = [block.combine, sorted([colours[s.input], s.operation] for _, s in block.sides)]
-    used_in = sorted(
-        [colours[b + 2], side.operation]
-        for b, block in enumerate(cell.blocks)
-        for _, side in block.sides
-        if side.input == state
-    )
-    return _digest([colours[state], made_of, used_in, state in cell.concat])
+def _ranks(values: dict[int, Any]) -> dict[int, int]:
+    """The rank of each value among the different ones: equal values, equal ranks."""
+    ordered = [value for value, _ in itertools.groupby(sorted(values.values()))]
+    return {key: bisect.bisect_left(ordered, value) for key, value in values.items()}

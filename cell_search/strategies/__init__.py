@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, REJECTED, trial_of
+from cell_search.strategies._local_search import LocalSearch
 from cell_search.strategies._mutation import mutate
 from cell_search.strategies._ppo import PPO
 from cell_search.strategies._random import RandomSearch
@@ -23,6 +24,7 @@ __all__ = [
     "PPO",
     "REJECTED",
     "STRATEGIES",
+    "LocalSearch",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",

@@ -11,15 +11,16 @@ def mutate(space: Space, point: Point, rng: np.random.Generator) -> Point:
     """A copy of `point` with another choice in exactly one decision.
 
     First the kind of decision is drawn (a hidden state, an operation, a combination), uniformly;
-    then a decision of that kind, uniformly over cells, blocks and sides; then one of its other
-    choices. Real et al. 2019 mutate hidden states and operations; their space has no decisions of
-    other kinds, in a space that has, those are mutated by the same rule.
+    then a decision of that kind, uniformly over cells, blocks and sides; then one of its
+    neighbouring choices, as a rule all others. Real et al. 2019 mutate hidden states and
+    operations; their space has no decisions of other kinds, in a space that has, those are
+    mutated by the same rule.
     """
     kinds = list(dict.fromkeys(d.kind for d in space.decisions))
     kind = kinds[rng.integers(len(kinds))]
     candidates = [d for d in space.decisions if d.kind == kind]
     decision = candidates[rng.integers(len(candidates))]
-    others = [choice for choice in decision.choices if choice != point[decision.name]]
+    others = decision.neighbours(point[decision.name])
     if not others:
         return dict(point)
     return {**point, decision.name: others[rng.integers(len(others))]}
