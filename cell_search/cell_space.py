@@ -58,17 +58,24 @@ class CellSpace(Space):
     For each block of each cell: first input, second input, first operation, second operation,
     combination (Zoph et al. 2018, section 3). A state is numbered as in genotypes: 0 is
     h_{i-1}, 1 is h_i, b + 2 the result of block b. What has one choice only is no decision.
+
+    Attributes:
+        decisions: those of the cells, then `settings`.
+        rules: of the cells.
+        blocks: of a cell.
+        settings: further decisions that belong to a candidate, but not to its genotype.
     """
 
     decisions: tuple[Decision, ...] = field(init=False)
     rules: Rules
     blocks: int
+    settings: tuple[Decision, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:
             raise UserError(f"space.blocks: {self.blocks} is not in 1 to {MAX_BLOCKS}")
         decisions = tuple(d for d in self._all_decisions() if len(d.choices) > 1)
-        object.__setattr__(self, "decisions", decisions)
+        object.__setattr__(self, "decisions", decisions + self.settings)
 
     def _all_decisions(self) -> list[Decision]:
         rules = self.rules
@@ -116,8 +123,9 @@ class CellSpace(Space):
 
     def canonical_key(self, point: Mapping[str, Any]) -> str:
         """Hexadecimal digits, equal for genotypes that are the same up to the order of their
-        blocks and of the two sides of a block."""
-        return cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
+        blocks and of the two sides of a block; then the further settings."""
+        key = cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
+        return key + "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
 
     def _cell(self, cell: str, point: Mapping[str, Any]) -> Cell:
         def side(b: int, which: str) -> Side:

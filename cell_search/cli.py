@@ -93,7 +93,7 @@ def _search_until(interruptible: Any) -> None:
     search = config.resolve(wanted)
     # Before anything is written: what is wrong here would be wrong for every candidate.
     with interruptible.block():
-        search.evaluator.check(search.images)
+        search.check()
     with directory.locked():
         _config(directory)  # Once more: another search may have begun here meanwhile.
         directory.store_config(config.used_values(wanted))

@@ -19,13 +19,15 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from official.modeling import hyperparams
 
 import cells.config
-from cell_search import objectives, spaces
+from cell_search import objectives, settings, spaces
 from cell_search.cell_space import CellSpace
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
+from cell_search.limits import Limits
 from cell_search.objectives import Objective
 from cell_search.pool import POOLS, Pool
 from cell_search.space import Point
@@ -68,6 +70,17 @@ def _one_of(name: str, registry: Mapping[str, type], default: str, skip: Iterabl
 _StrategyChoice = _one_of("StrategyChoice", STRATEGIES, "regularized_evolution", ("space", "seed"))
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
 _Images = _settings(ImageSettings)
+_Limits = _settings(Limits)
+
+
+def _searched_settings() -> Any:
+    """Lists of choices by the name of a setting, for every setting that an evaluator has."""
+    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))  # type: ignore[arg-type]
+    fields: list[Any] = [(n, list, dataclasses.field(default_factory=list)) for n in names]
+    return dataclasses.make_dataclass("Settings", fields, bases=(hyperparams.Config,))
+
+
+_SearchedSettings = _searched_settings()
 
 
 @dataclasses.dataclass
@@ -94,6 +107,8 @@ class SearchConfig(hyperparams.Config):
         images: with which images.
         objectives: metrics of the evaluator, after a minus where smaller is better; empty: its
             reward.
+        limits: what a candidate may cost; one beyond is no trial, and another is drawn.
+        settings: settings of the evaluator that are searched along, with their choices.
         trials: candidates in all, failed ones included.
         seed: of everything random.
         deterministic: TensorFlow's deterministic operations.
@@ -107,6 +122,8 @@ class SearchConfig(hyperparams.Config):
     evaluator: Any = dataclasses.field(default_factory=_EvaluatorChoice)
     images: Any = dataclasses.field(default_factory=_Images)
     objectives: list[str] = dataclasses.field(default_factory=list)
+    limits: Any = dataclasses.field(default_factory=_Limits)
+    settings: Any = dataclasses.field(default_factory=_SearchedSettings)
     trials: int = 100
     seed: int = 0
     deterministic: bool = False
@@ -124,6 +141,7 @@ class Search:
     strategy: Strategy
     evaluator: Evaluator
     images: ImageSettings
+    limits: Limits
     pool: type[Pool]
 
     @functools.cached_property
@@ -145,7 +163,20 @@ class Search:
 
     def feasible(self, point: Point) -> bool:
         """Whether a proposal may be evaluated; another is drawn where it may not."""
-        return True
+        return not self.limits.any or self.limits.allow(self.space.decode(point))
+
+    def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
+        """The evaluator with the settings that a point decides."""
+        chosen = settings.chosen(point)
+        return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator  # type: ignore[type-var]
+
+    def check(self) -> None:
+        """Raises a UserError where no candidate could be scored; called before the first."""
+        self.evaluator.check(self.images)
+        for decision in self.space.decisions:
+            if decision.kind == settings.KIND:
+                for choice in decision.choices:
+                    self.evaluator_of({decision.name: choice}).check(self.images)
 
 
 def resolve(config: SearchConfig) -> Search:
@@ -160,12 +191,17 @@ def resolve(config: SearchConfig) -> Search:
     space = spaces.find(config.space.name, config.space.blocks)
     strategy = STRATEGIES.find(config.strategy.type)
     evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
+    choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
+    space = dataclasses.replace(space, settings=settings.decisions(choices, evaluator))
+    limits = Limits(**config.limits.as_dict())
+    limits.check(space.decode(space.random(np.random.default_rng(0))))
     search = Search(
         config=config,
         space=space,
         strategy=strategy(space, seed=config.seed, **config.strategy.chosen()),
         evaluator=evaluator,
         images=ImageSettings(**config.images.as_dict()),
+        limits=limits,
         pool=POOLS.find(config.pool),
     )
     _ = search.objectives
@@ -216,7 +252,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}.")
-        else:
+        elif not isinstance(value, list | tuple) or value:
+            # An empty list says as much as none.
             flat[f"{prefix}{key}"] = value
     return flat
 
@@ -237,6 +274,8 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
     for part in ("strategy", "evaluator"):
         chosen = values[part]["type"]
         values[part] = {"type": chosen, chosen: values[part][chosen]}
+    values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
+    values["objectives"] = list(values["objectives"])
     return values
 
 

@@ -91,7 +91,12 @@ class _Driver:
             return None
         number, space = self.begun, self.search.space
         point, rejected = trials.propose_feasible(
-            self.study, self.search.strategy, space, number, self.search.feasible
+            self.study,
+            self.search.strategy,
+            space,
+            number,
+            self.search.feasible,
+            str(self.search.limits),
         )
         trials.begin(self.study, space, point, rejected, after=self.finished)
         self.begun += 1
@@ -104,7 +109,7 @@ class _Driver:
             number=number,
             genotype=self.search.space.decode(point),
             decisions=point,
-            evaluator=self.search.evaluator,
+            evaluator=self.search.evaluator_of(point),
             images=self.search.images,
             seed=int(seed),
             deterministic=config.deterministic,

@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import trials
+from cell_search import settings, trials
 from cell_search.chart import chart, scatter
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
@@ -147,7 +147,7 @@ def _ranked(search: Search, ranked: list[FrozenTrial], folder: str) -> str:
         for name in dict.fromkeys(m for t in ranked for m in t.user_attrs.get(trials.METRICS, {}))
         if name not in objectives
     ]
-    heads = ["", *objectives, "trial", *metrics]
+    heads = ["", *objectives, "trial", *settings.chosen(ranked[0].params), *metrics]
     rows = "".join(
         _ranked_row(f"{folder}/{rank:02}.json", rank, t, search, metrics)
         for rank, t in enumerate(ranked, start=1)
@@ -164,7 +164,8 @@ def _ranked_row(
 ) -> str:
     values = trial.user_attrs.get(trials.METRICS, {})
     cells = [_number(values[name]) if name in values else "" for name in metrics]
-    numbers = [str(rank), *map(_number, trial.values), str(trial.number), *cells]
+    searched = map(str, settings.chosen(trial.params).values())
+    numbers = [str(rank), *map(_number, trial.values), str(trial.number), *searched, *cells]
     picture = _picture(search, trial)
     return (
         "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in numbers) + "</tr>"

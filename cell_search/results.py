@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import pathlib
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -12,7 +13,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 import cells
-from cell_search import trials
+from cell_search import settings, trials
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
 from cell_search.images import builder_of
@@ -29,7 +30,7 @@ _TRAIN = """\
 #   cell-transfer --mode=train_and_eval --config_file={path} --model_dir=DIRECTORY
 #
 # Network and images are those of the search, the test split scores; more cells (normal_cells),
-# filters and steps give better classifiers.
+# filters and steps give better classifiers.{searched}
 """
 
 #: Steps of the training that `train.yaml` proposes.
@@ -84,10 +85,26 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
         number=best[0].number,
         score=", ".join(f"{name} {value:.4g}" for name, value in score(best[0], search).items()),
         path=train,
+        searched=_stated(best[0], search),
     )
-    settings = yaml.safe_dump(train_settings(genotype, search), sort_keys=False)
-    write_atomically(train, (text + settings).encode())
+    values = train_settings(genotype, search, best[0].params)
+    write_atomically(train, (text + yaml.safe_dump(values, sort_keys=False)).encode())
     return [str(winner), str(train)]
+
+
+def _stated(trial: FrozenTrial, search: Search) -> str:
+    """Lines of comment with the settings that were searched along, as they were for the child."""
+    searched = settings.chosen(trial.params)
+    if not searched:
+        return ""
+    batch = getattr(search.evaluator_of(trial.params), "batch", None)
+    images = f", with {batch} images a step" if batch else ""
+    values = ", ".join(f"{name} {value}" for name, value in searched.items())
+    return (
+        f"\n#\n# Searched along (the child's{images}): {values}."
+        f"\n# What has a counterpart here is handed on: the learning rate in proportion to the"
+        f"\n# images of a step, l2 as weight decay (half of which is the factor of the squares)."
+    )
 
 
 def _write_ranked(ranked: list[FrozenTrial], search: Search, folder: pathlib.Path) -> None:
@@ -110,6 +127,7 @@ def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
         "dataset": search.images.name,
         "trial": trial.number,
         "score": score(trial, search),
+        **({"training": searched} if (searched := settings.chosen(trial.params)) else {}),
         "metrics": trial.user_attrs.get(trials.METRICS, {}),
         "seed": config.seed,
         "settings": used_settings(config),
@@ -127,8 +145,16 @@ def versions() -> dict[str, str]:
     }
 
 
-def train_settings(genotype: Genotype, search: Search) -> dict[str, Any]:
-    """What `cell-transfer --config_file` takes to train a genotype on the set of the search."""
+def train_settings(
+    genotype: Genotype, search: Search, point: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What `cell-transfer --config_file` takes to train a genotype on the set of the search.
+
+    Args:
+        genotype: the cells.
+        search: the search.
+        point: the decisions, for the settings that were searched along.
+    """
     from cells import datasets
 
     images = search.images
@@ -137,7 +163,7 @@ def train_settings(genotype: Genotype, search: Search) -> dict[str, Any]:
     size = [images.size, images.size] if images.size else [height, width]
     splits = [name for name in ("test", "validation") if name in builder.info.splits]
     data = {"tfds_name": images.name}
-    evaluator: Any = search.evaluator
+    evaluator: Any = search.evaluator_of(point or {})
     train = {
         **data,
         "tfds_split": images.split.split("[")[0],
@@ -153,7 +179,7 @@ def train_settings(genotype: Genotype, search: Search) -> dict[str, Any]:
         "tfds_split": splits[0] if splits else f"{images.split.split('[')[0]}[90%:]",
         "global_batch_size": 4 * _BATCH,
     }
-    return {
+    values: dict[str, Any] = {
         "task": {
             "model": {
                 # Relative to this file, so that the directory can be moved.
@@ -165,3 +191,12 @@ def train_settings(genotype: Genotype, search: Search) -> dict[str, Any]:
         },
         "trainer": {"train_steps": _STEPS},
     }
+    searched = settings.chosen(point or {})
+    child_batch = getattr(evaluator, "batch", _BATCH)
+    for path, value in settings.train_values(searched, child_batch, _BATCH).items():
+        *sections, last = path.split(".")
+        at = values
+        for section in sections:
+            at = at.setdefault(section, {})
+        at[last] = value
+    return values

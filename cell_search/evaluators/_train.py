@@ -31,6 +31,8 @@ class Train(Evaluator):
         clip: largest global norm of a gradient.
         flip: whether images are mirrored at random (not for digits and letters).
         shift: pixels by which they are moved at random, at most.
+        latency_runs: how often the trained child's answer to one image is timed, for the metric
+            `latency_ms`; 0: not at all.
     """
 
     reward: ClassVar[str] = "accuracy"
@@ -45,10 +47,11 @@ class Train(Evaluator):
     clip: float = 5.0
     flip: bool = True
     shift: int = 4
+    latency_runs: int = 0
 
     def check(self, images: ImageSettings) -> None:
         where = "evaluator.train"
-        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0)):
+        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("latency_runs", 0)):
             if getattr(self, name) < least:
                 raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {least}")
         for name in ("learning_rate", "clip"):
@@ -90,7 +93,8 @@ class Train(Evaluator):
         }
 
     def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
+        names = ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
+        return (*names, "latency_ms") if self.latency_runs else names
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

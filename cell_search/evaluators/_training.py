@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import time
 from typing import TYPE_CHECKING
 
 import keras
@@ -44,7 +45,7 @@ def train_child(
 
     Returns:
         `accuracy` and `loss` on the held-out images, `training_loss` (mean of the last epoch,
-        without L2), `steps`.
+        without L2), `steps`; `latency_ms` where it is asked for.
 
     Raises:
         FloatingPointError: the loss is no longer finite; says when.
@@ -55,7 +56,10 @@ def train_child(
     try:
         child = _Child(genotype, config, images, settings)
         training_loss = child.train(np.random.default_rng(seed))
-        return {**child.score(), "training_loss": training_loss, "steps": child.steps}
+        metrics = {**child.score(), "training_loss": training_loss, "steps": child.steps}
+        if settings.latency_runs:
+            metrics["latency_ms"] = child.latency(settings.latency_runs)
+        return metrics
     finally:
         # Keras keeps every network of a process otherwise.
         keras.utils.clear_session()
@@ -134,6 +138,17 @@ class _Child:
         if not math.isfinite(loss):
             raise FloatingPointError(f"the held-out loss is {loss}")
         return {"accuracy": right / len(labels), "loss": loss}
+
+    def latency(self, runs: int) -> float:
+        """The median time of an answer to one image, in milliseconds."""
+        image = tf.constant(self.images.held_out[0][:1])
+        times = []
+        for _ in range(runs + 1):
+            start = time.perf_counter()
+            self.predict(image).numpy()
+            times.append(time.perf_counter() - start)
+        # The first call lays the graph out.
+        return 1000.0 * float(np.median(times[1:]))
 
 
 def augment(pixels: np.ndarray, rng: np.random.Generator, shift: int, flip: bool) -> np.ndarray:

@@ -1,0 +1,87 @@
+"""Hard limits of a candidate's size, known from its cells before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cells import networks
+from cells.errors import UserError
+from cells.genotype import Genotype
+from cells.stack import stack
+from cells.summary import summarize
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a candidate may cost as a network of a named kind, which need not be the child.
+
+    Attributes:
+        network: one of `cells.networks.NETWORKS`.
+        multiply_adds: of one image, at most; 0: no limit.
+        parameters: trainable ones, at most; 0: no limit.
+        normal_cells: N of that network; 0: its own.
+        filters: F of that network; 0: its own.
+        image_size: height and width of its images; 0: its own.
+        num_classes: 0: its own.
+    """
+
+    network: str = "imagenet_mobile"
+    multiply_adds: float = 0.0
+    parameters: float = 0.0
+    normal_cells: int = 0
+    filters: int = 0
+    image_size: int = 0
+    num_classes: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit."""
+        return bool(self.multiply_adds or self.parameters)
+
+    def __str__(self) -> str:
+        wanted = [
+            f"{value:,.0f} {name}"
+            for name, value in (
+                ("multiply-adds", self.multiply_adds),
+                ("parameters", self.parameters),
+            )
+            if value
+        ]
+        return f"limits: at most {' and '.join(wanted)} as {self.network}"
+
+    def check(self, genotype: Genotype) -> None:
+        """Raises a UserError where no candidate could be measured.
+
+        Args:
+            genotype: any.
+        """
+        for name, value in vars(self).items():
+            if name != "network" and value < 0:
+                raise UserError(f"limits.{name}: {value} is too small; 0 sets no limit")
+        if self.any:
+            try:
+                self.allow(genotype)
+            except UserError as error:
+                raise UserError(f"limits.{error}") from None
+
+    def allow(self, genotype: Genotype) -> bool:
+        """Whether a candidate keeps to them; counts without TensorFlow.
+
+        Raises:
+            UserError: the network is unknown or impossible.
+        """
+        if not self.any:
+            return True
+        config = networks.configure(
+            genotype,
+            self.network,
+            image_size=(self.image_size, self.image_size) if self.image_size else None,
+            normal_cells=self.normal_cells or None,
+            filters=self.filters or None,
+            num_classes=self.num_classes or None,
+        )
+        counts = summarize(stack(genotype, config), ("logits",), config.image_size)
+        assert counts.multiply_adds is not None
+        return not (
+            0 < self.multiply_adds < counts.multiply_adds or 0 < self.parameters < counts.trainable
+        )

@@ -1,0 +1,186 @@
+"""Limits of size, and training settings that are searched along with the cells."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import optuna
+import pytest
+import yaml
+
+import cells.config
+from cell_search import config, driver, settings, spaces
+from cell_search.directory import SearchDirectory
+from cell_search.evaluators import Train
+from cell_search.interruption import Interruptible
+from cell_search.limits import Limits
+from cell_search.space import Decision
+from cells import catalogue, genotype_file
+from cells.errors import UserError
+from transfer import configure
+
+
+def _config(text: str) -> config.SearchConfig:
+    return cells.config.override(config.SearchConfig(), text=text)
+
+
+def _search(path: pathlib.Path, values: dict) -> optuna.Study:
+    wanted = config.from_values(values, "test")
+    directory = SearchDirectory(path)
+    with directory.locked():
+        directory.store_config(config.used_values(wanted))
+        driver.search(directory, config.resolve(wanted), Interruptible())
+    return directory.read_study()
+
+
+def test_limits_are_those_of_the_published_network() -> None:
+    """NASNet-A (4 @ 1056) has 5,289,978 trainable parameters (TensorFlow's tf-slim)."""
+    cell = catalogue.load("nasnet_a")
+    for name, value in (("parameters", 5_289_978), ("multiply_adds", _multiply_adds(cell))):
+        assert Limits(**{name: value}).allow(cell)
+        assert not Limits(**{name: value - 1}).allow(cell)
+    assert Limits().allow(cell) and not Limits().any
+    small = Limits(network="cifar", filters=4, normal_cells=1, parameters=50_000)
+    assert small.allow(cell)
+
+
+def _multiply_adds(cell) -> int:
+    from cells import networks
+    from cells.stack import stack
+    from cells.summary import summarize
+
+    layout = networks.configure(cell, "imagenet_mobile")
+    count = summarize(stack(cell, layout), ("logits",), (224, 224)).multiply_adds
+    # Zoph et al. 2018, table 2: 564M.
+    assert count is not None and round(count / 1e6) == 564
+    return count
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("limits.parameters=-1", r"limits\.parameters: -1.* is too small"),
+        (
+            "limits.parameters=10,limits.network=imagenet_mobil",
+            r"limits\.network: unknown 'imagenet_mobil'; did you mean 'imagenet_mobile'",
+        ),
+        ("limits.multiplyadds=10", r"limits\.multiplyadds: .*did you mean 'multiply_adds'"),
+    ],
+)
+def test_wrong_limits_are_named(text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        config.resolve(_config(text))
+
+
+def test_a_candidate_beyond_the_limits_is_no_trial(counting: dict, tmp_path: pathlib.Path) -> None:
+    limits = {"network": "cifar", "normal_cells": 1, "filters": 4, "parameters": 12_000}
+    counting = {**counting, "evaluator": {**counting["evaluator"]}, "limits": limits}
+    whole = _search(tmp_path / "whole", counting)
+    assert [t.number for t in whole.trials] == list(range(40))
+    # The evaluator counts the same network for images of 32 pixels in 10 classes.
+    assert max(t.value for t in whole.trials) <= 12_000
+    assert any("rejected" in t.user_attrs for t in whole.trials)
+    _search(tmp_path / "cut", {**counting, "trials": 17})
+    cut = _search(tmp_path / "cut", counting)
+    assert [t.params for t in cut.trials] == [t.params for t in whole.trials]
+    with pytest.raises(
+        UserError, match=r"trial 0: none of 1000 .* keeps to limits: at most 10 par"
+    ):
+        _search(tmp_path / "none", {**counting, "limits": {**limits, "parameters": 10}})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("settings.learning_rat=[0.1,0.2]", r"settings\.learning_rat: .*did you mean 'learning_ra"),
+        ("settings.size=[8,16]", r"settings: unknown setting of the evaluator 'size'; "),
+        ("settings.l2=[0.1]", r"settings\.l2: give two or more different choices"),
+        ("settings.l2=[0.1,0.1]", r"settings\.l2: give two or more different choices"),
+        ("settings.l2=[0.1,much]", r"settings\.l2: 'much' is of another type than .* 0\.0005"),
+        ("settings.flip=[1,0]", r"settings\.flip: 1 is of another type than .* True"),
+        ("settings.epochs=[1,1.5]", r"settings\.epochs: 1\.5 is of another type"),
+        ("settings.l2=0.1", r"settings\.l2: '0\.1' is no list"),
+    ],
+)
+def test_wrong_settings_are_named(text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        config.resolve(_config(text))
+
+
+def test_every_choice_is_checked_before_the_first_trial(small: dict) -> None:
+    values = {**small, "settings": {"learning_rate": [0.1, -0.1]}}
+    search = config.resolve(config.from_values(values, "test"))
+    with pytest.raises(UserError, match=r"learning_rate: -0\.1: must be larger than 0"):
+        search.check()
+
+
+def test_settings_belong_to_the_candidate_and_not_to_its_genotype() -> None:
+    search = config.resolve(
+        _config("settings.l2=[0.1,0.2],settings.flip=[true,false],space.blocks=2")
+    )
+    plain = spaces.find("nasnet", 2)
+    assert search.space.decisions[: len(plain.decisions)] == plain.decisions
+    assert search.space.decisions[len(plain.decisions) :] == (
+        Decision("setting/l2", (0.1, 0.2), "setting"),
+        Decision("setting/flip", (True, False), "setting"),
+    )
+    point = search.space.random(np.random.default_rng(0))
+    other = {**point, "setting/l2": 0.3 - point["setting/l2"]}
+    assert search.space.canonical_key(point) != search.space.canonical_key(other)
+    assert search.space.decode(point) == search.space.decode(other)
+    assert search.evaluator_of(point) == Train(l2=point["setting/l2"], flip=point["setting/flip"])
+    assert search.evaluator_of({}) == Train()
+
+
+def test_what_was_searched_is_part_of_the_configuration() -> None:
+    stored = config.used_values(_config("settings.l2=[0.1,0.2]"))
+    assert yaml.safe_load(yaml.safe_dump(stored))["settings"] == {"l2": [0.1, 0.2]}
+    config.require_same(_config("settings.l2=[0.1,0.2]"), stored, "config.yaml")
+    for text, sentence in (
+        ("settings.l2=[0.1,0.3]", r"settings\.l2 is \[0\.1, 0\.3\], was \[0\.1, 0\.2\]"),
+        ("trials=100", r"settings\.l2 is not set, was \[0\.1, 0\.2\]"),
+        ("settings.l2=[0.1,0.2],objectives=[accuracy,-loss]", "objectives is .* was not set"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            config.require_same(_config(text), stored, "config.yaml")
+
+
+def test_the_transfer_stage_counts_in_its_own_way() -> None:
+    """The same step for both: twice the images at twice the rate; decay is half of the factor."""
+    values = settings.train_values({"learning_rate": 0.03, "l2": 1e-4, "epochs": 3}, 32, 64)
+    assert values == {
+        "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate": 0.06,
+        "task.losses.l2_weight_decay": 2e-4,
+    }
+
+
+def test_children_are_trained_with_their_settings(small: dict, tmp_path: pathlib.Path) -> None:
+    """One and two epochs are 20 and 40 steps; train.yaml takes the winner's rate and decay."""
+    train = {**small["evaluator"]["train"], "latency_runs": 3}
+    values = {
+        **small,
+        "strategy": {"type": "random"},
+        "evaluator": {"type": "train", "train": train},
+        "settings": {"epochs": [1, 2], "learning_rate": [0.02, 0.05], "l2": [0.0001, 0.001]},
+        "objectives": ["accuracy", "-latency_ms"],
+        "trials": 3,
+    }
+    study = _search(tmp_path, values)
+    for trial in study.trials:
+        assert trial.user_attrs["metrics"]["steps"] == 20 * trial.params["setting/epochs"]
+        assert 0.0 < trial.values[1] < 60_000
+    winner = max(study.trials, key=lambda t: t.values[0])
+    provenance = genotype_file.read(tmp_path / "genotype.json").provenance
+    assert provenance["training"] == {
+        name: winner.params[f"setting/{name}"] for name in ("epochs", "learning_rate", "l2")
+    }
+    # The transfer stage reads it with its own checks.
+    taken = cells.config.override(configure.experiment(), [str(tmp_path / "train.yaml")])
+    schedule = taken.trainer.optimizer_config.learning_rate.cosine
+    assert schedule.initial_learning_rate == 2 * winner.params["setting/learning_rate"]
+    assert taken.task.losses.l2_weight_decay == 2 * winner.params["setting/l2"]
+    text = (tmp_path / "train.yaml").read_text()
+    assert f"learning_rate {winner.params['setting/learning_rate']}" in text
+    page = (tmp_path / "report.html").read_text()
+    assert "<th>learning rate</th>" in page and "<th>latency ms</th>" in page
