@@ -86,7 +86,7 @@ class _Driver:
         """The next request: a trial that an earlier driver left, else a new one."""
         if self.again:
             trial = self.again.pop(0)
-            return self._request(trial.number, trial.params)
+            return self._request(trial.number, trial.params, trials.parent(trial))
         if self.begun >= self.search.config.trials:
             return None
         number, space = self.begun, self.search.space
@@ -98,11 +98,12 @@ class _Driver:
             self.search.feasible,
             str(self.search.limits),
         )
-        trials.begin(self.study, space, point, rejected, after=self.finished)
+        parent = self.search.strategy.parent(point)
+        trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
-        return self._request(number, point)
+        return self._request(number, point, parent)
 
-    def _request(self, number: int, point: dict) -> Request:
+    def _request(self, number: int, point: dict, parent: int | None) -> Request:
         config = self.search.config
         seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
         return Request(
@@ -113,6 +114,7 @@ class _Driver:
             images=self.search.images,
             seed=int(seed),
             deterministic=config.deterministic,
+            parent=parent,
         )
 
     def _tell(self, number: int, result: Result) -> None:

@@ -14,7 +14,7 @@ from cell_search import pareto
 from cell_search.evaluators import Result
 from cell_search.objectives import Objective
 from cell_search.space import Point, Space
-from cell_search.strategies import AFTER, ATTEMPT, FINISHED, REJECTED, Strategy, trial_of
+from cell_search.strategies import AFTER, ATTEMPT, FINISHED, PARENT, REJECTED, Strategy, trial_of
 from cells.errors import UserError
 
 #: Attributes of a trial, for people.
@@ -91,6 +91,7 @@ def begin(
     point: Point,
     rejected: Sequence[Point] = (),
     after: int | None = None,
+    parent: int | None = None,
 ) -> None:
     """Adds a running trial, as one record.
 
@@ -102,8 +103,13 @@ def begin(
             and must have met them after a restart.
         after: how many trials had finished when this one was proposed: strategies whose proposals
             grow stale want to know.
+        parent: the trial whose weights the child may start from.
     """
-    attributes = {REJECTED: [space.indices(p) for p in rejected]} if rejected else {}
+    attributes: dict[str, Any] = {}
+    if rejected:
+        attributes[REJECTED] = [space.indices(p) for p in rejected]
+    if parent is not None:
+        attributes[PARENT] = parent
     study.add_trial(
         create_trial(
             state=TrialState.RUNNING,
@@ -166,6 +172,11 @@ def _values(result: Result, objectives: Sequence[Objective]) -> tuple[list[float
         if not math.isfinite(value):
             return [], f"the {name} is {value}"
     return list(found.values()), None
+
+
+def parent(trial: FrozenTrial) -> int | None:
+    """The trial whose weights the child of this one may start from, if there is one."""
+    return trial.user_attrs.get(PARENT)
 
 
 def reward(trial: FrozenTrial) -> float | None:

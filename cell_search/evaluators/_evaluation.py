@@ -30,6 +30,7 @@ class Request:
         images: what to score it with.
         seed: of everything random in this evaluation.
         deterministic: whether TensorFlow must use its deterministic operations.
+        parent: the trial whose weights the child may start from, an offer of the strategy.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Request:
     images: ImageSettings
     seed: int
     deterministic: bool = False
+    parent: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ seed, and runs on anybody's study:
 from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, REJECTED, trial_of
+from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, PARENT, REJECTED, trial_of
+from cell_search.strategies._large_scale_evolution import LargeScaleEvolution
 from cell_search.strategies._local_search import LocalSearch
 from cell_search.strategies._mutation import mutate
 from cell_search.strategies._ppo import PPO
@@ -21,9 +22,11 @@ __all__ = [
     "AFTER",
     "ATTEMPT",
     "FINISHED",
+    "PARENT",
     "PPO",
     "REJECTED",
     "STRATEGIES",
+    "LargeScaleEvolution",
     "LocalSearch",
     "RandomSearch",
     "RegularizedEvolution",

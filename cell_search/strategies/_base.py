@@ -16,7 +16,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.registry import Registry
 from cell_search.space import Point, Space
-from cell_search.strategies._history import AFTER, ATTEMPT, REJECTED, History, note_proposal
+from cell_search.strategies._history import (
+    AFTER,
+    ATTEMPT,
+    REJECTED,
+    History,
+    note_parent,
+    note_proposal,
+)
 from cells.errors import UserError
 
 #: Strategies by name: classes whose keyword arguments are their settings.
@@ -46,6 +53,9 @@ class Strategy(optuna.samplers.BaseSampler):
 
     #: Known in `learn`: how many trials have finished, failed ones and this one included.
     finished: int = 0
+
+    #: Known in `learn`: the number of the trial; None where there is no study.
+    number: int | None = None
 
     #: Known in `learn`: how many had finished when this one was proposed; None if nobody noted it.
     proposed_after: int | None = None
@@ -87,6 +97,11 @@ class Strategy(optuna.samplers.BaseSampler):
                 rejected.
         """
 
+    def parent(self, point: Point) -> int | None:
+        """The trial whose weights the child that was just proposed may start from; None where
+        it should start from new ones."""
+        return None
+
     # The sampler's side.
 
     def infer_relative_search_space(
@@ -105,7 +120,7 @@ class Strategy(optuna.samplers.BaseSampler):
         with self._lock:
             if self._history is None or not self._history.is_of(study):
                 self._history = History(study)
-                self.finished = 0
+                self.finished, self.number = 0, None
                 self.reset()
             signs = [
                 1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
@@ -115,7 +130,9 @@ class Strategy(optuna.samplers.BaseSampler):
                 self._take(known, signs)
             note_proposal(study, trial, self.finished)
             attempt = trial.user_attrs.get(ATTEMPT, 0)
-            return self.propose(np.random.default_rng([self._seed, trial.number, attempt]))
+            point = self.propose(np.random.default_rng([self._seed, trial.number, attempt]))
+            note_parent(study, trial, self.parent(point))
+            return point
 
     def _take(self, trial: FrozenTrial, signs: list[float]) -> None:
         point = self.space.point(trial)
@@ -134,6 +151,7 @@ class Strategy(optuna.samplers.BaseSampler):
         if trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
             rewards = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
             self.proposed_after = trial.system_attrs.get(AFTER)
+            self.number = trial.number
             self.learn(point, rewards if len(rewards) > 1 else rewards[0])
 
     def sample_independent(

@@ -22,6 +22,9 @@ REJECTED = "rejected"
 #: proposed: which results its proposal could have known.
 AFTER = "proposed after"
 
+#: The attribute of a trial that names the trial whose weights its child may start from.
+PARENT = "parent"
+
 #: From so many unread trials on, one request for all is quicker than a request for each.
 _MANY = 100
 
@@ -39,6 +42,12 @@ def note_proposal(study: optuna.Study, trial: FrozenTrial, after: int) -> None:
     """Records `AFTER` in a trial that Optuna has begun; the driver's do not exist yet."""
     if trial._trial_id >= 0:
         study._storage.set_trial_system_attr(trial._trial_id, AFTER, after)
+
+
+def note_parent(study: optuna.Study, trial: FrozenTrial, parent: int | None) -> None:
+    """The same for `PARENT`, where there is one."""
+    if trial._trial_id >= 0 and parent is not None:
+        study._storage.set_trial_user_attr(trial._trial_id, PARENT, parent)
 
 
 class History:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
-from cell_search.space import Point, Space
+from cell_search.space import Decision, Point, Space
 
 
 def mutate(space: Space, point: Point, rng: np.random.Generator) -> Point:
@@ -17,10 +20,28 @@ def mutate(space: Space, point: Point, rng: np.random.Generator) -> Point:
     mutated by the same rule.
     """
     kinds = list(dict.fromkeys(d.kind for d in space.decisions))
-    kind = kinds[rng.integers(len(kinds))]
+    return mutate_kind(space, point, kinds[rng.integers(len(kinds))], rng)
+
+
+def mutate_kind(
+    space: Space,
+    point: Point,
+    kind: str,
+    rng: np.random.Generator,
+    neighbours: Callable[[Decision, Any], Sequence[Any]] = lambda d, choice: d.neighbours(choice),
+) -> Point:
+    """The same, with a decision of a given kind.
+
+    Args:
+        space: of the point.
+        point: the parent; left as it is.
+        kind: of the decision.
+        rng: draws the decision and the choice.
+        neighbours: the choices that one choice may be replaced by.
+    """
     candidates = [d for d in space.decisions if d.kind == kind]
     decision = candidates[rng.integers(len(candidates))]
-    others = decision.neighbours(point[decision.name])
+    others = neighbours(decision, point[decision.name])
     if not others:
         return dict(point)
     return {**point, decision.name: others[rng.integers(len(others))]}

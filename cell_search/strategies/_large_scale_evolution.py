@@ -1,0 +1,119 @@
+"""Evolution by pairwise tournaments: Real et al. 2017, "Large-Scale Evolution of Image
+Classifiers", section 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from cell_search.space import Decision, Point, Space
+from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._mutation import mutate_kind
+from cells.errors import UserError
+
+#: How many of the paper's eleven mutations (section 3.2) change a decision of a kind: an operation
+#: by inserting or removing a convolution, another filter size, or inserting a one-to-one; an input
+#: by adding or removing a skip connection. Strides and channels follow from a cell's place in the
+#: network. Every other kind has one, as the learning rate has.
+_CHANGES = {"operation": 4, "input": 2}
+
+#: Identity and resetting the weights are one mutation of eleven each.
+_ELEVENTH = 1 / 11
+
+#: Tells the generators of tournaments from those of proposals.
+_TOURNAMENT = 2017
+
+
+@STRATEGIES.register("large_scale_evolution")
+class LargeScaleEvolution(Strategy):
+    """Two individuals meet: the worse dies, the better has a child that begins with its weights.
+
+    Until `population` trials have succeeded, proposals are random; a cell has no trivial form
+    that all could start from, as in the paper. Then every result leads to a tournament between
+    two individuals drawn at random, and the next proposal is a child of the winner.
+
+    The child may start from the weights of its parent's trial (`parent`); whether it does is up
+    to the evaluator. Identity goes on training the parent; "reset weights" trains it anew.
+
+    Args:
+        space: see `Strategy`.
+        seed: of all proposals and tournaments.
+        population: individuals; 1000 in the paper, for tens of thousands of children.
+        identity: the probability that a child is its parent and inherits its weights.
+        reset_weights: the probability that a child is its parent and does not inherit them.
+    """
+
+    def __init__(
+        self,
+        space: Space | Mapping[str, BaseDistribution],
+        *,
+        seed: int = 0,
+        population: int = 20,
+        identity: float = _ELEVENTH,
+        reset_weights: float = _ELEVENTH,
+    ):
+        super().__init__(space, seed=seed)
+        where = "strategy.large_scale_evolution"
+        if population < 2:
+            raise UserError(f"{where}.population: {population} is too small; use at least 2")
+        for name, value in (("identity", identity), ("reset_weights", reset_weights)):
+            if not 0.0 <= value <= 1.0:
+                raise UserError(f"{where}.{name}: {value} is not in [0, 1]")
+        if identity + reset_weights > 1.0:
+            raise UserError(f"{where}: identity and reset_weights are more than 1 together")
+        self._size, self._identity, self._reset_weights = population, identity, reset_weights
+        kinds = list(dict.fromkeys(d.kind for d in self.space.decisions))
+        shares = np.array([_CHANGES.get(kind, 1) for kind in kinds], float)
+        self._kinds, self._shares = kinds, shares / shares.sum()
+        self.reset()
+
+    def reset(self) -> None:
+        self._alive: list[tuple[Point, float, int | None]] = []
+        self._winner: tuple[Point, float, int | None] | None = None
+        self._results = 0
+        self._offer: tuple[Point, int | None] | None = None
+
+    def learn(self, point: Point, reward: Any) -> None:
+        self._alive.append((point, reward, self.number))
+        self._results += 1
+        if self._results < self._size:
+            return
+        rng = np.random.default_rng([self._seed, _TOURNAMENT, self._results])
+        # Of equals the first that was drawn wins.
+        one, other = rng.choice(len(self._alive), size=2, replace=False)
+        loser = other if self._alive[one][1] >= self._alive[other][1] else one
+        self._winner = self._alive[one if loser == other else other]
+        self._alive.pop(loser)
+
+    def propose(self, rng: np.random.Generator) -> Point:
+        if self._winner is None:
+            return self.space.random(rng)
+        parent, _, number = self._winner
+        chance = rng.random()
+        if chance < self._identity + self._reset_weights:
+            child = dict(parent)
+            self._offer = child, number if chance < self._identity else None
+        else:
+            kind = self._kinds[rng.choice(len(self._kinds), p=self._shares)]
+            child = mutate_kind(self.space, parent, kind, rng, _nearby)
+            self._offer = child, number
+        return child
+
+    def parent(self, point: Point) -> int | None:
+        return self._offer[1] if self._offer is not None and self._offer[0] == point else None
+
+
+def _nearby(decision: Decision, choice: Any) -> tuple[Any, ...]:
+    """What a mutation may choose; of amounts, such as a learning rate, only what is at most twice
+    or half as much (section 3.2), where there is anything."""
+    others = decision.neighbours(choice)
+    if decision.kind == "input" or not all(_is_amount(c) for c in decision.choices):
+        return others
+    return tuple(c for c in others if choice / 2 <= c <= choice * 2) or others
+
+
+def _is_amount(choice: Any) -> bool:
+    return isinstance(choice, (int, float)) and not isinstance(choice, bool) and choice > 0
