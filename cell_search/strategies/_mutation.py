@@ -44,4 +44,4 @@ def mutate_kind(
     others = neighbours(decision, point[decision.name])
     if not others:
         return dict(point)
-    return {**point, decision.name: others[rng.integers(len(others))]}
+    return {**point, decision.name: others[int(rng.integers(len(others)))]}
