@@ -22,6 +22,7 @@ Genotypes: the published ones by name, your own by file.
   cells operations                                what a genotype may use
   cells convert darts.txt --from=darts --to=json -o darts.json
   cells diff darts_v1 darts_v2
+  cells dataset flowers --output=data             a folder of images as a TFDS set
   cells import-weights --from=timm --file=nasnetalarge.safetensors \
       --genotype=nasnet_a --output=nasnet_a_large.safetensors
 """
@@ -82,9 +83,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--genotype", required=True, help="nasnet_a or pnasnet_5")
     sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
     sub.add_argument("--num_classes", type=int, help="leave a head of another count out")
+    _add_dataset(add("dataset", commands.dataset))
     sub = add("validate", commands.validate)
     sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
     return parser
+
+
+def _add_dataset(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", help="images as CLASS/* or SPLIT/CLASS/*: jpg, png, webp, bmp")
+    sub.add_argument("--output", "-o", required=True, help="folder of prepared sets (data_dir)")
+    sub.add_argument("--name", help="of the set; the folder's name by default")
+    sub.add_argument(
+        "--test", type=float, help="share of each class of CLASS/* that tests (default: 0.2)"
+    )
+    sub.add_argument("--seed", type=int, help="of the draw of the test images (default: 0)")
 
 
 def _add_summary(sub: argparse.ArgumentParser) -> None:

@@ -210,3 +210,35 @@ def import_weights(args: argparse.Namespace) -> Iterator[str]:
     else:
         weights_file.write(imported.weights, args.output)
     yield f"{args.output}: {imported.said}"
+
+
+def dataset(args: argparse.Namespace) -> Iterator[str]:
+    """`cells dataset`: a prepared TFDS set of a folder of images."""
+    from pathlib import Path
+
+    from cells.datasets import conversion, image_folders
+
+    root = Path(args.folder).expanduser()
+    images = image_folders.find(root)
+    if images is None:
+        raise UserError(
+            f"{root}: holds no images as CLASS/* or SPLIT/CLASS/* (files that end in "
+            f"{', '.join(image_folders.ENDINGS)})"
+            if root.is_dir()
+            else f"{root}: there is no such folder"
+        )
+    if images.splits and (args.test is not None or args.seed is not None):
+        raise UserError(
+            f"--test, --seed: {root} has its own splits ({', '.join(images.splits)}); leave them out"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    output = Path(args.output).expanduser()
+    folder = conversion.convert(
+        images,
+        output,
+        args.name or images.set_name,
+        test=conversion.TEST if args.test is None else args.test,
+        seed=conversion.SEED if args.seed is None else args.seed,
+    )
+    yield from conversion.described(folder, most=None)
+    yield f"use it as images.name={folder.parent.name} with --data_dir={output}"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cells.datasets import folders
+from cells.datasets import conversion, folders, image_folders
 from cells.datasets.downloads import first_line, not_downloaded, require_network
 from cells.errors import UserError, nearest
 
@@ -33,11 +33,13 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
     Args:
         name: a name as TFDS takes it (`cifar10`, `coco/2017`, `digits:1.0.0`), also of a set that
             TFDS does not know but that lies prepared in `data_dir`; or the folder of a prepared
-            set, which holds its `dataset_info.json`.
+            set, which holds its `dataset_info.json`; or a folder of image files, `CLASS/*` or
+            `SPLIT/CLASS/*`, given as a path (`./flowers`, not `flowers`). Such a folder is
+            converted to a set in `data_dir` once, see `cells.datasets.conversion`.
         data_dir: the local folder that holds the prepared sets and receives new ones; without it,
             TFDS' own: the environment variable `TFDS_DATA_DIR`, or `~/tensorflow_datasets`. If it
-            is read-only and lacks a set of this project, that set goes to TFDS' own folder
-            instead. It is not looked at where `name` is a folder.
+            is read-only and lacks a set of this project, or the copy of a folder of images, that
+            goes to TFDS' own folder instead. It is not looked at where `name` is a folder.
 
     Raises:
         UserError: for a name that nobody knows, a configuration or version that does not exist, a
@@ -53,7 +55,9 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
     folder = Path(name).expanduser()
     if (folder / folders.INFO).is_file():
         return _read(folder)
-    if folder.is_absolute() or name.startswith((".", "~")):
+    if folders.is_path(name):
+        if (images := image_folders.find(folder)) is not None:
+            return _read(conversion.cached(images, _writable_root(root)))
         raise folders.no_set_in(folder)
 
     short, given = _parsed(name)
@@ -75,6 +79,14 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
             "another folder, or set TFDS_DATA_DIR"
         )
     return _prepare(found, name, short, root)
+
+
+def _writable_root(root: str | None) -> Path:
+    """The folder of prepared sets, or TFDS' own where that is somebody's read-only collection."""
+    base = folders.data_root(root)
+    if root is not None and base.is_dir() and not folders.writable(base):
+        return folders.data_root(None)
+    return base
 
 
 def _read(folder: Path) -> tfds.core.DatasetBuilder:

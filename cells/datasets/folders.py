@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cells.datasets import image_folders
 from cells.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 INFO = "dataset_info.json"
 """The file by which a prepared set is known."""
+
+
+def is_path(name: str) -> bool:
+    """Returns whether a data set is named by a path that cannot be a name of TFDS."""
+    return os.path.isabs(name) or name.startswith((".", "~"))
 
 
 def data_root(root: str | None) -> Path:
@@ -110,7 +116,12 @@ def no_set_in(folder: Path) -> UserError:
             f"{folder} is not itself the folder of a prepared data set, but holds such folders: "
             f"give {below[0]}" + (f" or another of the {len(below)}" if len(below) > 1 else "")
         )
-    return UserError(f"{folder} holds no prepared data set, or a damaged one: it has no {INFO}")
+    if image_folders.find(folder) is not None:
+        return UserError(f"{folder} is a folder of images, not the name of a set: write ./{folder}")
+    return UserError(
+        f"{folder} holds no prepared data set, or a damaged one: it has no {INFO}, nor images as "
+        "CLASS/* or SPLIT/CLASS/*"
+    )
 
 
 def damaged(folder: Path, why: str) -> UserError:

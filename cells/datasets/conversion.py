@@ -1,0 +1,321 @@
+"""Makes a prepared TFDS set of a folder of images, so that all stages read it as any other set.
+
+Every file is read once and decoded before anything is written; those that TensorFlow cannot decode
+are left out, counted and named. JPEG and PNG files are kept byte for byte, others become PNG.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import logging
+
+from cells.datasets import folders
+from cells.datasets.downloads import first_line
+from cells.datasets.image_folders import ENDINGS, ImageFile, ImageFolder
+from cells.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+VERSION = "1.0.0"
+TEST, SEED = 0.2, 0
+"""Share of a class that tests, and seed of the draw, where nobody says otherwise."""
+
+_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The images of a folder after each was decoded once.
+
+    Attributes:
+        splits: the readable images of each split.
+        shape: height, width and 3 channels; None where the images differ.
+        unreadable: why the others could not be decoded, by path.
+    """
+
+    splits: dict[str, list[ImageFile]]
+    shape: tuple[int | None, int | None, int]
+    unreadable: dict[str, str]
+
+
+def convert(
+    images: ImageFolder,
+    data_dir: Path,
+    name: str,
+    *,
+    test: float = TEST,
+    seed: int = SEED,
+) -> Path:
+    """Returns the folder of the prepared set `data_dir/name`, made where it is not there yet.
+
+    It is written beside and renamed, under a lock: a killed conversion leaves no half of a set,
+    and of two processes the second waits and takes what the first has made. TFDS shows progress
+    on standard error.
+
+    Args:
+        images: the folder of images.
+        data_dir: the folder of prepared sets.
+        name: of the set: lower-case letters, digits and `_`.
+        test: where the folder has no splits of its own, the share of each class that becomes the
+            split `test`; the rest is `train`. 0 makes no test split.
+        seed: of the draw.
+
+    Raises:
+        UserError: a set of that name was made of something else, the images cannot be divided, none
+            is readable, or the set cannot be written.
+    """
+    _require_possible(images, data_dir, name, test)
+    folder = data_dir / name / VERSION
+    source = {"fingerprint": images.fingerprint, "classes_only": not images.splits}
+    if not images.splits:
+        source |= {"test": test, "seed": seed}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folders.locked(folder.parent):
+            if not (folder / folders.INFO).is_file():
+                _write(images, data_dir, name, source, test, seed)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: {images.root} cannot be converted to this data set ({first_line(error)}): "
+            "give another folder that can be written and has space"
+        ) from error
+    _require_same(folder, images.root, source)
+    return folder
+
+
+def cached(images: ImageFolder, base: Path) -> Path:
+    """The copy of a folder of images that was given as a data set: made once, under a name that
+    says what the folder held then, below the folder of prepared sets `base`.
+
+    Raises:
+        UserError: as `convert`.
+    """
+    name = f"{images.set_name}_{images.fingerprint[:8]}"
+    folder = base / name / VERSION
+    if (folder / folders.INFO).is_file():
+        return folder
+    logging.warning(
+        "%s: %d image files in %d classes are converted to the data set %s, once",
+        images.root,
+        len(images.files),
+        len(images.classes),
+        folder,
+    )
+    convert(images, base, name)
+    for line in described(folder):
+        logging.warning("%s", line)
+    return folder
+
+
+def described(folder: Path, most: int | None = 10) -> list[str]:
+    """Lines that say what a converted set holds and which files could not be read.
+
+    Args:
+        folder: of the set.
+        most: how many of those files are named.
+    """
+    import tensorflow_datasets as tfds
+
+    info = tfds.builder_from_directory(folder).info
+    noted = facts(folder)
+    height, width, _ = info.features["image"].shape
+    sizes = ", ".join(f"{name} {split.num_examples:,}" for name, split in info.splits.items())
+    lines = [
+        f"{folder}: {sizes} images of {info.features['label'].num_classes} classes, "
+        + (f"{height}x{width} pixels" if height else "of different sizes")
+    ]
+    if noted["ignored"]:
+        lines.append(f"files of other kinds that were left out: {noted['ignored']:,}")
+    unreadable = noted["unreadable"]
+    if unreadable:
+        lines.append(f"{len(unreadable):,} of {noted['files']:,} images cannot be read:")
+        lines += [f"  {path}: {why}" for path, why in list(unreadable.items())[:most]]
+        if most is not None and len(unreadable) > most:
+            lines.append(f"  and {len(unreadable) - most:,} more, see {folder / 'metadata.json'}")
+    return lines
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """What the conversion noted: `root`, `source`, `files`, `ignored` and `unreadable`."""
+    import tensorflow_datasets as tfds
+
+    try:
+        return dict(tfds.builder_from_directory(folder).info.metadata or {})
+    except Exception as error:
+        raise folders.damaged(folder, first_line(error)) from error
+
+
+def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:
+    if not 0.0 <= test < 1.0:
+        raise UserError(f"--test: {test} is no share of the images; use 0 to less than 1, as 0.2")
+    if not name.isidentifier() or name != name.lower() or not name.isascii():
+        raise UserError(
+            f"--name: {name!r} is no name of a data set; use lower-case letters, digits and '_'"
+        )
+    if data_dir.resolve().is_relative_to(images.root.resolve()):
+        raise UserError(
+            f"--output: {data_dir} lies in the folder of images {images.root}; use one outside"
+        )
+    if len(images.classes) < 2:
+        raise UserError(
+            f"{images.root}: has images of one class only, {images.classes[0]!r}; a classifier "
+            "needs two folders of images at least"
+        )
+    for split in images.splits:
+        if not split.isidentifier():
+            raise UserError(
+                f"{images.root}: {split!r} cannot be the name of a split; rename the folder to "
+                "letters, digits and '_'"
+            )
+
+
+def _require_same(folder: Path, root: Path, source: dict[str, Any]) -> None:
+    noted = facts(folder).get("source")
+    if noted == source:
+        return
+    if noted is None or noted.get("fingerprint") != source["fingerprint"]:
+        raise UserError(
+            f"{folder}: there is a data set of that name already, made of something else than "
+            f"{root} holds now; use another --name or --output, or delete it"
+        )
+    raise UserError(
+        f"{folder}: was made of {root} with test={noted.get('test')} and seed={noted.get('seed')}; "
+        "use the same, another --name or --output, or delete it"
+    )
+
+
+def _write(
+    images: ImageFolder,
+    data_dir: Path,
+    name: str,
+    source: dict[str, Any],
+    test: float,
+    seed: int,
+) -> None:
+    from cells.datasets import folder_builder
+
+    checked = check(images, test=test, seed=seed)
+    builder = folder_builder.FolderBuilder(
+        name=name,
+        root=images.root,
+        classes=images.classes,
+        shape=checked.shape,
+        splits=checked.splits,
+        metadata={
+            "root": str(images.root.resolve()),
+            "source": source,
+            "files": len(images.files),
+            "ignored": images.ignored,
+            "unreadable": checked.unreadable,
+        },
+        data_dir=data_dir,
+    )
+    # Stdout is for results, which other programs may read.
+    with contextlib.redirect_stdout(sys.stderr):
+        builder.download_and_prepare()
+
+
+def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Checked:
+    """Decodes every image once and divides the readable ones.
+
+    Raises:
+        UserError: none is readable, or they cannot be divided by class.
+    """
+    from tensorflow_datasets.core.utils import tqdm_utils
+
+    readable: list[ImageFile] = []
+    sizes: set[tuple[int, int]] = set()
+    unreadable: dict[str, str] = {}
+    with ThreadPoolExecutor(_THREADS) as threads:
+        outcomes = threads.map(lambda file: _size_of(images.root / file.path), images.files)
+        for file, outcome in zip(
+            images.files,
+            tqdm_utils.tqdm(
+                outcomes, desc="Reading images...", total=len(images.files), unit=" images"
+            ),
+            strict=True,
+        ):
+            if isinstance(outcome, str):
+                unreadable[file.path] = outcome
+            else:
+                readable.append(file)
+                sizes.add(outcome)
+    if not readable:
+        first, why = next(iter(unreadable.items()))
+        raise UserError(
+            f"{images.root}: none of its {len(images.files):,} images can be read, such as {first} "
+            f"({why}); use {', '.join(e.strip('.') for e in ENDINGS)} files"
+        )
+    height, width = sizes.pop() if len(sizes) == 1 else (None, None)
+    if images.splits:
+        splits: dict[str, list[ImageFile]] = {}
+        for file in readable:
+            splits.setdefault(file.split, []).append(file)
+    else:
+        splits = _drawn(images.root, readable, test, seed)
+    return Checked(splits, (height, width, 3), unreadable)
+
+
+def _size_of(path: Path) -> tuple[int, int] | str:
+    """Height and width of an image, or why it cannot be decoded."""
+    try:
+        height, width, _ = decoded(path.read_bytes()).shape
+        return int(height), int(width)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    except Exception as error:  # TensorFlow has many types of errors for one and the same.
+        return _reason(error)
+
+
+def decoded(data: bytes) -> Any:
+    """The pixels of an image file, uint8 `(height, width, 3)`; of an animation the first picture.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it is damaged, or no image.
+    """
+    import tensorflow as tf
+
+    with tf.device("CPU"):
+        return tf.io.decode_image(data, channels=3, expand_animations=False)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    # TensorFlow puts the operation before what went wrong.
+    return text.rpartition("}} ")[2].split(" [Op:")[0].strip().splitlines()[0][:120] if text else ""
+
+
+def _drawn(
+    root: Path, readable: list[ImageFile], test: float, seed: int
+) -> dict[str, list[ImageFile]]:
+    """A stratified draw of the test split."""
+    if not test:
+        return {"train": readable}
+    from sklearn.model_selection import train_test_split
+
+    labels = [file.label for file in readable]
+    for label, count in Counter(labels).items():
+        if count < 2:
+            raise UserError(
+                f"{root}: the class {label!r} has one readable image, which cannot both train and "
+                "test; add images, remove the class, or use --test=0"
+            )
+    try:
+        parts: Iterable[list[ImageFile]] = train_test_split(
+            readable, test_size=test, stratify=labels, random_state=seed
+        )
+    except ValueError as error:
+        raise UserError(
+            f"{root}: --test={test} cannot be drawn by class from {len(readable):,} images "
+            f"({first_line(error)}); use another share, or more images"
+        ) from None
+    return dict(zip(("train", "test"), parts, strict=True))
