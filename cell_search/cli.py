@@ -25,6 +25,8 @@ cell-search: searches a Normal and a Reduction cell on small images.
   On any other set of labelled images that TFDS knows, or that lies prepared in a folder:
     cell-search --search_dir=/tmp/mine --config_file=configs/search/cifar10_smoke.yaml \\
       --params_override=images.name=/data/my_set/1.0.0,images.size=32
+  On image files, CLASS/* or SPLIT/CLASS/* (see docs/data.md):
+    ... --params_override=images.name=/data/flowers,images.split=train,images.size=32
   Another strategy or another space, everything else the same:
     ... --params_override=strategy.type=random,space.name=pnas
 

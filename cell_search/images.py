@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ class ImageSettings:
     """Which images a child is trained on and scored with; the same for all children.
 
     Attributes:
-        name: a data set of TFDS, or the folder of a prepared one.
+        name: a data set of TFDS, the folder of a prepared one, or a folder of image files
+            (`CLASS/*` or `SPLIT/CLASS/*`).
         data_dir: folder of the prepared sets; "" is the environment variable CELLS_DATA_DIR, or
             TFDS's own folder.
         split: the split that is divided into training and held-out images. The test images of a
@@ -72,35 +74,73 @@ class Images:
 def load(settings: ImageSettings) -> Images:
     """Reads and divides a split; once in a process.
 
+    The labels alone decide on the division. Then the images that train and score are decoded and
+    kept; the others of a big split are not.
+
     Raises:
-        UserError: the set is unknown or not one of labelled images, or the split cannot be divided
-            as asked.
+        UserError: the set is unknown or not one of labelled images, the split cannot be divided
+            as asked or is that of the test images, or its images do not fit into memory.
     """
     from cells import datasets
 
     builder = builder_of(settings)
     classes = datasets.image_classes(builder)
-    count = datasets.split_size(builder, settings.split)
+    datasets.split_size(builder, settings.split)  # Whether there is such a split.
+    _require_no_test(builder, settings)
     height, width, resized = _size(settings, classes.image_shape)
+    labels = datasets.read_labels(builder, settings.split, classes)
+    training, held_out = divide(labels, settings, classes.num_classes)
+    count = len(training) + len(held_out)
     if count * height * width * 3 > MAX_BYTES:
         raise UserError(
-            f"images.split: {count:,} images of {height}x{width} do not fit into the "
-            f"{MAX_BYTES // 2**30} GiB that a process may keep; use a part such as "
-            "'train[:10%]', or a smaller images.size"
+            f"images.training: {count:,} images of {height}x{width} (training and held-out ones) "
+            f"do not fit into the {MAX_BYTES // 2**30} GiB that a process may keep; use fewer, or "
+            "a smaller images.size"
         )
-    labels, pixels = _read(builder, settings.split, classes, (height, width), count, resized)
-    training, held_out = divide(labels, settings, classes.num_classes)
-    part = pixels[training]
+    parts = _read(builder, settings.split, classes, (height, width), (training, held_out), resized)
+    mean, deviation = _statistics(parts[0])
     return Images(
-        training=(part, labels[training]),
-        held_out=(pixels[held_out], labels[held_out]),
+        training=(parts[0], labels[training]),
+        held_out=(parts[1], labels[held_out]),
         num_classes=classes.num_classes,
-        mean=part.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32),
-        deviation=np.maximum(part.std(axis=(0, 1, 2), dtype=np.float64), 1.0).astype(np.float32),
+        mean=mean,
+        deviation=deviation,
         training_indices=training,
         held_out_indices=held_out,
         resized=resized,
     )
+
+
+def facts(settings: ImageSettings) -> dict[str, Any]:
+    """What a genotype's provenance says of the images: which, and what was done to them.
+
+    Returns:
+        `set`, `split`, `size` (as the children see them), `original_size` (None where they
+        differ), `resized`, `grey` (whether one channel became three).
+
+    Raises:
+        UserError: the set is unknown, not one of labelled images, or needs a size.
+    """
+    from cells import datasets
+
+    builder = builder_of(settings)
+    shape = datasets.image_classes(builder).image_shape
+    height, width, resized = _size(settings, shape)
+    return {
+        "set": builder.info.full_name,
+        "split": settings.split,
+        "size": [height, width],
+        "original_size": None if None in shape[:2] else list(shape[:2]),
+        "resized": resized,
+        "grey": shape[2] in (1, 2),
+    }
+
+
+def transfer_name(settings: ImageSettings) -> str:
+    """The set for the later stages: its name, or where it lies if it was given as a folder."""
+    if os.path.isdir(os.path.expanduser(settings.name)):
+        return str(os.path.abspath(builder_of(settings).data_dir))
+    return settings.name
 
 
 def builder_of(settings: ImageSettings) -> Any:
@@ -109,8 +149,6 @@ def builder_of(settings: ImageSettings) -> Any:
     Raises:
         UserError: the set is unknown, or cannot be prepared.
     """
-    import os
-
     from cells import datasets
 
     data_dir = settings.data_dir or os.environ.get("CELLS_DATA_DIR") or None
@@ -178,25 +216,62 @@ def _size(
     return height, width, False
 
 
+def _require_no_test(builder: Any, settings: ImageSettings) -> None:
+    from cells import datasets
+
+    test = datasets.test_split(builder)
+    if test and datasets.names_split(settings.split, test):
+        raise UserError(
+            f"images.split: {settings.split!r} holds the images of {settings.name} that test the "
+            f"winner ({test!r}), which no search may see; use another split, such as 'train'"
+        )
+
+
 def _read(
-    builder: Any, split: str, classes: Any, size: tuple[int, int], count: int, resized: bool
-) -> tuple[np.ndarray, np.ndarray]:
+    builder: Any,
+    split: str,
+    classes: Any,
+    size: tuple[int, int],
+    parts: tuple[np.ndarray, ...],
+    resized: bool,
+) -> list[np.ndarray]:
+    """The images at some sorted places of a split, uint8 `(n, *size, 3)` for each part."""
     import tensorflow as tf
+
+    from cells import datasets
 
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
         if resized:
             image = tf.round(resize(image, size))
             image = tf.cast(tf.clip_by_value(image, 0.0, 255.0), tf.uint8)
-        return image, example[classes.label_key]
+        return example["index"], image
 
-    pixels = np.empty((count, *size, 3), np.uint8)
-    labels = np.empty(count, np.int32)
-    examples = builder.as_dataset(split=split, shuffle_files=False)
+    arrays = [np.empty((len(part), *size, 3), np.uint8) for part in parts]
+    examples = datasets.examples_at(builder, split, classes, np.concatenate(parts))
     batches = examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE).batch(512).prefetch(1)
-    at = 0
-    for image_batch, label_batch in batches.as_numpy_iterator():
-        pixels[at : at + len(label_batch)] = image_batch
-        labels[at : at + len(label_batch)] = label_batch
-        at += len(label_batch)
-    return labels, pixels
+    try:
+        for indices, images in batches.as_numpy_iterator():
+            for part, array in zip(parts, arrays, strict=True):
+                here = np.isin(indices, part, assume_unique=True)
+                array[np.searchsorted(part, indices[here])] = images[here]
+    except tf.errors.OpError as error:
+        raise datasets.damaged(builder, split, error) from error
+    return arrays
+
+
+def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (at least 1) of each channel, float32 `(3,)`.
+
+    From histograms: numpy would make eight bytes of each of the array's.
+    """
+    counts = np.zeros((3, 256))
+    for start in range(0, len(pixels), 512):
+        for channel in range(3):
+            values = pixels[start : start + 512, ..., channel]
+            counts[channel] += np.bincount(values.ravel(), minlength=256)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ np.arange(256)
+    squares = np.square(np.arange(256) - mean[:, None])
+    deviation = np.sqrt(np.sum(shares * squares, axis=1))
+    return mean.astype(np.float32), np.maximum(deviation, 1.0).astype(np.float32)

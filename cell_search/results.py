@@ -16,7 +16,7 @@ import cells
 from cell_search import settings, trials
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
-from cell_search.images import builder_of
+from cell_search.images import builder_of, facts, transfer_name
 from cells import genotype_file
 from cells.errors import UserError
 from cells.files import write_atomically
@@ -125,6 +125,7 @@ def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
         "space_source": search.space.rules.source,
         "strategy": config.strategy.type,
         "dataset": search.images.name,
+        "images": facts(search.images),
         "trial": trial.number,
         "score": score(trial, search),
         **({"training": searched} if (searched := settings.chosen(trial.params)) else {}),
@@ -159,10 +160,8 @@ def train_settings(
 
     images = search.images
     builder = builder_of(images)
-    height, width, _ = datasets.image_classes(builder).image_shape
-    size = [images.size, images.size] if images.size else [height, width]
-    splits = [name for name in ("test", "validation") if name in builder.info.splits]
-    data = {"tfds_name": images.name}
+    test = datasets.test_split(builder)
+    data = {"tfds_name": transfer_name(images)}
     evaluator: Any = search.evaluator_of(point or {})
     train = {
         **data,
@@ -172,11 +171,11 @@ def train_settings(
         "aug_shift": int(getattr(evaluator, "shift", 0)),
     }
     # Without a split of its own, the last tenth scores what the rest has trained.
-    if not splits:
+    if test is None:
         train["tfds_split"] = f"{images.split.split('[')[0]}[:90%]"
     validation = {
         **data,
-        "tfds_split": splits[0] if splits else f"{images.split.split('[')[0]}[90%:]",
+        "tfds_split": test or f"{images.split.split('[')[0]}[90%:]",
         "global_batch_size": 4 * _BATCH,
     }
     values: dict[str, Any] = {
@@ -184,7 +183,7 @@ def train_settings(
             "model": {
                 # Relative to this file, so that the directory can be moved.
                 "cells": {"genotype": "genotype.json", "network": "cifar", **evaluator.network()},
-                "input_size": [*size, 3],
+                "input_size": [*facts(images)["size"], 3],
             },
             "train_data": train,
             "validation_data": validation,

@@ -228,9 +228,8 @@ def dataset(args: argparse.Namespace) -> Iterator[str]:
             else f"{root}: there is no such folder"
         )
     if images.splits and (args.test is not None or args.seed is not None):
-        raise UserError(
-            f"--test, --seed: {root} has its own splits ({', '.join(images.splits)}); leave them out"
-        )
+        have = ", ".join(images.splits)
+        raise UserError(f"--test, --seed: {root} has its own splits ({have}); leave them out")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     output = Path(args.output).expanduser()
     folder = conversion.convert(

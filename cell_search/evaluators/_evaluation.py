@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cell_search.images import ImageSettings, builder_of
+from cell_search.images import ImageSettings, facts
 from cell_search.registry import Registry
 from cells.errors import UserError
 from cells.genotype import Genotype
@@ -75,9 +75,7 @@ class Evaluator(abc.ABC):
         Args:
             images: what the candidates would be scored with.
         """
-        from cells import datasets
-
-        datasets.image_classes(builder_of(images))
+        facts(images)
 
     @abc.abstractmethod
     def score(self, request: Request) -> dict[str, float]:

@@ -17,14 +17,20 @@ from cells.datasets.features import (
     detection_classes,
     image_classes,
 )
-from cells.datasets.splits import split_size
+from cells.datasets.reading import damaged, examples_at, read_labels
+from cells.datasets.splits import names_split, split_size, test_split
 
 __all__ = [
     "EMBEDDED",
     "DetectionClasses",
     "ImageClasses",
     "builder",
+    "damaged",
     "detection_classes",
+    "examples_at",
     "image_classes",
+    "names_split",
+    "read_labels",
     "split_size",
+    "test_split",
 ]

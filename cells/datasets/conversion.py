@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import logging
 
@@ -21,9 +21,7 @@ from cells.datasets import folders
 from cells.datasets.downloads import first_line
 from cells.datasets.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.errors import UserError
-
-if TYPE_CHECKING:
-    import tensorflow_datasets as tfds
+from cells.images import with_channels
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
@@ -276,6 +274,11 @@ def _size_of(path: Path) -> tuple[int, int] | str:
         return _reason(error)
 
 
+def is_kept(data: bytes) -> bool:
+    """Whether an image file is kept byte for byte: JPEG and PNG, the formats of TFDS."""
+    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
+
+
 def decoded(data: bytes) -> Any:
     """The pixels of an image file, uint8 `(height, width, 3)`; of an animation the first picture.
 
@@ -284,8 +287,11 @@ def decoded(data: bytes) -> Any:
     """
     import tensorflow as tf
 
+    # As TFDS will decode it. Of the other formats TensorFlow drops no alpha.
+    channels = 3 if is_kept(data) else 0
     with tf.device("CPU"):
-        return tf.io.decode_image(data, channels=3, expand_animations=False)
+        image = tf.io.decode_image(data, channels=channels, expand_animations=False)
+        return with_channels(image, 3)
 
 
 def _reason(error: Exception) -> str:

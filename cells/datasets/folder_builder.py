@@ -13,7 +13,7 @@ from cells.datasets import conversion
 from cells.datasets.image_folders import ImageFile
 
 
-class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Features: `image` uint8 `(height, width, 3)`, `label`, `file_name` (relative to the folder).
 
     Args:
@@ -73,6 +73,6 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 def _kept(data: bytes) -> bytes:
     """The bytes of JPEG and PNG as they are, of anything else the same pixels as PNG."""
-    if data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+    if conversion.is_kept(data):
         return data
     return tf.io.encode_png(conversion.decoded(data)).numpy()

@@ -1,7 +1,7 @@
 """Folders of image files: what they hold, by the names of the files alone.
 
-    ROOT/CLASS/*         the classes; a test split is drawn when the folder is converted
-    ROOT/SPLIT/CLASS/*   the splits, too, as `tfds.ImageFolder` reads them
+ROOT/CLASS/*         the classes; a test split is drawn when the folder is converted
+ROOT/SPLIT/CLASS/*   the splits, too, as `tfds.ImageFolder` reads them
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many examples a split holds."""
+"""How many examples a split holds, and which split is for the end."""
 
 from __future__ import annotations
 
@@ -42,6 +42,25 @@ def split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
             f"split {split!r} of {builder.info.full_name} holds no example: {_sizes(splits)}"
         )
     return size
+
+
+#: Splits that score what is finished, the first that a set has.
+_SCORING = ("test", "validation", "val", "valid", "dev")
+
+
+def test_split(builder: tfds.core.DatasetBuilder) -> str | None:
+    """Returns the split that scores what is finished, which no search may see.
+
+    That is `test`; in a set that has none, such as imagenet2012, the one for validation; None
+    where there is neither.
+    """
+    return next((name for name in _SCORING if name in builder.info.splits), None)
+
+
+def names_split(split: str, name: str) -> bool:
+    """Returns whether `train[:90%]+test` and the like read from the split of that name."""
+    named = {part.split("[")[0].strip() for part in split.split("+")}
+    return name in named or "all" in named  # TFDS' word for all splits.
 
 
 def _sizes(splits: tfds.core.splits.SplitDict) -> str:

@@ -8,6 +8,8 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from cell_search import images
 from cell_search.images import ImageSettings
@@ -97,6 +99,9 @@ def test_photographs_of_100_pixels(data_dir: pathlib.Path) -> None:
         ({"held_out": 5}, r"images\.held_out: 5 .* each of the 10 classes"),
         ({"training": 1400}, r"images\.training: 1,400 .* 1,237"),
         ({"split": "training"}, "has no split 'training'"),
+        ({"split": "test[:90%]"}, r"images\.split: 'test\[:90%\]' .* test the winner \('test'\)"),
+        ({"split": "train+test"}, r"images\.split: 'train\+test' .*which no search may see"),
+        ({"split": "all"}, r"images\.split: 'all' .*which no search may see"),
         ({"name": "digitz"}, "digits"),
     ],
 )
@@ -112,3 +117,62 @@ def test_a_class_with_one_image_cannot_be_divided(digits: ImageSettings) -> None
         images.divide(
             np.array([0] * 50 + [1]), dataclasses.replace(digits, held_out=10), num_classes=2
         )
+
+
+def test_only_chosen_images_are_decoded_and_kept(
+    digits: ImageSettings, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A split may be larger than the memory, and undecodable where nobody looks."""
+    few = dataclasses.replace(digits, training=100)
+    loaded = images.load(few)
+    unused = set(range(1437)) - {*loaded.training_indices, *loaded.held_out_indices}
+    builder = datasets.builder("digits", digits.data_dir)
+    raw = builder.as_dataset(
+        split="train", decoders={"image": tfds.decode.SkipDecoding()}, shuffle_files=False
+    )
+    copied = tmp_path / "digits" / "1.0.0"
+    shutil.copytree(builder.data_dir, copied)
+    (record,) = copied.glob("*train.tfrecord*")
+    with tf.io.TFRecordWriter(str(record)) as writer:
+        for i, example in enumerate(raw.as_numpy_iterator()):
+            if i in unused:
+                example["image"] = bytes(len(example["image"]))
+            writer.write(builder.info.features.serialize_example(example))
+    monkeypatch.setattr(images, "MAX_BYTES", 300 * 32 * 32 * 3)
+    again = images.load(dataclasses.replace(few, data_dir=str(tmp_path)))
+    np.testing.assert_array_equal(again.training[0], loaded.training[0])
+    np.testing.assert_array_equal(again.held_out[0], loaded.held_out[0])
+    np.testing.assert_array_equal(again.training[1], loaded.training[1])
+    with pytest.raises(UserError, match=r"images\.training: 301 images of 32x32 .* do not fit"):
+        images.load(dataclasses.replace(few, training=101))
+    with pytest.raises(UserError, match=r"split 'train' of digits/1\.0\.0 cannot be read"):
+        monkeypatch.setattr(images, "MAX_BYTES", 2**30)
+        images.load(dataclasses.replace(digits, data_dir=str(tmp_path)))
+
+
+def test_labels_beyond_the_classes_are_told(digits: ImageSettings, tmp_path: pathlib.Path) -> None:
+    copied = tmp_path / "digits" / "1.0.0"
+    shutil.copytree(pathlib.Path(digits.data_dir) / "digits" / "1.0.0", copied)
+    names = copied / "label.labels.txt"
+    names.write_text("".join(f"{i}\n" for i in range(7)))
+    features = copied / "features.json"
+    features.write_text(features.read_text().replace('"numClasses": "10"', '"numClasses": "7"'))
+    with pytest.raises(UserError, match=r"of the 1,437 .* beyond its 7 classes, such as [789] "):
+        images.load(dataclasses.replace(digits, name=str(copied)))
+
+
+def test_what_was_done_to_images_is_known(digits: ImageSettings, data_dir: pathlib.Path) -> None:
+    assert images.facts(dataclasses.replace(digits, size=16)) == {
+        "set": "digits/1.0.0",
+        "split": "train",
+        "size": [16, 16],
+        "original_size": [32, 32],
+        "resized": True,
+        "grey": False,
+    }
+    photographs = ImageSettings(name="imagenet2012", data_dir=str(data_dir), size=64)
+    assert images.facts(photographs)["original_size"] is None
+    with pytest.raises(UserError, match=r"images\.size: the images of imagenet2012 differ in size"):
+        images.facts(dataclasses.replace(photographs, size=0))
+    with pytest.raises(UserError, match=r"'validation'.*which no search may see"):
+        images.load(dataclasses.replace(photographs, split="validation"))

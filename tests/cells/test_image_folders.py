@@ -128,11 +128,11 @@ def test_grey_and_alpha_and_different_sizes_become_three_channels(tmp_path):
     grey = picture(1)[..., 0]
     alpha = np.dstack([picture(2, (5, 7)), np.full((5, 7), 9, np.uint8)])
     for name, label in (("a", "one"), ("b", "two")):
-        write(root / label / f"{name}.png", grey)
-        write(root / label / f"{name}{name}.webp", alpha, lossless=True, exact=True)
+        write(root / "train" / label / f"{name}.png", grey)
+        write(root / "train" / label / f"{name}.webp", alpha, lossless=True, exact=True)
     found = builder(str(root), tmp_path / "sets")
     assert image_classes(found).image_shape == (None, None, 3)
-    for path, example in examples(Path(found.data_dir), "train+test").items():
+    for path, example in examples(Path(found.data_dir), "train").items():
         expected = alpha[..., :3] if path.endswith("webp") else np.dstack([grey] * 3)
         np.testing.assert_array_equal(example["image"], expected)
 
