@@ -7,6 +7,7 @@ reported of the candidate that it chose, and no search may look at it.
 from __future__ import annotations
 
 from cell_search.tables._nas_bench_201 import (
+    CLASSES,
     DATASETS,
     NAS_BENCH_201,
     architecture,
@@ -17,6 +18,7 @@ from cell_search.tables._nas_bench_301 import Surrogate, nas_bench_301
 from cell_search.tables._table import Entry, Lookup, Table
 
 __all__ = [
+    "CLASSES",
     "DATASETS",
     "NAS_BENCH_201",
     "Entry",

@@ -10,9 +10,11 @@ import re
 import numpy as np
 import optuna
 import pytest
+from optuna._hypervolume import compute_hypervolume
 from strategy_contract import new_study, run
 
 import cells.config
+from benchmarks.hypervolume import hypervolume
 from cell_search import config, driver, objectives, pareto, trials
 from cell_search.chart import scatter
 from cell_search.directory import SearchDirectory
@@ -230,3 +232,14 @@ def test_the_staircase_has_its_corners_on_the_bad_side(signs: tuple[float, float
             # No trial is strictly better than a point of the staircase, in both.
             right, up = float(px) - float(x), float(y) - float(py)
             assert not (signs[0] * right > 0 and signs[1] * up > 0)
+
+
+def test_the_hypervolume_is_that_of_optuna() -> None:
+    rng = np.random.default_rng(0)
+    for count in (1, 5, 50):
+        points = rng.integers(12, size=(count, 2)).astype(float)
+        reference = (2.0, 9.0)
+        # Optuna minimizes, and wants points that are not beyond the reference.
+        losses = np.array([(-a, b) for a, b in points if a >= 2.0 and b <= 9.0]).reshape(-1, 2)
+        expected = compute_hypervolume(losses, np.array([-2.0, 9.0])) if len(losses) else 0.0
+        assert hypervolume(map(tuple, points), reference) == pytest.approx(expected)

@@ -1,0 +1,127 @@
+"""Cells searched together with their training settings, beside the default settings.
+
+  python -m benchmarks.settings --trials=20 --seeds=3
+
+Two searches for each seed, equal but for `settings`: the one decides upon cells alone, with the
+default training settings of the evaluator, the other upon learning rate, weight decay and
+augmentation, too. Needs --data_dir or CELLS_DATA_DIR with `sign_language_digits`.
+
+The reward of a winner is the best of many noisy ones, so each winner is trained again with
+`--again` other seeds, and the mean of these is what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import Figure, print_figures
+
+#: The evaluator's default is among the choices of each.
+SETTINGS = {
+    "learning_rate": [0.01, 0.03, 0.1, 0.3],
+    "l2": [5e-5, 5e-4, 5e-3],
+    "flip": [True, False],
+    "shift": [0, 2, 4],
+}
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--again", type=int, default=2, help="trainings of each winner")
+    parser.add_argument("--strategy", default="regularized_evolution")
+    parser.add_argument("--data_dir", default="")
+    parser.add_argument("--output", default="", help="folder of the searches; goes on with them")
+    args = parser.parse_args()
+    found: dict[str, list[tuple[float, float]]] = {"default": [], "searched": []}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(args.output or temporary)
+        for seed in range(args.seeds):
+            for name, pairs in found.items():
+                settings = SETTINGS if name == "searched" else {}
+                pairs.append(_search(folder / f"{name}-{seed}", settings, seed, args))
+                print(f"== {name}, seed {seed}: reward and again {pairs[-1]}", flush=True)
+    gains = np.array(found["searched"]) - np.array(found["default"])
+    print_figures(
+        [
+            _gain(
+                f"{what} of the winner, settings searched along less default settings, "
+                f"{args.trials} trials, mean of {args.seeds} seeds",
+                gains[:, i],
+            )
+            for i, what in enumerate(("reward", "accuracy when trained again"))
+        ]
+    )
+
+
+def _gain(name: str, differences: np.ndarray) -> Figure:
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    value = round(float(differences.mean()), 4)
+    return Figure(f"{name} (standard error {error:.4f})", value, "> 0", value > 0)
+
+
+def _search(
+    path: pathlib.Path, settings: dict[str, Any], seed: int, args: argparse.Namespace
+) -> tuple[float, float]:
+    """The reward of the winner of a search, and its mean accuracy when it is trained again."""
+    from cell_search import config, driver, results
+    from cell_search.directory import SearchDirectory
+    from cell_search.evaluators import Request, evaluate
+    from cell_search.interruption import Interruptible
+
+    values = {
+        "space": {"name": "pnas", "blocks": 2},
+        "strategy": {
+            "type": args.strategy,
+            "regularized_evolution": {"population": 8, "sample": 4},
+        },
+        "evaluator": {
+            "type": "train",
+            # What a child costs; its training settings are the defaults.
+            "train": {"normal_cells": 1, "filters": 8, "epochs": 4, "batch": 32},
+        },
+        "images": {
+            "name": "sign_language_digits",
+            "data_dir": args.data_dir,
+            "held_out": 400,
+            "size": 32,
+        },
+        "settings": settings,
+        "trials": args.trials,
+        "seed": seed,
+        "report_minutes": 0.0,
+    }
+    wanted = config.from_values(values, "benchmarks.settings")
+    search = config.resolve(wanted)
+    directory = SearchDirectory(path)
+    with directory.locked():
+        directory.store_config(config.used_values(wanted))
+        driver.search(directory, search, Interruptible())
+    study = directory.read_study()
+    winner = results.best_of(directory, search, study)[0]
+    request = Request(
+        number=winner.number,
+        genotype=search.space.decode(winner.params),
+        decisions=winner.params,
+        evaluator=search.evaluator_of(winner.params),
+        images=search.images,
+        seed=0,
+    )
+    again = [
+        evaluate(dataclasses.replace(request, seed=1_000_000 + i)).reward for i in range(args.again)
+    ]
+    return winner.values[0], float(np.mean([reward or 0.0 for reward in again]))
+
+
+if __name__ == "__main__":
+    main()
