@@ -28,10 +28,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     args = parser.parse_args()
     import keras
+    import tensorflow as tf
 
     from cells import catalogue, networks
     from cells.network import build_network
 
+    # It warns of functions that are traced once each, but are called by the same name.
+    tf.get_logger().setLevel("ERROR")
     genotype = catalogue.load("nasnet_a")
     config = networks.configure(genotype, "imagenet_mobile", dropout=0.0)
     builders: dict[str, Callable] = {
@@ -88,7 +91,7 @@ def _times(build: Callable, x: np.ndarray, y: np.ndarray) -> list[float]:
     passes = []
     for function in (lambda: forward(images).numpy(), lambda: float(step(images, labels))):
         laps = []
-        for _ in range(2):
+        for _ in range(5):
             start = time.perf_counter()
             function()
             laps.append(time.perf_counter() - start)
