@@ -5,6 +5,7 @@ The order is Model Garden's: defaults, then each `--config_file`, then `--params
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -60,7 +61,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     shown = os.fspath(path)
     try:
         with open(path, encoding="utf-8") as file:
-            values = yaml.safe_load(file)
+            values = yaml.load(file, _loader())
     except FileNotFoundError:
         raise UserError(f"{shown}: there is no such configuration file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -70,16 +71,32 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _mapping(values, shown)
 
 
+@functools.cache
+def _loader() -> Any:
+    """The safe loader, to which `1e-3` and `600e6` are numbers as in YAML 1.2, not text."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+        list("-+0123456789"),
+    )
+    return Loader
+
+
 def _parse_text(text: str) -> dict[str, Any]:
     import yaml
 
     try:
         if _ASSIGNMENTS.match(text):
             return _nested(
-                (key, yaml.safe_load(value))
+                (key, yaml.load(value, _loader()))
                 for key, value in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
             )
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _loader())
     except yaml.YAMLError as error:
         raise UserError(f"--params_override: not YAML ({_one_line(error)})") from None
     return _mapping(values, "--params_override")

@@ -62,7 +62,7 @@ def _multiply_adds(cell) -> int:
     [
         ("limits.parameters=-1", r"limits\.parameters: -1.* is too small"),
         (
-            "limits.parameters=10,limits.network=imagenet_mobil",
+            "limits.parameters=1e1,limits.network=imagenet_mobil",
             r"limits\.network: unknown 'imagenet_mobil'; did you mean 'imagenet_mobile'",
         ),
         ("limits.multiplyadds=10", r"limits\.multiplyadds: .*did you mean 'multiply_adds'"),

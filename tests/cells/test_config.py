@@ -31,6 +31,15 @@ def test_the_ways_to_write_an_override(text):
     assert override(experiment(), text=text).trainer.train_steps == 7
 
 
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("6E8", 6e8), ("-2.5e+1", -25.0)])
+def test_numbers_with_an_exponent_need_no_point(text, value, tmp_path):
+    """YAML 1.2, section 10.3.2; YAML 1.1 takes them for text."""
+    path = tmp_path / "c.yaml"
+    path.write_text(f"trainer: {{train_steps: {text}}}\n")
+    assert override(experiment(), [path]).trainer.train_steps == value
+    assert override(experiment(), text=f"trainer.train_steps={text}").trainer.train_steps == value
+
+
 def test_an_override_may_be_a_file(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("trainer: {train_steps: 9}\n")
