@@ -22,17 +22,18 @@ import numpy as np
 import optuna
 
 from benchmarks.report import Figure, at_least, print_figures
+from cell_search.nas_bench_201 import SPACE, network_size
 from cell_search.strategies import RandomSearch, RegularizedEvolution
-from cell_search.tables import CLASSES, DATASETS, NAS_BENCH_201, nas_bench_201, network_size
+from cell_search.tables import CLASSES, DATASETS, nas_bench_201
 
 #: Samplers by name, made for a seed.
 SAMPLERS = {
-    "regularized_evolution": lambda seed: RegularizedEvolution(NAS_BENCH_201, seed=seed),
+    "regularized_evolution": lambda seed: RegularizedEvolution(SPACE, seed=seed),
     "NSGA-II": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
     "NSGA-II, population 20": lambda seed: optuna.samplers.NSGAIISampler(
         seed=seed, population_size=20
     ),
-    "random": lambda seed: RandomSearch(NAS_BENCH_201, seed=seed),
+    "random": lambda seed: RandomSearch(SPACE, seed=seed),
 }
 
 
@@ -107,8 +108,8 @@ def _search(
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
     found = []
     for _ in range(queries):
-        trial = study.ask(dict(NAS_BENCH_201.distributions))
-        values = every[tuple(trial.params[d.name] for d in NAS_BENCH_201.decisions)]
+        trial = study.ask(dict(SPACE.distributions))
+        values = every[tuple(trial.params[d.name] for d in SPACE.decisions)]
         study.tell(trial, values)
         found.append(values)
     return found

@@ -122,11 +122,13 @@ def _is_plain(strategy: Any) -> bool:
 
 def _steps(lookup: Lookup, strategy: Strategy, seed: int, queries: int) -> Iterator[Any]:
     strategy.reset()
+    strategy.finished = 0
     for number in range(queries):
         point = strategy.propose(np.random.default_rng([seed, number]))
         entry = lookup.look_up(point)
         assert entry is not None
         strategy.meet(point)
+        strategy.finished, strategy.proposed_after = number + 1, number
         strategy.learn(point, entry.valid)
         yield entry
 

@@ -147,3 +147,8 @@ class CellSpace(Space):
         if self.rules.concat == "blocks":
             return Cell(blocks, tuple(range(2, self.blocks + 2)))
         return Cell(blocks, Cell(blocks, ()).unread)
+
+
+def genotype_of(space: Space, point: Mapping[str, Any]) -> Genotype | None:
+    """The genotype that a point of any space stands for, or None in a space without genotypes."""
+    return space.decode(point) if isinstance(space, CellSpace) else None

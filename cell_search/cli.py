@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,10 @@ cell-search: searches a Normal and a Reduction cell on small images.
       --params_override=images.name=/data/my_set/1.0.0,images.size=32
   On image files, CLASS/* or SPLIT/CLASS/* (see docs/data.md):
     ... --params_override=images.name=/data/flowers,images.split=train,images.size=32
+  On a benchmark table (seconds), or on a table of your own:
+    cell-search --search_dir=/tmp/nb201 --data_dir=DIR \
+      --config_file=configs/search/nas_bench_201.yaml
+    cell-search --search_dir=/tmp/table --table=FILE.csv --space=FILE.json
   Another strategy or another space, everything else the same:
     ... --params_override=strategy.type=random,space.name=pnas
 
@@ -41,7 +46,7 @@ Modes:
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
 report.html and tensorboard/. The configuration is: that of the directory or each --config_file,
-then --params_override, then --seed and --data_dir. docs/search.md explains all settings.
+then --params_override, then the other flags. docs/search.md explains all settings.
 """
 
 
@@ -56,6 +61,8 @@ def _define_flags() -> None:
     flags.DEFINE_enum("mode", "search", MODES, "What to do.")
     flags.DEFINE_string("search_dir", None, "Folder of the search: study, genotypes, report.")
     cells.cli.define_settings_flags()
+    flags.DEFINE_string("table", None, "CSV file that scores are looked up in; docs/tables.md.")
+    flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
     flags.DEFINE_string("data_dir", None, cells.cli.DATA_DIR_HELP)
     flags.DEFINE_integer("seed", None, "Seed of everything random; the same as seed in YAML.")
 
@@ -149,6 +156,10 @@ def _config(directory: Any) -> Any:
     cells.config.override(wanted, values.config_file, values.params_override)
     if values.seed is not None:
         wanted.seed = values.seed
+    if values.table is not None:
+        wanted.evaluator.type, wanted.evaluator.table.file = "table", os.path.abspath(values.table)
+    if values.space is not None:
+        wanted.space.file = os.path.abspath(values.space)
     if values.data_dir is not None:
         wanted.images.data_dir = values.data_dir
     if stored is not None:

@@ -23,14 +23,14 @@ import numpy as np
 from official.modeling import hyperparams
 
 import cells.config
-from cell_search import objectives, settings, spaces
-from cell_search.cell_space import CellSpace
+from cell_search import objectives, settings, space_file, spaces
+from cell_search.cell_space import CellSpace, genotype_of
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.limits import Limits
 from cell_search.objectives import Objective
 from cell_search.pool import POOLS, Pool
-from cell_search.space import Point
+from cell_search.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
 from cells.errors import UserError
 
@@ -85,15 +85,17 @@ _SearchedSettings = _searched_settings()
 
 @dataclasses.dataclass
 class SpaceChoice(hyperparams.Config):
-    """A space of cells.
+    """What is searched.
 
     Attributes:
-        name: `nasnet`, `pnas`, `enas` or `darts`.
+        name: `nasnet`, `pnas`, `enas`, `darts` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
+        file: a JSON file with a space of one's own (docs/tables.md), instead of a name.
     """
 
     name: str = "nasnet"
     blocks: int = 0
+    file: str = ""
 
 
 @dataclasses.dataclass
@@ -137,7 +139,7 @@ class Search:
     """What a configuration stands for, checked."""
 
     config: SearchConfig
-    space: CellSpace
+    space: Space
     strategy: Strategy
     evaluator: Evaluator
     images: ImageSettings
@@ -163,7 +165,16 @@ class Search:
 
     def feasible(self, point: Point) -> bool:
         """Whether a proposal may be evaluated; another is drawn where it may not."""
-        return not self.limits.any or self.limits.allow(self.space.decode(point))
+        genotype = genotype_of(self.space, point) if self.limits.any else None
+        if genotype is not None and not self.limits.allow(genotype):
+            return False
+        return self.evaluator.knows(point, self.space, self.images)
+
+    @property
+    def bounds(self) -> str:
+        """What feasible points keep to, for people."""
+        table = [] if self.evaluator.uses_images else ["the table"]
+        return " and ".join([*table, str(self.limits)] if self.limits.any else table)
 
     def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
         """The evaluator with the settings that a point decides."""
@@ -172,11 +183,32 @@ class Search:
 
     def check(self) -> None:
         """Raises a UserError where no candidate could be scored; called before the first."""
-        self.evaluator.check(self.images)
+        self.evaluator.check(self.images, self.space)
         for decision in self.space.decisions:
             if decision.kind == settings.KIND:
                 for choice in decision.choices:
-                    self.evaluator_of({decision.name: choice}).check(self.images)
+                    self.evaluator_of({decision.name: choice}).check(self.images, self.space)
+
+    @property
+    def gives_genotypes(self) -> bool:
+        """Whether the points of the space are genotypes."""
+        return isinstance(self.space, CellSpace)
+
+    @property
+    def trains_winner(self) -> bool:
+        """Whether the winner can be trained on the images of this search."""
+        return self.gives_genotypes and self.evaluator.uses_images
+
+    @property
+    def space_name(self) -> str:
+        """What the space is called."""
+        return self.config.space.file or self.config.space.name
+
+
+def _space(choice: SpaceChoice) -> Space:
+    if choice.file:
+        return space_file.read(choice.file)
+    return spaces.named(choice.name, choice.blocks)
 
 
 def resolve(config: SearchConfig) -> Search:
@@ -188,13 +220,19 @@ def resolve(config: SearchConfig) -> Search:
     for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
         if getattr(config, name) < least:
             raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
-    space = spaces.find(config.space.name, config.space.blocks)
+    space = _space(config.space)
     strategy = STRATEGIES.find(config.strategy.type)
     evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
-    space = dataclasses.replace(space, settings=settings.decisions(choices, evaluator))
     limits = Limits(**config.limits.as_dict())
-    limits.check(space.decode(space.random(np.random.default_rng(0))))
+    if isinstance(space, CellSpace):
+        space = dataclasses.replace(space, settings=settings.decisions(choices, evaluator))
+        limits.check(space.decode(space.random(np.random.default_rng(0))))
+    elif choices or limits.any:
+        raise UserError(
+            f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
+            "the candidates of this space are none; leave them out or use a space of cells"
+        )
     search = Search(
         config=config,
         space=space,

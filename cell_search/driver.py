@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from cell_search import report, results, trials
+from cell_search.cell_space import genotype_of
 from cell_search.config import Search
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Request, Result
@@ -96,7 +97,7 @@ class _Driver:
             space,
             number,
             self.search.feasible,
-            str(self.search.limits),
+            self.search.bounds,
         )
         parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
@@ -108,8 +109,9 @@ class _Driver:
         seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
         return Request(
             number=number,
-            genotype=self.search.space.decode(point),
+            genotype=genotype_of(self.search.space, point),
             decisions=point,
+            space=self.search.space,
             evaluator=self.search.evaluator_of(point),
             images=self.search.images,
             seed=int(seed),

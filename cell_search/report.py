@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import settings, trials
+from cell_search.cell_space import CellSpace
 from cell_search.chart import chart, scatter
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
@@ -49,13 +50,10 @@ def _page(name: str, search: Search, known: list[FrozenTrial]) -> str:
         f"<h2>{escape(_title(reward).capitalize())} by trial</h2>",
         chart(curve, reward, maximize=first.maximize),
         _front(search, known),
-        "<h2>The best cells</h2>",
+        f"<h2>The best {'cells' if search.gives_genotypes else 'candidates'}</h2>",
         _ranked(search, _best(search, known), "top"),
         _failures(known),
-        "<h2>How to train the winner</h2>",
-        f"<pre>{_TRAIN_COMMAND}</pre>",
-        "<p>Run it in the folder of this page; <code>train.yaml</code> names the cells in "
-        "<code>genotype.json</code> and the images of this search.</p>",
+        _training() if search.trains_winner else "",
         "<h2>Settings</h2>",
         _table(used_settings(search.config).items()),
         "<h2>Versions</h2>",
@@ -72,12 +70,24 @@ def _page(name: str, search: Search, known: list[FrozenTrial]) -> str:
 
 
 def _lead(search: Search) -> str:
-    config = search.config
+    config, space = search.config, search.space
+    cells = ""
+    if isinstance(space, CellSpace):
+        cells = f" ({escape(space.rules.source)}), {space.blocks} blocks a cell"
+    images = f" on <b>{escape(search.images.name)}</b>" if search.evaluator.uses_images else ""
     return (
-        f"{escape(search.space.rules.name)} space ({escape(search.space.rules.source)}), "
-        f"{search.space.blocks} blocks a cell, {len(search.space.decisions)} decisions, "
-        f"{search.space.size:.1e} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
-        f"by <b>{escape(config.evaluator.type)}</b> on <b>{escape(search.images.name)}</b>."
+        f"{escape(search.space_name)} space{cells}, {len(space.decisions)} decisions, "
+        f"{space.size:.1e} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
+        f"by <b>{escape(config.evaluator.type)}</b>{images}."
+    )
+
+
+def _training() -> str:
+    return (
+        "<h2>How to train the winner</h2>"
+        f"<pre>{_TRAIN_COMMAND}</pre>"
+        "<p>Run it in the folder of this page; <code>train.yaml</code> names the cells in "
+        "<code>genotype.json</code> and the images of this search.</p>"
     )
 
 
@@ -166,13 +176,19 @@ def _ranked_row(
     cells = [_number(values[name]) if name in values else "" for name in metrics]
     searched = map(str, settings.chosen(trial.params).values())
     numbers = [str(rank), *map(_number, trial.values), str(trial.number), *searched, *cells]
-    picture = _picture(search, trial)
+    shown = _picture(search, trial) if search.gives_genotypes else _decisions(search, trial)
+    what = "cells" if search.gives_genotypes else "decisions"
     return (
         "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in numbers) + "</tr>"
         f"<tr class=cells><td colspan={len(numbers)}>"
-        f"<details{' open' if rank <= 3 else ''}><summary>cells of trial {trial.number}, "
-        f"<code>{file}</code></summary>{picture}</details></td></tr>"
+        f"<details{' open' if rank <= 3 else ''}><summary>{what} of trial {trial.number}, "
+        f"<code>{file}</code></summary>{shown}</details></td></tr>"
     )
+
+
+def _decisions(search: Search, trial: FrozenTrial) -> str:
+    rows = [(d.name, trial.params[d.name]) for d in search.space.decisions]
+    return f"<p><code>{escape(search.space.describe(trial.params))}</code></p>{_table(rows)}"
 
 
 def _picture(search: Search, trial: FrozenTrial) -> str:

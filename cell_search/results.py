@@ -1,8 +1,9 @@
-"""What a search leaves: the best genotypes, the front, and how to train the winner."""
+"""What a search leaves: the best candidates, the front, and how to train the winner."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import pathlib
 import platform
 from collections.abc import Mapping
@@ -14,13 +15,16 @@ from optuna.trial import FrozenTrial
 
 import cells
 from cell_search import settings, trials
+from cell_search.cell_space import CellSpace
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
 from cell_search.images import builder_of, facts, transfer_name
 from cells import genotype_file
 from cells.errors import UserError
 from cells.files import write_atomically
-from cells.genotype import Genotype
+
+#: Of the files that hold decisions instead of a genotype.
+DECISIONS_VERSION = 1
 
 _PACKAGES = ("tensorflow", "keras", "optuna", "numpy")
 
@@ -64,11 +68,12 @@ def score(trial: FrozenTrial, search: Search) -> dict[str, float]:
 
 
 def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> list[str]:
-    """Writes `genotype.json`, `top/NN.json`, `train.yaml`, and `front/NN.json` where there are
-    several objectives.
+    """Writes `genotype.json` (`best.json` in a space without genotypes), `top/NN.json`,
+    `front/NN.json` where there are several objectives, and `train.yaml` where the search had
+    images.
 
     Returns:
-        The paths of genotype and training configuration.
+        The paths of the winner and of its training configuration.
 
     Raises:
         UserError: no trial succeeded, or a file cannot be written.
@@ -77,9 +82,10 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
     _write_ranked(best, search, directory.path / "top")
     if len(search.objectives) > 1:
         _write_ranked(front_of(search, study), search, directory.path / "front")
-    winner = directory.path / "genotype.json"
-    genotype = genotype_of(best[0], search)
-    genotype_file.write(genotype, winner)
+    winner = directory.path / ("genotype.json" if search.gives_genotypes else "best.json")
+    _write_candidate(best[0], search, winner)
+    if not search.trains_winner:
+        return [str(winner)]
     train = directory.path / "train.yaml"
     text = _TRAIN.format(
         number=best[0].number,
@@ -87,7 +93,7 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
         path=train,
         searched=_stated(best[0], search),
     )
-    values = train_settings(genotype, search, best[0].params)
+    values = train_settings(search, best[0].params)
     write_atomically(train, (text + yaml.safe_dump(values, sort_keys=False)).encode())
     return [str(winner), str(train)]
 
@@ -111,21 +117,39 @@ def _write_ranked(ranked: list[FrozenTrial], search: Search, folder: pathlib.Pat
     """Writes `NN.json` for each trial, and removes those of a longer list."""
     names = [f"{rank:02}.json" for rank in range(1, len(ranked) + 1)]
     for trial, name in zip(ranked, names, strict=True):
-        genotype_file.write(genotype_of(trial, search), folder / name)
+        _write_candidate(trial, search, folder / name)
     for path in folder.glob("[0-9]*.json"):
         if path.name not in names:
             path.unlink()
 
 
-def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
-    """The genotype of a trial, with its provenance."""
+def _write_candidate(trial: FrozenTrial, search: Search, path: pathlib.Path) -> None:
+    if isinstance(search.space, CellSpace):
+        genotype = search.space.decode(trial.params, provenance=_provenance(trial, search))
+        genotype_file.write(genotype, path)
+        return
+    candidate = {
+        "format_version": DECISIONS_VERSION,
+        "description": search.space.describe(trial.params),
+        "decisions": {d.name: trial.params[d.name] for d in search.space.decisions},
+        "provenance": _provenance(trial, search),
+    }
+    text = json.dumps(candidate, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, f"{text}\n".encode())
+
+
+def _provenance(trial: FrozenTrial, search: Search) -> dict[str, Any]:
     config = search.config
-    provenance: dict[str, Any] = {
-        "space": search.space.rules.name,
-        "space_source": search.space.rules.source,
+    rules = search.space.rules if isinstance(search.space, CellSpace) else None
+    return {
+        "space": search.space_name,
+        **({"space_source": rules.source} if rules else {}),
         "strategy": config.strategy.type,
-        "dataset": search.images.name,
-        "images": facts(search.images),
+        **(
+            {"dataset": search.images.name, "images": facts(search.images)}
+            if search.evaluator.uses_images
+            else {}
+        ),
         "trial": trial.number,
         "score": score(trial, search),
         **({"training": searched} if (searched := settings.chosen(trial.params)) else {}),
@@ -134,7 +158,6 @@ def genotype_of(trial: FrozenTrial, search: Search) -> Genotype:
         "settings": used_settings(config),
         "versions": versions(),
     }
-    return search.space.decode(trial.params, provenance=provenance)
 
 
 def versions() -> dict[str, str]:
@@ -146,13 +169,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def train_settings(
-    genotype: Genotype, search: Search, point: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What `cell-transfer --config_file` takes to train a genotype on the set of the search.
 
     Args:
-        genotype: the cells.
         search: the search.
         point: the decisions, for the settings that were searched along.
     """

@@ -101,6 +101,10 @@ class Space:
             for choice in d.neighbours(point[d.name])
         ]
 
+    def describe(self, point: Mapping[str, Any]) -> str:
+        """A point in words, for people."""
+        return ", ".join(f"{d.name}={point[d.name]}" for d in self.decisions)
+
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
         """Equal for two points if they are one and the same candidate."""
         return tuple(point[d.name] for d in self.decisions)

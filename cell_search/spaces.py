@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from cell_search import nas_bench_201
 from cell_search.cell_space import CellSpace, Rules
+from cell_search.space import Space
 from cells.cli import choose
+from cells.errors import UserError
 
 _ROWS = (
     Rules(
@@ -86,9 +89,26 @@ _ROWS = (
 
 SPACES: dict[str, Rules] = {row.name: row for row in _ROWS}
 
+#: Spaces whose points are no genotypes: what can be searched in them is looked up in tables.
+OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
+
+
+def named(name: str, blocks: int = 0) -> Space:
+    """The space of a name, with genotypes or without.
+
+    Raises:
+        UserError: there is no such space, or it cannot have so many blocks.
+    """
+    choose("space.name", name, {**SPACES, **OTHERS})
+    if name not in OTHERS:
+        return find(name, blocks)
+    if blocks:
+        raise UserError(f"space.blocks: {blocks}: the space {name} has no blocks; leave it at 0")
+    return OTHERS[name]
+
 
 def find(name: str, blocks: int = 0) -> CellSpace:
-    """The space of a name.
+    """The space of a name, whose points are genotypes.
 
     Args:
         name: one of `SPACES`.

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Result, evaluate
 from cell_search.evaluators._parameters import Parameters
+from cell_search.evaluators._table import AnyTable, NasBench201, NasBench301, TableEvaluator
 from cell_search.evaluators._train import Train
 
-__all__ = ["EVALUATORS", "Evaluator", "Parameters", "Request", "Result", "Train", "evaluate"]
+__all__ = [
+    "EVALUATORS",
+    "AnyTable",
+    "Evaluator",
+    "NasBench201",
+    "NasBench301",
+    "Parameters",
+    "Request",
+    "Result",
+    "TableEvaluator",
+    "Train",
+    "evaluate",
+]

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cell_search.cell_space import CellSpace
 from cell_search.images import ImageSettings, facts
 from cell_search.registry import Registry
+from cell_search.space import Space
 from cells.errors import UserError
 from cells.genotype import Genotype
 
@@ -24,8 +26,9 @@ class Request:
 
     Attributes:
         number: of the trial.
-        genotype: the candidate.
+        genotype: the candidate; None where its space has no genotypes.
         decisions: the same as decisions of the space, for evaluators that look them up.
+        space: of the decisions.
         evaluator: how to score it.
         images: what to score it with.
         seed: of everything random in this evaluation.
@@ -34,8 +37,9 @@ class Request:
     """
 
     number: int
-    genotype: Genotype
+    genotype: Genotype | None
     decisions: Mapping[str, Any]
+    space: Space
     evaluator: Evaluator
     images: ImageSettings
     seed: int
@@ -65,17 +69,29 @@ class Evaluator(abc.ABC):
 
     Attributes:
         reward: the name of the metric that is the reward.
+        uses_images: whether candidates are scored with images.
     """
 
     reward: ClassVar[str]
+    uses_images: ClassVar[bool] = True
 
-    def check(self, images: ImageSettings) -> None:
+    def check(self, images: ImageSettings, space: Space) -> None:
         """Raises a UserError where no candidate could be scored; called before the first.
 
         Args:
             images: what the candidates would be scored with.
+            space: what is searched.
         """
+        if not isinstance(space, CellSpace):
+            raise UserError(
+                f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
+                "has no genotypes; use the evaluator of a table, or a space of cells"
+            )
         facts(images)
+
+    def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
+        """Whether a candidate can be scored; where it cannot, another is proposed instead."""
+        return True
 
     @abc.abstractmethod
     def score(self, request: Request) -> dict[str, float]:
@@ -86,7 +102,7 @@ class Evaluator(abc.ABC):
         """
 
     def metrics(self) -> tuple[str, ...]:
-        """The names of all metrics that `score` returns, any of which can be an objective."""
+        """The names of the metrics that can be objectives."""
         return (self.reward,)
 
     def network(self) -> dict[str, int]:

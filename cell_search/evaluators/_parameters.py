@@ -31,6 +31,7 @@ class Parameters(Evaluator):
     num_classes: int = 10
 
     def score(self, request: Request) -> dict[str, float]:
+        assert request.genotype is not None
         config = child_config(
             request.genotype,
             normal_cells=self.normal_cells,

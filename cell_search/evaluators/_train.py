@@ -9,6 +9,7 @@ from cell_search import images as image_files
 from cell_search.evaluators._child import child_config, child_summary
 from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
 from cell_search.images import ImageSettings
+from cell_search.space import Space
 from cells.errors import UserError
 
 
@@ -49,7 +50,7 @@ class Train(Evaluator):
     shift: int = 4
     latency_runs: int = 0
 
-    def check(self, images: ImageSettings) -> None:
+    def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
         for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("latency_runs", 0)):
             if getattr(self, name) < least:
@@ -57,7 +58,7 @@ class Train(Evaluator):
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0.0:
                 raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
-        super().check(images)
+        super().check(images, space)
         count = len(image_files.load(images).training[0])
         if count < self.batch:
             raise UserError(
@@ -68,6 +69,7 @@ class Train(Evaluator):
     def score(self, request: Request) -> dict[str, float]:
         from cell_search.evaluators import _training
 
+        assert request.genotype is not None
         images = image_files.load(request.images)
         config = child_config(
             request.genotype,

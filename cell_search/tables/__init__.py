@@ -6,27 +6,19 @@ reported of the candidate that it chose, and no search may look at it.
 
 from __future__ import annotations
 
-from cell_search.tables._nas_bench_201 import (
-    CLASSES,
-    DATASETS,
-    NAS_BENCH_201,
-    architecture,
-    nas_bench_201,
-    network_size,
-)
+from cell_search.tables._file import read_table
+from cell_search.tables._nas_bench_201 import CLASSES, DATASETS, nas_bench_201
 from cell_search.tables._nas_bench_301 import Surrogate, nas_bench_301
 from cell_search.tables._table import Entry, Lookup, Table
 
 __all__ = [
     "CLASSES",
     "DATASETS",
-    "NAS_BENCH_201",
     "Entry",
     "Lookup",
     "Surrogate",
     "Table",
-    "architecture",
     "nas_bench_201",
     "nas_bench_301",
-    "network_size",
+    "read_table",
 ]

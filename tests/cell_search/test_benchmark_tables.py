@@ -14,7 +14,8 @@ import optuna
 import pytest
 
 from benchmarks import strategies as harness
-from cell_search import tables, trials
+from cell_search import nas_bench_201, tables, trials
+from cell_search.strategies import STRATEGIES
 from cells.errors import UserError
 
 
@@ -24,7 +25,7 @@ def c10(data_dir: pathlib.Path) -> tables.Table:
 
 
 def edges(*operations: str) -> dict[str, str]:
-    names = [d.name for d in tables.NAS_BENCH_201.decisions]
+    names = [d.name for d in nas_bench_201.SPACE.decisions]
     return dict(zip(names, operations, strict=True))
 
 
@@ -39,7 +40,7 @@ def test_a_record_of_the_table(data_dir: pathlib.Path) -> None:
     # Index 1 of the benchmark.
     point = edges(*("nor_conv_3x3",) * 2, "avg_pool_3x3", "skip_connect", *("nor_conv_3x3",) * 1,
                   "skip_connect")  # fmt: skip
-    assert tables.architecture(point) == (
+    assert nas_bench_201.architecture(point) == (
         "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+"
         "|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
     )
@@ -51,8 +52,8 @@ def test_a_record_of_the_table(data_dir: pathlib.Path) -> None:
 
 def test_the_published_sizes_of_networks() -> None:
     # The benchmark's own range of parameters and FLOPs, in millions, on CIFAR-10.
-    assert tables.network_size(edges(*("none",) * 6)) == (73_306, 7_783_050)
-    assert tables.network_size(edges(*("nor_conv_3x3",) * 6)) == (1_531_546, 220_119_690)
+    assert nas_bench_201.network_size(edges(*("none",) * 6)) == (73_306, 7_783_050)
+    assert nas_bench_201.network_size(edges(*("nor_conv_3x3",) * 6)) == (1_531_546, 220_119_690)
 
 
 def test_the_surrogate_against_its_recorded_predictions(data_dir: pathlib.Path) -> None:
@@ -94,7 +95,7 @@ def test_random_search_reaches_its_exact_expectation(c10: tables.Table) -> None:
 
 def test_the_expectation_by_enumeration() -> None:
     # Four entries, two of them equal, two draws: sixteen cases, of which seven show the 3.
-    space = tables.NAS_BENCH_201
+    space = nas_bench_201.SPACE
     values = [(1.0, 10.0), (2.0, 20.0), (2.0, 40.0), (3.0, 5.0)]
     table = tables.Table(space, {(i,): tables.Entry(*v) for i, v in enumerate(values)})
     pairs = [(a, b) for a in values for b in values]
@@ -102,9 +103,7 @@ def test_the_expectation_by_enumeration() -> None:
     assert harness.expected_random(table, 2) == pytest.approx(tuple(np.mean(best, axis=0)))
 
 
-@pytest.mark.parametrize(
-    "text", ["random", "regularized_evolution:population=5,sample=2,identity=0.3"]
-)
+@pytest.mark.parametrize("text", [*STRATEGIES, "regularized_evolution:population=5,sample=2"])
 def test_strategies_are_driven_as_a_study_drives_them(c10: tables.Table, text: str) -> None:
     (contender,) = harness.contenders(text)
     direct = harness.search(c10, contender, 4, 60)

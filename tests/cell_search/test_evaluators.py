@@ -52,6 +52,7 @@ def _request(evaluator: Evaluator, digits: ImageSettings, **changes) -> Request:
             "number": 3,
             "genotype": _genotype(),
             "decisions": {},
+            "space": spaces.find("pnas", 1),
             "evaluator": evaluator,
             "images": digits,
             "seed": 5,
@@ -68,7 +69,7 @@ class EvaluatorContract:
     @pytest.fixture(scope="class")
     @classmethod
     def result(cls, digits: ImageSettings) -> Result:
-        cls.evaluator.check(digits)
+        cls.evaluator.check(digits, spaces.find("pnas", 1))
         return evaluate(_request(cls.evaluator, digits))
 
     def test_request_and_result_can_be_pickled(self, digits: ImageSettings, result: Result) -> None:
@@ -128,7 +129,7 @@ class TestTrain(EvaluatorContract):
             ({"batch": 1000}, r"evaluator\.train\.batch: 1000 is more than the 640 images"),
         ):
             with pytest.raises(UserError, match=sentence):
-                dataclasses.replace(self.evaluator, **changes).check(digits)
+                dataclasses.replace(self.evaluator, **changes).check(digits, spaces.find("pnas", 1))
 
 
 @dataclass(frozen=True)

@@ -172,10 +172,7 @@ def test_a_set_without_test_split_is_divided(data_dir: pathlib.Path) -> None:
     settings = {"name": "imagenet2012", "data_dir": str(data_dir), "size": 32, "split": "train"}
     values = config.from_values({"images": settings}, "test")
     search = config.resolve(values)
-    import numpy as np
-
-    genotype = search.space.decode(search.space.random(np.random.default_rng(0)))
-    written = results.train_settings(genotype, search)["task"]
+    written = results.train_settings(search)["task"]
     assert written["validation_data"]["tfds_split"] == "validation"
     assert written["model"]["input_size"] == [32, 32, 3]
 

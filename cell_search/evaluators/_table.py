@@ -1,0 +1,117 @@
+"""Scores that are looked up: a whole search takes seconds."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from cell_search import nas_bench_201, spaces, tables
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.images import ImageSettings
+from cell_search.space import Space
+from cells.errors import UserError
+
+
+class TableEvaluator(Evaluator):
+    """What the evaluators with a table share.
+
+    The reward is `valid`. `test` is recorded for people and is no metric that could be an
+    objective: a search that selected on it would peek.
+    """
+
+    reward: ClassVar[str] = "valid"
+    uses_images: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
+        """The table; quick from the second time on.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+
+    def check(self, images: ImageSettings, space: Space) -> None:
+        self.lookup(space, images)
+
+    def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
+        return self.lookup(space, images).look_up(point) is not None
+
+    def score(self, request: Request) -> dict[str, float]:
+        entry = self.lookup(request.space, request.images).look_up(request.decisions)
+        if entry is None:
+            raise LookupError("the table does not hold this candidate")
+        known = {name: value for name, value in entry._asdict().items() if value is not None}
+        return {**known, **self.further(request.decisions)}
+
+    def further(self, point: Mapping[str, Any]) -> dict[str, float]:
+        """Metrics that follow from the decisions alone."""
+        return {}
+
+    def metrics(self) -> tuple[str, ...]:
+        return ("valid", "cost")
+
+
+def _need(space: Space, wanted: Space, where: str, name: str) -> None:
+    if space.decisions != wanted.decisions:
+        raise UserError(f"{where}: scores the space {name} only; use space.name={name}")
+
+
+@EVALUATORS.register("nas_bench_201")
+@dataclass(frozen=True)
+class NasBench201(TableEvaluator):
+    """Dong & Yang 2020: validation accuracy after 12 epochs; test after 200, seconds of training.
+
+    Attributes:
+        dataset: `c10` (CIFAR-10), `c100` (CIFAR-100) or `in16` (ImageNet16-120).
+    """
+
+    dataset: str = "c10"
+
+    def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
+        return tables.nas_bench_201(self.dataset, images.data_dir)
+
+    def check(self, images: ImageSettings, space: Space) -> None:
+        _need(space, nas_bench_201.SPACE, "evaluator.nas_bench_201", "nas_bench_201")
+        super().check(images, space)
+
+    def further(self, point: Mapping[str, Any]) -> dict[str, float]:
+        parameters, multiply_adds = nas_bench_201.network_size(point, tables.CLASSES[self.dataset])
+        return {"parameters": parameters, "multiply_adds": multiply_adds}
+
+    def metrics(self) -> tuple[str, ...]:
+        return (*super().metrics(), "parameters", "multiply_adds")
+
+
+@EVALUATORS.register("nas_bench_301")
+@dataclass(frozen=True)
+class NasBench301(TableEvaluator):
+    """Zela et al. 2022: the accuracy that a model of the benchmark predicts for DARTS cells."""
+
+    def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
+        return tables.nas_bench_301(images.data_dir)
+
+    def check(self, images: ImageSettings, space: Space) -> None:
+        _need(space, spaces.find("darts"), "evaluator.nas_bench_301", "darts")
+        super().check(images, space)
+
+    def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
+        return True
+
+
+@EVALUATORS.register("table")
+@dataclass(frozen=True)
+class AnyTable(TableEvaluator):
+    """A table of one's own.
+
+    Attributes:
+        file: `.csv` or `.csv.gz`, see docs/tables.md.
+    """
+
+    file: str = ""
+
+    def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
+        if not self.file:
+            raise UserError("evaluator.table.file: is not set; --table=FILE.csv sets it")
+        return tables.read_table(self.file, space)

@@ -1,0 +1,112 @@
+"""Spaces as JSON files: decisions with a name, choices and a kind.
+
+{"format_version": 1,
+ "decisions": [{"name": "first", "choices": ["conv", "pool"], "kind": "operation"},
+               {"name": "width", "choices": [16, 32, 64]}]}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pathlib
+from typing import Any
+
+from cell_search.space import Choice, Decision, Space
+from cells.errors import UserError, unknown
+
+FORMAT_VERSION = 1
+
+#: What is much larger is something else; a space of a thousand decisions takes 100 KB.
+MAX_BYTES = 4_000_000
+
+
+def read(path: str | os.PathLike[str]) -> Space:
+    """Reads a space.
+
+    Raises:
+        UserError: one sentence that names the file, the field and the remedy.
+    """
+    shown = os.fspath(path)
+    try:
+        with open(pathlib.Path(path).expanduser(), "rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError(f"{shown}: there is no such space file") from None
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be read ({error.strerror})") from None
+    if len(text) > MAX_BYTES:
+        raise UserError(f"{shown}: larger than {MAX_BYTES:,} bytes, so this is no space file")
+    try:
+        return parse(text)
+    except UserError as error:
+        raise UserError(f"{shown}: {error}") from None
+
+
+def parse(text: bytes | str) -> Space:
+    """A space from the text of a file.
+
+    Raises:
+        UserError: one sentence that names the field and the remedy.
+    """
+    try:
+        data = json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise UserError("not a space: nested too deeply") from None
+    except ValueError as error:
+        raise UserError(f"not JSON ({error})") from None
+    _fields(data, "", {"format_version", "decisions"}, set())
+    version = data["format_version"]
+    if isinstance(version, bool) or version != FORMAT_VERSION:
+        raise UserError(f"format_version: {version!r:.40} is not known; use {FORMAT_VERSION}")
+    if not isinstance(data["decisions"], list) or not data["decisions"]:
+        raise UserError("decisions: must be a list of at least one decision")
+    decisions = tuple(_decision(d, f"decisions[{i}]") for i, d in enumerate(data["decisions"]))
+    names = [d.name for d in decisions]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise UserError(f"decisions[{i}].name: {name!r} is taken; each decision has its own")
+    return Space(decisions)
+
+
+def _decision(data: Any, where: str) -> Decision:
+    _fields(data, where, {"name", "choices"}, {"kind"})
+    for field in ("name", "kind"):
+        value = data.get(field, "choice")
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(f"{where}.{field}: must be a text, not {value!r:.40}")
+    choices = data["choices"]
+    if not isinstance(choices, list) or not choices:
+        raise UserError(f"{where}.choices: must be a list of at least one choice")
+    for i, choice in enumerate(choices):
+        _check_choice(choice, f"{where}.choices[{i}]")
+        if choice in choices[:i]:
+            raise UserError(f"{where}.choices[{i}]: {choice!r:.40} equals an earlier choice")
+    return Decision(data["name"], tuple(choices), data.get("kind", "choice"))
+
+
+def _check_choice(choice: Choice, where: str) -> None:
+    if choice is not None and not isinstance(choice, str | int | float):
+        raise UserError(f"{where}: must be a text, number, true, false or null")
+    if isinstance(choice, float) and not math.isfinite(choice):
+        raise UserError(f"{where}: {choice} is not finite")
+
+
+def _fields(data: Any, where: str, needed: set[str], optional: set[str]) -> None:
+    at = f"{where}: " if where else ""
+    if not isinstance(data, dict):
+        raise UserError(f"{at}must be a JSON object")
+    for field in data:
+        if field not in needed | optional:
+            raise unknown(where or "space", field, sorted(needed | optional), "field")
+    for field in sorted(needed):
+        if field not in data:
+            raise UserError(f"{at}the field {field!r} is missing")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise UserError("a field is given twice")
+    return data
