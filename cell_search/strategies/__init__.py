@@ -9,6 +9,7 @@ seed, and runs on anybody's study:
 from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._bayesian import Bayesian
 from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, PARENT, REJECTED, trial_of
 from cell_search.strategies._large_scale_evolution import LargeScaleEvolution
 from cell_search.strategies._local_search import LocalSearch
@@ -26,6 +27,7 @@ __all__ = [
     "PPO",
     "REJECTED",
     "STRATEGIES",
+    "Bayesian",
     "LargeScaleEvolution",
     "LocalSearch",
     "RandomSearch",

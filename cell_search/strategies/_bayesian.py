@@ -1,0 +1,256 @@
+"""Bayesian optimisation with a Gaussian process, in the line of NASBOT (Kandasamy et al. 2018)
+and BANANAS (White et al. 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from cell_search.space import Point, Space
+from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._gaussian_process import CategoricalProcess, Posterior, one_thread
+from cells.errors import UserError
+
+#: Trials that parameters are fitted to, and that predictions are made from, at most.
+_FITTED, _REMEMBERED = 400, 1000
+
+#: The best candidates whose neighbours become candidates too, and how often that is done.
+_CLIMBERS, _CLIMBS = 5, 1
+
+#: How often a random point is drawn again where no candidate is left.
+_ATTEMPTS = 100
+
+
+@STRATEGIES.register("bayesian")
+class Bayesian(Strategy):
+    """Proposes what a model of all results so far expects most of.
+
+    After `initial` random trials, a Gaussian process (`CategoricalProcess`) is given the results as
+    normal scores: the quantiles of a normal distribution that belong to their ranks. So nothing
+    depends on the scale of the rewards, candidates that failed to train are no outliers, and the
+    differences among the best are as large as those among the average. Candidates are mutations
+    of the best points, in one decision and in two, and random points; those with the best
+    acquisition are mutated once more. In a small space all points are candidates. No point is
+    proposed twice (by canonical key), and running trials count; see `Posterior`.
+
+    The process is fitted anew whenever the number of results has grown by an eighth. It learns
+    from the newest results and the best of the older ones, 1,000 at most, so that a proposal
+    costs about the same from there on.
+
+    Args:
+        space: see `Strategy`.
+        seed: of all proposals.
+        initial: trials that must have finished before the model is asked.
+        acquisition: `expected_improvement` on the best mean of the model (Jones et al. 1998); or
+            `thompson`, a draw from the prediction of each candidate, independently (White et al.
+            2021, section 4), which explores more.
+        parents: how many of the best points are mutated.
+        candidates: how many mutations of one decision are looked at, at most; half as many of two
+            decisions and of random points are added. A space without more points is looked at
+            as a whole.
+    """
+
+    def __init__(
+        self,
+        space: Space | Mapping[str, BaseDistribution],
+        *,
+        seed: int = 0,
+        initial: int = 10,
+        acquisition: str = "expected_improvement",
+        parents: int = 10,
+        candidates: int = 500,
+    ):
+        super().__init__(space, seed=seed)
+        where = "strategy.bayesian"
+        for name, value, least in (
+            ("initial", initial, 2),
+            ("parents", parents, 1),
+            ("candidates", candidates, 2),
+        ):
+            if value < least:
+                raise UserError(f"{where}.{name}: {value} is too small; use at least {least}")
+        if acquisition not in _ACQUISITIONS:
+            raise UserError(
+                f"{where}.acquisition: there is no {acquisition!r}; use one of "
+                f"{', '.join(_ACQUISITIONS)}"
+            )
+        self._initial, self._parents, self._candidates = initial, parents, candidates
+        self._acquire = _ACQUISITIONS[acquisition]
+        self._sizes = np.array([len(d.choices) for d in self.space.decisions])
+        self._process = CategoricalProcess(self.space.decisions)
+        self.reset()
+
+    def reset(self) -> None:
+        self._known: set[Hashable] = set()
+        self._running: dict[Hashable, list[int]] = {}
+        self._points: list[list[int]] = []
+        self._rewards: list[float] = []
+        self._fitted_to = 0
+        self._posterior: Posterior | None = None
+
+    def meet(self, point: Point) -> None:
+        key = self.space.canonical_key(point)
+        if key not in self._known:
+            self._running[key] = self.space.indices(point)
+            self._posterior = None
+        self._known.add(key)
+
+    def reject(self, point: Point) -> None:
+        # No result will come of it, so it is not running.
+        self._known.add(self.space.canonical_key(point))
+
+    def learn(self, point: Point, reward: float) -> None:
+        self._running.pop(self.space.canonical_key(point), None)
+        self._points.append(self.space.indices(point))
+        self._rewards.append(reward)
+        self._posterior = None
+
+    def propose(self, rng: np.random.Generator) -> Point:
+        if len(self._rewards) < self._initial:
+            return self._random(rng)
+        with one_thread():
+            return self._most_promising(rng)
+
+    def _most_promising(self, rng: np.random.Generator) -> Point:
+        posterior = self._posterior = self._posterior or self._condition()
+        best = posterior.fitted.max()
+
+        def score(indices: np.ndarray) -> np.ndarray:
+            mean, deviation = posterior.predict(self._process.one_hot(indices))
+            return self._acquire(mean, deviation, best, rng)
+
+        if self.space.size <= self._candidates:
+            found = np.indices(self._sizes.tolist()).reshape(len(self._sizes), -1).T
+            scores = score(found)
+        else:
+            found = self._near_the_best(rng)
+            scores = score(found)
+            for _ in range(_CLIMBS):
+                top = found[_descending(scores)[:_CLIMBERS]]
+                further = np.unique(self._mutations(top, rng), axis=0)
+                found = np.concatenate([found, further])
+                scores = np.concatenate([scores, score(further)])
+        for i in _descending(scores):
+            point = self.space.from_indices(found[i].tolist())
+            if self.space.canonical_key(point) not in self._known:
+                return point
+        return self._random(rng)
+
+    def _random(self, rng: np.random.Generator) -> Point:
+        for _ in range(_ATTEMPTS):
+            point = self.space.random(rng)
+            if self.space.canonical_key(point) not in self._known:
+                break
+        return point
+
+    # The model.
+
+    def _condition(self) -> Posterior:
+        due = _last_fit(len(self._rewards), self._initial)
+        if due != self._fitted_to:
+            self._process.fit(*self._data(due, _FITTED))
+            self._fitted_to = due
+        vectors, values = self._data(len(self._rewards), _REMEMBERED)
+        # Sorted: the order in which they were met is not always that of a restart.
+        running = sorted(self._running.values())[-_REMEMBERED:]
+        others = self._process.one_hot(np.array(running)) if running else None
+        return self._process.posterior(vectors, values, others)
+
+    def _data(self, count: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """One-hot vectors and scores of the first `count` results, or of the `most` to keep."""
+        scores = normal_scores(np.array(self._rewards[:count]))
+        points = np.array(self._points[:count])
+        if count > most:
+            newest = count - most // 2
+            best = _descending(scores[:newest])[: most - most // 2]
+            keep = np.concatenate([np.sort(best), np.arange(newest, count)])
+            points, scores = points[keep], scores[keep]
+        return self._process.one_hot(points), scores
+
+    # Candidates, as int `(n, decisions)`.
+
+    def _near_the_best(self, rng: np.random.Generator) -> np.ndarray:
+        best = _descending(np.array(self._rewards))[: self._parents]
+        parents = np.array([self._points[i] for i in best])
+        few = self._candidates // 2
+        twice = parents[rng.integers(len(parents), size=few)]
+        for _ in range(2):
+            at = rng.integers(len(self._sizes), size=few)
+            twice[np.arange(few), at] = rng.integers(self._sizes[at])
+        anywhere = rng.integers(self._sizes, size=(few, len(self._sizes)))
+        return np.unique(np.concatenate([self._mutations(parents, rng), twice, anywhere]), axis=0)
+
+    def _mutations(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """All mutations in one decision, the points among them, or a random part if too many."""
+        decision = np.repeat(np.arange(len(self._sizes)), self._sizes)
+        choice = np.concatenate([np.arange(size) for size in self._sizes])
+        count = len(points) * len(decision)
+        chosen = np.arange(count)
+        if count > self._candidates:
+            chosen = rng.choice(count, self._candidates, replace=False)
+        parent, column = np.divmod(chosen, len(decision))
+        mutated = points[parent]
+        mutated[np.arange(len(chosen)), decision[column]] = choice[column]
+        return mutated
+
+
+def normal_scores(rewards: np.ndarray) -> np.ndarray:
+    """The normal quantiles of the ranks; equal rewards share the mean of their ranks.
+
+    Args:
+        rewards: float64 `(n,)`.
+
+    Returns:
+        float64 `(n,)`, nearly of mean 0 and variance 1.
+    """
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    return ndtri((rankdata(rewards) - 0.5) / len(rewards))
+
+
+def log_expected_improvement(
+    mean: np.ndarray, deviation: np.ndarray, best: float, rng: np.random.Generator | None = None
+) -> np.ndarray:
+    """log E[max(f - best, 0)] for f normal with that mean and deviation, elementwise.
+
+    As a logarithm it still tells candidates apart where it is too small for a floating point
+    number (Ament et al. 2023).
+    """
+    from scipy.special import erfcx, ndtr
+
+    z = (mean - best) / deviation
+    log_density = -0.5 * z * z - 0.5 * np.log(2.0 * np.pi)
+    # density + z * distribution; for negative z in units of the density, which may vanish.
+    low = np.minimum(z, -1.0)
+    ratio = 1.0 + low * np.sqrt(0.5 * np.pi) * erfcx(-low / np.sqrt(2.0))
+    high = np.maximum(z, -1.0)
+    above = np.exp(-0.5 * high * high) / np.sqrt(2.0 * np.pi) + high * ndtr(high)
+    tiny = np.finfo(np.float64).tiny
+    log_gain = np.where(z < -1.0, log_density + np.log(np.maximum(ratio, tiny)), np.log(above))
+    return np.log(deviation) + log_gain
+
+
+def thompson(
+    mean: np.ndarray, deviation: np.ndarray, best: float, rng: np.random.Generator
+) -> np.ndarray:
+    """A draw from the prediction of each candidate, independently."""
+    return mean + deviation * rng.standard_normal(len(mean))
+
+
+_ACQUISITIONS = {"expected_improvement": log_expected_improvement, "thompson": thompson}
+
+
+def _last_fit(count: int, initial: int) -> int:
+    """The number of results, at most `count`, after which parameters are fitted."""
+    due = initial
+    while (following := due + max(2, due // 8)) <= count:
+        due = following
+    return due
+
+
+def _descending(scores: np.ndarray) -> np.ndarray:
+    """Places by score, highest first, equals in order."""
+    return np.argsort(-scores, kind="stable")
