@@ -1,6 +1,6 @@
 """Cells searched together with their training settings, beside the default settings.
 
-  python -m benchmarks.settings --trials=20 --seeds=3
+  python -m benchmarks.settings --trials=16 --seeds=3
 
 Two searches for each seed, equal but for `settings`: the one decides upon cells alone, with the
 default training settings of the evaluator, the other upon learning rate, weight decay and
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import logging
 import pathlib
 import tempfile
 from typing import Any
@@ -36,13 +37,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--again", type=int, default=2, help="trainings of each winner")
+    parser.add_argument("--again", type=int, default=3, help="trainings of each winner")
     parser.add_argument("--strategy", default="regularized_evolution")
     parser.add_argument("--data_dir", default="")
     parser.add_argument("--output", default="", help="folder of the searches; goes on with them")
     args = parser.parse_args()
+    # It warns of every child that its functions are traced anew.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     found: dict[str, list[tuple[float, float]]] = {"default": [], "searched": []}
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(args.output or temporary)
@@ -78,6 +81,7 @@ def _search(
     from cell_search.directory import SearchDirectory
     from cell_search.evaluators import Request, evaluate
     from cell_search.interruption import Interruptible
+    from cell_search.settings import chosen
 
     values = {
         "space": {"name": "pnas", "blocks": 2},
@@ -88,7 +92,7 @@ def _search(
         "evaluator": {
             "type": "train",
             # What a child costs; its training settings are the defaults.
-            "train": {"normal_cells": 1, "filters": 8, "epochs": 4, "batch": 32},
+            "train": {"normal_cells": 1, "filters": 8, "epochs": 6, "batch": 32},
         },
         "images": {
             "name": "sign_language_digits",
@@ -109,6 +113,7 @@ def _search(
         driver.search(directory, search, Interruptible())
     study = directory.read_study()
     winner = results.best_of(directory, search, study)[0]
+    print(f"winner of {path.name}: {chosen(winner.params) or 'default settings'}", flush=True)
     request = Request(
         number=winner.number,
         genotype=search.space.decode(winner.params),
