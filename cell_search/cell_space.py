@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from cell_search.growth import Growth, Part
 from cell_search.space import Choice, Decision, Space
 from cells.canonical import cell_key
 from cells.errors import UserError
@@ -59,17 +61,22 @@ class CellSpace(Space):
     combination (Zoph et al. 2018, section 3). A state is numbered as in genotypes: 0 is
     h_{i-1}, 1 is h_i, b + 2 the result of block b. What has one choice only is no decision.
 
+    Where cells can grow, a decision `CELL/blocks` comes before the blocks of a cell and says how
+    many there are; the decisions of the others are made and count for nothing.
+
     Attributes:
         decisions: those of the cells, then `settings`.
         rules: of the cells.
-        blocks: of a cell.
+        blocks: of a cell; where cells can grow, at most.
         settings: further decisions that belong to a candidate, but not to its genotype.
+        growable: whether cells may have fewer blocks.
     """
 
     decisions: tuple[Decision, ...] = field(init=False)
     rules: Rules
     blocks: int
     settings: tuple[Decision, ...] = ()
+    growable: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:
@@ -81,6 +88,9 @@ class CellSpace(Space):
         rules = self.rules
         decisions = []
         for cell in rules.cells:
+            if self.growable:
+                counts = tuple(range(1, self.blocks + 1))
+                decisions.append(Decision(f"{cell}/blocks", counts, "blocks"))
             for b in range(self.blocks):
                 block = f"{cell}/{b}"
                 decisions += self._inputs(block, b + 2)
@@ -97,6 +107,28 @@ class CellSpace(Space):
             return [_Pair(f"{block}/inputs", pairs, "input")]
         inputs = tuple(range(states))
         return [Decision(f"{block}/{side}/input", inputs, "input") for side in ("left", "right")]
+
+    @functools.cached_property
+    def growth(self) -> Growth:
+        """Cells grow block by block, all cells in turn (Liu et al. 2018, section 4.1)."""
+        if not self.growable:
+            return super().growth
+        cells, names = self.rules.cells, [d.name for d in self.decisions]
+
+        def block(cell: str, b: int) -> tuple[str, ...]:
+            return tuple(name for name in names if name.startswith(f"{cell}/{b}/"))
+
+        first = Part(
+            (*(n for cell in cells for n in block(cell, 0)), *(d.name for d in self.settings)),
+            {f"{cell}/blocks": 1 for cell in cells if self.blocks > 1},
+        )
+        later = [
+            Part(block(cell, b), {f"{cell}/blocks": b + 1})
+            for b in range(1, self.blocks)
+            for cell in cells
+        ]
+        simplest = {d.name: d.choices[0] for d in self.decisions}
+        return Growth(self, simplest, (first, *later), in_order=True)
 
     def decode(
         self,
@@ -142,10 +174,10 @@ class CellSpace(Space):
                 side(b, "right"),
                 point.get(f"{cell}/{b}/combination", self.rules.combinations[0]),
             )
-            for b in range(self.blocks)
+            for b in range(point.get(f"{cell}/blocks", self.blocks))
         )
         if self.rules.concat == "blocks":
-            return Cell(blocks, tuple(range(2, self.blocks + 2)))
+            return Cell(blocks, tuple(range(2, len(blocks) + 2)))
         return Cell(blocks, Cell(blocks, ()).unread)
 
 

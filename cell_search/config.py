@@ -55,15 +55,20 @@ class Choice(hyperparams.Config):
 
     def chosen(self) -> dict[str, Any]:
         """The settings of the chosen type."""
-        return getattr(self, self.type).as_dict()
+        return getattr(self, section(self.type)).as_dict()
+
+
+def section(name: str) -> str:
+    """Where the settings of a type are: `optuna_TPESampler` holds those of `optuna:TPESampler`."""
+    return name.replace(":", "_")
 
 
 def _one_of(name: str, registry: Mapping[str, type], default: str, skip: Iterable[str] = ()) -> Any:
     """A `Choice` between the registered classes."""
     fields: list[Any] = [("type", str, dataclasses.field(default=default))]
     for key, thing in registry.items():
-        section = _settings(thing, skip)
-        fields.append((key, section, dataclasses.field(default_factory=section)))
+        made = _settings(thing, skip)
+        fields.append((section(key), made, dataclasses.field(default_factory=made)))
     return dataclasses.make_dataclass(name, fields, bases=(Choice,))
 
 
@@ -91,11 +96,13 @@ class SpaceChoice(hyperparams.Config):
         name: `nasnet`, `pnas`, `enas`, `darts` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (docs/tables.md), instead of a name.
+        growable: whether cells may have fewer blocks; always so where the strategy grows them.
     """
 
     name: str = "nasnet"
     blocks: int = 0
     file: str = ""
+    growable: bool = False
 
 
 @dataclasses.dataclass
@@ -205,10 +212,16 @@ class Search:
         return self.config.space.file or self.config.space.name
 
 
-def _space(choice: SpaceChoice) -> Space:
+def _space(choice: SpaceChoice, growing: bool) -> Space:
     if choice.file:
-        return space_file.read(choice.file)
-    return spaces.named(choice.name, choice.blocks)
+        space = space_file.read(choice.file)
+    else:
+        space = spaces.named(choice.name, choice.blocks)
+    if isinstance(space, CellSpace):
+        return dataclasses.replace(space, growable=choice.growable or growing)
+    if choice.growable:
+        raise UserError("space.growable: only cells of blocks can grow; leave it at false")
+    return space
 
 
 def resolve(config: SearchConfig) -> Search:
@@ -220,8 +233,8 @@ def resolve(config: SearchConfig) -> Search:
     for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
         if getattr(config, name) < least:
             raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
-    space = _space(config.space)
     strategy = STRATEGIES.find(config.strategy.type)
+    space = _space(config.space, strategy.growing)
     evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
     limits = Limits(**config.limits.as_dict())
@@ -281,8 +294,10 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
 def _used(key: str, flat: Mapping[str, Any]) -> bool:
     """Whether a key matters: the sections of types that are not chosen do not."""
     part, _, rest = key.partition(".")
-    section, dot, _ = rest.partition(".")
-    return part not in ("strategy", "evaluator") or not dot or section == flat[f"{part}.type"]
+    found, dot, _ = rest.partition(".")
+    return (
+        part not in ("strategy", "evaluator") or not dot or found == section(flat[f"{part}.type"])
+    )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -311,7 +326,7 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
     values = config.as_dict()
     for part in ("strategy", "evaluator"):
         chosen = values[part]["type"]
-        values[part] = {"type": chosen, chosen: values[part][chosen]}
+        values[part] = {"type": chosen, section(chosen): values[part][section(chosen)]}
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])
     return values

@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+from cell_search.growth import Growth, Part
 from cells.errors import UserError
 
 Choice = str | int | float | bool | None
@@ -75,6 +76,19 @@ class Space:
     def distributions(self) -> dict[str, CategoricalDistribution]:
         """The decisions as Optuna's distributions, in order."""
         return {d.name: CategoricalDistribution(d.choices) for d in self.decisions}
+
+    @functools.cached_property
+    def growth(self) -> Growth:
+        """How points grow from simple to complex: one decision after the other, in any order.
+
+        A decision that is not made is `none` (as text or as None) where it can be, as an edge of
+        a graph that is not there, else its first choice.
+        """
+        absent = {
+            d.name: next((c for c in ("none", None) if c in d.choices), d.choices[0])
+            for d in self.decisions
+        }
+        return Growth(self, absent, tuple(Part((d.name,)) for d in self.decisions))
 
     @property
     def size(self) -> int:

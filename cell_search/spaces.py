@@ -107,15 +107,16 @@ def named(name: str, blocks: int = 0) -> Space:
     return OTHERS[name]
 
 
-def find(name: str, blocks: int = 0) -> CellSpace:
+def find(name: str, blocks: int = 0, growable: bool = False) -> CellSpace:
     """The space of a name, whose points are genotypes.
 
     Args:
         name: one of `SPACES`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
+        growable: whether cells may have fewer blocks.
 
     Raises:
         UserError: there is no such space, or it cannot have so many blocks.
     """
     rules = choose("space.name", name, SPACES)
-    return CellSpace(rules=rules, blocks=blocks or rules.blocks)
+    return CellSpace(rules=rules, blocks=blocks or rules.blocks, growable=growable)

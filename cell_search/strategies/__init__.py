@@ -15,6 +15,7 @@ from cell_search.strategies._large_scale_evolution import LargeScaleEvolution
 from cell_search.strategies._local_search import LocalSearch
 from cell_search.strategies._mutation import mutate
 from cell_search.strategies._ppo import PPO
+from cell_search.strategies._progressive import Progressive
 from cell_search.strategies._random import RandomSearch
 from cell_search.strategies._regularized_evolution import RegularizedEvolution
 from cell_search.strategies._reinforce import Reinforce
@@ -30,6 +31,7 @@ __all__ = [
     "Bayesian",
     "LargeScaleEvolution",
     "LocalSearch",
+    "Progressive",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",

@@ -51,6 +51,9 @@ class Strategy(optuna.samplers.BaseSampler):
 
     several_objectives: ClassVar[bool] = False
 
+    #: Whether cells should be able to grow in the space, see `CellSpace`.
+    growing: ClassVar[bool] = False
+
     #: Known in `learn`: how many trials have finished, failed ones and this one included.
     finished: int = 0
 

@@ -1,0 +1,232 @@
+"""Progressive search: Liu et al. 2018, "Progressive Neural Architecture Search", algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from cell_search.space import Point, Space
+from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._surrogates import SURROGATES, Ensemble
+from cells.cli import choose
+from cells.errors import UserError
+
+#: So often a candidate that was proposed before is drawn again.
+_ATTEMPTS = 100
+
+#: Tells the generators of levels from those of proposals.
+_LEVEL = 2018
+
+
+@STRATEGIES.register("progressive")
+class Progressive(Strategy):
+    """From simple to complex: of all points with one part more than those of the level before,
+    the K that a surrogate thinks best are tried.
+
+    What a part is, and a point without it, the space says (`Space.growth`): a block of a cell, an
+    edge of a graph; of flat decisions each is one. Of level 1, which no surrogate can know, K
+    points are drawn at random; with the paper's K that is all of them. No candidate (by canonical
+    key) is proposed twice.
+
+    A level ends when as many trials have finished as it has points. Who asks before goes on with
+    what the surrogate thinks next best, so no worker waits. Then the surrogate is fitted anew to
+    all results, and every result of the level is grown. After the last level the surrogate is
+    fitted anew after every K results, and what is best is tried of all that it comes across when
+    it grows points in thought, without results between the levels.
+
+    Args:
+        space: see `Strategy`.
+        seed: of all proposals and surrogates.
+        preset: `quick`, for hundreds of children, or `paper` (K = 256, two layers of 100 units or
+            an LSTM of 100, learning rate 0.01; here the surrogate is fitted anew for each level).
+            It stands for the settings below that are None.
+        beam: K.
+        surrogate: `mlp` or `lstm`, an ensemble of five each.
+        units: of each hidden layer.
+        learning_rate: of the LSTM's Adam; the MLP is fitted by L-BFGS.
+        epochs: passes of the surrogate through the results.
+        candidates: points of a level, at most about; of more, so many are drawn.
+    """
+
+    #: Cells can only grow in a space with smaller ones.
+    growing: ClassVar[bool] = True
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "quick": {
+            "beam": 10,
+            "surrogate": "mlp",
+            "units": 32,
+            "learning_rate": 0.01,
+            "epochs": 100,
+            "candidates": 20_000,
+        },
+        "paper": {
+            "beam": 256,
+            "surrogate": "mlp",
+            "units": 100,
+            "learning_rate": 0.01,
+            "epochs": 200,
+            "candidates": 600_000,
+        },
+    }
+
+    def __init__(
+        self,
+        space: Space | Mapping[str, BaseDistribution],
+        *,
+        seed: int = 0,
+        preset: str = "quick",
+        beam: int | None = None,
+        surrogate: str | None = None,
+        units: int | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        candidates: int | None = None,
+    ):
+        super().__init__(space, seed=seed)
+        where = "strategy.progressive"
+        given = {
+            "beam": beam,
+            "surrogate": surrogate,
+            "units": units,
+            "learning_rate": learning_rate,
+            "epochs": epochs,
+            "candidates": candidates,
+        }
+        settings = dict(choose(f"{where}.preset", preset, self.PRESETS))
+        settings |= {name: value for name, value in given.items() if value is not None}
+        choose(f"{where}.surrogate", settings["surrogate"], SURROGATES)
+        for name in ("beam", "units", "epochs", "candidates"):
+            if settings[name] < 1:
+                raise UserError(f"{where}.{name}: {settings[name]} is too small; use at least 1")
+        if not settings["learning_rate"] > 0.0:
+            raise UserError(
+                f"{where}.learning_rate: {settings['learning_rate']} is not above 0; use 0.01"
+            )
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        self._met: set[Hashable] = set()
+        self._tried: set[Hashable] = set()
+        self._points: list[list[int]] = []
+        self._rewards: list[float] = []
+        self._level = 0
+        self._ranked: _Ranked | None = None
+        self._ends_at = 0
+
+    def meet(self, point: Point) -> None:
+        self._met.add(self.space.canonical_key(point))
+
+    def learn(self, point: Point, reward: Any) -> None:
+        self._begin()
+        self._points.append(self.space.indices(point))
+        self._rewards.append(reward)
+        self._tried.add(self.space.canonical_key(point))
+        if self._count() >= self._ends_at:
+            self._next_level()
+
+    def propose(self, rng: np.random.Generator) -> Point:
+        self._begin()
+        assert self._ranked is not None
+        for key, point in self._ranked.different():
+            if key not in self._met:
+                return dict(point)
+        for _ in range(_ATTEMPTS):
+            point = self.space.random(rng)
+            if self.space.canonical_key(point) not in self._met:
+                break
+        return point
+
+    def _begin(self) -> None:
+        if self._ranked is None:
+            rng = self._rng()
+            rows = self.space.growth.first(rng, self._settings["candidates"])
+            self._level = 1
+            self._start(rng.permutation(rows), begun_at=0)
+
+    def _next_level(self) -> None:
+        growth, rng = self.space.growth, self._rng()
+        points = np.array(self._points, np.int16)
+        surrogate = SURROGATES[self._settings["surrogate"]](
+            growth,
+            self._settings["units"],
+            self._settings["learning_rate"],
+            self._settings["epochs"],
+        )
+        surrogate.fit(points, np.array(self._rewards), rng)
+        limit = self._settings["candidates"]
+        beam = np.unique(points[growth.levels(points) == self._level], axis=0)
+        rows = growth.grown(beam, rng, limit) if self._level < len(growth.parts) else beam[:0]
+        if len(rows):
+            self._level += 1
+        else:
+            self._level = len(growth.parts)
+            rows = self._in_thought(surrogate, rng)
+        rows = rows[np.argsort(-surrogate.predict(rows), kind="stable")]
+        self._start(rows, begun_at=self._count())
+
+    def _in_thought(self, surrogate: Ensemble, rng: np.random.Generator) -> np.ndarray:
+        """All points that are met on the way from the simplest to the most complex, where the
+        surrogate alone says what is grown: ten times as many of each level as are tried."""
+        growth, limit = self.space.growth, self._settings["candidates"]
+        found = [growth.first(rng, limit)]
+        for _ in range(1, len(growth.parts)):
+            best = np.argsort(-surrogate.predict(found[-1]), kind="stable")
+            rows = growth.grown(found[-1][best[: 10 * self._settings["beam"]]], rng, limit)
+            if not len(rows):
+                break
+            found.append(np.unique(rows, axis=0))
+        return np.concatenate(found)
+
+    def _count(self) -> int:
+        """Of finished trials; the failed ones count, too, since a level must end."""
+        return max(len(self._points), self.finished)
+
+    def _start(self, rows: np.ndarray, begun_at: int) -> None:
+        self._ranked = _Ranked(self.space, rows, frozenset(self._tried))
+        beam = self._settings["beam"]
+        self._ends_at = begun_at + (self._ranked.count(beam) or beam)
+
+    def _rng(self) -> np.random.Generator:
+        """Of a level and its surrogate: they depend on the results only, not on who asks when."""
+        return np.random.default_rng([self._seed, _LEVEL, len(self._points)])
+
+
+class _Ranked:
+    """Points, best first, of which each candidate is wanted once, and none that was tried.
+
+    Keys are made as they are needed: most points are never looked at.
+    """
+
+    def __init__(self, space: Space, rows: np.ndarray, tried: frozenset[Hashable]):
+        self._space, self._rows, self._seen = space, rows, set(tried)
+        self._next = 0
+        self._different: list[tuple[Hashable, Point]] = []
+
+    def different(self) -> Iterator[tuple[Hashable, Point]]:
+        """The different candidates with their keys."""
+        place = 0
+        while place < len(self._different) or self._find():
+            yield self._different[place]
+            place += 1
+
+    def count(self, most: int) -> int:
+        """How many different ones there are, `most` or fewer."""
+        while len(self._different) < most and self._find():
+            pass
+        return min(len(self._different), most)
+
+    def _find(self) -> bool:
+        while self._next < len(self._rows):
+            point = self._space.from_indices(self._rows[self._next].tolist())
+            self._next += 1
+            key = self._space.canonical_key(point)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._different.append((key, point))
+                return True
+        return False
