@@ -45,7 +45,7 @@ FIGURES = {
     "10-strategies-nb301": "-m benchmarks.strategies --table=nb301 --queries=50,100,200,500 "
     f"--seeds=50 --strategies={_STRATEGIES}",
     "17-skip-connections": "-m benchmarks.skip_connections",
-    "13-settings": "-m benchmarks.settings --trials=16 --seeds=3",
+    "13-settings": "-m benchmarks.settings --trials=14 --seeds=3",
     "14-hypervolume": "-m benchmarks.hypervolume --queries=200 --seeds=50",
 }
 
