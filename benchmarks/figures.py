@@ -42,6 +42,7 @@ FIGURES = {
         f"--dataset={dataset} --queries=50,100,200 --seeds=200 --strategies={_STRATEGIES}"
         for dataset in ("c10", "c100", "in16")
     },
+    "11-strategy-cost": "-m benchmarks.strategy_cost",
     "10-strategies-nb301": "-m benchmarks.strategies --table=nb301 --queries=50,100,200,500 "
     f"--seeds=50 --strategies={_STRATEGIES}",
     "17-skip-connections": "-m benchmarks.skip_connections",

@@ -1,0 +1,135 @@
+"""What a proposal costs: ask plus tell of each strategy, early and late in a study in memory.
+
+  python -m benchmarks.strategy_cost --strategies=random,ppo
+
+Proposed, begun and finished as the driver does it, in the published NASNet space (50 decisions),
+scored by a sum over the decisions. The study's own share, which is no more than all that `random`
+takes, is included. Processor time of one thread, the mean of the last trials before the mark, so
+that updates which come every so many trials have their part.
+
+Strategies that model all results at every proposal are not asked for 20,000: their first trials are
+those of evolution, and the time of a proposal at trial 1,000 is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import sys
+import time
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import optuna
+
+from benchmarks.report import Figure, at_most, print_figures
+from benchmarks.strategies import Contender, contenders
+from cell_search import spaces, trials
+from cell_search.evaluators import Result
+from cell_search.space import Point, Space
+from cell_search.strategies import STRATEGIES, RegularizedEvolution
+
+EARLY, LATE = 1_000, 20_000
+
+#: Seconds of ask and tell late in a study, and by how much they may have grown.
+LIMIT, GROWTH = 0.020, 1.5
+
+#: Seconds of a proposal at trial `EARLY` of the strategies that model all results.
+SLOW_LIMIT = 2.0
+
+
+def is_slow(name: str) -> bool:
+    """Whether a strategy models all results at every proposal."""
+    return name in ("bayesian", "progressive") or name.startswith("optuna")
+
+
+def value(point: Point) -> float:
+    """A score without an order that a strategy could run out of: each choice has a weight."""
+    weights = (zlib.crc32(f"{name}={choice}".encode()) for name, choice in point.items())
+    return sum(weight / 2**32 for weight in weights) / len(point)
+
+
+class Asked:
+    """A study in memory and what its trials cost.
+
+    Attributes:
+        seconds: of ask and tell, by trial.
+        proposals: of ask alone.
+    """
+
+    def __init__(self, space: Space):
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space = space
+        self.study = optuna.create_study(direction="maximize")
+        self.seconds: list[float] = []
+        self.proposals: list[float] = []
+
+    def run(self, sampler: Any, until: int) -> None:
+        """Goes on to so many trials."""
+        for number in range(len(self.seconds), until):
+            start = time.process_time()
+            point = trials.propose(self.study, sampler, self.space, number)
+            self.proposals.append(time.process_time() - start)
+            trials.begin(self.study, self.space, point, after=number)
+            result = Result(value(point))
+            trials.finish(self.study, number, result, order=number)
+            self.seconds.append(time.process_time() - start)
+
+
+def measure(contender: Contender, space: Space, window: int) -> list[Figure]:
+    """The figures of a strategy."""
+    asked = Asked(space)
+    sampler = STRATEGIES.find(contender.name)(space, seed=0, **contender.settings)
+    name = contender.text
+    if is_slow(contender.name):
+        some = max(2, window // 50)
+        evolution = RegularizedEvolution(space, seed=0, population=50, sample=10)
+        # One more that is not counted: it reads the history.
+        asked.run(evolution, EARLY - some - 1)
+        asked.run(sampler, EARLY)
+        seconds = _mean(asked.proposals[-some:])
+        return [at_most(f"{name}, a proposal at trial {EARLY:,}, s", seconds, SLOW_LIMIT)]
+    asked.run(sampler, EARLY)
+    early = _mean(asked.seconds[-window:])
+    asked.run(sampler, LATE)
+    late = _mean(asked.seconds[-window:])
+    return [
+        at_most(f"{name}, ask and tell at trial {LATE:,}, s", late, LIMIT),
+        Figure(
+            f"{name}, ask and tell at trial {LATE:,} against trial {EARLY:,}",
+            round(late / early, 2),
+            f"<= {GROWTH}; {early} s at trial {EARLY:,}",
+            late <= GROWTH * early,
+        ),
+    ]
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return round(sum(known) / len(known), 5)
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--strategies", default=",".join(STRATEGIES))
+    parser.add_argument("--window", type=int, default=500, help="trials of which the mean is taken")
+    args = parser.parse_args()
+    space = spaces.find("nasnet")
+    figures: list[Figure] = []
+    for contender in contenders(args.strategies):
+        print(f"{contender.text} ...", file=sys.stderr, flush=True)
+        figures += measure(contender, space, args.window)
+    print_figures(figures)
+    sys.exit(0 if all(figure.ok for figure in figures) else 1)
+
+
+if __name__ == "__main__":
+    main()
