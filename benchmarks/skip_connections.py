@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contenders import look_up
 from benchmarks.report import Figure, print_figures
-from benchmarks.strategies import look_up
 from cell_search.strategies import RegularizedEvolution
 from cell_search.tables import Lookup, Table
 

@@ -27,8 +27,8 @@ from typing import Any
 
 import optuna
 
+from benchmarks.contenders import Contender, contenders
 from benchmarks.report import Figure, at_most, print_figures
-from benchmarks.strategies import Contender, contenders
 from cell_search import spaces, trials
 from cell_search.evaluators import Result
 from cell_search.space import Point, Space

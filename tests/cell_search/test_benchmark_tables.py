@@ -13,7 +13,9 @@ import numpy as np
 import optuna
 import pytest
 
-from benchmarks import strategies as harness
+from benchmarks import contenders as harness
+from benchmarks.expected import expected_random
+from benchmarks.kept import ROOT
 from cell_search import nas_bench_201, tables, trials
 from cell_search.strategies import STRATEGIES
 from cells.errors import UserError
@@ -88,7 +90,7 @@ def test_random_search_reaches_its_exact_expectation(c10: tables.Table) -> None:
     (random,) = harness.contenders("random:attempts=1")
     runs = [harness.search(c10, random, seed, 100) for seed in range(60)]
     best = np.array([max(zip(r["valid"], r["test"], strict=True)) for r in runs])
-    exact = np.array(harness.expected_random(c10, 100))
+    exact = np.array(expected_random(c10, 100))
     assert exact == pytest.approx((83.70, 93.73), abs=0.005)
     assert np.all(np.abs(best.mean(axis=0) - exact) < 3 * best.std(axis=0, ddof=1) / 60**0.5)
 
@@ -100,7 +102,7 @@ def test_the_expectation_by_enumeration() -> None:
     table = tables.Table(space, {(i,): tables.Entry(*v) for i, v in enumerate(values)})
     pairs = [(a, b) for a in values for b in values]
     best = [max(pair, key=lambda v: v[0]) for pair in pairs]  # the earlier of equals
-    assert harness.expected_random(table, 2) == pytest.approx(tuple(np.mean(best, axis=0)))
+    assert expected_random(table, 2) == pytest.approx(tuple(np.mean(best, axis=0)))
 
 
 @pytest.mark.parametrize("text", [*STRATEGIES, "regularized_evolution:population=5,sample=2"])
@@ -133,7 +135,7 @@ def test_the_benchmark_goes_on_where_it_was(data_dir: pathlib.Path, tmp_path: pa
         return subprocess.run(
             [sys.executable, "-m", "benchmarks.strategies", "--strategies=random", "--queries=5,9",
              f"--seeds={seeds}", f"--output={tmp_path}", f"--data_dir={data_dir}"],
-            capture_output=True, text=True, cwd=harness.ROOT,
+            capture_output=True, text=True, cwd=ROOT,
         )  # fmt: skip
 
     run(3)

@@ -1,0 +1,78 @@
+"""Results of searches that are kept, so that a comparison which is stopped goes on."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+import pathlib
+import re
+import sys
+
+from benchmarks.contenders import Contender
+from cell_search.strategies import STRATEGIES
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def code_of(strategy: str) -> str:
+    """A digest of the code that decides what a strategy proposes on a table.
+
+    That is the strategy's module and all modules of this project that it imports, by name or
+    through others, and the tables. Another state of one of them is another measurement.
+    """
+    todo = [pathlib.Path(sys.modules[STRATEGIES.find(strategy).__module__].__file__ or "")]
+    todo += (ROOT / "cell_search" / "tables").glob("*.py")
+    known: set[pathlib.Path] = set()
+    while todo:
+        path = todo.pop()
+        if path not in known:
+            known.add(path)
+            todo += _imported(path)
+    digest = hashlib.sha256()
+    for path in sorted(known):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _imported(path: pathlib.Path) -> list[pathlib.Path]:
+    """The files of the modules that a file imports with `from`; a package's own file is left
+    out, since it imports everything."""
+    modules: list[str] = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules += [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
+    files = (ROOT / f"{module.replace('.', '/')}.py" for module in modules)
+    return [file for file in files if file.is_file()]
+
+
+class Kept:
+    """The results of a contender on a table, one JSON line a seed; a torn line is skipped."""
+
+    def __init__(self, folder: pathlib.Path, table: str, dataset: str, contender: Contender):
+        slug = re.sub(r"[^\w.=,-]", "_", f"{table}-{dataset}-{contender.text}")
+        self.path = folder / f"{slug}-{code_of(contender.name)}.jsonl"
+        self.runs: dict[int, dict[str, list]] = {}
+        if self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError):
+                    self._take(json.loads(line))
+
+    def _take(self, run: dict) -> None:
+        known = self.runs.get(run["seed"])
+        if known is None or len(known["valid"]) < len(run["valid"]):
+            self.runs[run["seed"]] = run
+
+    def missing(self, seeds: range, queries: int) -> list[int]:
+        """The seeds that have not been run so far."""
+        return [s for s in seeds if len(self.runs.get(s, {"valid": ()})["valid"]) < queries]
+
+    def add(self, seed: int, run: dict[str, list]) -> None:
+        """Takes and writes a result."""
+        record = {"seed": seed, **run}
+        self._take(record)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            # First the end of a line that an earlier process may have left torn.
+            file.write(f"\n{json.dumps(record)}\n")
