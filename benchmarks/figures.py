@@ -25,7 +25,10 @@ from cells.files import write_atomically
 ROOT = pathlib.Path(__file__).parents[1]
 ROWS = ROOT / "docs" / "figures.json"
 
-_STRATEGIES = "random:attempts=1,regularized_evolution:population=10,sample=3"
+_STRATEGIES = (
+    "random:attempts=1,random,regularized_evolution:population=10,sample=3,reinforce,ppo,"
+    "large_scale_evolution,local_search,bayesian"
+)
 
 #: Figures by name, with the arguments of `python`.
 FIGURES = {
@@ -42,9 +45,9 @@ FIGURES = {
         f"--dataset={dataset} --queries=50,100,200 --seeds=200 --strategies={_STRATEGIES}"
         for dataset in ("c10", "c100", "in16")
     },
-    "11-strategy-cost": "-m benchmarks.strategy_cost",
     "10-strategies-nb301": "-m benchmarks.strategies --table=nb301 --queries=50,100,200,500 "
     f"--seeds=50 --strategies={_STRATEGIES}",
+    "11-strategy-cost": "-m benchmarks.strategy_cost",
     "17-skip-connections": "-m benchmarks.skip_connections",
     "13-settings": "-m benchmarks.settings --trials=14 --seeds=3",
     "14-hypervolume": "-m benchmarks.hypervolume --queries=200 --seeds=50",
