@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cells.cli import choose
+from cells.errors import UserError
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ class Registry(dict[str, T]):
     def __init__(self, what: str):
         super().__init__()
         self._what = what
+        self._refused: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that puts what it decorates into the table.
@@ -36,10 +38,16 @@ class Registry(dict[str, T]):
 
         return decorate
 
+    def refuse(self, name: str, reason: str) -> None:
+        """Lets `find` say why there is no thing of a name that somebody may well look for."""
+        self._refused[name] = reason
+
     def find(self, name: str) -> T:
         """The thing of that name.
 
         Raises:
             UserError: there is none; lists those that exist.
         """
+        if name in self._refused:
+            raise UserError(f"{self._what}: {name!r} cannot be used, since {self._refused[name]}")
         return choose(self._what, name, self)

@@ -14,6 +14,7 @@ from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, PARENT, RE
 from cell_search.strategies._large_scale_evolution import LargeScaleEvolution
 from cell_search.strategies._local_search import LocalSearch
 from cell_search.strategies._mutation import mutate
+from cell_search.strategies._optuna import OptunaSampler
 from cell_search.strategies._ppo import PPO
 from cell_search.strategies._progressive import Progressive
 from cell_search.strategies._random import RandomSearch
@@ -31,6 +32,7 @@ __all__ = [
     "Bayesian",
     "LargeScaleEvolution",
     "LocalSearch",
+    "OptunaSampler",
     "Progressive",
     "RandomSearch",
     "RegularizedEvolution",

@@ -1,0 +1,183 @@
+"""Optuna's own samplers as strategies, by name: `optuna:TPESampler`, ..."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from cell_search.space import Point, Space
+from cell_search.strategies._base import STRATEGIES, Strategy
+from cells.errors import UserError
+
+#: The largest space that a grid lists point by point.
+_GRID = 100_000
+
+
+class OptunaSampler(Strategy):
+    """One of Optuna's samplers, asked on a study in memory that holds what has been learned.
+
+    For each proposal a sampler is made anew, with a seed drawn for it: so a search goes on from
+    its history as it would have, which Optuna's samplers by themselves do not, since their
+    generators begin again. What was proposed and has no result is a running trial there, also
+    when it has failed; a point that has a result does not run again. The cost of a proposal
+    grows with the number of trials.
+
+    Args:
+        space: see `Strategy`.
+        seed: of all proposals.
+        arguments: of the sampler, where they are numbers, truth values or text.
+
+    Raises:
+        UserError: an argument is impossible, or something that the sampler needs is missing.
+    """
+
+    SAMPLER: ClassVar[str]
+    several_objectives = True
+
+    def __init__(
+        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, **arguments: Any
+    ):
+        super().__init__(space, seed=seed)
+        self._arguments = arguments
+        where = f"strategy.optuna_{self.SAMPLER}"
+        if self.SAMPLER == "GPSampler" and importlib.util.find_spec("torch") is None:
+            raise UserError(
+                f"{where}: GPSampler needs PyTorch, which is not installed; pip install "
+                "'transferable-cells[torch]'"
+            )
+        if self.SAMPLER == "GridSampler" and self.space.size > _GRID:
+            raise UserError(
+                f"{where}: a grid of {self.space.size:.1e} points is too large to list; use "
+                "optuna:BruteForceSampler, which lists nothing"
+            )
+        try:
+            self._make(0)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{where}: {' '.join(str(error).split())}") from None
+        self.reset()
+
+    def _make(self, seed: int) -> optuna.samplers.BaseSampler:
+        sampler = getattr(optuna.samplers, self.SAMPLER)
+        arguments = dict(self._arguments)
+        if self.SAMPLER == "GridSampler":
+            arguments["search_space"] = {d.name: list(d.choices) for d in self.space.decisions}
+            seed = self._seed  # it shuffles the grid, whose points have numbers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return sampler(seed=seed, **arguments)
+
+    def reset(self) -> None:
+        self._known: list[FrozenTrial] = []
+        self._learned: set[tuple[int, ...]] = set()
+        self._met: dict[tuple[int, ...], FrozenTrial] = {}
+        self._objectives = 1
+
+    def meet(self, point: Point) -> None:
+        place = tuple(self.space.indices(point))
+        if place not in self._met:
+            self._met[place] = self._trial(point, TrialState.RUNNING)
+
+    def learn(self, point: Point, reward: Any) -> None:
+        values = list(reward) if isinstance(reward, tuple) else [reward]
+        self._objectives = len(values)
+        self._learned.add(tuple(self.space.indices(point)))
+        self._known.append(self._trial(point, TrialState.COMPLETE, values))
+
+    def propose(self, rng: np.random.Generator) -> Point:
+        sampler = self._make(int(rng.integers(2**31)))
+        study = _quiet_study(self._objectives, sampler)
+        # Sorted, since the order in which points were met is forgotten in a restart.
+        running = [
+            t
+            for place, t in sorted(self._met.items(), key=lambda item: item[0])
+            if place not in self._learned
+        ]
+        study.add_trials([*self._known, *running])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            asked = study.ask(dict(self.space.distributions)).params
+        return {d.name: asked[d.name] for d in self.space.decisions}
+
+    def _trial(
+        self, point: Point, state: TrialState, values: list[float] | None = None
+    ) -> FrozenTrial:
+        """A trial with the notes that the sampler would have made when it proposed it."""
+        notes: dict[str, Any] = {}
+        sampler = getattr(optuna.samplers, self.SAMPLER)
+        if issubclass(sampler, optuna.samplers.BaseGASampler):
+            made = self._make(0)
+            size = made.population_size  # type: ignore[attr-defined]
+            notes[made._get_generation_key()] = len(self._known) // size  # type: ignore[attr-defined]
+        if self.SAMPLER == "GridSampler":
+            made = self._make(0)
+            row = tuple(point[name] for name in made._param_names)  # type: ignore[attr-defined]
+            notes["grid_id"] = made._all_grids.index(row)  # type: ignore[attr-defined]
+            notes["search_space"] = made._search_space  # type: ignore[attr-defined]
+        return create_trial(
+            state=state,
+            values=values,
+            params=point,
+            distributions=dict(self.space.distributions),
+            system_attrs=notes,
+        )
+
+
+def _quiet_study(objectives: int, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        return optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+#: Samplers that cannot decide between categories, and why.
+_REFUSED = {
+    "CmaEsSampler": "takes numbers only and would draw every category at random",
+    "QMCSampler": "takes numbers only and would draw every category at random",
+    "PartialFixedSampler": "needs another sampler inside it",
+    "BaseGASampler": "is the base of others",
+    "BaseSampler": "is the base of others",
+}
+
+_SIMPLE = {"int", "float", "bool", "str", "None"}
+
+
+def _register() -> None:
+    """Registers every sampler that Optuna has, with those arguments that a file can hold."""
+    for name in sorted(optuna.samplers.__all__):
+        if not name.endswith("Sampler"):
+            continue
+        if name in _REFUSED:
+            STRATEGIES.refuse(f"optuna:{name}", f"Optuna's {name} {_REFUSED[name]}")
+            continue
+        arguments = [
+            p
+            for p in inspect.signature(getattr(optuna.samplers, name)).parameters.values()
+            if p.name != "seed"
+            and p.default is not p.empty
+            and set(str(p.annotation).split(" | ")) <= _SIMPLE
+        ]
+        own = [
+            p
+            for p in inspect.signature(OptunaSampler).parameters.values()
+            if p.kind is not p.VAR_KEYWORD
+        ]
+        keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in arguments]
+        strategy = type(
+            name,
+            (OptunaSampler,),
+            {"SAMPLER": name, "__signature__": inspect.Signature([*own, *keywords])},
+        )
+        STRATEGIES.register(f"optuna:{name}")(strategy)
+
+
+_register()
