@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Result, evaluate
 from cell_search.evaluators._parameters import Parameters
-from cell_search.evaluators._table import AnyTable, NasBench201, NasBench301, TableEvaluator
+from cell_search.evaluators._table import (
+    AnyTable,
+    NasBench201,
+    NasBench301,
+    NatsBench,
+    TableEvaluator,
+)
 from cell_search.evaluators._train import Train
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "Evaluator",
     "NasBench201",
     "NasBench301",
+    "NatsBench",
     "Parameters",
     "Request",
     "Result",

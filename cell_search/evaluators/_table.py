@@ -73,7 +73,7 @@ class NasBench201(TableEvaluator):
         return tables.nas_bench_201(self.dataset, images.data_dir)
 
     def check(self, images: ImageSettings, space: Space) -> None:
-        _need(space, nas_bench_201.SPACE, "evaluator.nas_bench_201", "nas_bench_201")
+        _need(space, nas_bench_201.SPACE, "evaluator of NAS-Bench-201", "nas_bench_201")
         super().check(images, space)
 
     def further(self, point: Mapping[str, Any]) -> dict[str, float]:
@@ -82,6 +82,23 @@ class NasBench201(TableEvaluator):
 
     def metrics(self) -> tuple[str, ...]:
         return (*super().metrics(), "parameters", "multiply_adds")
+
+
+@EVALUATORS.register("nats_bench")
+@dataclass(frozen=True)
+class NatsBench(NasBench201):
+    """The same from the authors' own file, by their API.
+
+    Attributes:
+        file: of NATS-Bench's topology cells, or the folder of its quick version.
+    """
+
+    file: str = ""
+
+    def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
+        if not self.file:
+            raise UserError("evaluator.nats_bench.file: is not set; it names a NATS-Bench file")
+        return tables.nats_bench(self.file, self.dataset)
 
 
 @EVALUATORS.register("nas_bench_301")

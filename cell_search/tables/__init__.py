@@ -9,6 +9,7 @@ from __future__ import annotations
 from cell_search.tables._file import read_table
 from cell_search.tables._nas_bench_201 import CLASSES, DATASETS, nas_bench_201
 from cell_search.tables._nas_bench_301 import Surrogate, nas_bench_301
+from cell_search.tables._nats_bench import NatsBench, nats_bench
 from cell_search.tables._table import Entry, Lookup, Table
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "DATASETS",
     "Entry",
     "Lookup",
+    "NatsBench",
     "Surrogate",
     "Table",
     "nas_bench_201",
     "nas_bench_301",
+    "nats_bench",
     "read_table",
 ]
