@@ -7,18 +7,18 @@ calls would cost more than the arithmetic; and a strategy must start at once, in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-#: Says which choices are made in step `t` when their probabilities, (children, choices), are known.
-Choose = Callable[[int, np.ndarray], np.ndarray]
+#: A logarithm whose exponential is 0 in any precision, harmless in products.
+_NEVER = -1e4
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What the controller decided for some children, and what it thought on the way.
+    """What a policy thinks of the decisions of some children.
 
     Attributes:
         choices: (children, decisions), int: the number of each choice.
@@ -29,19 +29,22 @@ class Decided:
     choices: np.ndarray
     log_probs: np.ndarray
     entropies: np.ndarray
-    _probabilities: list[np.ndarray]
-    _steps: list[list[_Step]]
+    _log_odds: np.ndarray
+    _layers: list[_Layer]
 
 
 @dataclass(frozen=True)
-class _Step:
-    """One LSTM cell in one step: (children, units), and the gates i, f, o, g side by side."""
+class _Layer:
+    """A layer of LSTM in all steps, each (steps, children, ...).
 
-    before: np.ndarray
-    carried: np.ndarray
+    The gates lie side by side: out, in, forget (sigmoids), and the new content (a tanh). Hidden
+    and cell states have one step more: before the first they are 0.
+    """
+
     gates: np.ndarray
-    squashed: np.ndarray
+    hidden: np.ndarray
     state: np.ndarray
+    squashed: np.ndarray
 
 
 class Controller:
@@ -69,19 +72,21 @@ class Controller:
         dtype: type[np.floating] = np.float32,
     ):
         self.sizes, self.units, self.layers, self.dtype = tuple(sizes), units, layers, dtype
-        inputs = sum(self.sizes[:-1])
-        shapes: list[tuple[int, ...]] = [(inputs, 4 * units)]
-        shapes += [(units, 4 * units)] * (layers - 1)  # from the layer below
-        shapes += [(units, 4 * units)] * layers  # from the step before
+        total = sum(self.sizes)
+        shapes: list[tuple[int, ...]] = [(total - self.sizes[-1], 4 * units)]
+        shapes += [(units, 4 * units)] * (layers - 1)
+        shapes += [(units, 4 * units)] * layers
         shapes += [(4 * units,)] * layers
-        for size in self.sizes:
-            shapes += [(units, size), (size,)]
+        shapes += [(total, units), (total,)]
         self._shapes = shapes
-        self._ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-        starts = np.cumsum([0, *self.sizes[:-1]])
-        self._rows = [
-            slice(int(a), int(a) + size) for a, size in zip(starts, self.sizes, strict=True)
-        ]
+        self._ends = np.cumsum([math.prod(shape) for shape in shapes])
+        #: Where the choices of each decision begin in a list of all choices.
+        self._starts = np.cumsum([0, *self.sizes[:-1]])
+        # Softmaxes of unequal width are computed together: (decisions, widest), padded.
+        self._is_choice = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
+        self._padded = np.where(
+            self._is_choice, self._starts[:, None] + np.arange(max(self.sizes)), 0
+        )
 
     @property
     def count(self) -> int:
@@ -92,20 +97,37 @@ class Controller:
         """Weights drawn uniformly between -width and width."""
         return rng.uniform(-width, width, self.count).astype(self.dtype)
 
-    def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> Decided:
+    def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Draws children.
 
         Args:
             weights: of the policy.
             uniforms: (children, decisions), uniform in [0, 1): the randomness.
+
+        Returns:
+            (children, decisions), int: the number of each choice.
         """
-
-        def choose(t: int, probabilities: np.ndarray) -> np.ndarray:
-            reached = np.cumsum(probabilities, axis=1)
-            # Rounding may leave the last sum below 1, hence the product.
-            return (reached <= uniforms[:, t : t + 1] * reached[:, -1:]).sum(axis=1)
-
-        return self._run(weights, len(uniforms), choose)
+        p = self._parts(weights)
+        children, length = uniforms.shape
+        recurrent = [self._halved(matrix) for matrix in p.recurrent]
+        layers = [self._new_layer(1, children) for _ in range(self.layers)]
+        choices = np.empty((children, length), np.int64)
+        for t in range(length):
+            for i, layer in enumerate(layers):
+                z = layer.gates[0]
+                z[:] = p.biases[i]
+                if i:
+                    z += layers[i - 1].hidden[1] @ p.upward[i - 1]
+                elif t:
+                    z += p.inputs[self._starts[t - 1] + choices[:, t - 1]]
+                layer.hidden[0], layer.state[0] = layer.hidden[1], layer.state[1]
+                self._advance(layer, recurrent[i])
+            rows = slice(self._starts[t], self._starts[t] + self.sizes[t])
+            logits = layers[-1].hidden[1] @ p.heads[rows].T + p.head_biases[rows]
+            reached = np.cumsum(np.exp(logits - logits.max(axis=1, keepdims=True)), axis=1)
+            drawn = uniforms[:, t : t + 1] * reached[:, -1:]
+            choices[:, t] = (reached <= drawn).sum(axis=1)
+        return choices
 
     def score(self, weights: np.ndarray, choices: np.ndarray) -> Decided:
         """What a policy thinks of children that were drawn from any.
@@ -114,50 +136,27 @@ class Controller:
             weights: of the policy.
             choices: (children, decisions), int.
         """
-        return self._run(weights, len(choices), lambda t, _: choices[:, t])
-
-    def _run(self, weights: np.ndarray, children: int, choose: Choose) -> Decided:
         p = self._parts(weights)
-        length, units = len(self.sizes), self.units
-        hidden = [np.zeros((children, units), self.dtype)] * self.layers
-        state = list(hidden)
-        choices = np.zeros((children, length), np.int64)
-        log_probs = np.zeros((children, length), self.dtype)
-        entropies = np.zeros((children, length), self.dtype)
-        probabilities, steps = [], []
-        every = np.arange(children)
-        for t in range(length):
-            step = []
-            for layer in range(self.layers):
-                z = hidden[layer] @ p.recurrent[layer]
-                z += p.biases[layer]
-                if layer:
-                    z += hidden[layer - 1] @ p.upward[layer - 1]
-                elif t:
-                    z += p.inputs[self._rows[t - 1].start + choices[:, t - 1]]
-                # A sigmoid is a tanh of half the argument, so one call squashes all gates.
-                z[:, : 3 * units] *= 0.5
-                np.tanh(z, out=z)
-                z[:, : 3 * units] += 1.0
-                z[:, : 3 * units] *= 0.5
-                into, forget, out, new = _gates(z, units)
-                carried = state[layer]
-                state[layer] = forget * carried + into * new
-                squashed = np.tanh(state[layer])
-                step.append(_Step(hidden[layer], carried, z, squashed, state[layer]))
-                hidden[layer] = out * squashed
-            steps.append(step)
-            logits = hidden[-1] @ p.heads[t][0] + p.heads[t][1]
-            logits -= logits.max(axis=1, keepdims=True)
-            odds = np.exp(logits)
-            total = odds.sum(axis=1, keepdims=True)
-            odds /= total
-            logits -= np.log(total)
-            choices[:, t] = choose(t, odds)
-            log_probs[:, t] = logits[every, choices[:, t]]
-            entropies[:, t] = -(odds * logits).sum(axis=1)
-            probabilities.append(odds)
-        return Decided(choices, log_probs, entropies, probabilities, steps)
+        children, length = choices.shape
+        layers: list[_Layer] = []
+        for i in range(self.layers):
+            layer = self._new_layer(length, children)
+            layer.gates[:] = p.biases[i]
+            # All but the recurrence is known, or is one product for all steps.
+            if i:
+                layer.gates[:] += layers[-1].hidden[1:] @ p.upward[i - 1]
+            elif length > 1:
+                layer.gates[1:] += p.inputs[(self._starts[:-1] + choices[:, :-1]).T]
+            self._advance(layer, self._halved(p.recurrent[i]))
+            layers.append(layer)
+        logits = layers[-1].hidden[1:] @ p.heads[self._padded].transpose(0, 2, 1)
+        logits += p.head_biases[self._padded][:, None]
+        np.copyto(logits, _NEVER, where=~self._is_choice[:, None])
+        logits -= logits.max(axis=2, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=2, keepdims=True))
+        log_probs = np.take_along_axis(logits, choices.T[:, :, None], axis=2)[:, :, 0].T
+        entropies = -(np.exp(logits) * logits).sum(axis=2).T
+        return Decided(choices, log_probs, entropies, logits, layers)
 
     def gradient(
         self,
@@ -169,7 +168,7 @@ class Controller:
         """The gradient of an objective, by backpropagation through time.
 
         Args:
-            weights: those that `decided` was scored or drawn with.
+            weights: those that `decided` was scored with.
             decided: the children.
             by_log_probs: (children, decisions): the objective's derivatives by `log_probs`.
             by_entropies: the same by `entropies`.
@@ -180,62 +179,93 @@ class Controller:
         p = self._parts(weights)
         gradient = np.empty(self.count, self.dtype)
         g = self._parts(gradient)
-        children, length = decided.choices.shape
-        units = self.units
-        every = np.arange(children)
-        # What each layer owes to the step after it.
-        owed = [np.zeros((children, units), self.dtype) for _ in range(self.layers)]
-        owed_state = [np.zeros((children, units), self.dtype) for _ in range(self.layers)]
-        by_gates = np.empty((self.layers, length, children, 4 * units), self.dtype)
-        by_log_probs = by_log_probs.astype(self.dtype)
-        by_entropies = by_entropies.astype(self.dtype)
-        for t in reversed(range(length)):
-            odds = decided._probabilities[t]
-            chosen = decided.choices[:, t]
-            surprise = np.log(np.maximum(odds, np.finfo(self.dtype).tiny))
-            by_logits = odds * (-by_log_probs[:, t : t + 1])
-            by_logits[every, chosen] += by_log_probs[:, t]
-            surprise += decided.entropies[:, t : t + 1]
-            by_logits -= by_entropies[:, t : t + 1] * odds * surprise
-            top = decided._steps[t][-1]
-            out = top.gates[:, 2 * units : 3 * units]
-            g.heads[t][0][:] = (out * top.squashed).T @ by_logits
-            g.heads[t][1][:] = by_logits.sum(axis=0)
-            from_above = by_logits @ p.heads[t][0].T
-            for layer in reversed(range(self.layers)):
-                step = decided._steps[t][layer]
-                into, forget, out, new = _gates(step.gates, units)
-                by_hidden = owed[layer] + from_above
-                by_state = by_hidden * out
-                by_state *= 1.0 - step.squashed * step.squashed
-                by_state += owed_state[layer]
-                z = by_gates[layer, t]
-                z[:, :units] = by_state * new
-                z[:, units : 2 * units] = by_state * step.carried
-                z[:, 2 * units : 3 * units] = by_hidden * step.squashed
-                z[:, : 3 * units] *= step.gates[:, : 3 * units] * (1.0 - step.gates[:, : 3 * units])
-                z[:, 3 * units :] = by_state * into * (1.0 - new * new)
-                owed_state[layer] = by_state * forget
-                if t:
-                    owed[layer] = z @ p.recurrent[layer].T
-                if layer:
-                    from_above = z @ p.upward[layer - 1].T
-            if t:
-                onehot = np.zeros((children, self.sizes[t - 1]), self.dtype)
-                onehot[every, decided.choices[:, t - 1]] = 1.0
-                g.inputs[self._rows[t - 1]] = onehot.T @ by_gates[0, t]
-        flat = by_gates.reshape(self.layers, -1, 4 * units)
-        for layer in range(self.layers):
-            before = np.concatenate([step[layer].before for step in decided._steps])
-            g.recurrent[layer][:] = before.T @ flat[layer]
-            g.biases[layer][:] = flat[layer].sum(axis=0)
-            if layer:
-                below = [s[layer - 1] for s in decided._steps]
-                hidden = np.concatenate(
-                    [s.gates[:, 2 * units : 3 * units] * s.squashed for s in below]
-                )
-                g.upward[layer - 1][:] = hidden.T @ flat[layer]
+        chosen = decided.choices.T
+        steps, each = np.indices(chosen.shape)
+        gain, spread = (by.T.astype(self.dtype)[:, :, None] for by in (by_log_probs, by_entropies))
+        surprise = decided._log_odds + decided.entropies.T[:, :, None]
+        by_logits = -np.exp(decided._log_odds) * (gain + spread * surprise)
+        by_logits[steps, each, chosen] += gain[:, :, 0]
+
+        top = decided._layers[-1].hidden[1:]
+        g.heads[:] = (by_logits.transpose(0, 2, 1) @ top)[self._is_choice]
+        g.head_biases[:] = by_logits.sum(axis=1)[self._is_choice]
+        from_above = by_logits @ p.heads[self._padded]
+        for i in reversed(range(self.layers)):
+            layer = decided._layers[i]
+            by_gates = self._retrace(layer, p.recurrent[i], from_above)
+            flat = by_gates.reshape(-1, 4 * self.units)
+            g.recurrent[i][:] = layer.hidden[:-1].reshape(-1, self.units).T @ flat
+            g.biases[i][:] = flat.sum(axis=0)
+            if i:
+                below = decided._layers[i - 1].hidden[1:].reshape(-1, self.units)
+                g.upward[i - 1][:] = below.T @ flat
+                from_above = by_gates @ p.upward[i - 1].T
+        onehot = np.zeros((len(chosen) - 1, len(chosen[0]), max(self.sizes)), self.dtype)
+        onehot[steps[:-1], each[:-1], chosen[:-1]] = 1.0
+        g.inputs[:] = (onehot.transpose(0, 2, 1) @ by_gates[1:])[self._is_choice[:-1]]
         return gradient
+
+    # The recurrence.
+
+    def _new_layer(self, steps: int, children: int) -> _Layer:
+        shape = (steps, children, self.units)
+        before = (steps + 1, children, self.units)
+        return _Layer(
+            gates=np.empty((steps, children, 4 * self.units), self.dtype),
+            hidden=np.zeros(before, self.dtype),
+            state=np.zeros(before, self.dtype),
+            squashed=np.empty(shape, self.dtype),
+        )
+
+    def _halved(self, recurrent: np.ndarray) -> np.ndarray:
+        """A sigmoid is a tanh of half the argument, so one call can squash all gates."""
+        halved = recurrent.copy()
+        halved[:, : 3 * self.units] *= 0.5
+        return halved
+
+    def _advance(self, layer: _Layer, halved: np.ndarray) -> None:
+        """Runs all steps; `gates` come with what does not depend on the step before."""
+        u = self.units
+        layer.gates[:, :, : 3 * u] *= 0.5
+        update = np.empty_like(layer.gates[0])
+        content = np.empty_like(layer.squashed[0])
+        for t, z in enumerate(layer.gates):
+            z += np.matmul(layer.hidden[t], halved, out=update)
+            np.tanh(z, out=z)
+            sigmoids = z[:, : 3 * u]
+            sigmoids += 1.0
+            sigmoids *= 0.5
+            state = layer.state[t + 1]
+            np.multiply(z[:, 2 * u : 3 * u], layer.state[t], out=state)
+            state += np.multiply(z[:, u : 2 * u], z[:, 3 * u :], out=content)
+            np.tanh(state, out=layer.squashed[t])
+            np.multiply(z[:, :u], layer.squashed[t], out=layer.hidden[t + 1])
+
+    def _retrace(self, layer: _Layer, recurrent: np.ndarray, from_above: np.ndarray) -> np.ndarray:
+        """The derivatives by what went into the gates, from those by the hidden states."""
+        steps, children, _ = layer.gates.shape
+        u = self.units
+        gates = layer.gates.reshape(steps, children, 4, u)
+        out, into, forget, new = (gates[:, :, i] for i in range(4))
+        # What a gate adds to the state (out: to the hidden state), times its own slope.
+        slopes = gates * (1.0 - gates)
+        slopes[:, :, 0] *= layer.squashed
+        slopes[:, :, 1] *= new
+        slopes[:, :, 2] *= layer.state[:-1]
+        slopes[:, :, 3] = into * (1.0 - new * new)
+        to_state = out * (1.0 - layer.squashed * layer.squashed)
+        by_hidden = from_above.copy()
+        by_state = np.zeros((children, u), self.dtype)
+        kept = np.empty_like(by_state)
+        back = np.ascontiguousarray(recurrent.T)
+        for t in reversed(range(steps)):
+            by_state += np.multiply(by_hidden[t], to_state[t], out=kept)
+            slopes[t, :, 0] *= by_hidden[t]
+            slopes[t, :, 1:] *= by_state[:, None]
+            by_state *= forget[t]
+            if t:
+                by_hidden[t - 1] += np.matmul(slopes[t].reshape(children, 4 * u), back, out=kept)
+        return slopes.reshape(steps, children, 4 * u)
 
     def _parts(self, weights: np.ndarray) -> _Parts:
         """The weights by what they do: views, not copies."""
@@ -244,28 +274,19 @@ class Controller:
             for part, shape in zip(np.split(weights, self._ends[:-1]), self._shapes, strict=True)
         ]
         n = self.layers
-        heads = views[3 * n :]
-        return _Parts(
-            inputs=views[0],
-            upward=views[1:n],
-            recurrent=views[n : 2 * n],
-            biases=views[2 * n : 3 * n],
-            heads=list(zip(heads[::2], heads[1::2], strict=True)),
-        )
+        return _Parts(views[0], views[1:n], views[n : 2 * n], views[2 * n : 3 * n], *views[3 * n :])
 
 
 @dataclass(frozen=True)
 class _Parts:
+    """Weights; a row of `inputs` and of `heads` for each choice of each decision in turn."""
+
     inputs: np.ndarray
     upward: list[np.ndarray]
     recurrent: list[np.ndarray]
     biases: list[np.ndarray]
-    heads: list[tuple[np.ndarray, np.ndarray]]
-
-
-def _gates(z: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """In, forget, out (sigmoids) and the new content (a tanh)."""
-    return z[:, :units], z[:, units : 2 * units], z[:, 2 * units : 3 * units], z[:, 3 * units :]
+    heads: np.ndarray
+    head_biases: np.ndarray
 
 
 class Adam:

@@ -279,7 +279,7 @@ class PolicyGradient(Strategy):
         weights, length = self._policies[-1].weights, len(self.space.decisions)
         # The first is new nearly always; if not, the others are drawn together.
         for count in filter(None, (1, self.settings.attempts - 1)):
-            for indices in self._controller.sample(weights, rng.random((count, length))).choices:
+            for indices in self._controller.sample(weights, rng.random((count, length))):
                 point = self.space.from_indices(indices)
                 if self.space.canonical_key(point) not in self._met:
                     return point
