@@ -78,17 +78,7 @@ def scatter(
     """
     if not points:
         return "<p>No trial has succeeded yet.</p>"
-    y, marks = _vertical([value for _, _, value in points])
-    x, ticks = _scale([value for _, value, _ in points], _LEFT, _WIDTH - _RIGHT)
-    marks += [_below(x(tick), _short(tick)) for tick in ticks]
-    # The front last, so that nothing hides it.
-    for number, one, other in sorted(points, key=lambda p: p[0] in front):
-        kind = "front" if number in front else "trial"
-        marks.append(
-            f'<circle class={kind} cx="{x(one):.1f}" cy="{y(other):.1f}" '
-            f"r={4 if kind == 'front' else 3}><title>trial {number}: "
-            f"{escape(labels[1])} {other:.6g}, {escape(labels[0])} {one:.6g}</title></circle>"
-        )
+    marks, x, y = _scattered(points, front, labels)
     pairs = np.unique([pair for _, *pair in points], axis=0)
     path = ""
     for one, other in pairs[~pareto.dominated(pairs * np.array(signs))]:
@@ -105,6 +95,45 @@ def scatter(
         f"<p class=legend><span class=line></span>front "
         f"<span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
     )
+
+
+def comparison(
+    points: Sequence[tuple[int, float, float]], winner: int, labels: tuple[str, str]
+) -> str:
+    """Trials by two scores of one kind of thing.
+
+    Args:
+        points: number, horizontal and vertical value.
+        winner: the number of the one that is marked.
+        labels: of the horizontal and of the vertical axis.
+    """
+    marks, _, _ = _scattered(points, {winner}, labels)
+    return (
+        f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
+        f'aria-label="{escape(labels[1], quote=True)} against {escape(labels[0], quote=True)}">'
+        + "".join(marks)
+        + f'<text class=axis x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" '
+        f"text-anchor=middle>{escape(labels[0])}</text></svg>"
+        f"<p class=legend><span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
+    )
+
+
+def _scattered(
+    points: Sequence[tuple[int, float, float]], marked: Collection[int], labels: tuple[str, str]
+) -> tuple[list[str], Callable[[float], float], Callable[[float], float]]:
+    """Axes and points, and where values are on the two axes."""
+    y, marks = _vertical([value for _, _, value in points])
+    x, ticks = _scale([value for _, value, _ in points], _LEFT, _WIDTH - _RIGHT)
+    marks += [_below(x(tick), _short(tick)) for tick in ticks]
+    # The marked ones last, so that nothing hides it.
+    for number, one, other in sorted(points, key=lambda p: p[0] in marked):
+        kind = "front" if number in marked else "trial"
+        marks.append(
+            f'<circle class={kind} cx="{x(one):.1f}" cy="{y(other):.1f}" '
+            f"r={4 if kind == 'front' else 3}><title>trial {number}: "
+            f"{escape(labels[1])} {other:.6g}, {escape(labels[0])} {one:.6g}</title></circle>"
+        )
+    return marks, x, y
 
 
 def _vertical(values: Sequence[float]) -> tuple[Callable[[float], float], list[str]]:

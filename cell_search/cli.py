@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
 
 import cells.cli
 
-MODES = ("search", "export", "report")
+MODES = ("search", "rerank", "export", "report")
 
 HELP = """\
 cell-search: searches a Normal and a Reduction cell on small images.
@@ -34,19 +34,25 @@ cell-search: searches a Normal and a Reduction cell on small images.
     cell-search --search_dir=/tmp/table --table=FILE.csv --space=FILE.json
   Another strategy or another space, everything else the same:
     ... --params_override=strategy.type=random,space.name=pnas
+  Then decide between the best by a longer training, three times each:
+    cell-search --mode=rerank --search_dir=/tmp/cifar10 --top_k=5 \\
+      --params_override=rerank.seeds=3,rerank.evaluator.train.epochs=20
 
 Then train the winner:
     cell-transfer --mode=train_and_eval --config_file=/tmp/digits/train.yaml --model_dir=/tmp/won
 
 Modes:
   search  searches; goes on with what --search_dir holds
+  rerank  trains the best --top_k again, longer and larger (section rerank), and puts them in the
+          order of that; genotype.json, top/ and train.yaml follow it, rerank.json says how well
+          the search's scores foretold it. Goes on where it was stopped or killed
   export  writes genotype.json, top/ and train.yaml from the trials so far
   report  writes report.html from the trials so far, also while a search is running
 
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
-report.html and tensorboard/. The configuration is: that of the directory or each --config_file,
-then --params_override, then the other flags. docs/search.md explains all settings.
+report.html, rerank.json and tensorboard/. The configuration is: that of the directory or each
+--config_file, then --params_override, then the other flags. docs/search.md explains all settings.
 """
 
 
@@ -63,6 +69,7 @@ def _define_flags() -> None:
     cells.cli.define_settings_flags()
     flags.DEFINE_string("table", None, "CSV file that scores are looked up in; docs/tables.md.")
     flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
+    flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, cells.cli.DATA_DIR_HELP)
     flags.DEFINE_integer("seed", None, "Seed of everything random; the same as seed in YAML.")
 
@@ -75,15 +82,22 @@ def _main(argv: Sequence[str]) -> None:
     mode = flags.FLAGS.mode
     cells.cli.hush()
     cells.cli.required("search_dir")
-    {"search": _search, "export": _export, "report": _report}[mode]()
+    if flags.FLAGS.top_k is not None and mode != "rerank":
+        raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
+    {
+        "search": lambda: _interruptibly(_search_until),
+        "rerank": lambda: _interruptibly(_rerank_until),
+        "export": _export,
+        "report": _report,
+    }[mode]()
 
 
-def _search() -> None:
+def _interruptibly(until: Callable[[Any], None]) -> None:
     from cell_search.interruption import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:
-            _search_until(interruptible)
+            until(interruptible)
         except Interruption as stop:
             print(
                 f"cell-search: stopped by {stop}; every finished trial is kept, and the same "
@@ -107,6 +121,24 @@ def _search_until(interruptible: Any) -> None:
         _config(directory)  # Once more: another search may have begun here meanwhile.
         directory.store_config(config.used_values(wanted))
         paths = driver.search(directory, search, interruptible)
+    print("\n".join(paths))
+
+
+def _rerank_until(interruptible: Any) -> None:
+    from cell_search import config, rerank
+    from cell_search.directory import SearchDirectory
+
+    directory = SearchDirectory(flags.FLAGS.search_dir)
+    directory.read_study()  # Whether there is one.
+    wanted = _config(directory)
+    search = config.resolve(wanted)
+    longer = rerank.final(search)
+    with interruptible.block():
+        longer.check()
+    with directory.locked():
+        _config(directory)
+        directory.store_config(config.used_values(wanted))
+        paths = rerank.rerank(directory, search, longer, interruptible)
     print("\n".join(paths))
 
 
@@ -160,6 +192,8 @@ def _config(directory: Any) -> Any:
         wanted.evaluator.type, wanted.evaluator.table.file = "table", os.path.abspath(values.table)
     if values.space is not None:
         wanted.space.file = os.path.abspath(values.space)
+    if values.top_k is not None:
+        wanted.rerank.top_k = values.top_k
     if values.data_dir is not None:
         wanted.images.data_dir = values.data_dir
     if stored is not None:

@@ -78,6 +78,39 @@ _Images = _settings(ImageSettings)
 _Limits = _settings(Limits)
 
 
+def _changes(thing: type) -> Any:
+    """A configuration of the same fields that sets none of them: they are None."""
+    names = list(inspect.signature(thing).parameters)
+    fields: list[Any] = [(name, Any, dataclasses.field(default=None)) for name in names]
+    return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(_Changes,))
+
+
+class _Changes(hyperparams.Config):
+    """Changes to another section; what is None stays."""
+
+    def set_values(self) -> dict[str, Any]:
+        """What is set, nested."""
+        found: dict[str, Any] = {}
+        for key in self.as_dict():
+            value = getattr(self, key)
+            if isinstance(value, _Changes):
+                value = value.set_values() or None
+            if value is not None:
+                found[key] = value
+        return found
+
+
+def _evaluator_changes() -> Any:
+    fields: list[Any] = [("type", Any, dataclasses.field(default=None))]
+    for name, thing in EVALUATORS.items():
+        section = _changes(thing)
+        fields.append((name, section, dataclasses.field(default_factory=section)))
+    return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(_Changes,))
+
+
+_EvaluatorChanges, _ImageChanges = _evaluator_changes(), _changes(ImageSettings)
+
+
 def _searched_settings() -> Any:
     """Lists of choices by the name of a setting, for every setting that an evaluator has."""
     names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))  # type: ignore[arg-type]
@@ -106,6 +139,33 @@ class SpaceChoice(hyperparams.Config):
 
 
 @dataclasses.dataclass
+class RerankConfig(hyperparams.Config):
+    """How the best are trained again (`--mode=rerank`).
+
+    Attributes:
+        top_k: how many of them.
+        seeds: how often each.
+        evaluator: what differs from the search's evaluator, such as
+            `{train: {normal_cells: 6, epochs: 600}}`; nothing stands for twice N, twice F and four
+            times the epochs.
+        images: what differs from the search's images, such as `{training: 0}`.
+        name: of the study that holds the results; another one for other settings.
+    """
+
+    top_k: int = 10
+    seeds: int = 1
+    evaluator: Any = dataclasses.field(default_factory=_EvaluatorChanges)
+    images: Any = dataclasses.field(default_factory=_ImageChanges)
+    name: str = "rerank"
+
+    def used_values(self) -> dict[str, Any]:
+        """The settings that matter, nested as in a configuration file."""
+        changes = {"evaluator": self.evaluator.set_values(), "images": self.images.set_values()}
+        scalars = {"top_k": self.top_k, "seeds": self.seeds, "name": self.name}
+        return scalars | {part: values for part, values in changes.items() if values}
+
+
+@dataclasses.dataclass
 class SearchConfig(hyperparams.Config):
     """A search.
 
@@ -124,6 +184,7 @@ class SearchConfig(hyperparams.Config):
         pool: where candidates are evaluated: `inline`, in this process, one after the other.
         top: how many of the best are written as genotypes and shown in the report.
         report_minutes: time between two reports during the search; 0 writes one at the end only.
+        rerank: how the best are trained again afterwards.
     """
 
     space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)
@@ -139,6 +200,7 @@ class SearchConfig(hyperparams.Config):
     pool: str = "inline"
     top: int = 10
     report_minutes: float = 2.0
+    rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,7 +342,7 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
     different = [
         f"{key} is {_shown(now, key)}, was {_shown(before, key)}"
         for key in dict.fromkeys([*now, *before])
-        if now.get(key) != before.get(key) and key not in (*_FREE, "trials") and _used(key, now)
+        if now.get(key) != before.get(key) and not _free(key) and _used(key, now)
     ]
     if now["trials"] < before.get("trials", 0):
         different.append(f"trials is {now['trials']}, was {before['trials']} (it may grow only)")
@@ -289,6 +351,10 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
             f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
             "use another --search_dir, or the old settings"
         )
+
+
+def _free(key: str) -> bool:
+    return key in (*_FREE, "trials") or key.startswith("rerank.")
 
 
 def _used(key: str, flat: Mapping[str, Any]) -> bool:
@@ -318,7 +384,7 @@ def _shown(flat: Mapping[str, Any], key: str) -> str:
 def used_settings(config: SearchConfig) -> dict[str, Any]:
     """The settings that matter, as `a.b.c: value`."""
     flat = _flat(config.as_dict())
-    return {key: value for key, value in flat.items() if _used(key, flat)}
+    return {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith("rerank.")}
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
@@ -329,6 +395,7 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         values[part] = {"type": chosen, section(chosen): values[part][section(chosen)]}
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])
+    values["rerank"] = config.rerank.used_values()
     return values
 
 

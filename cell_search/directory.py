@@ -87,12 +87,7 @@ class SearchDirectory:
             directions: of a new study's objectives.
         """
         self._mend_journal()
-        try:
-            return self._load()
-        except KeyError:
-            return optuna.create_study(
-                study_name=STUDY_NAME, storage=self._storage(), directions=list(directions)
-            )
+        return self._load_or_make(STUDY_NAME, directions)
 
     def read_study(self) -> optuna.Study:
         """Opens the study to look at it, also while a search is under way.
@@ -107,9 +102,35 @@ class SearchDirectory:
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
-    def _load(self) -> optuna.Study:
+    def open_rerank(self, name: str) -> optuna.Study:
+        """Opens the study of a re-ranking beside that of the search. Only under the lock.
+
+        Raises:
+            UserError: it is the name of the search's own study.
+        """
+        if name == STUDY_NAME or not name:
+            raise UserError(f"rerank.name: {name!r} is taken by the search; use another name")
+        self._mend_journal()
+        return self._load_or_make(name, ["maximize"])
+
+    def read_rerank(self, name: str) -> optuna.Study | None:
+        """Opens the study of a re-ranking to look at it; None where there is none."""
+        try:
+            return self._load(name)
+        except KeyError:
+            return None
+
+    def _load_or_make(self, name: str, directions: Sequence[str]) -> optuna.Study:
+        try:
+            return self._load(name)
+        except KeyError:
+            return optuna.create_study(
+                study_name=name, storage=self._storage(), directions=list(directions)
+            )
+
+    def _load(self, name: str = STUDY_NAME) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.load_study(study_name=STUDY_NAME, storage=self._storage())
+        return optuna.load_study(study_name=name, storage=self._storage())
 
     def _storage(self) -> JournalStorage:
         return JournalStorage(JournalFileBackend(str(self.journal)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
@@ -39,32 +41,59 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
         Interruption: by a signal; nothing is lost but what was running.
     """
     study = directory.open_study([o.direction for o in search.objectives])
-    driver = _Driver(directory, search, study, interruptible)
+
+    def write_report() -> str:
+        return report.write(directory, search, study)
+
+    run(directory.path / "tensorboard", search, study, interruptible, write_report)
+    return [*results.write(directory, search, study), write_report()]
+
+
+def run(
+    tensorboard: pathlib.Path,
+    search: Search,
+    study: optuna.Study,
+    interruptible: Interruptible,
+    write_report: Callable[[], object],
+) -> None:
+    """Evaluates trials until the study has as many as the configuration says.
+
+    Args:
+        tensorboard: folder of TensorBoard's files.
+        search: what to do.
+        study: holds the trials; those that are running in it are evaluated first.
+        interruptible: listens for Ctrl-C and SIGTERM.
+        write_report: is called now and then.
+
+    Raises:
+        UserError: the settings are at fault.
+        Interruption: by a signal; nothing is lost but what was running.
+    """
+    driver = _Driver(tensorboard, search, study, interruptible, write_report)
     try:
         driver.run()
     finally:
         driver.pool.close()
-    written = results.write(directory, search, study)
-    return [*written, report.write(directory, search, study)]
 
 
 class _Driver:
     def __init__(
         self,
-        directory: SearchDirectory,
+        tensorboard: pathlib.Path,
         search: Search,
         study: optuna.Study,
         interruptible: Interruptible,
+        write_report: Callable[[], object],
     ):
-        self.directory, self.search, self.study = directory, search, study
-        self.interruptible = interruptible
+        self.search, self.study = search, study
+        self.interruptible, self.write_report = interruptible, write_report
         self.pool: Pool = search.pool()
         known = study.get_trials(deepcopy=False)
         finished = [t for t in known if t.state.is_finished()]
         self.again = [t for t in known if t.state == TrialState.RUNNING]
         self.begun, self.finished = len(known), len(finished)
         self.progress = Progress(
-            directory.path / "tensorboard",
+            tensorboard,
             search.config.trials,
             finished,
             search.objectives,
@@ -127,5 +156,5 @@ class _Driver:
     def _report(self) -> None:
         minutes = self.search.config.report_minutes
         if minutes and time.monotonic() - self.reported > 60 * minutes:
-            report.write(self.directory, self.search, self.study)
+            self.write_report()
             self.reported = time.monotonic()

@@ -15,11 +15,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import settings, trials
 from cell_search.cell_space import CellSpace
-from cell_search.chart import chart, scatter
+from cell_search.chart import chart, comparison, scatter
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
 from cell_search.progress import duration
-from cell_search.results import versions
+from cell_search.reranking import Candidate, Reranking
+from cell_search.results import reranking_of, versions
 from cell_search.style import STYLE
 from cells import drawing
 from cells.files import write_atomically
@@ -34,12 +35,16 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> st
         Its path.
     """
     path = directory.path / "report.html"
-    page = _page(directory.path.resolve().name, search, study.get_trials(deepcopy=False))
+    known = study.get_trials(deepcopy=False)
+    again = reranking_of(directory, search, known)
+    page = _page(directory.path.resolve().name, search, known, again)
     write_atomically(path, page.encode())
     return str(path)
 
 
-def _page(name: str, search: Search, known: list[FrozenTrial]) -> str:
+def _page(
+    name: str, search: Search, known: list[FrozenTrial], again: Reranking | None = None
+) -> str:
     first = search.objectives[0]
     reward = first.metric
     curve = [(t.number, trials.reward(t)) for t in known if t.state.is_finished()]
@@ -50,8 +55,9 @@ def _page(name: str, search: Search, known: list[FrozenTrial]) -> str:
         f"<h2>{escape(_title(reward).capitalize())} by trial</h2>",
         chart(curve, reward, maximize=first.maximize),
         _front(search, known),
+        _reranking(again),
         f"<h2>The best {'cells' if search.gives_genotypes else 'candidates'}</h2>",
-        _ranked(search, _best(search, known), "top"),
+        _ranked(search, _best(search, known, again), "top"),
         _failures(known),
         _training() if search.trains_winner else "",
         "<h2>Settings</h2>",
@@ -116,8 +122,59 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
     )
 
 
-def _best(search: Search, known: list[FrozenTrial]) -> list[FrozenTrial]:
-    return trials.best(known, search.space, search.config.top, search.objectives[0].sign)
+def _best(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
+    best = trials.best(known, search.space, len(known), search.objectives[0].sign)
+    return (again.order(best) if again else best)[: search.config.top]
+
+
+def _reranking(again: Reranking | None) -> str:
+    """The best trained again: old and new scores as points, then as a table in the new order."""
+    if again is None:
+        return ""
+    old, new = _title(again.objective.metric), _title(again.reward)
+    points = [(c.trial.number, c.trial.values[0], c.mean) for c in again.scored]
+    picture = ""
+    if points:
+        labels = f"{old} in the search", f"{new} when trained again"
+        picture = comparison(points, points[0][0], labels)
+    heads = ["", f"new {new}", "± standard error", f"{old} in the search", "place then", "trial"]
+    rows = "".join(_reranked_row(rank, c) for rank, c in enumerate(again.candidates, start=1))
+    return (
+        f"<h2>The best trained again</h2><p>{_foretold(again)}</p>{picture}"
+        + "<div class=wide><table><thead><tr>"
+        + "".join(f"<th>{escape(head)}</th>" for head in heads)
+        + f"</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _foretold(again: Reranking) -> str:
+    """How well the cheap scores foretold the dear ones."""
+    found = again.correlations()
+    said = (
+        "The search's scores say nothing of the new order: there are fewer than two candidates, or "
+        "one kind of score is the same for all."
+        if found["spearman"] is None
+        else f"Rank correlation of the search's scores with the new ones over {len(again.scored)} "
+        f"candidates: Spearman {found['spearman']:.2f}, Kendall {found['kendall']:.2f} "
+        "(1: the same order, 0: no relation)."
+    )
+    if not again.complete:
+        pending = sum(c.pending for c in again.candidates)
+        said += f" {pending} trainings are still to come; until then the old order holds."
+    return said
+
+
+def _reranked_row(rank: int, candidate: Candidate) -> str:
+    error = candidate.standard_error
+    if candidate.values:
+        cells = [str(rank), _number(candidate.mean), "" if error is None else _number(error)]
+    elif candidate.pending:
+        cells = ["", "to come", ""]
+    else:
+        cells = ["", f"failed: {candidate.failures[-1]}", ""]
+    cells += [_number(candidate.trial.values[0]), str(candidate.place)]
+    cells.append(str(candidate.trial.number))
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _front(search: Search, known: list[FrozenTrial]) -> str:

@@ -1,0 +1,155 @@
+"""Trains the best of a search again, longer and larger, by the driver of searches."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from collections import Counter
+from typing import Any
+
+import optuna
+
+import cells.config
+from cell_search import driver, report, reranking, results, trials
+from cell_search.config import Search
+from cell_search.directory import SearchDirectory
+from cell_search.evaluators import EVALUATORS, Evaluator
+from cell_search.images import ImageSettings
+from cell_search.interruption import Interruptible
+from cells.errors import UserError
+
+#: What grows by how much where nothing is said: N, F and the epochs of the search's own evaluator.
+LONGER = {"normal_cells": 2, "filters": 2, "epochs": 4}
+
+#: The seeds of a re-ranking lie beyond those of searches.
+_SEED = 2**32
+
+
+def final(search: Search) -> Search:
+    """The search whose children are trained as `rerank` says.
+
+    Raises:
+        UserError: the section names what does not exist, or nothing that could be longer.
+    """
+    wanted = search.config.rerank
+    for name in ("top_k", "seeds"):
+        if getattr(wanted, name) < 1:
+            raise UserError(f"rerank.{name}: {getattr(wanted, name)} is too small; use at least 1")
+    config = copy.deepcopy(search.config)
+    config.seed += _SEED
+    config.objectives = []
+    changes = wanted.evaluator.set_values()
+    if changes:
+        cells.config.apply(config.evaluator, changes, "rerank.evaluator")
+        evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
+    else:
+        evaluator = _longer(search.evaluator, config.evaluator.type)
+    cells.config.apply(config.images, wanted.images.set_values(), "rerank.images")
+    return dataclasses.replace(
+        search,
+        config=config,
+        evaluator=evaluator,
+        images=ImageSettings(**config.images.as_dict()),
+    )
+
+
+def _longer(evaluator: Evaluator, kind: str) -> Evaluator:
+    present = {f.name for f in dataclasses.fields(evaluator)}  # type: ignore[arg-type]
+    if "epochs" not in present:
+        raise UserError(
+            f"rerank.evaluator: {kind!r} trains nothing that could be trained longer; say how the "
+            "best are to be scored, such as rerank.evaluator.type=train"
+        )
+    changes = {n: factor * getattr(evaluator, n) for n, factor in LONGER.items() if n in present}
+    return dataclasses.replace(evaluator, **changes)  # type: ignore[type-var]
+
+
+def rerank(
+    directory: SearchDirectory, search: Search, longer: Search, interruptible: Interruptible
+) -> list[str]:
+    """Trains the best candidates again, or goes on with it; writes the new order.
+
+    Every candidate with every seed is a trial of a second study, recorded before the first is
+    evaluated: a killed re-ranking loses only what was running.
+
+    Args:
+        directory: of the search; locked by the caller.
+        search: the search.
+        longer: how they are trained again, from `final`.
+        interruptible: listens for Ctrl-C and SIGTERM.
+
+    Returns:
+        The paths of what was written, to show.
+
+    Raises:
+        UserError: no trial of the search succeeded, an earlier re-ranking had other settings, or
+            no candidate could be trained.
+        Interruption: by a signal.
+    """
+    found = directory.read_study()
+    wanted = search.config.rerank
+    results.best_of(directory, search, found)  # One succeeded.
+    known = found.get_trials(deepcopy=False)
+    best = trials.best(known, search.space, wanted.top_k, search.objectives[0].sign)
+    study = directory.open_rerank(wanted.name)
+    _require_same(study, directory, longer)
+    space = search.space
+    there = Counter(space.canonical_key(t.params) for t in study.get_trials(deepcopy=False))
+    for seed in range(1, wanted.seeds + 1):
+        for trial in best:
+            if there[space.canonical_key(trial.params)] < seed:
+                trials.begin(study, space, space.point(trial) or {})
+    numbers = ", ".join(str(trial.number) for trial in best)
+    times = "once" if wanted.seeds == 1 else f"{wanted.seeds} times"
+    print(f"the cells of trials {numbers} are trained again, {times} each", flush=True)
+    longer.config.trials = len(study.get_trials(deepcopy=False))
+    driver.run(
+        directory.path / "tensorboard" / "rerank",
+        longer,
+        study,
+        interruptible,
+        lambda: report.write(directory, search, found),
+    )
+    again = reranking.read(study, known, space, search.objectives[0])
+    assert again is not None
+    if not again.scored:
+        raise UserError(
+            f"{directory.path}: none of the {len(again.candidates)} candidates could be trained "
+            f"again; the last failed, {again.candidates[-1].failures[-1]}"
+        )
+    written = results.write(directory, search, found)
+    return [*written, report.write(directory, search, found)]
+
+
+def _require_same(study: optuna.Study, directory: SearchDirectory, longer: Search) -> None:
+    # As the journal gives it back: JSON knows no tuples.
+    protocol = json.loads(json.dumps(protocol_of(longer)))
+    before = study.user_attrs.get(reranking.PROTOCOL)
+    if before is None:
+        study.set_user_attr(reranking.REWARD, longer.evaluator.reward)
+        study.set_user_attr(reranking.PROTOCOL, protocol)
+        return
+    different = [
+        f"{key} is {protocol.get(key)!r}, was {before.get(key)!r}"
+        for key in dict.fromkeys([*protocol, *before])
+        if protocol.get(key) != before.get(key)
+    ]
+    if different:
+        raise UserError(
+            f"{directory.path}: the best were trained again with other settings "
+            f"({'; '.join(different)}); use the same, or another rerank.name for a second "
+            "re-ranking"
+        )
+
+
+def protocol_of(longer: Search) -> dict[str, Any]:
+    """The settings by which candidates are trained again, as `a.b: value`."""
+    evaluator = dataclasses.asdict(longer.evaluator)  # type: ignore[call-overload]
+    images = dataclasses.asdict(longer.images)
+    del images["data_dir"]
+    return {
+        "evaluator.type": longer.config.evaluator.type,
+        **{f"evaluator.{name}": value for name, value in evaluator.items()},
+        **{f"images.{name}": value for name, value in images.items()},
+    }
