@@ -12,7 +12,7 @@ import optuna
 
 import cells.config
 from cell_search import driver, report, reranking, results, trials
-from cell_search.config import Search
+from cell_search.config import Search, SearchConfig
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -41,6 +41,9 @@ def final(search: Search) -> Search:
     config.objectives = []
     changes = wanted.evaluator.set_values()
     if changes:
+        if changes.get("type", config.evaluator.type) != config.evaluator.type:
+            # `config.yaml` does not keep what the search had no use for.
+            config.evaluator = SearchConfig().evaluator
         cells.config.apply(config.evaluator, changes, "rerank.evaluator")
         evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     else:
