@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +113,8 @@ def load(settings: ImageSettings) -> Images:
     )
 
 
-def facts(settings: ImageSettings) -> dict[str, Any]:
+@functools.lru_cache(maxsize=1)
+def facts(settings: ImageSettings) -> Mapping[str, Any]:
     """What a genotype's provenance says of the images: which, and what was done to them.
 
     Returns:
@@ -126,14 +129,16 @@ def facts(settings: ImageSettings) -> dict[str, Any]:
     builder = builder_of(settings)
     shape = datasets.image_classes(builder).image_shape
     height, width, resized = _size(settings, shape)
-    return {
-        "set": builder.info.full_name,
-        "split": settings.split,
-        "size": [height, width],
-        "original_size": None if None in shape[:2] else list(shape[:2]),
-        "resized": resized,
-        "grey": shape[2] in (1, 2),
-    }
+    return types.MappingProxyType(
+        {
+            "set": builder.info.full_name,
+            "split": settings.split,
+            "size": [height, width],
+            "original_size": None if None in shape[:2] else list(shape[:2]),
+            "resized": resized,
+            "grey": shape[2] in (1, 2),
+        }
+    )
 
 
 def transfer_name(settings: ImageSettings) -> str:

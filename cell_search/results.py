@@ -189,7 +189,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
         **({"space_source": rules.source} if rules else {}),
         "strategy": config.strategy.type,
         **(
-            {"dataset": search.images.name, "images": facts(search.images)}
+            {"dataset": search.images.name, "images": dict(facts(search.images))}
             if search.evaluator.uses_images
             else {}
         ),
