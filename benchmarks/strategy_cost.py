@@ -125,8 +125,10 @@ def main() -> None:
     space = spaces.find("nasnet")
     figures: list[Figure] = []
     for contender in contenders(args.strategies):
-        print(f"{contender.text} ...", file=sys.stderr, flush=True)
-        figures += measure(contender, space, args.window)
+        measured = measure(contender, space, args.window)
+        for figure in measured:
+            print(f"{figure.name}: {figure.value} ({figure.limit})", file=sys.stderr, flush=True)
+        figures += measured
     print_figures(figures)
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
 
