@@ -108,26 +108,12 @@ def _pool(name: str, pool: p.Pool, inputs: list, context: LayerContext) -> Any:
     layers = context.keras.layers
     kind = layers.AveragePooling2D if pool.mean else layers.MaxPooling2D
     x, padding = inputs[0], pool.padding
-    counts_zeros = pool.border == "keras" or (pool.border == "timm" and pool.mean)
-    if counts_zeros and padding == "same" and max(pool.stride) > 1:
+    if pool.counts_zeros:
         # The size is static here: `cells.stack.check` refuses these rules without one.
-        zeros = _same_padding(pool, (x.shape[1], x.shape[2]))
+        zeros = pool.zeros((x.shape[1], x.shape[2]))
         x = layers.ZeroPadding2D(zeros, name=f"{name}_pad")(x)
         padding = "valid"
     return kind(pool.kernel, strides=pool.stride, padding=padding, name=name)(x)
-
-
-def _same_padding(pool: p.Pool, size: p.Size) -> tuple[tuple[int, int], tuple[int, int]]:
-    """How many zeros "same" padding puts before and after rows and columns."""
-
-    def one(length: int, kernel: int, stride: int) -> tuple[int, int]:
-        total = max((p.halved(length, stride) - 1) * stride + kernel - length, 0)
-        return total // 2, total - total // 2
-
-    return (
-        one(size[0], pool.kernel[0], pool.stride[0]),
-        one(size[1], pool.kernel[1], pool.stride[1]),
-    )
 
 
 def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:

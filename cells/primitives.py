@@ -148,6 +148,24 @@ class Pool(_Windowed):
     mean: bool = False
     border: BorderRule = "tensorflow"
 
+    @property
+    def counts_zeros(self) -> bool:
+        """Whether it sees zeros beyond the border, and not nothing."""
+        by_rule = self.border == "keras" or (self.border == "timm" and self.mean)
+        return by_rule and self.padding == "same" and max(self.stride) > 1
+
+    def zeros(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many zeros "same" padding puts before and after rows and columns."""
+
+        def one(length: int, kernel: int, stride: int) -> tuple[int, int]:
+            total = max((halved(length, stride) - 1) * stride + kernel - length, 0)
+            return total // 2, total - total // 2
+
+        return (
+            one(size[0], self.kernel[0], self.stride[0]),
+            one(size[1], self.kernel[1], self.stride[1]),
+        )
+
 
 @dataclass(frozen=True)
 class Shift(Primitive):

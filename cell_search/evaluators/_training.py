@@ -1,19 +1,19 @@
-"""Trains a child network with Keras 3 and scores it on the held-out images."""
+"""Trains a child network and scores it on the held-out images."""
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from cell_search.children import Bank, Child, Descent, Precision, Training
 from cell_search.images import Images
 from cells.genotype import Genotype
-from cells.network import build_network
 from cells.stack import StackConfig
 
 if TYPE_CHECKING:
@@ -52,64 +52,57 @@ def train_child(
     """
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(seed % 2**32)
     try:
-        child = _Child(genotype, config, images, settings)
+        child = _Child(genotype, config, images, settings, seed)
         training_loss = child.train(np.random.default_rng(seed))
-        metrics = {**child.score(), "training_loss": training_loss, "steps": child.steps}
+        steps = child.training.steps
+        metrics = {**child.score(), "training_loss": training_loss, "steps": steps}
         if settings.latency_runs:
             metrics["latency_ms"] = child.latency(settings.latency_runs)
         return metrics
     finally:
-        # Keras keeps every network of a process otherwise.
-        keras.utils.clear_session()
+        # A traced step and its child refer to each other.
         gc.collect()
 
 
+@functools.cache
+def bank(epsilon: float, precision: Precision = "float32", xla: bool = False) -> Bank:
+    """The process's bank: what one child had compiled, the next one finds."""
+    return Bank(epsilon=epsilon, precision=precision, xla=xla)
+
+
 class _Child:
-    def __init__(self, genotype: Genotype, config: StackConfig, images: Images, settings: Train):
+    def __init__(
+        self, genotype: Genotype, config: StackConfig, images: Images, settings: Train, seed: int
+    ):
         self.images, self.settings = images, settings
         self.steps_per_epoch = len(images.training[0]) // settings.batch
-        self.steps = self.steps_per_epoch * settings.epochs
-        self.model = build_network(genotype, config, keras, l2=settings.l2)
-        self.optimizer = keras.optimizers.SGD(
-            keras.optimizers.schedules.CosineDecay(settings.learning_rate, self.steps),
-            momentum=settings.momentum,
-            global_clipnorm=settings.clip,
+        self.child = Child(genotype, config, bank(config.batch_norm_epsilon), seed)
+        self.training = Training(
+            self.child,
+            Descent(momentum=settings.momentum, l2=settings.l2, clip=settings.clip),
+            seed=seed,
+            prepare=self._shown,
         )
-        self.optimizer.build(self.model.trainable_variables)
-        self.step = tf.function(self._step)
-        self.predict = tf.function(self._predict)
 
-    def _normalized(self, pixels: tf.Tensor) -> tf.Tensor:
+    def _shown(self, pixels: Any) -> Any:
         return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
-
-    def _step(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = self.model(self._normalized(pixels), training=True)
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-            )
-            total = loss + tf.add_n(self.model.losses) if self.model.losses else loss
-        variables = self.model.trainable_variables
-        self.optimizer.apply(tape.gradient(total, variables), variables)
-        return loss
-
-    def _predict(self, pixels: tf.Tensor) -> tf.Tensor:
-        return self.model(self._normalized(pixels), training=False)
 
     def train(self, rng: np.random.Generator) -> float:
         """Trains; returns the mean loss of the last epoch."""
         pixels, labels = self.images.training
-        batch = self.settings.batch
-        losses: list[tf.Tensor] = []
-        for epoch in range(self.settings.epochs):
+        settings, batch = self.settings, self.settings.batch
+        steps = self.steps_per_epoch * settings.epochs
+        losses: list[Any] = []
+        for epoch in range(settings.epochs):
             order = rng.permutation(len(labels))
             losses = []
             for start in range(0, self.steps_per_epoch * batch, batch):
                 chosen = order[start : start + batch]
-                augmented = augment(pixels[chosen], rng, self.settings.shift, self.settings.flip)
-                losses.append(self.step(tf.constant(augmented), tf.constant(labels[chosen])))
+                augmented = augment(pixels[chosen], rng, settings.shift, settings.flip)
+                done = self.training.steps / steps
+                rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+                losses.append(self.training.step(augmented, labels[chosen], rate, done))
             values = np.asarray(losses)
             if not np.all(np.isfinite(values)):
                 bad = int(np.argmin(np.isfinite(values)))
@@ -125,7 +118,7 @@ class _Child:
         right, loss = 0, 0.0
         for start in range(0, len(labels), _SCORE_BATCH):
             part = slice(start, start + _SCORE_BATCH)
-            logits = self.predict(tf.constant(pixels[part]))
+            logits = self.child.logits(self._shown(pixels[part]))
             right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[part]))
             loss += float(
                 tf.reduce_sum(
@@ -142,10 +135,12 @@ class _Child:
     def latency(self, runs: int) -> float:
         """The median time of an answer to one image, in milliseconds."""
         image = tf.constant(self.images.held_out[0][:1])
+        # As one graph: calls from Python to the pieces would be most of the time.
+        answer = tf.function(lambda pixels: self.child.logits(self._shown(pixels)), autograph=False)
         times = []
         for _ in range(runs + 1):
             start = time.perf_counter()
-            self.predict(image).numpy()
+            answer(image).numpy()
             times.append(time.perf_counter() - start)
         # The first call lays the graph out.
         return 1000.0 * float(np.median(times[1:]))

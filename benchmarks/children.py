@@ -1,0 +1,177 @@
+"""Children of the search against the same networks in Keras, in one run.
+
+For random genotypes of the NASNet space: time from the genotype to the first trained step, and
+images per second from there on, of the engine of `cell_search.children` and of a functional Keras
+model (build, compile, `fit`). The two take turns, so that what else runs on the machine
+meets both. Wall time, and beside it processor time, which others disturb less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from benchmarks.report import Figure, at_least, at_most, print_figures
+
+#: Seconds of (wall, processor).
+Times = tuple[float, float]
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--genotypes", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=4, help="of steps, by turns")
+    parser.add_argument("--steps", type=int, default=4, help="of a round")
+    args = parser.parse_args()
+    firsts: list[list[Times]] = []
+    whole: list[Times] = []
+    speeds: list[float] = []
+    for seed in range(args.genotypes):
+        ours, theirs = _Engine(seed, args.batch), _Keras(seed, args.batch)
+        order = (ours, theirs) if seed % 2 else (theirs, ours)
+        times = {id(one): _timed(one.first) for one in order}
+        firsts.append([times[id(ours)], times[id(theirs)]])
+        # The engine's second step traces the whole step; Keras's first did.
+        whole.append(_timed(functools.partial(ours.steps, 1)))
+        theirs.steps(1)
+        laps: dict[int, list[Times]] = {id(ours): [], id(theirs): []}
+        for lap in range(args.rounds):
+            for one in order if lap % 2 else order[::-1]:
+                laps[id(one)].append(_timed(functools.partial(one.steps, args.steps)))
+        speeds.append(_median(laps[id(theirs)], 1) / _median(laps[id(ours)], 1))
+        per_second = [args.batch * args.steps / _median(laps[id(o)], 0) for o in (ours, theirs)]
+        print(
+            f"genotype {seed}: first step {_shown(firsts[-1][0])} against {_shown(firsts[-1][1])},"
+            f" second {_shown(whole[-1])}; images per second {per_second[0]:.0f} against "
+            f"{per_second[1]:.0f}, by processor time {speeds[-1]:.2f} times Keras's",
+            flush=True,
+        )
+        ours.forget()
+        theirs.forget()
+    print_figures(_figures(firsts, whole, speeds, args))
+
+
+def _figures(
+    firsts: list[list[Times]], whole: list[Times], speeds: list[float], args: argparse.Namespace
+) -> list[Figure]:
+    def parts(of: int) -> list[float]:
+        return [ours[of] / theirs[of] for ours, theirs in firsts]
+
+    both = [
+        (ours[1] + second[1]) / theirs[1]
+        for (ours, theirs), second in zip(firsts, whole, strict=True)
+    ]
+    low, high = min(parts(1)), max(parts(1))
+    return [
+        at_most(
+            f"first step, parts of Keras's processor time, median of {args.genotypes} genotypes "
+            f"(spread {low:.2f} to {high:.2f})",
+            round(statistics.median(parts(1)), 3),
+            0.25,
+        ),
+        at_most("the same by wall time", round(statistics.median(parts(0)), 3), 0.25),
+        Figure("the same by processor time, cold bank", round(parts(1)[0], 3), "any", True),
+        at_most(
+            "first and second step (which traces the whole), parts of Keras's first",
+            round(statistics.median(both), 3),
+            0.5,
+        ),
+        at_least(
+            f"images per second of processor time, parts of Keras's (spread {min(speeds):.2f} to "
+            f"{max(speeds):.2f})",
+            round(statistics.median(speeds), 3),
+            1.0,
+        ),
+    ]
+
+
+def _timed(function: Callable[[], object]) -> Times:
+    wall, processor = time.perf_counter(), time.process_time()
+    function()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def _median(times: list[Times], of: int) -> float:
+    return statistics.median(t[of] for t in times)
+
+
+def _shown(times: Times) -> str:
+    return f"{times[0]:.2f} s ({times[1]:.2f} of the processor)"
+
+
+class _Contestant:
+    """N = 1, F = 16 on 32x32 images, momentum, L2 and clipping."""
+
+    def __init__(self, seed: int, batch: int):
+        from cell_search import spaces
+        from cell_search.evaluators._child import child_config
+
+        rng = np.random.default_rng(seed)
+        space = spaces.find("nasnet", 5)
+        self.seed, self.batch = seed, batch
+        self.genotype = space.decode(space.random(rng))
+        self.config = child_config(
+            self.genotype, normal_cells=1, filters=16, size=(32, 32), num_classes=10
+        )
+        self.images = rng.normal(size=(batch, 32, 32, 3)).astype(np.float32)
+        self.labels = rng.integers(10, size=batch).astype(np.int32)
+
+    def forget(self) -> None:
+        import gc
+
+        gc.collect()
+
+
+class _Engine(_Contestant):
+    def first(self) -> None:
+        from cell_search.children import Child, Descent, Training
+        from cell_search.evaluators._training import bank
+
+        child = Child(self.genotype, self.config, bank(self.config.batch_norm_epsilon), self.seed)
+        self.training = Training(child, Descent(momentum=0.9, l2=5e-4, clip=5.0))
+        self.steps(1)
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            loss = self.training.step(self.images, self.labels, 0.01)
+        float(loss)
+        self.training.child.trained.numpy()
+
+
+class _Keras(_Contestant):
+    def first(self) -> None:
+        import keras
+
+        from cells.network import build_network
+
+        self.model = build_network(self.genotype, self.config, keras, l2=5e-4)
+        self.model.compile(
+            keras.optimizers.SGD(0.01, momentum=0.9, global_clipnorm=5.0),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        self.steps(1)
+
+    def steps(self, count: int) -> None:
+        images, labels = (np.concatenate([a] * count) for a in (self.images, self.labels))
+        self.model.fit(images, labels, batch_size=self.batch, verbose=0, shuffle=False)
+
+    def forget(self) -> None:
+        import keras
+
+        del self.model
+        keras.utils.clear_session()
+        super().forget()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Resident memory while one process trains hundreds of children, each of another genotype.
+
+Each child takes four steps: piece by piece, traced as a whole, and on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from benchmarks.report import Figure, at_most, print_figures
+
+#: From here on memory is to stay flat.
+_EARLY = 30
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--children", type=int, default=300)
+    parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--filters", type=int, default=4)
+    parser.add_argument("--size", type=int, default=8)
+    args = parser.parse_args()
+    from cell_search import spaces
+    from cell_search.children import Child, Descent, Training
+    from cell_search.evaluators._child import child_config
+    from cell_search.evaluators._training import bank
+
+    space = spaces.find("nasnet", args.blocks)
+    rng = np.random.default_rng(0)
+    size = args.size, args.size
+    images = rng.normal(size=(8, *size, 3)).astype(np.float32)
+    labels = rng.integers(10, size=8)
+    memory: list[float] = []
+    started = time.perf_counter()
+    for number in range(args.children):
+        genotype = space.decode(space.random(rng))
+        config = child_config(
+            genotype, normal_cells=1, filters=args.filters, size=size, num_classes=10
+        )
+        pieces = bank(config.batch_norm_epsilon)
+        training = Training(Child(genotype, config, pieces, number), Descent(l2=5e-4))
+        for _ in range(4):
+            training.step(images, labels, 0.01)
+        float(training.child.logits(images)[0, 0])
+        del training
+        gc.collect()
+        memory.append(_resident())
+        if number % 30 == 29:
+            print(
+                f"{number + 1} children: {memory[-1]:.0f} MB, {len(pieces)} compiled pieces, "
+                f"{time.perf_counter() - started:.0f} s",
+                flush=True,
+            )
+    early, late = memory[min(_EARLY, len(memory)) - 1], memory[-1]
+    print_figures(
+        [
+            at_most(
+                f"resident memory after {len(memory)} children, parts of that after {_EARLY}",
+                round(late / early, 3),
+                1.2,
+            ),
+            Figure("compiled pieces", len(pieces), "any", True),
+        ]
+    )
+
+
+def _resident() -> float:
+    """In MB."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        line = next(line for line in status if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()

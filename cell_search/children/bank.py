@@ -1,0 +1,112 @@
+"""The bank: compiled pieces, which outlive the children that they were compiled for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from cell_search.children.halves import Halves, halves
+from cell_search.children.pieces import Piece
+from cells import functions
+
+Precision = Literal["float32", "bfloat16", "float64"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float64")
+
+
+class Bank:
+    """Compiled pieces by what they compute; a piece is traced when a child first asks for it.
+
+    Args of all compiled functions: the states that the piece reads; the trained weights of the
+    piece as one float32 vector; for `inference` its batch-norm statistics as another. A piece
+    without weights takes none. One that draws random numbers takes also the part of training
+    that is over and a seed, int32 `(2,)`.
+
+    Args:
+        epsilon: of every batch norm.
+        precision: type of the states; weights, statistics and logits are float32 always.
+            `float64` is for comparisons.
+        xla: whether XLA compiles the pieces; on a CPU that makes them slower.
+    """
+
+    def __init__(
+        self, *, epsilon: float = 1e-5, precision: Precision = "float32", xla: bool = False
+    ):
+        self.epsilon, self.xla = epsilon, xla
+        self.dtype = tf.dtypes.as_dtype(precision)
+        self._training: dict[Piece, Halves] = {}
+        self._inference: dict[Piece, Any] = {}
+
+    def __len__(self) -> int:
+        """How many pieces were compiled."""
+        return len(self._training) + len(self._inference)
+
+    def training(self, piece: Piece) -> Halves:
+        """The piece in training.
+
+        Its forward half gives the state and, where there are batch norms, the statistics of the
+        batch as one vector; its backward half gives the gradients of the states read and, where
+        there are any, of the weights.
+        """
+        if piece not in self._training:
+            function = _function(piece, self.epsilon, training=True)
+            arguments = self._arguments(piece, training=True)
+            wanted = len(piece.channels) + bool(vector_size(piece.trained))
+            self._training[piece] = halves(function, arguments, wanted, xla=self.xla)
+        return self._training[piece]
+
+    def inference(self, piece: Piece) -> Any:
+        """The piece with the statistics that training left, nothing dropped; gives a list."""
+        if piece not in self._inference:
+            function = _function(piece, self.epsilon, training=False)
+            compiled = tf.function(function, autograph=False, jit_compile=self.xla or None)
+            arguments = self._arguments(piece, training=False)
+            self._inference[piece] = compiled.get_concrete_function(*arguments)
+        return self._inference[piece]
+
+    def _arguments(self, piece: Piece, *, training: bool) -> list[tf.TensorSpec]:
+        states = [tf.TensorSpec([None, *piece.size, c], self.dtype) for c in piece.channels]
+        sizes = [vector_size(piece.trained), 0 if training else vector_size(piece.moved)]
+        weights = [tf.TensorSpec([size]) for size in sizes if size]
+        chance = [tf.TensorSpec([]), tf.TensorSpec([2], tf.int32)]
+        return [*states, *weights, *(chance if training and piece.random else [])]
+
+
+def vector_size(shapes: tuple[tuple[tuple[int, ...], ...], ...]) -> int:
+    """Length of a vector that holds weights of these shapes."""
+    return sum(math.prod(shape) for shape in itertools.chain.from_iterable(shapes))
+
+
+def _function(piece: Piece, epsilon: float, *, training: bool) -> Any:
+    """The piece as a function of the arguments that `Bank` describes."""
+
+    def run(*values: Any) -> list[Any]:
+        given = iter(values)
+        states = [next(given) for _ in piece.channels]
+        trained = _cut(piece.trained, given)
+        moved = _cut(piece.moved, given) if not training else [[] for _ in piece.primitives]
+        now = functions.Pass(training, epsilon, *given)
+        for i, primitive in enumerate(piece.primitives):
+            states = [functions.apply(primitive, states, trained[i] + moved[i], now)]
+        if now.statistics:
+            return [*states, tf.concat([v for pair in now.statistics for v in pair], 0)]
+        return states
+
+    return run
+
+
+def _cut(shapes: tuple[tuple[tuple[int, ...], ...], ...], given: Any) -> list[list[Any]]:
+    """The weights of each primitive, cut from the next of the given vectors."""
+    if not vector_size(shapes):
+        return [[] for _ in shapes]
+    vector, start = next(given), 0
+    cut: list[list[Any]] = []
+    for of_primitive in shapes:
+        cut.append([])
+        for shape in of_primitive:
+            size = math.prod(shape)
+            cut[-1].append(tf.reshape(vector[start : start + size], shape))
+            start += size
+    return cut

@@ -1,0 +1,196 @@
+"""A child network: a path through the bank, and its weights as two vectors."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from cell_search.children.bank import Bank, vector_size
+from cell_search.children.initial import initial_weights
+from cell_search.children.layers import Layer, layers_of
+from cell_search.children.pieces import cut
+from cells.genotype import Genotype
+from cells.stack import StackConfig, stack
+
+
+class Chance(NamedTuple):
+    """What drop path and dropout depend on.
+
+    Attributes:
+        progress: scalar in [0, 1], the part of training that is over.
+        seed: int32 `(2,)`.
+    """
+
+    progress: Any
+    seed: Any
+
+
+class Child:
+    """A network that can be trained as soon as it is made.
+
+    Args:
+        genotype: the cells.
+        config: the stack, with `image_size`.
+        bank: compiled pieces; those that it does not have yet are compiled when they are first
+            used.
+        seed: of the initial weights.
+
+    Attributes:
+        places: the path.
+        trained: all trained weights, one float32 vector.
+        moved: all batch-norm statistics, one float32 vector.
+    """
+
+    def __init__(self, genotype: Genotype, config: StackConfig, bank: Bank, seed: int = 0):
+        assert config.image_size is not None, "pieces have sizes"
+        graph = stack(genotype, config)
+        heads = [name for name in ("logits", "auxiliary_logits") if name in graph.outputs]
+        self.config, self.bank = config, bank
+        self.places = cut(graph, heads, config.image_size)
+        pieces = [place.piece for place in self.places]
+        self.trained, self.moved = initial_weights(pieces, seed)
+        self._image = next(iter(graph.nodes))
+        self._outputs = [graph.outputs[name].name for name in heads]
+        self._sizes = [(vector_size(p.trained), vector_size(p.moved)) for p in pieces]
+        self._dead = self._last_read()
+
+    def logits(self, images: Any, *, batch_statistics: bool = False) -> Any:
+        """Logits, with nothing dropped.
+
+        Args:
+            images: `(batch, height, width, channels)`, floating.
+            batch_statistics: whether batch norms use the statistics of the batch, as in training
+                and where weights are shared, or those that training moved.
+
+        Returns:
+            Float32 `(batch, num_classes)`.
+        """
+        trained, moved = self._parts(self.trained, 0), self._parts(self.moved, 1)
+        states = {self._image: tf.cast(images, self.bank.dtype)}
+        for number, place in enumerate(self.places):
+            given = [states[name] for name in place.reads]
+            given += [] if trained[number] is None else [trained[number]]
+            if batch_statistics and not place.piece.random:
+                states[place.gives] = self.bank.training(place.piece).forward(*given)[0]
+            else:
+                given += [] if moved[number] is None else [moved[number]]
+                (states[place.gives],) = self.bank.inference(place.piece)(*given)
+            self._forget(states, number)
+        return states[self._outputs[0]]
+
+    def gradient(
+        self,
+        trained: Any,
+        images: Any,
+        labels: Any,
+        chance: Chance | None = None,
+        auxiliary_weight: float = 0.4,
+    ) -> tuple[Any, Any, Any]:
+        """One pass forward and backward in training. May be traced by a `tf.function`.
+
+        Args:
+            trained: weights to use, as `Child.trained`.
+            images: `(batch, height, width, channels)`, floating.
+            labels: int32 `(batch,)`.
+            chance: of drop path and dropout; only where the network has them.
+            auxiliary_weight: factor of the auxiliary head's loss.
+
+        Returns:
+            The mean cross-entropy, its gradient as one vector, and the statistics of the batch as
+            one vector (see `Child.moved`).
+        """
+        states = {self._image: tf.cast(images, self.bank.dtype)}
+        tape: list[list[Any]] = []
+        statistics: list[Any] = []
+        for number, (place, weights) in enumerate(
+            zip(self.places, self._parts(trained, 0), strict=True)
+        ):
+            halves = self.bank.training(place.piece)
+            given = [states[name] for name in place.reads]
+            given += [] if weights is None else [weights]
+            if place.piece.random:
+                assert chance is not None, "the network drops something"
+                given += [chance.progress, tf.add(chance.seed, [0, number])]
+            results = halves.forward(*given)
+            states[place.gives] = results[0]
+            statistics += results[1:2] if self._sizes[number][1] else []
+            tape.append([[*given, *results][i] for i in halves.kept])
+            self._forget(states, number)
+        loss, changes = self._loss(states, labels, auxiliary_weight)
+        return loss, self._backward(tape, changes), tf.concat(statistics, 0)
+
+    def _loss(self, states: dict, labels: Any, auxiliary_weight: float) -> tuple[Any, dict]:
+        total, changes = 0.0, {}
+        for state, weight in zip(self._outputs, (1.0, auxiliary_weight), strict=False):
+            loss, change = _cross_entropy(states[state], labels, tf.constant(weight))
+            changes[state] = [change]
+            total = total + loss
+        return total, changes
+
+    def _backward(self, tape: list[list[Any]], changes: dict[str, list[Any]]) -> Any:
+        of_weights: list[Any] = []
+        for place in reversed(self.places):
+            parts = changes.pop(place.gives)
+            dy = parts[0] if len(parts) == 1 else tf.add_n(parts)
+            results = self.bank.training(place.piece).backward(dy, *tape.pop())
+            for name, part in zip(place.reads, results, strict=False):
+                changes.setdefault(name, []).append(part)
+            of_weights += results[len(place.reads) :]
+        return tf.concat(of_weights[::-1], 0)
+
+    def _parts(self, vector: Any, which: int) -> list[Any]:
+        """The part of a vector that belongs to each place; None for one that has none."""
+        sizes = [pair[which] for pair in self._sizes]
+        parts = iter(tf.split(vector, [size for size in sizes if size]))
+        return [next(parts) if size else None for size in sizes]
+
+    def _last_read(self) -> list[list[str]]:
+        """The states that no place behind a place reads."""
+        last: dict[str, int] = {}
+        for number, place in enumerate(self.places):
+            last.update(dict.fromkeys(place.reads, number))
+        dead: list[list[str]] = [[] for _ in self.places]
+        for name, number in last.items():
+            dead[number].append(name)
+        return dead
+
+    def _forget(self, states: dict[str, Any], number: int) -> None:
+        """Frees the memory of states that nobody reads any more."""
+        for name in self._dead[number]:
+            del states[name]
+
+    @property
+    def kernels(self) -> np.ndarray:
+        """1 where `trained` holds a kernel's number and 0 elsewhere: what L2 is taken of."""
+        return np.concatenate(
+            [
+                np.full(math.prod(shape), len(shape) > 1, np.float32)
+                for place in self.places
+                for shape in itertools.chain.from_iterable(place.piece.trained)
+            ]
+        )
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """The weighted layers by the names that they have in Keras, for `cells.weights`."""
+        return layers_of(self)
+
+
+@tf.function(
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([None, None]),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([]),
+    ],
+)
+def _cross_entropy(logits: Any, labels: Any, weight: Any) -> tuple[Any, Any]:
+    """The weighted mean over the batch, and its gradient with respect to the logits."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    loss = weight * tf.reduce_mean(losses)
+    return loss, tf.gradients(loss, logits)[0]
