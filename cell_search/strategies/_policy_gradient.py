@@ -125,7 +125,9 @@ class PolicyGradient(Strategy):
         layers: of LSTM.
         width: weights start uniform between -width and width.
         learning_rate: of Adam.
-        entropy: the weight, in the objective, of the entropies of the decisions (nats, summed).
+        entropy: the weight, in the objective, of the mean entropy of the decisions, in nats. The
+            mean, since what a reward tells of each decision shrinks with their number: a sum
+            would drown it in large spaces.
         baseline: the weight of the past in the moving average, in [0, 1).
         batch: results for an update.
         epochs: steps of Adam for an update.
@@ -241,7 +243,7 @@ class PolicyGradient(Strategy):
         settings, controller = self.settings, self._controller
         choices = np.array([result.choices for result in self._batch])
         advantages = self._advantages()[:, None]
-        by_entropies = np.full(choices.shape, settings.entropy / len(choices))
+        by_entropies = np.full(choices.shape, settings.entropy / choices.size)
         weights = self._policies[-1].weights.copy()
         then = None
         for _ in range(settings.epochs):

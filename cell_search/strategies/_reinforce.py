@@ -33,7 +33,7 @@ class Reinforce(PolicyGradient):
             layers=1,
             width=0.1,
             learning_rate=0.015,
-            entropy=0.06,
+            entropy=0.4,
             baseline=0.9,
             batch=5,
             epochs=1,
