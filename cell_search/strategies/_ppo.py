@@ -26,8 +26,8 @@ class PPO(PolicyGradient):
     The preset `paper` has that paper's rates, made for 20,000 children: 100 units, weights in
     +-0.1, learning rate 0.00035, entropy 0.00001, baseline 0.95, 20 children for an update
     (appendix A). It does not state the clip (0.2 here, as in Schulman et al. 2017), the epochs (4
-    here), whether entropies are summed (here not), or how old a result may be (30 updates here: with
-    450 workers it is 22 on average).
+    here), whether entropies are summed (here not), or how old a result may be (30 updates here: it
+    is 22 on average with 450 workers).
 
     Everything else is as in `PolicyGradient`.
     """
