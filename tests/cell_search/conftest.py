@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
 
 from cells import datasets
+
+
+@pytest.fixture(autouse=True, scope="module")
+def determinism_ends_here() -> Iterator[None]:
+    """A search may ask TensorFlow for deterministic operations, for the rest of its process.
+
+    Other tests of this process have random operations without a seed, which are refused then.
+    """
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import config
+
+        config.disable_op_determinism()
 
 
 @pytest.fixture(scope="session")
