@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import optuna
-import yaml
 
+import cells.config
 from cell_search import trials
+from cell_search.space import Point
 from cell_search.strategies import STRATEGIES, Strategy
-from cell_search.tables import Lookup, nas_bench_201, nas_bench_301
+from cell_search.tables import Entry, Lookup, nas_bench_201, nas_bench_301
 
 TABLES = ("nb201", "nb301")
 
@@ -63,7 +64,7 @@ def read_contender(text: str) -> Contender:
         STRATEGIES.find(text.partition(":")[0])
     settings = text[len(name) + 1 :]
     pairs = [pair.partition("=") for pair in settings.split(",")] if settings else []
-    return Contender(text, name, {key: yaml.safe_load(value) for key, _, value in pairs})
+    return Contender(text, name, {key: cells.config.parse_value(value) for key, _, value in pairs})
 
 
 def look_up(table: str, dataset: str, data_dir: str = "") -> Lookup:
@@ -79,13 +80,17 @@ def search(lookup: Lookup, contender: Contender, seed: int, queries: int) -> dic
     Returns:
         `valid` and `test` of each query, in order.
     """
+    found = [entry for _, entry in walk(lookup, contender, seed, queries)]
+    return {"valid": [e.valid for e in found], "test": [e.test for e in found]}
+
+
+def walk(
+    lookup: Lookup, contender: Contender, seed: int, queries: int
+) -> Iterator[tuple[Point, Entry]]:
+    """The candidates of one search, in order, with what the table knows of them."""
     strategy = contender.make(lookup, seed)
     step = _steps if _is_plain(strategy) else _study_steps
-    valid, test = [], []
-    for entry in step(lookup, strategy, seed, queries):
-        valid.append(entry.valid)
-        test.append(entry.test)
-    return {"valid": valid, "test": test}
+    yield from step(lookup, strategy, seed, queries)
 
 
 def _is_plain(strategy: Any) -> bool:
@@ -106,7 +111,7 @@ def _steps(lookup: Lookup, strategy: Strategy, seed: int, queries: int) -> Itera
         strategy.meet(point)
         strategy.finished, strategy.proposed_after = number + 1, number
         strategy.learn(point, entry.valid)
-        yield entry
+        yield point, entry
 
 
 def _study_steps(lookup: Lookup, sampler: Any, seed: int, queries: int) -> Iterator[Any]:
@@ -118,4 +123,4 @@ def _study_steps(lookup: Lookup, sampler: Any, seed: int, queries: int) -> Itera
         entry = lookup.look_up(point)
         assert entry is not None
         study.tell(number, entry.valid)
-        yield entry
+        yield point, entry

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from benchmarks.contenders import look_up
+from benchmarks.contenders import contenders, look_up, walk
 from benchmarks.report import Figure, print_figures
-from cell_search.strategies import RegularizedEvolution
-from cell_search.tables import Lookup, Table
+from cell_search.tables import Table
 
 #: The name of the operation, by table.
 SKIP = {"nb201": "skip_connect", "nb301": "identity"}
@@ -29,20 +28,6 @@ SKIP = {"nb201": "skip_connect", "nb301": "identity"}
 def share(point: Mapping[str, Any], skip: str, operations: list[str]) -> float:
     """The part of a candidate's operations that are skip connections."""
     return float(np.mean([point[name] == skip for name in operations]))
-
-
-def evolved(lookup: Lookup, seed: int, population: int, queries: int) -> Iterator[dict[str, Any]]:
-    """The individuals of a search, in order; the last `population` of them live."""
-    strategy = RegularizedEvolution(
-        lookup.space, seed=seed, population=population, sample=population // 5
-    )
-    for number in range(queries):
-        point = strategy.propose(np.random.default_rng([seed, number]))
-        entry = lookup.look_up(point)
-        assert entry is not None
-        strategy.meet(point)
-        strategy.learn(point, entry.valid)
-        yield point
 
 
 def main() -> None:
@@ -56,6 +41,8 @@ def main() -> None:
     parser.add_argument("--population", type=int, default=50)
     args = parser.parse_args()
     budgets = [int(n) for n in args.queries.split(",")]
+    sample = args.population // 5
+    (evolution,) = contenders(f"regularized_evolution:population={args.population},sample={sample}")
     figures: list[Figure] = []
     for table, dataset in (("nb201", "c10"), ("nb201", "c100"), ("nb201", "in16"), ("nb301", "")):
         lookup = look_up(table, dataset, args.data_dir)
@@ -65,7 +52,7 @@ def main() -> None:
             [
                 [
                     share(point, skip, operations)
-                    for point in evolved(lookup, seed, args.population, budgets[-1])
+                    for point, _ in walk(lookup, evolution, seed, budgets[-1])
                 ]
                 for seed in range(args.seeds)
             ]

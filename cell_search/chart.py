@@ -51,13 +51,8 @@ def chart(points: Sequence[tuple[int, float | None]], label: str, *, maximize: b
             best = sign * value
     path += f"H{x(last):.1f}"
     return (
-        f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
-        f'aria-label="{escape(label, quote=True)} of each trial and the best so far">'
-        + "".join(marks)
-        + f'<path class=best d="{path}"/>'
-        f'<text class=axis x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" '
-        f"text-anchor=middle>trial</text></svg>"
-        "<p class=legend><span class=line></span>best so far "
+        _svg(f"{label} of each trial and the best so far", [*marks, _line(path)], "trial")
+        + "<p class=legend><span class=line></span>best so far "
         "<span class=dot></span>trial <span class=cross>×</span>failed trial</p>"
     )
 
@@ -86,13 +81,10 @@ def scatter(
         # The corner is the worse in both of its two neighbours.
         step = at + height if signs[0] < 0 else height + at
         path += step if path else f"M{x(one):.1f} {y(other):.1f}"
+    told = f"{labels[1]} and {labels[0]} of each trial, and the front"
     return (
-        f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
-        f'aria-label="{escape(labels[1], quote=True)} and {escape(labels[0], quote=True)} of '
-        'each trial, and the front">' + "".join(marks) + f'<path class=best d="{path}"/>'
-        f'<text class=axis x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" '
-        f"text-anchor=middle>{escape(labels[0])}</text></svg>"
-        f"<p class=legend><span class=line></span>front "
+        _svg(told, [*marks, _line(path)], labels[0])
+        + f"<p class=legend><span class=line></span>front "
         f"<span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
     )
 
@@ -109,13 +101,23 @@ def comparison(
     """
     marks, _, _ = _scattered(points, {winner}, labels)
     return (
-        f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
-        f'aria-label="{escape(labels[1], quote=True)} against {escape(labels[0], quote=True)}">'
-        + "".join(marks)
-        + f'<text class=axis x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" '
-        f"text-anchor=middle>{escape(labels[0])}</text></svg>"
-        f"<p class=legend><span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
+        _svg(f"{labels[1]} against {labels[0]}", marks, labels[0])
+        + f"<p class=legend><span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
     )
+
+
+def _svg(told: str, marks: Sequence[str], axis: str) -> str:
+    """The picture; `told` to those who do not see it, `axis` below it."""
+    return (
+        f'<svg class=chart viewBox="0 0 {_WIDTH} {_HEIGHT}" role=img '
+        f'aria-label="{escape(told, quote=True)}">' + "".join(marks) + "<text class=axis "
+        f'x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" '
+        f"text-anchor=middle>{escape(axis)}</text></svg>"
+    )
+
+
+def _line(path: str) -> str:
+    return f'<path class=best d="{path}"/>'
 
 
 def _scattered(

@@ -103,8 +103,8 @@ class _Changes(hyperparams.Config):
 def _evaluator_changes() -> Any:
     fields: list[Any] = [("type", Any, dataclasses.field(default=None))]
     for name, thing in EVALUATORS.items():
-        section = _changes(thing)
-        fields.append((name, section, dataclasses.field(default_factory=section)))
+        made = _changes(thing)
+        fields.append((section(name), made, dataclasses.field(default_factory=made)))
     return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(_Changes,))
 
 

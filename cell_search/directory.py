@@ -113,13 +113,6 @@ class SearchDirectory:
         self._mend_journal()
         return self._load_or_make(name, ["maximize"])
 
-    def read_rerank(self, name: str) -> optuna.Study | None:
-        """Opens the study of a re-ranking to look at it; None where there is none."""
-        try:
-            return self._load(name)
-        except KeyError:
-            return None
-
     def _load_or_make(self, name: str, directions: Sequence[str]) -> optuna.Study:
         try:
             return self._load(name)

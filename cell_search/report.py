@@ -20,7 +20,7 @@ from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
 from cell_search.progress import duration
 from cell_search.reranking import Candidate, Reranking
-from cell_search.results import reranking_of, versions
+from cell_search.results import ranked, reranking_of, versions
 from cell_search.style import STYLE
 from cells import drawing
 from cells.files import write_atomically
@@ -36,7 +36,7 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> st
     """
     path = directory.path / "report.html"
     known = study.get_trials(deepcopy=False)
-    again = reranking_of(directory, search, known)
+    again = reranking_of(search, study)
     page = _page(directory.path.resolve().name, search, known, again)
     write_atomically(path, page.encode())
     return str(path)
@@ -57,7 +57,7 @@ def _page(
         _front(search, known),
         _reranking(again),
         f"<h2>The best {'cells' if search.gives_genotypes else 'candidates'}</h2>",
-        _ranked(search, _best(search, known, again), "top"),
+        _ranked(search, ranked(search, known, again), "top"),
         _failures(known),
         _training() if search.trains_winner else "",
         "<h2>Settings</h2>",
@@ -120,11 +120,6 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
         )
         + "</dl>"
     )
-
-
-def _best(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
-    best = trials.best(known, search.space, len(known), search.objectives[0].sign)
-    return (again.order(best) if again else best)[: search.config.top]
 
 
 def _reranking(again: Reranking | None) -> str:
@@ -198,31 +193,31 @@ def _front(search: Search, known: list[FrozenTrial]) -> str:
     return "\n".join([*parts, _ranked(search, front, "front")])
 
 
-def _ranked(search: Search, ranked: list[FrozenTrial], folder: str) -> str:
+def _ranked(search: Search, rows: list[FrozenTrial], folder: str) -> str:
     """A table of trials with their cells.
 
     Args:
         search: the search.
-        ranked: the trials, best first.
+        rows: the trials, best first.
         folder: where their genotypes are.
     """
-    if not ranked:
+    if not rows:
         return "<p>No trial has succeeded yet.</p>"
     objectives = [o.metric for o in search.objectives]
     metrics = [
         name
-        for name in dict.fromkeys(m for t in ranked for m in t.user_attrs.get(trials.METRICS, {}))
+        for name in dict.fromkeys(m for t in rows for m in t.user_attrs.get(trials.METRICS, {}))
         if name not in objectives
     ]
-    heads = ["", *objectives, "trial", *settings.chosen(ranked[0].params), *metrics]
-    rows = "".join(
+    heads = ["", *objectives, "trial", *settings.chosen(rows[0].params), *metrics]
+    shown = "".join(
         _ranked_row(f"{folder}/{rank:02}.json", rank, t, search, metrics)
-        for rank, t in enumerate(ranked, start=1)
+        for rank, t in enumerate(rows, start=1)
     )
     return (
         "<div class=wide><table class=best><thead><tr>"
         + "".join(f"<th>{escape(_title(head))}</th>" for head in heads)
-        + f"</tr></thead><tbody>{rows}</tbody></table></div>"
+        + f"</tr></thead><tbody>{shown}</tbody></table></div>"
     )
 
 

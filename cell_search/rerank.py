@@ -90,7 +90,7 @@ def rerank(
             no candidate could be trained.
         Interruption: by a signal.
     """
-    found = directory.read_study()
+    found = directory.open_study()  # It exists, and this mends its journal before anyone writes.
     wanted = search.config.rerank
     results.best_of(directory, search, found)  # One succeeded.
     known = found.get_trials(deepcopy=False)
@@ -114,7 +114,7 @@ def rerank(
         interruptible,
         lambda: report.write(directory, search, found),
     )
-    again = reranking.read(study, known, space, search.objectives[0])
+    again = results.reranking_of(search, found)
     assert again is not None
     if not again.scored:
         raise UserError(

@@ -42,14 +42,16 @@ _TRAIN = """\
 _STEPS, _BATCH = 2000, 64
 
 
-def best_of(directory: SearchDirectory, search: Search, study: optuna.Study) -> list[FrozenTrial]:
+def best_of(
+    directory: SearchDirectory, search: Search, study: optuna.Study, again: Reranking | None = None
+) -> list[FrozenTrial]:
     """The best trials, best first: by a re-ranking if there is one, then by the first objective.
 
     Raises:
         UserError: none succeeded; says why the last one failed.
     """
     known = study.get_trials(deepcopy=False)
-    best = ranked(directory, search, known)[: search.config.top]
+    best = ranked(search, known, again)
     if best:
         return best
     failed = [t for t in known if t.state == optuna.trial.TrialState.FAIL]
@@ -57,21 +59,30 @@ def best_of(directory: SearchDirectory, search: Search, study: optuna.Study) -> 
     raise UserError(f"{directory.path}: none of the {len(known)} trials succeeded{reason}")
 
 
-def ranked(
-    directory: SearchDirectory, search: Search, known: list[FrozenTrial]
-) -> list[FrozenTrial]:
-    """All different candidates that succeeded, best first."""
-    best = trials.best(known, search.space, len(known), search.objectives[0].sign)
-    again = reranking_of(directory, search, known)
-    return again.order(best) if again else best
+def ranked(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
+    """The best `top` different candidates that succeeded, best first."""
+    # Enough to fill the list behind those that were trained again; a key of each trial of a long
+    # search would take a while.
+    count = search.config.top + (len(again.candidates) if again else 0)
+    best = trials.best(known, search.space, count, search.objectives[0].sign)
+    return (again.order(best) if again else best)[: search.config.top]
 
 
-def reranking_of(
-    directory: SearchDirectory, search: Search, known: list[FrozenTrial]
-) -> Reranking | None:
-    """The re-ranking that the configuration names, or None where there is none."""
-    study = directory.read_rerank(search.config.rerank.name)
-    return reranking.read(study, known, search.space, search.objectives[0])
+def reranking_of(search: Search, study: optuna.Study) -> Reranking | None:
+    """The re-ranking that the configuration names, or None where there is none.
+
+    Args:
+        search: the search.
+        study: that of the search; the re-ranking's lies in the same storage, which need not be
+            read again.
+    """
+    try:
+        name = search.config.rerank.name
+        again = optuna.load_study(study_name=name, storage=study._storage)
+    except KeyError:
+        return None
+    known = study.get_trials(deepcopy=False)
+    return reranking.read(again, known, search.space, search.objectives[0])
 
 
 def front_of(search: Search, study: optuna.Study) -> list[FrozenTrial]:
@@ -96,8 +107,8 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
     Raises:
         UserError: no trial succeeded, or a file cannot be written.
     """
-    best = best_of(directory, search, study)
-    again = reranking_of(directory, search, study.get_trials(deepcopy=False))
+    again = reranking_of(search, study)
+    best = best_of(directory, search, study, again)
     _write_ranked(best, search, directory.path / "top", again)
     if len(search.objectives) > 1:
         _write_ranked(front_of(search, study), search, directory.path / "front", again)

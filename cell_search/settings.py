@@ -73,20 +73,18 @@ def train_values(settings: Mapping[str, Any], child_batch: int, batch: int) -> d
         if name in _COUNTERPARTS:
             path, converted = _COUNTERPARTS[name]
             values[path] = converted(value)
-    rate = "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate"
-    if rate in values:
-        values[rate] = float(f"{values[rate] * batch / child_batch:.6g}")
+    if _RATE in values:
+        values[_RATE] = float(f"{values[_RATE] * batch / child_batch:.6g}")
     return values
 
+
+_RATE = "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate"
 
 #: What the transfer stage calls a setting, and what it makes of its value: weight decay is counted
 #: there as half of the factor of the squares. `flip`, `shift`, N and F are handed on anyhow;
 #: `epochs` and `batch` have no counterpart, since the winner is trained longer.
 _COUNTERPARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "learning_rate": (
-        "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate",
-        float,
-    ),
+    "learning_rate": (_RATE, float),
     "l2": ("task.losses.l2_weight_decay", lambda l2: 2.0 * l2),
     "momentum": ("trainer.optimizer_config.optimizer.sgd.momentum", float),
     "clip": ("trainer.optimizer_config.optimizer.sgd.global_clipnorm", float),

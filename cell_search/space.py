@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,17 @@ class Space:
     def random(self, rng: np.random.Generator) -> Point:
         """A point drawn uniformly over the choices of each decision."""
         return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
+
+    def fresh(
+        self, rng: np.random.Generator, met: Container[Hashable], attempts: int = 100
+    ) -> Point:
+        """A random point whose canonical key is not among `met`; the last of so many draws where
+        all of them are."""
+        for _ in range(attempts):
+            point = self.random(rng)
+            if self.canonical_key(point) not in met:
+                break
+        return point
 
     def indices(self, point: Mapping[str, Any]) -> list[int]:
         """The place of each choice among the choices of its decision, in order."""

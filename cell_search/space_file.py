@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import pathlib
 from typing import Any
 
 from cell_search.space import Choice, Decision, Space
+from cells import json_file
 from cells.errors import UserError, unknown
 
 FORMAT_VERSION = 1
@@ -28,20 +27,11 @@ def read(path: str | os.PathLike[str]) -> Space:
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
-    shown = os.fspath(path)
-    try:
-        with open(pathlib.Path(path).expanduser(), "rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such space file") from None
-    except OSError as error:
-        raise UserError(f"{shown}: cannot be read ({error.strerror})") from None
-    if len(text) > MAX_BYTES:
-        raise UserError(f"{shown}: larger than {MAX_BYTES:,} bytes, so this is no space file")
+    text = json_file.read(path, "space", MAX_BYTES)
     try:
         return parse(text)
     except UserError as error:
-        raise UserError(f"{shown}: {error}") from None
+        raise UserError(f"{os.fspath(path)}: {error}") from None
 
 
 def parse(text: bytes | str) -> Space:
@@ -50,12 +40,7 @@ def parse(text: bytes | str) -> Space:
     Raises:
         UserError: one sentence that names the field and the remedy.
     """
-    try:
-        data = json.loads(text, object_pairs_hook=_unique)
-    except RecursionError:
-        raise UserError("not a space: nested too deeply") from None
-    except ValueError as error:
-        raise UserError(f"not JSON ({error})") from None
+    data = json_file.loads(text, "space")
     _fields(data, "", {"format_version", "decisions"}, set())
     version = data["format_version"]
     if isinstance(version, bool) or version != FORMAT_VERSION:
@@ -103,10 +88,3 @@ def _fields(data: Any, where: str, needed: set[str], optional: set[str]) -> None
     for field in sorted(needed):
         if field not in data:
             raise UserError(f"{at}the field {field!r} is missing")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise UserError("a field is given twice")
-    return data

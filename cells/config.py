@@ -87,16 +87,27 @@ def _loader() -> Any:
     return Loader
 
 
+def parse_value(text: str) -> Any:
+    """A value as it is written after `key=`.
+
+    Raises:
+        yaml.YAMLError: it is not YAML.
+    """
+    import yaml
+
+    return yaml.load(text, _loader())
+
+
 def _parse_text(text: str) -> dict[str, Any]:
     import yaml
 
     try:
         if _ASSIGNMENTS.match(text):
             return _nested(
-                (key, yaml.load(value, _loader()))
-                for key, value in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
+                (key, parse_value(written))
+                for key, written in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
             )
-        values = yaml.load(text, _loader())
+        values = parse_value(text)
     except yaml.YAMLError as error:
         raise UserError(f"--params_override: not YAML ({_one_line(error)})") from None
     return _mapping(values, "--params_override")

@@ -11,6 +11,7 @@ import os
 import pathlib
 from typing import Any
 
+from cells import json_file
 from cells.errors import UserError, nearest
 from cells.files import write_atomically
 from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
@@ -38,23 +39,11 @@ def read(path: str | os.PathLike[str]) -> Genotype:
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
-    shown = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such genotype file") from None
-    except OSError as error:
-        raise UserError(f"{shown}: cannot be read ({error.strerror})") from None
-    if len(text) > MAX_BYTES:
-        raise UserError(
-            f"{shown}: larger than {MAX_BYTES:,} bytes, so this is no genotype file "
-            "(one takes a few thousand)"
-        )
+    text = json_file.read(path, "genotype", MAX_BYTES, usual="one takes a few thousand")
     try:
         return parse(text)
     except UserError as error:
-        raise UserError(f"{shown}: {error}") from None
+        raise UserError(f"{os.fspath(path)}: {error}") from None
 
 
 def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
@@ -74,13 +63,7 @@ def parse(text: bytes | str) -> Genotype:
     Raises:
         UserError: one sentence that names the field and the remedy.
     """
-    try:
-        data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
-    except RecursionError:
-        raise UserError("not a genotype: nested too deeply") from None
-    except ValueError as error:
-        raise UserError(f"not JSON ({error})") from None
-    return from_dict(data)
+    return from_dict(json_file.loads(text, "genotype", _no_constant))
 
 
 def to_dict(genotype: Genotype) -> dict[str, Any]:
@@ -196,15 +179,6 @@ def _told(error: Any) -> str:
 
 def _no_constant(name: str) -> Any:
     raise UserError(f"{name} is not a JSON value; a genotype holds finite numbers only")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise UserError(f"the field {key[:60]!r} is given twice")
-        result[key] = value
-    return result
 
 
 def _one_block_a_line(text: str) -> str:

@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution
 from cell_search.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._gaussian_process import CategoricalProcess, Posterior, one_thread
+from cell_search.strategies._normal_scores import normal_scores
 from cells.errors import UserError
 
 #: Trials that parameters are fitted to, and that predictions are made from, at most.
@@ -18,9 +19,6 @@ _FITTED, _REMEMBERED = 400, 1000
 
 #: The best candidates whose neighbours become candidates too, and how often that is done.
 _CLIMBERS, _CLIMBS = 5, 1
-
-#: How often a random point is drawn again where no candidate is left.
-_ATTEMPTS = 100
 
 
 @STRATEGIES.register("bayesian")
@@ -109,7 +107,7 @@ class Bayesian(Strategy):
 
     def propose(self, rng: np.random.Generator) -> Point:
         if len(self._rewards) < self._initial:
-            return self._random(rng)
+            return self.space.fresh(rng, self._known)
         with one_thread():
             return self._most_promising(rng)
 
@@ -136,14 +134,7 @@ class Bayesian(Strategy):
             point = self.space.from_indices(found[i].tolist())
             if self.space.canonical_key(point) not in self._known:
                 return point
-        return self._random(rng)
-
-    def _random(self, rng: np.random.Generator) -> Point:
-        for _ in range(_ATTEMPTS):
-            point = self.space.random(rng)
-            if self.space.canonical_key(point) not in self._known:
-                break
-        return point
+        return self.space.fresh(rng, self._known)
 
     # The model.
 
@@ -194,21 +185,6 @@ class Bayesian(Strategy):
         mutated = points[parent]
         mutated[np.arange(len(chosen)), decision[column]] = choice[column]
         return mutated
-
-
-def normal_scores(rewards: np.ndarray) -> np.ndarray:
-    """The normal quantiles of the ranks; equal rewards share the mean of their ranks.
-
-    Args:
-        rewards: float64 `(n,)`.
-
-    Returns:
-        float64 `(n,)`, nearly of mean 0 and variance 1.
-    """
-    from scipy.special import ndtri
-    from scipy.stats import rankdata
-
-    return ndtri((rankdata(rewards) - 0.5) / len(rewards))
 
 
 def log_expected_improvement(

@@ -79,7 +79,6 @@ class Controller:
         shapes += [(4 * units,)] * layers
         shapes += [(total, units), (total,)]
         self._shapes = shapes
-        self._ends = np.cumsum([math.prod(shape) for shape in shapes])
         #: Where the choices of each decision begin in a list of all choices.
         self._starts = np.cumsum([0, *self.sizes[:-1]])
         # Softmaxes of unequal width are computed together: (decisions, widest), padded.
@@ -91,7 +90,7 @@ class Controller:
     @property
     def count(self) -> int:
         """The number of weights."""
-        return int(self._ends[-1])
+        return size_of(self._shapes)
 
     def initial(self, width: float, rng: np.random.Generator) -> np.ndarray:
         """Weights drawn uniformly between -width and width."""
@@ -269,10 +268,7 @@ class Controller:
 
     def _parts(self, weights: np.ndarray) -> _Parts:
         """The weights by what they do: views, not copies."""
-        views = [
-            part.reshape(shape)
-            for part, shape in zip(np.split(weights, self._ends[:-1]), self._shapes, strict=True)
-        ]
+        views = cut(weights, self._shapes)
         n = self.layers
         return _Parts(views[0], views[1:n], views[n : 2 * n], views[2 * n : 3 * n], *views[3 * n :])
 
@@ -287,6 +283,21 @@ class _Parts:
     biases: list[np.ndarray]
     heads: np.ndarray
     head_biases: np.ndarray
+
+
+def size_of(shapes: Sequence[tuple[int, ...]]) -> int:
+    """The length of a vector that holds arrays of these shapes."""
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def cut(vector: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """The arrays that a vector holds: views, not copies."""
+    views, start = [], 0
+    for shape in shapes:
+        end = start + math.prod(shape)
+        views.append(vector[start:end].reshape(shape))
+        start = end
+    return views
 
 
 class Adam:

@@ -12,9 +12,6 @@ from cell_search.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cells.errors import UserError
 
-#: So often a candidate that was proposed before is drawn again.
-_ATTEMPTS = 100
-
 
 @STRATEGIES.register("local_search")
 class LocalSearch(Strategy):
@@ -82,11 +79,7 @@ class LocalSearch(Strategy):
         neighbour = self._fresh_neighbour(rng)
         if neighbour is not None:
             return neighbour
-        for _ in range(_ATTEMPTS):
-            point = self.space.random(rng)
-            if self.space.canonical_key(point) not in self._met:
-                break
-        return point
+        return self.space.fresh(rng, self._met)
 
     def _fresh_neighbour(self, rng: np.random.Generator) -> Point | None:
         if self._centre is None:

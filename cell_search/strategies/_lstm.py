@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cell_search.strategies._controller import Adam
+from cell_search.strategies._controller import Adam, cut, size_of
 
 
 class LSTMRegressor:
@@ -33,8 +33,7 @@ class LSTMRegressor:
         self._rng = np.random.default_rng(seed)
         # A word's part of the gates is looked up: its embedding, multiplied out.
         self._shapes = [(words, 4 * units), (units, 4 * units), (4 * units,), (units,), (1,)]
-        self._ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
-        self.weights = self._rng.uniform(-0.1, 0.1, int(self._ends[-1]))
+        self.weights = self._rng.uniform(-0.1, 0.1, size_of(self._shapes))
         # Forget little at first (Jozefowicz et al. 2015, section 2.2).
         self._parts(self.weights)[2][units : 2 * units] = 1.0
 
@@ -110,10 +109,7 @@ class LSTMRegressor:
         return hidden @ head + last[0], steps
 
     def _parts(self, weights: np.ndarray) -> list[np.ndarray]:
-        return [
-            part.reshape(shape)
-            for part, shape in zip(np.split(weights, self._ends[:-1]), self._shapes, strict=True)
-        ]
+        return cut(weights, self._shapes)
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

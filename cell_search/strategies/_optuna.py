@@ -59,7 +59,8 @@ class OptunaSampler(Strategy):
                 "optuna:BruteForceSampler, which lists nothing"
             )
         try:
-            self._make(0)
+            #: Never asked: what it knows of the space is noted in trials.
+            self._template: Any = self._make(0)
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: {' '.join(str(error).split())}") from None
         self.reset()
@@ -111,16 +112,14 @@ class OptunaSampler(Strategy):
     ) -> FrozenTrial:
         """A trial with the notes that the sampler would have made when it proposed it."""
         notes: dict[str, Any] = {}
-        sampler = getattr(optuna.samplers, self.SAMPLER)
-        if issubclass(sampler, optuna.samplers.BaseGASampler):
-            made = self._make(0)
-            size = made.population_size  # type: ignore[attr-defined]
-            notes[made._get_generation_key()] = len(self._known) // size  # type: ignore[attr-defined]
+        template = self._template
+        if isinstance(template, optuna.samplers.BaseGASampler):
+            generation = len(self._known) // template.population_size
+            notes[template._get_generation_key()] = generation
         if self.SAMPLER == "GridSampler":
-            made = self._make(0)
-            row = tuple(point[name] for name in made._param_names)  # type: ignore[attr-defined]
-            notes["grid_id"] = made._all_grids.index(row)  # type: ignore[attr-defined]
-            notes["search_space"] = made._search_space  # type: ignore[attr-defined]
+            row = tuple(point[name] for name in template._param_names)
+            notes["grid_id"] = template._all_grids.index(row)
+            notes["search_space"] = template._search_space
         return create_trial(
             state=state,
             values=values,

@@ -14,9 +14,6 @@ from cell_search.strategies._surrogates import SURROGATES, Ensemble
 from cells.cli import choose
 from cells.errors import UserError
 
-#: So often a candidate that was proposed before is drawn again.
-_ATTEMPTS = 100
-
 #: Tells the generators of levels from those of proposals.
 _LEVEL = 2018
 
@@ -135,11 +132,7 @@ class Progressive(Strategy):
         for key, point in self._ranked.different():
             if key not in self._met:
                 return dict(point)
-        for _ in range(_ATTEMPTS):
-            point = self.space.random(rng)
-            if self.space.canonical_key(point) not in self._met:
-                break
-        return point
+        return self.space.fresh(rng, self._met)
 
     def _begin(self) -> None:
         if self._ranked is None:

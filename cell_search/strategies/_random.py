@@ -45,8 +45,4 @@ class RandomSearch(Strategy):
         self._proposed.add(self.space.canonical_key(point))
 
     def propose(self, rng: np.random.Generator) -> Point:
-        for _ in range(self._attempts):
-            point = self.space.random(rng)
-            if self.space.canonical_key(point) not in self._proposed:
-                break
-        return point
+        return self.space.fresh(rng, self._proposed, self._attempts)

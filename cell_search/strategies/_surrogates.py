@@ -10,6 +10,7 @@ import numpy as np
 
 from cell_search.growth import Growth
 from cell_search.strategies._lstm import LSTMRegressor
+from cell_search.strategies._normal_scores import normal_scores
 
 #: Members of an ensemble, each of which is fitted without one part of the data.
 MEMBERS = 5
@@ -54,7 +55,7 @@ class Ensemble(abc.ABC):
             rewards: float `(n,)`.
             rng: of initial weights and of the division.
         """
-        values = _normal_scores(rewards)
+        values = normal_scores(rewards)
         inputs = self._encoded(points, fitting=True)
         folds = rng.permutation(len(points)) % MEMBERS
         self._members = []
@@ -141,15 +142,6 @@ class LSTMEnsemble(Ensemble):
             epochs=self._epochs,
             seed=seed,
         )
-
-
-def _normal_scores(rewards: np.ndarray) -> np.ndarray:
-    """Ranks as quantiles of the normal distribution: a few children that have learned nothing
-    would otherwise hide the differences between the good ones."""
-    from scipy import stats
-
-    ranks = stats.rankdata(rewards)
-    return stats.norm.ppf((ranks - 0.5) / len(ranks))
 
 
 SURROGATES: dict[str, type[Ensemble]] = {"mlp": MLPEnsemble, "lstm": LSTMEnsemble}
