@@ -28,10 +28,10 @@ Times = tuple[float, float]
 def main() -> None:
     """Prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--genotypes", type=int, default=12)
+    parser.add_argument("--genotypes", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=4, help="of steps, by turns")
-    parser.add_argument("--steps", type=int, default=4, help="of a round")
+    parser.add_argument("--rounds", type=int, default=3, help="of steps, by turns")
+    parser.add_argument("--steps", type=int, default=3, help="of a round")
     args = parser.parse_args()
     firsts: list[list[Times]] = []
     whole: list[Times] = []
@@ -166,10 +166,8 @@ class _Keras(_Contestant):
         self.model.fit(images, labels, batch_size=self.batch, verbose=0, shuffle=False)
 
     def forget(self) -> None:
-        import keras
-
+        # Not `clear_session`: it empties TensorFlow's cache of kernels, the other's included.
         del self.model
-        keras.utils.clear_session()
         super().forget()
 
 

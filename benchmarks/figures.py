@@ -49,11 +49,11 @@ FIGURES = {
     f"--seeds=50 --strategies={_STRATEGIES}",
     "11-strategy-cost": "-m benchmarks.strategy_cost",
     "12-children-needed": "-m benchmarks.children_needed",
-    "17-skip-connections": "-m benchmarks.skip_connections",
     "13-settings": "-m benchmarks.settings --trials=14 --seeds=3",
     "14-hypervolume": "-m benchmarks.hypervolume --queries=200 --seeds=50",
     "15-children": "-m benchmarks.children",
     "16-children-memory": "-m benchmarks.children_memory",
+    "17-skip-connections": "-m benchmarks.skip_connections",
 }
 
 
