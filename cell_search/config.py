@@ -29,7 +29,7 @@ from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.limits import Limits
 from cell_search.objectives import Objective
-from cell_search.pool import POOLS, Pool
+from cell_search.pools import POOLS, PoolSettings
 from cell_search.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
 from cells.errors import UserError
@@ -74,6 +74,7 @@ def _one_of(name: str, registry: Mapping[str, type], default: str, skip: Iterabl
 
 _StrategyChoice = _one_of("StrategyChoice", STRATEGIES, "regularized_evolution", ("space", "seed"))
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
+_PoolChoice = _one_of("PoolChoice", POOLS, "inline")
 _Images = _settings(ImageSettings)
 _Limits = _settings(Limits)
 
@@ -181,7 +182,7 @@ class SearchConfig(hyperparams.Config):
         trials: candidates in all, failed ones included.
         seed: of everything random.
         deterministic: TensorFlow's deterministic operations.
-        pool: where candidates are evaluated: `inline`, in this process, one after the other.
+        pool: where candidates are evaluated.
         top: how many of the best are written as genotypes and shown in the report.
         report_minutes: time between two reports during the search; 0 writes one at the end only.
         rerank: how the best are trained again afterwards.
@@ -197,7 +198,7 @@ class SearchConfig(hyperparams.Config):
     trials: int = 100
     seed: int = 0
     deterministic: bool = False
-    pool: str = "inline"
+    pool: Any = dataclasses.field(default_factory=_PoolChoice)
     top: int = 10
     report_minutes: float = 2.0
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
@@ -213,7 +214,7 @@ class Search:
     evaluator: Evaluator
     images: ImageSettings
     limits: Limits
-    pool: type[Pool]
+    pool: PoolSettings
 
     @functools.cached_property
     def objectives(self) -> tuple[Objective, ...]:
@@ -252,6 +253,7 @@ class Search:
 
     def check(self) -> None:
         """Raises a UserError where no candidate could be scored; called before the first."""
+        self.pool.check()
         self.evaluator.check(self.images, self.space)
         for decision in self.space.decisions:
             if decision.kind == settings.KIND:
@@ -315,14 +317,17 @@ def resolve(config: SearchConfig) -> Search:
         evaluator=evaluator,
         images=ImageSettings(**config.images.as_dict()),
         limits=limits,
-        pool=POOLS.find(config.pool),
+        pool=POOLS.find(config.pool.type)(**config.pool.chosen()),
     )
     _ = search.objectives
     return search
 
 
 #: Settings that say where and how to look at a search, and not what is searched.
-_FREE = ("images.data_dir", "pool", "top", "report_minutes")
+_FREE = ("images.data_dir", "trials", "pool", "top", "report_minutes", "rerank")
+
+#: Choices by `type`: the sections of other types do not matter.
+_CHOICES = ("strategy", "evaluator", "pool")
 
 
 def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
@@ -354,16 +359,14 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
 
 
 def _free(key: str) -> bool:
-    return key in (*_FREE, "trials") or key.startswith("rerank.")
+    return any(key == free or key.startswith(f"{free}.") for free in _FREE)
 
 
 def _used(key: str, flat: Mapping[str, Any]) -> bool:
     """Whether a key matters: the sections of types that are not chosen do not."""
     part, _, rest = key.partition(".")
     found, dot, _ = rest.partition(".")
-    return (
-        part not in ("strategy", "evaluator") or not dot or found == section(flat[f"{part}.type"])
-    )
+    return part not in _CHOICES or not dot or found == section(flat[f"{part}.type"])
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -390,7 +393,7 @@ def used_settings(config: SearchConfig) -> dict[str, Any]:
 def used_values(config: SearchConfig) -> dict[str, Any]:
     """The settings that matter, nested as in a configuration file."""
     values = config.as_dict()
-    for part in ("strategy", "evaluator"):
+    for part in _CHOICES:
         chosen = values[part]["type"]
         values[part] = {"type": chosen, section(chosen): values[part][section(chosen)]}
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}

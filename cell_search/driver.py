@@ -17,8 +17,9 @@ from cell_search.config import Search
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Request, Result
 from cell_search.interruption import Interruptible
-from cell_search.pool import Pool
+from cell_search.pools import Pool
 from cell_search.progress import Progress
+from cell_search.space import Point
 from cell_search.strategies import trial_of
 
 
@@ -76,6 +77,30 @@ def run(
         driver.pool.close()
 
 
+def request_of(search: Search, number: int, point: Point, parent: int | None = None) -> Request:
+    """What a worker is sent to evaluate a trial.
+
+    Args:
+        search: what to do.
+        number: of the trial.
+        point: its decisions.
+        parent: the trial whose weights the child may start from.
+    """
+    config = search.config
+    seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
+    return Request(
+        number=number,
+        genotype=genotype_of(search.space, point),
+        decisions=point,
+        space=search.space,
+        evaluator=search.evaluator_of(point),
+        images=search.images,
+        seed=int(seed),
+        deterministic=config.deterministic,
+        parent=parent,
+    )
+
+
 class _Driver:
     def __init__(
         self,
@@ -87,7 +112,7 @@ class _Driver:
     ):
         self.search, self.study = search, study
         self.interruptible, self.write_report = interruptible, write_report
-        self.pool: Pool = search.pool()
+        self.pool: Pool = search.pool.open()
         known = study.get_trials(deepcopy=False)
         finished = [t for t in known if t.state.is_finished()]
         self.again = [t for t in known if t.state == TrialState.RUNNING]
@@ -116,7 +141,7 @@ class _Driver:
         """The next request: a trial that an earlier driver left, else a new one."""
         if self.again:
             trial = self.again.pop(0)
-            return self._request(trial.number, trial.params, trials.parent(trial))
+            return request_of(self.search, trial.number, trial.params, trials.parent(trial))
         if self.begun >= self.search.config.trials:
             return None
         number, space = self.begun, self.search.space
@@ -131,22 +156,7 @@ class _Driver:
         parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
-        return self._request(number, point, parent)
-
-    def _request(self, number: int, point: dict, parent: int | None) -> Request:
-        config = self.search.config
-        seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
-        return Request(
-            number=number,
-            genotype=genotype_of(self.search.space, point),
-            decisions=point,
-            space=self.search.space,
-            evaluator=self.search.evaluator_of(point),
-            images=self.search.images,
-            seed=int(seed),
-            deterministic=config.deterministic,
-            parent=parent,
-        )
+        return request_of(self.search, number, point, parent)
 
     def _tell(self, number: int, result: Result) -> None:
         trials.finish(self.study, number, result, self.search.objectives, order=self.finished)

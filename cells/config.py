@@ -42,7 +42,11 @@ def override(config: Any, files: Iterable[str] = (), text: str | None = None) ->
 
 
 def apply(config: Any, values: Mapping[str, Any], where: str) -> None:
-    """Checks `values` against the fields of `config`, then overrides them."""
+    """Checks `values` against the fields of `config`, then overrides them.
+
+    Where there is a choice by `type`, its name alone is enough: `pool: processes`.
+    """
+    values = _spelled_out(config, values)
     _check(config, values, where, "")
     try:
         config.override(dict(values), is_strict=True)
@@ -132,6 +136,16 @@ def _mapping(values: Any, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{where}: must hold `key: value` lines, not {str(values)[:60]!r}")
     return values
+
+
+def _spelled_out(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    known = fields(config)
+    return {
+        key: {"type": value}
+        if isinstance(value, str) and _is_mapping(known.get(key)) and "type" in fields(known[key])
+        else value
+        for key, value in values.items()
+    }
 
 
 def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> None:

@@ -1,0 +1,51 @@
+"""What every pool is."""
+
+from __future__ import annotations
+
+import abc
+from concurrent.futures import Future
+from typing import Protocol
+
+from cell_search.evaluators import Request, Result
+from cell_search.registry import Registry
+
+#: Pools by name: frozen dataclasses whose fields are their settings.
+POOLS: Registry[type[PoolSettings]] = Registry("pool.type")
+
+
+class Pool(Protocol):
+    """Workers that evaluate requests.
+
+    Attributes:
+        workers: how many requests are worth having under way.
+    """
+
+    workers: int
+
+    def submit(self, request: Request) -> Future[Result]:
+        """Hands a request over.
+
+        Returns:
+            A future of the result. A candidate that fails, kills its worker or takes too long
+            has a result with the reason; an exception means that no candidate can be evaluated.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives up what is under way; returns within seconds."""
+        ...
+
+
+class PoolSettings(abc.ABC):
+    """The settings of a pool."""
+
+    def check(self) -> None:  # noqa: B027 - most pools need no check
+        """Raises a UserError where the pool cannot be had; called before anything is written."""
+
+    @abc.abstractmethod
+    def open(self) -> Pool:
+        """Makes the pool.
+
+        Raises:
+            UserError: it cannot be had.
+        """
