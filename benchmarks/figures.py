@@ -54,6 +54,7 @@ FIGURES = {
     "15-children": "-m benchmarks.children",
     "16-children-memory": "-m benchmarks.children_memory",
     "17-skip-connections": "-m benchmarks.skip_connections",
+    "18-pools": "-m benchmarks.pools",
 }
 
 
