@@ -174,10 +174,11 @@ def _config(directory: Any) -> Any:
     directory's own.
 
     Raises:
-        UserError: it is not one, or the directory was made by another.
+        UserError: it is not one, or the directory has trials of another.
     """
     import cells.config
     from cell_search import config
+    from cells.errors import UserError
 
     values = flags.FLAGS
     stored = directory.stored_config()
@@ -197,5 +198,10 @@ def _config(directory: Any) -> Any:
     if values.data_dir is not None:
         wanted.images.data_dir = values.data_dir
     if stored is not None:
-        config.require_same(wanted, stored, str(directory.config))
+        try:
+            config.require_same(wanted, stored, str(directory.config))
+        except UserError:
+            # A search that ended before its first trial has left nothing but its settings.
+            if directory.has_trials():
+                raise
     return wanted

@@ -87,7 +87,19 @@ class SearchDirectory:
             directions: of a new study's objectives.
         """
         self._mend_journal()
+        if self.journal.exists() and not self.has_trials():
+            # Made, maybe, for other objectives than those that are wanted now.
+            self.journal.unlink()
         return self._load_or_make(STUDY_NAME, directions)
+
+    def has_trials(self) -> bool:
+        """Whether a trial has begun here; without one, the directory is as good as new."""
+        if not self.journal.exists():
+            return False
+        try:
+            return bool(self._load().get_trials(deepcopy=False))
+        except KeyError:
+            return False
 
     def read_study(self) -> optuna.Study:
         """Opens the study to look at it, also while a search is under way.

@@ -275,6 +275,31 @@ def test_a_strategy_that_finds_nothing_says_so(files: tuple, tmp_path: pathlib.P
         _search(tmp_path / "s", _settings(files, "random", trials=3))
 
 
+def test_settings_can_be_mended_until_there_is_a_trial(
+    files: tuple, tmp_path: pathlib.Path
+) -> None:
+    table, space = files
+    path = tmp_path / "s"
+    wide = tmp_path / "wide.json"
+    wide.write_text(space_json(Space(tuple(Decision(f"d{i}", tuple(range(50))) for i in range(6)))))
+    one = tmp_path / "one.csv"
+    one.write_text("d0,d1,d2,d3,d4,d5,valid\n" + "7," * 6 + "1\n")
+    # The study is made for one objective, and the search ends before its first trial.
+    with pytest.raises(UserError, match="trial 0: none of 1000 proposals"):
+        _search(path, _settings((one, wide), "random", trials=2))
+
+    def command(*flags: str) -> subprocess.CompletedProcess[str]:
+        return run_command([sys.executable, "-m", "cell_search", f"--search_dir={path}", *flags])
+
+    mended = f"--table={table}", f"--space={space}", "--params_override=objectives=[valid,-cost]"
+    done = command(*mended)
+    assert done.returncode == 0, done.stderr
+    assert [len(t.values) for t in SearchDirectory(path).read_study().trials] == [2, 2]
+    done = command(*mended, "--seed=1")
+    assert done.returncode == 2
+    assert "config.yaml: this directory was made by another configuration (seed" in done.stderr
+
+
 def test_an_evaluator_of_networks_refuses_a_space_without_genotypes() -> None:
     values = config.SearchConfig()
     cells.config.apply(values, {"space": {"name": "nas_bench_201"}}, "test")
