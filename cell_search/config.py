@@ -185,6 +185,8 @@ class SearchConfig(hyperparams.Config):
         pool: where candidates are evaluated.
         top: how many of the best are written as genotypes and shown in the report.
         report_minutes: time between two reports during the search; 0 writes one at the end only.
+        weights_dir: where evaluators keep weights between requests, a folder of this search alone
+            or a URL that fsspec knows; empty: `weights` in the search directory.
         rerank: how the best are trained again afterwards.
     """
 
@@ -201,6 +203,7 @@ class SearchConfig(hyperparams.Config):
     pool: Any = dataclasses.field(default_factory=_PoolChoice)
     top: int = 10
     report_minutes: float = 2.0
+    weights_dir: str = ""
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
 
 
@@ -324,7 +327,7 @@ def resolve(config: SearchConfig) -> Search:
 
 
 #: Settings that say where and how to look at a search, and not what is searched.
-_FREE = ("images.data_dir", "trials", "pool", "top", "report_minutes", "rerank")
+_FREE = ("images.data_dir", "trials", "pool", "top", "report_minutes", "weights_dir", "rerank")
 
 #: Choices by `type`: the sections of other types do not matter.
 _CHOICES = ("strategy", "evaluator", "pool")

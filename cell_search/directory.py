@@ -37,6 +37,18 @@ class SearchDirectory:
         self.journal = self.path / "study.journal"
         self._lock = self.path / "driver.lock"
 
+    def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
+        """Where evaluators may keep files between requests: a path or a URL.
+
+        Args:
+            weights_dir: the setting; "" is the folder `weights` here.
+            study: whose trials; those of a re-ranking have the same numbers as the search's.
+        """
+        if "://" in weights_dir:
+            return f"{weights_dir.rstrip('/')}/{study}"
+        folder = pathlib.Path(weights_dir or self.path / "weights").expanduser()
+        return str(folder.absolute() / study)
+
     def stored_config(self) -> dict[str, Any] | None:
         """The values of `config.yaml`, or None in a new directory.
 

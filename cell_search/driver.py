@@ -46,12 +46,14 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
     def write_report() -> str:
         return report.write(directory, search, study)
 
-    run(directory.path / "tensorboard", search, study, interruptible, write_report)
+    weights = directory.weights(search.config.weights_dir)
+    run(directory.path / "tensorboard", weights, search, study, interruptible, write_report)
     return [*results.write(directory, search, study), write_report()]
 
 
 def run(
     tensorboard: pathlib.Path,
+    weights: str,
     search: Search,
     study: optuna.Study,
     interruptible: Interruptible,
@@ -61,6 +63,7 @@ def run(
 
     Args:
         tensorboard: folder of TensorBoard's files.
+        weights: where evaluators may keep files between requests.
         search: what to do.
         study: holds the trials; those that are running in it are evaluated first.
         interruptible: listens for Ctrl-C and SIGTERM.
@@ -70,14 +73,16 @@ def run(
         UserError: the settings are at fault.
         Interruption: by a signal; nothing is lost but what was running.
     """
-    driver = _Driver(tensorboard, search, study, interruptible, write_report)
+    driver = _Driver(tensorboard, weights, search, study, interruptible, write_report)
     try:
         driver.run()
     finally:
         driver.pool.close()
 
 
-def request_of(search: Search, number: int, point: Point, parent: int | None = None) -> Request:
+def request_of(
+    search: Search, number: int, point: Point, parent: int | None = None, folder: str = ""
+) -> Request:
     """What a worker is sent to evaluate a trial.
 
     Args:
@@ -85,6 +90,7 @@ def request_of(search: Search, number: int, point: Point, parent: int | None = N
         number: of the trial.
         point: its decisions.
         parent: the trial whose weights the child may start from.
+        folder: where the evaluator may keep files.
     """
     config = search.config
     seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
@@ -98,6 +104,7 @@ def request_of(search: Search, number: int, point: Point, parent: int | None = N
         seed=int(seed),
         deterministic=config.deterministic,
         parent=parent,
+        folder=folder,
     )
 
 
@@ -105,12 +112,13 @@ class _Driver:
     def __init__(
         self,
         tensorboard: pathlib.Path,
+        weights: str,
         search: Search,
         study: optuna.Study,
         interruptible: Interruptible,
         write_report: Callable[[], object],
     ):
-        self.search, self.study = search, study
+        self.search, self.study, self.weights = search, study, weights
         self.interruptible, self.write_report = interruptible, write_report
         self.pool: Pool = search.pool.open()
         known = study.get_trials(deepcopy=False)
@@ -141,7 +149,7 @@ class _Driver:
         """The next request: a trial that an earlier driver left, else a new one."""
         if self.again:
             trial = self.again.pop(0)
-            return request_of(self.search, trial.number, trial.params, trials.parent(trial))
+            return self._request(trial.number, trial.params, trials.parent(trial))
         if self.begun >= self.search.config.trials:
             return None
         number, space = self.begun, self.search.space
@@ -156,7 +164,10 @@ class _Driver:
         parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
-        return request_of(self.search, number, point, parent)
+        return self._request(number, point, parent)
+
+    def _request(self, number: int, point: Point, parent: int | None) -> Request:
+        return request_of(self.search, number, point, parent, self.weights)
 
     def _tell(self, number: int, result: Result) -> None:
         trials.finish(self.study, number, result, self.search.objectives, order=self.finished)

@@ -109,6 +109,7 @@ def rerank(
     longer.config.trials = len(study.get_trials(deepcopy=False))
     driver.run(
         directory.path / "tensorboard" / "rerank",
+        directory.weights(search.config.weights_dir, wanted.name),
         longer,
         study,
         interruptible,

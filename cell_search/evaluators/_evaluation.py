@@ -34,6 +34,8 @@ class Request:
         seed: of everything random in this evaluation.
         deterministic: whether TensorFlow must use its deterministic operations.
         parent: the trial whose weights the child may start from, an offer of the strategy.
+        folder: where files may be kept between requests, see `cell_search.store`: a path or a
+            URL; nothing else is in it. "" where nothing can be kept.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Request:
     seed: int
     deterministic: bool = False
     parent: int | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)
