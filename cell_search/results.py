@@ -244,6 +244,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         "global_batch_size": _BATCH,
         "aug_rand_hflip": bool(getattr(evaluator, "flip", False)),
         "aug_shift": int(getattr(evaluator, "shift", 0)),
+        "aug_cutout": int(getattr(evaluator, "cutout", 0)),
     }
     # Without a split of its own, the last tenth scores what the rest has trained.
     if test is None:

@@ -70,8 +70,7 @@ def train_values(settings: Mapping[str, Any], child_batch: int, batch: int) -> d
     """
     values: dict[str, Any] = {}
     for name, value in settings.items():
-        if name in _COUNTERPARTS:
-            path, converted = _COUNTERPARTS[name]
+        for path, converted in _COUNTERPARTS.get(name, {}).items():
             values[path] = converted(value)
     if _RATE in values:
         values[_RATE] = float(f"{values[_RATE] * batch / child_batch:.6g}")
@@ -81,13 +80,18 @@ def train_values(settings: Mapping[str, Any], child_batch: int, batch: int) -> d
 _RATE = "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate"
 
 #: What the transfer stage calls a setting, and what it makes of its value: weight decay is counted
-#: there as half of the factor of the squares. `flip`, `shift`, N and F are handed on anyhow;
-#: `epochs` and `batch` have no counterpart, since the winner is trained longer.
-_COUNTERPARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "learning_rate": (_RATE, float),
-    "l2": ("task.losses.l2_weight_decay", lambda l2: 2.0 * l2),
-    "momentum": ("trainer.optimizer_config.optimizer.sgd.momentum", float),
-    "clip": ("trainer.optimizer_config.optimizer.sgd.global_clipnorm", float),
+#: there as half of the factor of the squares. `flip`, `shift`, `cutout`, N and F are handed on
+#: anyhow; `epochs` and `batch` have no counterpart, since the winner is trained longer.
+_COUNTERPARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "learning_rate": {_RATE: float},
+    "l2": {"task.losses.l2_weight_decay": lambda l2: 2.0 * l2},
+    "momentum": {"trainer.optimizer_config.optimizer.sgd.momentum": float},
+    "clip": {"trainer.optimizer_config.optimizer.sgd.global_clipnorm": float},
+    "drop_path_keep": {"task.model.cells.drop_path_keep": float},
+    "auxiliary_weight": {
+        "task.model.auxiliary_head": lambda weight: weight > 0.0,
+        "task.losses.auxiliary_weight": float,
+    },
 }
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+
+import numpy as np
 
 from cell_search import images as image_files
+from cell_search.cell_space import CellSpace
 from cell_search.evaluators._child import child_config, child_summary
 from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
-from cell_search.images import ImageSettings
+from cell_search.images import Images, ImageSettings
 from cell_search.space import Space
 from cells.errors import UserError
+from cells.genotype import Genotype
+from cells.stack import StackConfig
+
+#: What the reward is made of.
+REWARDS = ("last", "best", "mean")
+
+PRECISIONS = ("float32", "bfloat16")
 
 
 @EVALUATORS.register("train")
 @dataclass(frozen=True)
 class Train(Evaluator):
-    """Trains the child from scratch; the reward is the held-out accuracy after the last epoch.
+    """Trains the child from scratch; the reward is its accuracy on the held-out images.
 
     Momentum, one period of a cosine, L2, gradient clipping: Zoph et al. 2018, section 4 and
     appendix A.1 (N = 2, 20 epochs there).
@@ -32,11 +41,20 @@ class Train(Evaluator):
         clip: largest global norm of a gradient.
         flip: whether images are mirrored at random (not for digits and letters).
         shift: pixels by which they are moved at random, at most.
+        cutout: side of a grey square that is laid over them at random, in pixels; 0: none.
+        drop_path_keep: probability that a path of the last cell is kept at the end of training
+            (ScheduledDropPath: it falls from 1, and with depth); 1: nothing is dropped.
+        auxiliary_weight: factor of the loss of a second classifier, which the child has in
+            training only; 0: none.
+        precision: of the images' states: `float32` or `bfloat16`.
+        xla: whether XLA compiles the operations.
+        reward_of: the accuracy after the `last` epoch, or the `best` or the `mean` of several.
+        reward_epochs: of how many last epochs; 0: of all.
+        reward_power: to which the accuracy is raised (3 in Zoph & Le 2017, section 4.1).
+        seconds: time limit of a child's training; 0: none.
         latency_runs: how often the trained child's answer to one image is timed, for the metric
             `latency_ms`; 0: not at all.
     """
-
-    reward: ClassVar[str] = "accuracy"
 
     normal_cells: int = 2
     filters: int = 32
@@ -48,36 +66,75 @@ class Train(Evaluator):
     clip: float = 5.0
     flip: bool = True
     shift: int = 4
+    cutout: int = 0
+    drop_path_keep: float = 1.0
+    auxiliary_weight: float = 0.0
+    precision: str = "float32"
+    xla: bool = False
+    reward_of: str = "last"
+    reward_epochs: int = 5
+    reward_power: float = 1.0
+    seconds: float = 0.0
     latency_runs: int = 0
+
+    @property
+    def reward(self) -> str:  # type: ignore[override]
+        """`accuracy`, or `reward` where that is another number."""
+        return "accuracy" if self.reward_of == "last" and self.reward_power == 1.0 else "reward"
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
-        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("latency_runs", 0)):
-            if getattr(self, name) < least:
+        for name, least in _LEAST.items():
+            if not getattr(self, name) >= least:
                 raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {least}")
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "clip", "reward_power"):
             if not getattr(self, name) > 0.0:
                 raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        for name, known in (("reward_of", REWARDS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise UserError(
+                    f"{where}.{name}: {getattr(self, name)!r}: use one of {', '.join(known)}"
+                )
         super().check(images, space)
-        count = len(image_files.load(images).training[0])
+        loaded = image_files.load(images)
+        count = len(loaded.training[0])
         if count < self.batch:
             raise UserError(
                 f"{where}.batch: {self.batch} is more than the {count:,} images that a child is "
                 "trained on; use a smaller batch or more images"
             )
+        if loaded.num_classes < 2:
+            raise UserError(
+                f"images.name: {images.name} has one class, so every child would have the same "
+                "accuracy; use a set with two classes or more"
+            )
+        assert isinstance(space, CellSpace)
+        example = space.decode(space.random(np.random.default_rng(0)))
+        try:
+            child_summary(example, self._child(example, loaded))
+        except UserError as error:
+            field, _, rest = str(error).partition(":")
+            raise UserError(f"{_CALLED.get(field, f'{where}.{field}')}:{rest}") from None
+
+    def _child(self, genotype: Genotype, images: Images) -> StackConfig:
+        """The child as it is trained."""
+        config = child_config(
+            genotype,
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            size=images.size,
+            num_classes=images.num_classes,
+        )
+        return config.replace(
+            drop_path_keep=self.drop_path_keep, auxiliary_head=self.auxiliary_weight > 0.0
+        )
 
     def score(self, request: Request) -> dict[str, float]:
         from cell_search.evaluators import _training
 
         assert request.genotype is not None
         images = image_files.load(request.images)
-        config = child_config(
-            request.genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        )
+        config = self._child(request.genotype, images)
         counts = child_summary(request.genotype, config)
         assert counts.multiply_adds is not None
         trained = _training.train_child(
@@ -95,8 +152,27 @@ class Train(Evaluator):
         }
 
     def metrics(self) -> tuple[str, ...]:
-        names = ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
-        return (*names, "latency_ms") if self.latency_runs else names
+        names = ["accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds"]
+        names += ["reward"] if self.reward == "reward" else []
+        names += ["latency_ms"] if self.latency_runs else []
+        return tuple(names)
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}
+
+
+#: What the settings are called that `cells.stack` finds fault with.
+_CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}
+
+_LEAST = {
+    "epochs": 1,
+    "batch": 1,
+    "momentum": 0,
+    "l2": 0,
+    "shift": 0,
+    "cutout": 0,
+    "auxiliary_weight": 0,
+    "reward_epochs": 0,
+    "seconds": 0,
+    "latency_runs": 0,
+}

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children import Bank, Child, Descent, Precision, Training
+from cell_search.evaluators._augmentation import augment
 from cell_search.images import Images
 from cells.genotype import Genotype
 from cells.stack import StackConfig
@@ -32,7 +33,7 @@ def train_child(
     seed: int,
     deterministic: bool = False,
 ) -> dict[str, float]:
-    """Trains from scratch and scores once, after the last epoch.
+    """Trains from scratch and scores.
 
     Args:
         genotype: the cells.
@@ -44,22 +45,28 @@ def train_child(
             the process.
 
     Returns:
-        `accuracy` and `loss` on the held-out images, `training_loss` (mean of the last epoch,
-        without L2), `steps`; `latency_ms` where it is asked for.
+        `accuracy` and `loss` on the held-out images after the last epoch, `training_loss` (mean
+        of the last epoch, without L2), `steps`; `reward` and `latency_ms`
+        where they are asked for.
 
     Raises:
         FloatingPointError: the loss is no longer finite; says when.
+        TimeoutError: the training is slower than its limit.
+        MemoryError: the child does not fit into memory.
     """
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
         child = _Child(genotype, config, images, settings, seed)
-        training_loss = child.train(np.random.default_rng(seed))
-        steps = child.training.steps
-        metrics = {**child.score(), "training_loss": training_loss, "steps": steps}
+        child.train(settings.epochs)
+        metrics = child.metrics()
         if settings.latency_runs:
             metrics["latency_ms"] = child.latency(settings.latency_runs)
         return metrics
+    except tf.errors.ResourceExhaustedError:
+        raise MemoryError(
+            f"the child does not fit into memory with {settings.batch} images a step"
+        ) from None
     finally:
         # A traced step and its child refer to each other.
         gc.collect()
@@ -72,47 +79,99 @@ def bank(epsilon: float, precision: Precision = "float32", xla: bool = False) ->
 
 
 class _Child:
+    """A child in training, and what is known of it so far."""
+
     def __init__(
         self, genotype: Genotype, config: StackConfig, images: Images, settings: Train, seed: int
     ):
         self.images, self.settings = images, settings
         self.steps_per_epoch = len(images.training[0]) // settings.batch
-        self.child = Child(genotype, config, bank(config.batch_norm_epsilon), seed)
+        compiled = bank(config.batch_norm_epsilon, settings.precision, settings.xla)  # type: ignore[arg-type]
+        self.child = Child(genotype, config, compiled, seed)
         self.training = Training(
             self.child,
-            Descent(momentum=settings.momentum, l2=settings.l2, clip=settings.clip),
+            Descent(
+                momentum=settings.momentum,
+                l2=settings.l2,
+                clip=settings.clip,
+                auxiliary_weight=settings.auxiliary_weight,
+            ),
             seed=seed,
             prepare=self._shown,
         )
+        self.rng = np.random.default_rng(seed)
+        self.epoch, self.training_loss, self.spent = 0, math.nan, 0.0
+        #: Accuracy and loss on the held-out images, by the number of epochs before them.
+        self.scores: dict[int, tuple[float, float]] = {}
 
     def _shown(self, pixels: Any) -> Any:
         return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
 
-    def train(self, rng: np.random.Generator) -> float:
-        """Trains; returns the mean loss of the last epoch."""
+    def train(self, until: int) -> None:
+        """Trains on until so many epochs are over, and scores what the reward is made of."""
+        of, last = self.settings.reward_of, self.settings.reward_epochs
+        last = 1 if of == "last" else last or until
+        began = time.monotonic() - self.spent
+        while self.epoch < until:
+            self.training_loss = self._train_epoch(began)
+            self.epoch += 1
+            if self.epoch > until - last:
+                self.scores[self.epoch] = self._score()
+        self.spent = time.monotonic() - began
+
+    def _train_epoch(self, began: float) -> float:
+        """One epoch; returns its mean loss."""
         pixels, labels = self.images.training
         settings, batch = self.settings, self.settings.batch
         steps = self.steps_per_epoch * settings.epochs
+        order = self.rng.permutation(len(labels))
+        grey = np.rint(self.images.mean)
         losses: list[Any] = []
-        for epoch in range(settings.epochs):
-            order = rng.permutation(len(labels))
-            losses = []
-            for start in range(0, self.steps_per_epoch * batch, batch):
-                chosen = order[start : start + batch]
-                augmented = augment(pixels[chosen], rng, settings.shift, settings.flip)
-                done = self.training.steps / steps
-                rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-                losses.append(self.training.step(augmented, labels[chosen], rate, done))
-            values = np.asarray(losses)
-            if not np.all(np.isfinite(values)):
-                bad = int(np.argmin(np.isfinite(values)))
-                raise FloatingPointError(
-                    f"the loss became {values[bad]} in step {bad + 1} of epoch {epoch + 1}; "
-                    "a smaller learning rate may help"
+        for start in range(0, self.steps_per_epoch * batch, batch):
+            chosen = order[start : start + batch]
+            shown = augment(
+                pixels[chosen], self.rng, settings.shift, settings.flip, settings.cutout, grey
+            )
+            done = self.training.steps / steps
+            rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+            losses.append(self.training.step(shown, labels[chosen], rate, done))
+            if 0.0 < settings.seconds < time.monotonic() - began:
+                raise TimeoutError(
+                    f"the child is slower than its limit of {settings.seconds:g} s: it made "
+                    f"{self.training.steps} of {steps} steps"
                 )
+        values = np.asarray(losses)
+        if not np.all(np.isfinite(values)):
+            bad = int(np.argmin(np.isfinite(values)))
+            raise FloatingPointError(
+                f"the loss became {values[bad]} in step {bad + 1} of epoch {self.epoch + 1}; "
+                "a smaller learning rate may help"
+            )
         return float(np.mean(values))
 
-    def score(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
+        """What is known after the epochs so far."""
+        accuracy, loss = self.scores[self.epoch]
+        found = {
+            "accuracy": accuracy,
+            "loss": loss,
+            "training_loss": self.training_loss,
+            "steps": self.training.steps,
+        }
+        if self.settings.reward == "reward":
+            found["reward"] = self._reward()
+        return found
+
+    def _reward(self) -> float:
+        of, last = self.settings.reward_of, self.settings.reward_epochs or self.epoch
+        recent = [a for epoch, (a, _) in self.scores.items() if epoch > self.epoch - last]
+        if of == "last":
+            accuracy = self.scores[self.epoch][0]
+        else:
+            accuracy = max(recent) if of == "best" else sum(recent) / len(recent)
+        return float(accuracy**self.settings.reward_power)
+
+    def _score(self) -> tuple[float, float]:
         """Accuracy and loss on the held-out images."""
         pixels, labels = self.images.held_out
         right, loss = 0, 0.0
@@ -130,7 +189,7 @@ class _Child:
         loss /= len(labels)
         if not math.isfinite(loss):
             raise FloatingPointError(f"the held-out loss is {loss}")
-        return {"accuracy": right / len(labels), "loss": loss}
+        return right / len(labels), loss
 
     def latency(self, runs: int) -> float:
         """The median time of an answer to one image, in milliseconds."""
@@ -144,27 +203,3 @@ class _Child:
             times.append(time.perf_counter() - start)
         # The first call lays the graph out.
         return 1000.0 * float(np.median(times[1:]))
-
-
-def augment(pixels: np.ndarray, rng: np.random.Generator, shift: int, flip: bool) -> np.ndarray:
-    """Pads with black and crops at random places, and mirrors half of the images.
-
-    Args:
-        pixels: uint8 `(n, height, width, channels)`.
-        rng: where chance comes from.
-        shift: pixels that are padded on each side.
-        flip: whether to mirror.
-
-    Returns:
-        An array of the same shape.
-    """
-    n, height, width, _ = pixels.shape
-    if shift:
-        padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift), (0, 0)))
-        rows = rng.integers(2 * shift + 1, size=(n, 1, 1)) + np.arange(height)[None, :, None]
-        columns = rng.integers(2 * shift + 1, size=(n, 1, 1)) + np.arange(width)[None, None, :]
-        pixels = padded[np.arange(n)[:, None, None], rows, columns]
-    if flip:
-        mirrored = rng.integers(2, size=n).astype(bool)
-        pixels = np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
-    return pixels

@@ -1,0 +1,127 @@
+"""What can be changed in the training of a child."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from child_requests import SPACE, request
+
+from cell_search import settings
+from cell_search.children import Training
+from cell_search.evaluators import Result, Train, evaluate
+from cell_search.evaluators._augmentation import augment
+from cell_search.images import ImageSettings
+from cells.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def digits(small: dict) -> ImageSettings:
+    return ImageSettings(**{**small["images"], "training": 160})
+
+
+SHORT = Train(normal_cells=1, filters=4, epochs=1, batch=32, flip=False, shift=0)
+
+
+@pytest.fixture(scope="module")
+def plain(digits: ImageSettings) -> Result:
+    return evaluate(request(SHORT, digits))
+
+
+def test_cutout_covers_a_square_around_any_pixel() -> None:
+    """DeVries & Taylor 2017, section 3.2: the centre lies in the image, the square need not."""
+    height, width, side, grey = 7, 6, 4, np.array([9, 8, 7])
+    images = np.full((3000, height, width, 3), 200, np.uint8)
+    shown = augment(images, np.random.default_rng(0), 0, False, side, grey)
+    squares = set()
+    for row in range(height):
+        for column in range(width):
+            square = np.full((height, width, 3), 200, np.uint8)
+            top, left = max(row - 2, 0), max(column - 2, 0)
+            square[top : row + 2, left : column + 2] = grey
+            squares.add(square.tobytes())
+    assert {image.tobytes() for image in shown} == squares
+    assert (images == 200).all(), "the images of the set stay as they are"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"cutout": 16}, {"drop_path_keep": 0.5}, {"auxiliary_weight": 0.4}, {"precision": "bfloat16"}],
+    ids=lambda c: next(iter(c)),
+)
+def test_an_option_changes_the_training_and_not_the_network(
+    digits: ImageSettings, plain: Result, changes: dict
+) -> None:
+    changed = evaluate(request(dataclasses.replace(SHORT, **changes), digits))
+    assert changed.failure is None
+    for metric in ("parameters", "multiply_adds", "steps"):
+        assert changed.metrics[metric] == plain.metrics[metric]
+    before, now = plain.metrics["training_loss"], changed.metrics["training_loss"]
+    assert now != before
+    if "auxiliary_weight" in changes:
+        # A second classifier that knows nothing loses log(10), of which 0.4 counts.
+        assert now - before == pytest.approx(0.4 * np.log(10), rel=0.5)
+    else:
+        assert now == pytest.approx(before, rel=0.3)
+
+
+def test_a_child_slower_than_its_limit_has_failed(digits: ImageSettings) -> None:
+    result = evaluate(request(dataclasses.replace(SHORT, seconds=1e-6), digits))
+    assert result.reward is None
+    assert result.failure == (
+        "TimeoutError: the child is slower than its limit of 1e-06 s: it made 1 of 5 steps"
+    )
+
+
+def test_a_child_beyond_memory_has_failed(
+    digits: ImageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    def step(*_: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor [[{{node")
+
+    monkeypatch.setattr(Training, "step", step)
+    assert evaluate(request(SHORT, digits)).failure == (
+        "MemoryError: the child does not fit into memory with 32 images a step"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cutout": -1}, r"evaluator\.train\.cutout: -1: use at least 0"),
+        ({"l2": float("nan")}, r"evaluator\.train\.l2: nan: use at least 0"),
+        ({"reward_power": 0.0}, r"evaluator\.train\.reward_power: 0\.0: must be larger than 0"),
+        ({"reward_of": "first"}, r"reward_of: 'first': use one of last, best, mean"),
+        ({"precision": "float64"}, r"precision: 'float64': use one of float32, bfloat16"),
+        ({"drop_path_keep": 1.5}, r"^evaluator\.train\.drop_path_keep: 1\.5 is not in \(0, 1\]"),
+        ({"filters": 1}, r"^evaluator\.train\.filters: 1"),
+    ],
+)
+def test_impossible_options_are_told_before_the_first_child(
+    digits: ImageSettings, changes: dict, sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        dataclasses.replace(SHORT, **changes).check(digits, SPACE)
+
+
+def test_what_the_images_are_too_small_for_is_told(digits: ImageSettings) -> None:
+    small = dataclasses.replace(digits, size=8)
+    with pytest.raises(UserError, match=r"^evaluator\.train\.auxiliary_weight: its map of 4x4"):
+        dataclasses.replace(SHORT, auxiliary_weight=0.4).check(small, SPACE)
+    with pytest.raises(UserError, match=r"^images\.size: 2x2 is too small"):
+        SHORT.check(dataclasses.replace(digits, size=2), SPACE)
+
+
+def test_the_transfer_stage_gets_what_was_searched_along() -> None:
+    """An auxiliary head there is a head and a weight, as in `configs/transfer`."""
+    searched = {"drop_path_keep": 0.7, "auxiliary_weight": 0.4, "precision": "bfloat16"}
+    assert settings.train_values(searched, 64, 64) == {
+        "task.model.cells.drop_path_keep": 0.7,
+        "task.model.auxiliary_head": True,
+        "task.losses.auxiliary_weight": 0.4,
+    }
+    off = settings.train_values({"auxiliary_weight": 0.0}, 64, 64)
+    assert off["task.model.auxiliary_head"] is False
