@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import tensorflow as tf
 from cell_search.children.bank import Bank, vector_size
 from cell_search.children.initial import initial_weights
 from cell_search.children.layers import Layer, layers_of
-from cell_search.children.pieces import cut
+from cell_search.children.pieces import Place, cut
 from cells.genotype import Genotype
 from cells.stack import StackConfig, stack
 
@@ -42,6 +42,8 @@ class Child:
 
     Attributes:
         places: the path.
+        image: name of the state that is the image.
+        outputs: names of the states that are logits, those of the auxiliary head last.
         trained: all trained weights, one float32 vector.
         moved: all batch-norm statistics, one float32 vector.
     """
@@ -54,8 +56,8 @@ class Child:
         self.places = cut(graph, heads, config.image_size)
         pieces = [place.piece for place in self.places]
         self.trained, self.moved = initial_weights(pieces, seed)
-        self._image = next(iter(graph.nodes))
-        self._outputs = [graph.outputs[name].name for name in heads]
+        self.image = next(iter(graph.nodes))
+        self.outputs = [graph.outputs[name].name for name in heads]
         self._sizes = [(vector_size(p.trained), vector_size(p.moved)) for p in pieces]
         self._dead = self._last_read()
 
@@ -71,7 +73,7 @@ class Child:
             Float32 `(batch, num_classes)`.
         """
         trained, moved = self._parts(self.trained, 0), self._parts(self.moved, 1)
-        states = {self._image: tf.cast(images, self.bank.dtype)}
+        states = {self.image: tf.cast(images, self.bank.dtype)}
         for number, place in enumerate(self.places):
             given = [states[name] for name in place.reads]
             given += [] if trained[number] is None else [trained[number]]
@@ -81,7 +83,7 @@ class Child:
                 given += [] if moved[number] is None else [moved[number]]
                 (states[place.gives],) = self.bank.inference(place.piece)(*given)
             self._forget(states, number)
-        return states[self._outputs[0]]
+        return states[self.outputs[0]]
 
     def gradient(
         self,
@@ -104,7 +106,30 @@ class Child:
             The mean cross-entropy, its gradient as one vector, and the statistics of the batch as
             one vector (see `Child.moved`).
         """
-        states = {self._image: tf.cast(images, self.bank.dtype)}
+        states, tape, statistics = self.forward(trained, images, chance)
+        loss, changes = self._loss(states, labels, auxiliary_weight)
+        return loss, self.backward(tape, changes)[0], tf.concat(statistics, 0)
+
+    def forward(
+        self,
+        trained: Any,
+        images: Any,
+        chance: Chance | None = None,
+        watch: Callable[[Place, list[Any]], None] = lambda place, read: None,
+    ) -> tuple[dict[str, Any], list[list[Any]], list[Any]]:
+        """The first half of `gradient`.
+
+        Args:
+            trained: weights to use.
+            images: `(batch, height, width, channels)`, floating.
+            chance: see `gradient`.
+            watch: is called at every place with the states that it reads.
+
+        Returns:
+            The states of `outputs` by name, what `backward` needs of each place, and the
+            statistics of the batch, place by place.
+        """
+        states = {self.image: tf.cast(images, self.bank.dtype)}
         tape: list[list[Any]] = []
         statistics: list[Any] = []
         for number, (place, weights) in enumerate(
@@ -112,7 +137,8 @@ class Child:
         ):
             halves = self.bank.training(place.piece)
             given = [states[name] for name in place.reads]
-            given += [] if weights is None else [weights]
+            watch(place, given)
+            given = [*given, *([] if weights is None else [weights])]
             if place.piece.random:
                 assert chance is not None, "the network drops something"
                 given += [chance.progress, tf.add(chance.seed, [0, number])]
@@ -121,27 +147,35 @@ class Child:
             statistics += results[1:2] if self._sizes[number][1] else []
             tape.append([[*given, *results][i] for i in halves.kept])
             self._forget(states, number)
-        loss, changes = self._loss(states, labels, auxiliary_weight)
-        return loss, self._backward(tape, changes), tf.concat(statistics, 0)
+        return states, tape, statistics
 
     def _loss(self, states: dict, labels: Any, auxiliary_weight: float) -> tuple[Any, dict]:
         total, changes = 0.0, {}
-        for state, weight in zip(self._outputs, (1.0, auxiliary_weight), strict=False):
+        for state, weight in zip(self.outputs, (1.0, auxiliary_weight), strict=False):
             loss, change = _cross_entropy(states[state], labels, tf.constant(weight))
             changes[state] = [change]
             total = total + loss
         return total, changes
 
-    def _backward(self, tape: list[list[Any]], changes: dict[str, list[Any]]) -> Any:
+    def backward(self, tape: list[list[Any]], changes: dict[str, list[Any]]) -> tuple[Any, Any]:
+        """The second half of `gradient`.
+
+        Args:
+            tape: what `forward` kept; it is emptied on the way, so that memory is freed.
+            changes: the gradients with respect to the states of `outputs`, to be summed; this
+                too is emptied.
+
+        Returns:
+            The gradients with respect to the weights, as one vector, and to the images.
+        """
         of_weights: list[Any] = []
         for place in reversed(self.places):
-            parts = changes.pop(place.gives)
-            dy = parts[0] if len(parts) == 1 else tf.add_n(parts)
+            dy = _sum(changes.pop(place.gives))
             results = self.bank.training(place.piece).backward(dy, *tape.pop())
             for name, part in zip(place.reads, results, strict=False):
                 changes.setdefault(name, []).append(part)
             of_weights += results[len(place.reads) :]
-        return tf.concat(of_weights[::-1], 0)
+        return tf.concat(of_weights[::-1], 0), _sum(changes.pop(self.image))
 
     def _parts(self, vector: Any, which: int) -> list[Any]:
         """The part of a vector that belongs to each place; None for one that has none."""
@@ -179,6 +213,10 @@ class Child:
     def layers(self) -> Sequence[Layer]:
         """The weighted layers by the names that they have in Keras, for `cells.weights`."""
         return layers_of(self)
+
+
+def _sum(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else tf.add_n(parts)
 
 
 @tf.function(

@@ -12,6 +12,7 @@ from cell_search.evaluators._table import (
     TableEvaluator,
 )
 from cell_search.evaluators._train import Train
+from cell_search.evaluators._zero_cost import ZeroCost
 
 __all__ = [
     "EVALUATORS",
@@ -25,5 +26,6 @@ __all__ = [
     "Result",
     "TableEvaluator",
     "Train",
+    "ZeroCost",
     "evaluate",
 ]

@@ -20,6 +20,7 @@ from cell_search.evaluators import (
     Request,
     Result,
     Train,
+    ZeroCost,
     evaluate,
 )
 from cell_search.evaluators._training import augment
@@ -130,6 +131,10 @@ class TestTrain(EvaluatorContract):
         ):
             with pytest.raises(UserError, match=sentence):
                 dataclasses.replace(self.evaluator, **changes).check(digits, spaces.find("pnas", 1))
+
+
+class TestZeroCost(EvaluatorContract):
+    evaluator = ZeroCost(normal_cells=1, filters=8, batch=32)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""Scores at initialisation: one batch and no training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cell_search import images as image_files
+from cell_search.evaluators._child import child_config, child_summary
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.images import ImageSettings
+from cell_search.space import Space
+from cell_search.zero_cost import SCORES
+from cells.errors import UserError, unknown
+
+#: Always among the metrics: they cost nothing.
+_CONTROLS = ("parameters", "multiply_adds")
+
+
+@EVALUATORS.register("zero_cost")
+@dataclass(frozen=True)
+class ZeroCost(Evaluator):
+    """Scores a child before its first step; the reward is the first of the scores.
+
+    All candidates are shown the same images. The values of different scores cannot be added up;
+    a vote of their ranks needs other candidates and is what `sieve.vote` is for.
+
+    Attributes:
+        scores: of `cell_search.zero_cost`: `naswot`, `synflow` (both as logarithms), `snip`,
+            `gradient_norm`, `jacobian_covariance`, `parameters`, `multiply_adds`.
+        normal_cells: N.
+        filters: F.
+        batch: training images that are shown to the child.
+    """
+
+    scores: tuple[str, ...] = ("naswot", "synflow")
+    normal_cells: int = 1
+    filters: int = 16
+    batch: int = 32
+
+    #: Which training images are shown, not which weights the child has.
+    _IMAGES: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", tuple(self.scores))
+
+    @property
+    def reward(self) -> str:  # type: ignore[override]
+        """The first of the scores."""
+        return self.scores[0]
+
+    def check(self, images: ImageSettings, space: Space) -> None:
+        where = "evaluator.zero_cost"
+        if not self.scores:
+            raise UserError(f"{where}.scores: is empty; name one of {', '.join(SCORES)}")
+        for name in self.scores:
+            if name not in SCORES:
+                raise unknown(f"{where}.scores", name, SCORES, "score")
+        if self.batch < 2:
+            raise UserError(f"{where}.batch: {self.batch}: scores compare images; use at least 2")
+        super().check(images, space)
+        count = len(image_files.load(images).training[0])
+        if count < self.batch:
+            raise UserError(
+                f"{where}.batch: {self.batch} is more than the {count:,} training images; use a "
+                "smaller batch or more images"
+            )
+
+    def score(self, request: Request) -> dict[str, float]:
+        import numpy as np
+        import tensorflow as tf
+
+        from cell_search.children import Child
+        from cell_search.evaluators._training import bank
+        from cell_search.zero_cost.probe import Probe
+
+        assert request.genotype is not None
+        if request.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        images = image_files.load(request.images)
+        config = child_config(
+            request.genotype,
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            size=images.size,
+            num_classes=images.num_classes,
+        )
+        pixels, labels = images.training
+        rng = np.random.default_rng(self._IMAGES)
+        shown = np.sort(rng.choice(len(labels), self.batch, replace=False))
+        normalised = (pixels[shown].astype(np.float32) - images.mean) / images.deviation
+        probe = Probe(
+            Child(request.genotype, config, bank(config.batch_norm_epsilon), request.seed),
+            tf.constant(normalised),
+            labels[shown],
+            child_summary(request.genotype, config),
+        )
+        return {name: SCORES[name](probe) for name in (*self.scores, *_CONTROLS)}
+
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.scores, *_CONTROLS)))
+
+    def network(self) -> dict[str, int]:
+        return {"normal_cells": self.normal_cells, "filters": self.filters}

@@ -1,0 +1,18 @@
+"""Sizes: what every score must beat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cell_search.zero_cost.probe import Probe
+
+
+def parameters(probe: Probe) -> float:
+    """Trainable parameters."""
+    return float(probe.counts.trainable)
+
+
+def multiply_adds(probe: Probe) -> float:
+    """Products of one image."""
+    return float(probe.counts.multiply_adds or 0)
