@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from cell_search.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._gaussian_process import CategoricalProcess, Posterior, one_thread
-from cell_search.strategies._normal_scores import normal_scores
+from cell_search.strategies._normal_scores import normal_scores, remembered
 from cells.errors import UserError
 
 #: Trials that parameters are fitted to, and that predictions are made from, at most.
@@ -152,13 +152,8 @@ class Bayesian(Strategy):
     def _data(self, count: int, most: int) -> tuple[np.ndarray, np.ndarray]:
         """One-hot vectors and scores of the first `count` results, or of the `most` to keep."""
         scores = normal_scores(np.array(self._rewards[:count]))
-        points = np.array(self._points[:count])
-        if count > most:
-            newest = count - most // 2
-            best = _descending(scores[:newest])[: most - most // 2]
-            keep = np.concatenate([np.sort(best), np.arange(newest, count)])
-            points, scores = points[keep], scores[keep]
-        return self._process.one_hot(points), scores
+        kept = remembered(scores, most)
+        return self._process.one_hot(np.array([self._points[i] for i in kept])), scores[kept]
 
     # Candidates, as int `(n, decisions)`.
 

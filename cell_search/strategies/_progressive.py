@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Set
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,12 +10,16 @@ from optuna.distributions import BaseDistribution
 
 from cell_search.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._normal_scores import normal_scores, remembered
 from cell_search.strategies._surrogates import SURROGATES, Ensemble
 from cells.cli import choose
 from cells.errors import UserError
 
-#: Tells the generators of levels from those of proposals.
-_LEVEL = 2018
+#: Tells the generators of levels from those of proposals, and of fits from those of growth.
+_LEVEL, _FIT = 2018, 1
+
+#: Results that a surrogate is fitted to, at most; or four beams where these are more.
+_REMEMBERED = 500
 
 
 @STRATEGIES.register("progressive")
@@ -32,7 +36,8 @@ class Progressive(Strategy):
     what the surrogate thinks next best, so no worker waits. Then the surrogate is fitted anew to
     all results, and every result of the level is grown. After the last level the surrogate is
     fitted anew after every K results, and what is best is tried of all that it comes across when
-    it grows points in thought, without results between the levels.
+    it grows points in thought, without results between the levels. It knows 500 results, or
+    four beams, at most: from there on a proposal costs about the same.
 
     Args:
         space: see `Strategy`.
@@ -45,7 +50,8 @@ class Progressive(Strategy):
         units: of each hidden layer.
         learning_rate: of the LSTM's Adam; the MLP is fitted by L-BFGS.
         epochs: passes of the surrogate through the results.
-        candidates: points of a level, at most about; of more, so many are drawn.
+        candidates: points of a level, or of all levels in thought, at most about; of more, so many
+            are drawn.
     """
 
     #: Cells can only grow in a space with smaller ones.
@@ -57,7 +63,7 @@ class Progressive(Strategy):
             "surrogate": "mlp",
             "units": 32,
             "learning_rate": 0.01,
-            "epochs": 100,
+            "epochs": 40,
             "candidates": 20_000,
         },
         "paper": {
@@ -112,8 +118,12 @@ class Progressive(Strategy):
         self._points: list[list[int]] = []
         self._rewards: list[float] = []
         self._level = 0
-        self._ranked: _Ranked | None = None
+        #: The points of the level; None after the last one, where the surrogate says which.
+        self._rows: np.ndarray | None = None
+        #: How many results its surrogate may know.
+        self._known = 0
         self._ends_at = 0
+        self._ranked: _Ranked | None = None
 
     def meet(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
@@ -128,75 +138,104 @@ class Progressive(Strategy):
 
     def propose(self, rng: np.random.Generator) -> Point:
         self._begin()
-        assert self._ranked is not None
+        # Only who asks pays for a fit: most levels of a history are read and never asked for.
+        self._ranked = self._ranked or _Ranked(self.space, self._best_first(), self._met)
         for key, point in self._ranked.different():
             if key not in self._met:
                 return dict(point)
         return self.space.fresh(rng, self._met)
 
     def _begin(self) -> None:
-        if self._ranked is None:
+        if self._level == 0:
             rng = self._rng()
             rows = self.space.growth.first(rng, self._settings["candidates"])
             self._level = 1
             self._start(rng.permutation(rows), begun_at=0)
 
     def _next_level(self) -> None:
-        growth, rng = self.space.growth, self._rng()
-        points = np.array(self._points, np.int16)
-        surrogate = SURROGATES[self._settings["surrogate"]](
-            growth,
-            self._settings["units"],
-            self._settings["learning_rate"],
-            self._settings["epochs"],
-        )
-        surrogate.fit(points, np.array(self._rewards), rng)
-        limit = self._settings["candidates"]
-        beam = np.unique(points[growth.levels(points) == self._level], axis=0)
-        rows = growth.grown(beam, rng, limit) if self._level < len(growth.parts) else beam[:0]
-        if len(rows):
-            self._level += 1
-        else:
-            self._level = len(growth.parts)
-            rows = self._in_thought(surrogate, rng)
-        rows = rows[np.argsort(-surrogate.predict(rows), kind="stable")]
-        self._start(rows, begun_at=self._count())
+        growth = self.space.growth
+        if self._level < len(growth.parts):
+            points = np.array(self._points, np.int16)
+            beam = np.unique(points[growth.levels(points) == self._level], axis=0)
+            rows = growth.grown(beam, self._rng(), self._settings["candidates"])
+            if len(rows):
+                self._level += 1
+                self._start(rows, self._count())
+                return
+        self._level = len(growth.parts)
+        self._start(None, self._count())
 
-    def _in_thought(self, surrogate: Ensemble, rng: np.random.Generator) -> np.ndarray:
-        """All points that are met on the way from the simplest to the most complex, where the
-        surrogate alone says what is grown: ten times as many of each level as are tried."""
-        growth, limit = self.space.growth, self._settings["candidates"]
-        found = [growth.first(rng, limit)]
+    def _start(self, rows: np.ndarray | None, begun_at: int) -> None:
+        """Begins a level, which ends when the beam has been tried, or all that there is."""
+        self._rows, self._known, self._ranked = rows, len(self._points), None
+        size = beam = self._settings["beam"]
+        if rows is not None:
+            size = _Ranked(self.space, rows, self._tried).count(beam) or beam
+        self._ends_at = begun_at + size
+
+    def _best_first(self) -> np.ndarray:
+        """The points of the level in the order in which they are to be tried."""
+        if not self._known:
+            assert self._rows is not None
+            return self._rows
+        surrogate, rng = self._surrogate()
+        if self._rows is None:
+            rows, scores = self._in_thought(surrogate, rng)
+        else:
+            rows, scores = self._rows, surrogate.predict(self._rows)
+        return rows[_descending(scores)]
+
+    def _surrogate(self) -> tuple[Ensemble, np.random.Generator]:
+        """Fitted to what was known when the level began."""
+        settings, rng = self._settings, self._rng(_FIT)
+        surrogate = SURROGATES[settings["surrogate"]](
+            self.space.growth, settings["units"], settings["learning_rate"], settings["epochs"]
+        )
+        rewards = np.array(self._rewards[: self._known])
+        values = normal_scores(rewards)
+        kept = remembered(rewards, max(_REMEMBERED, 4 * settings["beam"]))
+        points = np.array([self._points[i] for i in kept], np.int16)
+        surrogate.fit(points, values[kept], rng)
+        return surrogate, rng
+
+    def _in_thought(
+        self, surrogate: Ensemble, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What is met on the way from the simplest points to the most complex, and its scores,
+        where the surrogate alone says what is grown: of each level ten times as many as are tried,
+        or fewer where they could grow in too many ways."""
+        growth, beam = self.space.growth, self._settings["beam"]
+        share = max(beam, self._settings["candidates"] // len(growth.parts))
+        wide = max(beam, min(10 * beam, share // len(growth.parts)))
+        rows = growth.first(rng, share)
+        found, scores = [rows], [surrogate.predict(rows)]
         for _ in range(1, len(growth.parts)):
-            best = np.argsort(-surrogate.predict(found[-1]), kind="stable")
-            rows = growth.grown(found[-1][best[: 10 * self._settings["beam"]]], rng, limit)
+            rows = growth.grown(rows[_descending(scores[-1])[:wide]], rng, share)
             if not len(rows):
                 break
-            found.append(np.unique(rows, axis=0))
-        return np.concatenate(found)
+            rows = np.unique(rows, axis=0)
+            found.append(rows)
+            scores.append(surrogate.predict(rows))
+        return np.concatenate(found), np.concatenate(scores)
 
     def _count(self) -> int:
         """Of finished trials; the failed ones count, too, since a level must end."""
         return max(len(self._points), self.finished)
 
-    def _start(self, rows: np.ndarray, begun_at: int) -> None:
-        self._ranked = _Ranked(self.space, rows, frozenset(self._tried))
-        beam = self._settings["beam"]
-        self._ends_at = begun_at + (self._ranked.count(beam) or beam)
-
-    def _rng(self) -> np.random.Generator:
+    def _rng(self, *use: int) -> np.random.Generator:
         """Of a level and its surrogate: they depend on the results only, not on who asks when."""
-        return np.random.default_rng([self._seed, _LEVEL, len(self._points)])
+        known = self._known if use else len(self._points)
+        return np.random.default_rng([self._seed, _LEVEL, known, *use])
 
 
 class _Ranked:
-    """Points, best first, of which each candidate is wanted once, and none that was tried.
+    """Points, best first, of which each candidate is wanted once, and none that is known.
 
     Keys are made as they are needed: most points are never looked at.
     """
 
-    def __init__(self, space: Space, rows: np.ndarray, tried: frozenset[Hashable]):
-        self._space, self._rows, self._seen = space, rows, set(tried)
+    def __init__(self, space: Space, rows: np.ndarray, known: Set[Hashable]):
+        self._space, self._rows, self._seen = space, rows, set(known)
         self._next = 0
         self._different: list[tuple[Hashable, Point]] = []
 
@@ -223,3 +262,7 @@ class _Ranked:
                 self._different.append((key, point))
                 return True
         return False
+
+
+def _descending(scores: np.ndarray) -> np.ndarray:
+    return np.argsort(-scores, kind="stable")

@@ -10,13 +10,12 @@ import numpy as np
 
 from cell_search.growth import Growth
 from cell_search.strategies._lstm import LSTMRegressor
-from cell_search.strategies._normal_scores import normal_scores
 
 #: Members of an ensemble, each of which is fitted without one part of the data.
 MEMBERS = 5
 
 #: Of the squares of the MLP's weights.
-_PENALTY = 0.1
+_PENALTY = 1.0
 
 #: So many points are encoded at once.
 _CHUNK = 20_000
@@ -47,15 +46,14 @@ class Ensemble(abc.ABC):
                     word = self._words.setdefault((role, repr(value)), len(self._words))
                     self._word_of[self._starts[column] + choice] = word
 
-    def fit(self, points: np.ndarray, rewards: np.ndarray, rng: np.random.Generator) -> None:
+    def fit(self, points: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> None:
         """Fits all members.
 
         Args:
             points: int `(n, decisions)`, rows of `Space.indices`.
-            rewards: float `(n,)`.
+            values: float `(n,)`, of about mean 0 and variance 1.
             rng: of initial weights and of the division.
         """
-        values = normal_scores(rewards)
         inputs = self._encoded(points, fitting=True)
         folds = rng.permutation(len(points)) % MEMBERS
         self._members = []
@@ -68,7 +66,7 @@ class Ensemble(abc.ABC):
             self._members.append(member)
 
     def predict(self, points: np.ndarray) -> np.ndarray:
-        """The mean of the members' predictions, as normal scores; larger is better."""
+        """The mean of the members' predictions, float `(n,)`."""
         scores = [
             np.mean([m.predict(inputs) for m in self._members], axis=0)
             for start in range(0, len(points), _CHUNK)
@@ -102,7 +100,8 @@ class MLPEnsemble(Ensemble):
         inputs = np.concatenate([means, placed, there.mean(axis=1, keepdims=True)], axis=1)
         if fitting:
             # What has not varied so far has taught nothing; its weights are noise.
-            self._varied = inputs.std(axis=0) > 0.0
+            varied = inputs.std(axis=0) > 0.0
+            self._varied = varied if varied.any() else ~varied
         return inputs[:, self._varied]
 
     def _member(self, seed: int):

@@ -11,6 +11,7 @@ from cell_search import config, spaces, trials
 from cell_search.space import Decision, Space
 from cell_search.strategies import Progressive, RandomSearch, Strategy
 from cell_search.strategies._lstm import LSTMRegressor
+from cell_search.strategies._normal_scores import normal_scores
 from cell_search.strategies._surrogates import SURROGATES
 from cells.errors import UserError
 
@@ -158,7 +159,7 @@ def test_surrogates_rank_larger_cells_than_they_have_seen(name: str) -> None:
     def scores(rows: np.ndarray) -> np.ndarray:
         return np.array([_identity(space.from_indices(r.tolist())) for r in rows])
 
-    surrogate.fit(both, scores(both), rng)
+    surrogate.fit(both, normal_scores(scores(both)), rng)
     assert stats.spearmanr(surrogate.predict(large), scores(large)).statistic > 0.6
 
 
@@ -209,6 +210,11 @@ def test_a_configuration_makes_its_space_growable() -> None:
     values["strategy"] = {"type": "random"}
     names = [d.name for d in config.resolve(config.from_values(values, "test")).space.decisions]
     assert "cell/blocks" not in names
+
+
+def test_a_beam_of_one_begins_with_a_single_result() -> None:
+    points = run(new_study(), Progressive(EDGES, seed=0, beam=1, epochs=5), 12, edges_score)
+    assert [sum(v != "none" for v in p.values()) for p in points[:4]] == [1, 2, 3, 4]
 
 
 def test_it_beats_random_search() -> None:
