@@ -8,7 +8,7 @@ from absl import flags
 
 import cells.cli
 
-MODES = ("train", "eval", "train_and_eval", "predict", "summary")
+MODES = ("train", "eval", "train_and_eval", "predict", "convert", "summary")
 
 HELP = """\
 cell-detect: trains a genotype as the backbone of an object detector, with Model Garden's trainer.
@@ -22,9 +22,11 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
     cell-detect --mode=train_and_eval --config_file=configs/detection/coco.yaml \\
       --genotype=nasnet_a --model_dir=/tmp/coco \\
       --params_override=task.init_checkpoint=/tmp/imagenet_mobile
-  Your own boxes: any prepared TFDS set with the features of coco/2017, or its folder:
-    cell-detect --mode=train --config_file=configs/detection/digits_scenes.yaml \\
-      --config_file=my_set.yaml --model_dir=/tmp/mine
+  Your own boxes: a COCO file, a folder of Pascal VOC's XML or of YOLO's text files, with images:
+    cell-detect --mode=convert --annotations=train.json --images=photos.zip --output=boxes/train
+    cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
+      --model_dir=/tmp/mine --params_override=\\
+    task.train_data.input_path=boxes/train,task.validation_data.input_path=boxes/validation
   Find objects in files and folders; draws them, and writes COCO's result file:
     cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found photo.jpg holiday/
   The same for images of the validation data, or of another split:
@@ -38,6 +40,8 @@ Modes:
   train_and_eval  the same, with evaluations in between and at the end
   eval            COCO's 12 numbers for the last checkpoint; writes evaluation.json to --model_dir
   predict         writes results.json and pictures/ to the folder --output
+  convert         makes TFRecords of --annotations and --images in the folder --output, or a COCO
+                  file where --output ends in .json; an interrupted conversion goes on
   summary         prints parameters and multiply-adds; trains nothing
 
 The configuration is: the experiment (that --experiment or a file names), then each --config_file,
@@ -58,11 +62,22 @@ def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
     cells.cli.define_run_flags(MODES, "Name of the experiment; cells_retinanet if none.")
     flags.DEFINE_string(
-        "output", None, "Folder to write for predict, JSON file to write for eval and summary."
+        "output", None, "Folder to write for predict and convert, JSON file for eval and summary."
     )
     flags.DEFINE_float(
         "score_threshold", 0.3, "predict leaves out what it finds with a lower score, 0 to 1."
     )
+    flags.DEFINE_string(
+        "annotations", None, "convert: COCO file, or folder of Pascal VOC's or YOLO's files."
+    )
+    flags.DEFINE_string("images", None, "convert: folder or zip file of the images.")
+    flags.DEFINE_string(
+        "classes",
+        None,
+        "convert: names of YOLO's or VOC's classes: YAML, or one a line.",
+    )
+    flags.DEFINE_integer("shards", None, "convert: number of files; one for 1,000 images if none.")
+    flags.DEFINE_bool("masks", False, "convert: keep the outlines of objects, for Mask R-CNN.")
 
 
 def _main(argv: Sequence[str]) -> None:
@@ -75,9 +90,18 @@ def _main(argv: Sequence[str]) -> None:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")
     if mode == "predict" and not 0.0 <= values.score_threshold <= 1.0:
         raise UserError(f"--score_threshold: {values.score_threshold} is not in [0, 1]")
-    required = {"predict": ("model_dir", "output"), "summary": ()}.get(mode, ("model_dir",))
-    for name in required:
+    required = {
+        "predict": ("model_dir", "output"),
+        "convert": ("annotations", "output"),
+        "summary": (),
+    }
+    for name in required.get(mode, ("model_dir",)):
         cells.cli.required(name)
+    if mode == "convert":
+        from detection.conversion import command
+
+        command.convert(values)
+        return
 
     from detection import commands
 

@@ -33,6 +33,7 @@ COCO_NUMBERS = {
 
 def run(flags: Any, _: Sequence[str]) -> None:
     """Trains, evaluates, or both."""
+    from detection import data
     from transfer import checkpoints, runner
 
     params = _params(flags, of_model_dir=flags.mode == "eval")
@@ -48,16 +49,16 @@ def run(flags: Any, _: Sequence[str]) -> None:
     if metrics is None:
         print(f"trained {params.trainer.train_steps:,} steps; the run is in {flags.model_dir}")
         return
-    data = params.task.validation_data
+    side = params.task.validation_data
     path = flags.output or os.path.join(flags.model_dir, EVALUATION)
-    result = {"data": data.tfds_name, "split": data.tfds_split, **metrics}
+    given = {"data": side.tfds_name, "split": side.tfds_split}
+    if side.input_path:
+        given = {"data": side.input_path}
+    result = {**given, **metrics}
     write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
     for line in described(metrics):
         print(line)
-    print(
-        f"{data.tfds_name} {data.tfds_split} after {int(metrics['step']):,} steps; "
-        f"written to {path}"
-    )
+    print(f"{data.name_of(side)} after {int(metrics['step']):,} steps; written to {path}")
 
 
 def described(metrics: dict[str, float]) -> list[str]:
@@ -80,7 +81,7 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
     files = images.find_files(paths)
     images.check_files(files)
     detector = open_detector(flags.model_dir, params)
-    source = images.from_files(files) if paths else images.from_split(params.task.validation_data)
+    source = images.from_files(files) if paths else images.from_data(params.task.validation_data)
     told = look(detector, source, flags.output, score_threshold=flags.score_threshold)
     print(
         f"{told.detections:,} objects in {told.images:,} images; pictures in {told.pictures}, "

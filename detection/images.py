@@ -13,8 +13,7 @@ from PIL import Image, ImageOps
 
 from cells import datasets
 from cells.errors import UserError
-from detection.decoder import ObjectsDecoder
-from transfer.data import examples
+from detection import data
 
 #: What a folder is searched for; a file that is named may have any ending.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -95,20 +94,19 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
         raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None
 
 
-def from_split(data: Any) -> Iterator[NamedImage]:
+def from_data(side: Any) -> Iterator[NamedImage]:
     """The images of one side of the data, in the order in which they are stored.
 
     Args:
-        data: Model Garden's data configuration; its data set, folder and split are used.
+        side: Model Garden's data configuration, resolved.
 
     Raises:
         UserError: there is no such data set or split.
     """
-    builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
-    datasets.split_size(builder, data.tfds_split)
-    decoder = ObjectsDecoder(datasets.detection_classes(builder))
-    stored = examples(builder, data.replace(is_training=False), None, add_tfds_id=True)
-    for example in stored.map(decoder.decode).prefetch(2):
+    if not side.input_path:
+        builder = datasets.builder(side.tfds_name, side.tfds_data_dir or None)
+        datasets.split_size(builder, side.tfds_split)
+    for example in data.decoded(side):
         yield NamedImage(int(example["source_id"].numpy()), None, example["image"].numpy())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from cells import datasets
 from cells.config import fields
 from cells.errors import UserError, unknown
-from detection import categories
+from detection import categories, records
 from detection.categories import Categories
 from detection.config import RetinaNet, RetinaNetTask
 from transfer import resolve as common
@@ -150,15 +150,27 @@ def _resolve_classes(task: RetinaNetTask, sides: list[str]) -> Categories:
 
 
 def _categories(side: str, data: Any) -> Categories:
-    if data.input_path or not data.tfds_name:
+    if data.input_path:
+        return _resolve_records(side, data)
+    if not data.tfds_name:
         raise UserError(
             f"task.{side}: needs tfds_name, a TFDS set with the features of coco/2017 or the "
-            "folder of a prepared one, and takes no input_path"
+            "folder of a prepared one, or input_path, a folder that --mode=convert wrote"
         )
     builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
     found = categories.of_builder(builder)
     datasets.split_size(builder, data.tfds_split)
     return found
+
+
+def _resolve_records(side: str, data: Any) -> Categories:
+    """Names the record files to Model Garden; `input_path` goes before the experiment's own set."""
+    try:
+        found = records.find(data.input_path)
+    except UserError as error:
+        raise UserError(f"task.{side}.{error}") from None
+    data.input_path, data.tfds_name = found.pattern, ""
+    return found.categories
 
 
 def _some(found: Categories) -> str:

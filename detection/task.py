@@ -8,17 +8,15 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 from official.core import task_factory
-from official.vision.dataloaders import input_reader_factory, retinanet_input
+from official.vision.dataloaders import retinanet_input
 from official.vision.tasks import retinanet
 
-from cells import datasets
 from cells.config import read_yaml
 from cells.drop_path import follow_training
+from detection import data
 from detection import model as detector_model
 from detection.config import RetinaNetTask
-from detection.decoder import ObjectsDecoder
 from transfer import checkpoints, model_dir
-from transfer.data import examples
 
 
 @task_factory.register_task_cls(RetinaNetTask)
@@ -53,19 +51,9 @@ class CellsRetinaNetTask(retinanet.RetinaNetTask):
     def build_inputs(
         self, params: Any, input_context: tf.distribute.InputContext | None = None
     ) -> tf.data.Dataset:
-        """Reads a TFDS set by its features, and TFRecords as Model Garden does."""
-        if not params.tfds_name:
-            dataset = super().build_inputs(params, input_context)
-        else:
-            builder = datasets.builder(params.tfds_name, params.tfds_data_dir or None)
-            classes = datasets.detection_classes(builder)
-            reader = input_reader_factory.input_reader_generator(
-                params,
-                decoder_fn=ObjectsDecoder(classes).decode,
-                parser_fn=self.parser(params).parse_fn(params.is_training),
-            )
-            source = examples(builder, params, input_context, add_tfds_id=True)
-            dataset = reader.read(input_context=input_context, dataset=source)
+        """Reads a TFDS set by its features, or converted boxes."""
+        parse = self.parser(params).parse_fn(params.is_training)
+        dataset = data.batches(params, parse, input_context)
         return dataset if params.is_training else dataset.map(clip_to_images)
 
     def parser(self, params: Any) -> retinanet_input.Parser:

@@ -271,7 +271,7 @@ def _size_of(path: Path) -> tuple[int, int] | str:
     except OSError as error:
         return error.strerror or type(error).__name__
     except Exception as error:  # TensorFlow has many types of errors for one and the same.
-        return _reason(error)
+        return reason(error)
 
 
 def is_kept(data: bytes) -> bool:
@@ -294,10 +294,11 @@ def decoded(data: bytes) -> Any:
         return with_channels(image, 3)
 
 
-def _reason(error: Exception) -> str:
-    text = str(error)
+def reason(error: Exception) -> str:
+    """Why an image could not be decoded, in a few words."""
     # TensorFlow puts the operation before what went wrong.
-    return text.rpartition("}} ")[2].split(" [Op:")[0].strip().splitlines()[0][:120] if text else ""
+    text = str(error).rpartition("}} ")[2].split(" [Op:")[0].strip()
+    return (text.splitlines() or [type(error).__name__])[0][:120]
 
 
 def _drawn(

@@ -59,16 +59,20 @@ def settings(genotype_path: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def small(settings: dict[str, Any], scenes_dir: pathlib.Path) -> Any:
-    """A function that gives the configuration of a small detector, with some keys set."""
+def small(settings: dict[str, Any], request: pytest.FixtureRequest) -> Any:
+    """A function that gives the configuration of a small detector, with some keys set.
 
-    def configured(override: dict[str, Any] | None = None, data_dir: Any = scenes_dir) -> Any:
+    Data come from the scenes, which are drawn if nobody has yet, where no `data_dir` is given.
+    """
+
+    def configured(override: dict[str, Any] | None = None, data_dir: Any = None) -> Any:
         from cells import config
         from detection import experiments
 
         params = experiments.cells_retinanet()
         config.apply(params, settings, "test")
         config.apply(params, override or {}, "test")
+        data_dir = data_dir or request.getfixturevalue("scenes_dir")
         for side in (params.task.train_data, params.task.validation_data):
             side.tfds_data_dir = str(data_dir)
         return params
@@ -82,15 +86,20 @@ def flags() -> Any:
 
     def given(**values: Any) -> types.SimpleNamespace:
         defaults = {
+            "annotations": None,
+            "classes": None,
             "config_file": [],
             "data_dir": None,
             "experiment": None,
             "genotype": None,
+            "images": None,
+            "masks": False,
             "mode": None,
             "model_dir": None,
             "output": None,
             "params_override": None,
             "score_threshold": 0.3,
+            "shards": None,
         }
         return types.SimpleNamespace(**{**defaults, **values})
 

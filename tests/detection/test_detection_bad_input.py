@@ -45,7 +45,7 @@ def test_impossible_detectors_are_refused(small, model, sentence):
     [
         ({"train_data": {"tfds_split": "trian"}}, "no split 'trian'.*did you mean 'train'"),
         ({"train_data": {"tfds_name": ""}}, "train_data: needs tfds_name"),
-        ({"train_data": {"input_path": "x*"}}, "takes no input_path"),
+        ({"train_data": {"input_path": "x*"}}, "input_path: .* holds no converted boxes"),
         ({"train_data": {"tfds_name": "digits_scene"}}, "did you mean 'digits_scenes'"),
         ({"annotation_file": "x.json"}, "annotation_file: evaluation takes the boxes from"),
         ({"init_checkpoint": "nowhere/at/all"}, "init_checkpoint: there is no nowhere/at/all"),
@@ -106,6 +106,7 @@ def test_a_folder_of_no_run_is_named(flags, tmp_path):
         (["--mode=train", "--model_dir=x", "y.jpg"], "'y.jpg': is no flag"),
         (["--mode=predict", "--score_threshold=2"], "--score_threshold: 2.0 is not in [0, 1]"),
         (["--mode=detect"], "--mode"),
+        (["--mode=convert", "--output=x"], "--annotations: is needed here"),
         (["--mode=summary", "--experiment=cells_fasterrcnn"], "did you mean 'cells_retinanet'"),
     ],
 )

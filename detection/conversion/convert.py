@@ -1,0 +1,412 @@
+"""Annotations and images to sharded TFRecords in Model Garden's format, resumable and verified.
+
+Each shard is written beside, read back, and renamed; a note beside it says what it holds. A killed
+conversion goes on behind its last whole shard. `boxes.json`, which makes the folder a data set, is
+written last, from the notes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cells.datasets import conversion as image_sets
+from cells.datasets import folders
+from cells.errors import UserError
+from cells.files import atomic_path, write_atomically
+from detection import records
+from detection.conversion import boxes, masks
+from detection.conversion.annotations import AnnotatedImage, Annotations
+from detection.conversion.image_files import ImageFiles
+from detection.data import MOST_ASPECT
+from detection.decoder import SHIFT
+
+IMAGES_PER_SHARD = 1000
+"""Where nobody says how many shards there are to be."""
+
+_THREADS = 8
+
+
+@dataclass
+class Contents:
+    """What shards hold; numbers add up.
+
+    Attributes:
+        images, objects, crowds, images_without_objects: how many.
+        most_objects: in one image.
+        left_out: why images were left out, by name.
+        faults: numbers of objects that are not as they should be.
+        boxes_as_masks: objects without outlines, whose boxes became their masks.
+    """
+
+    images: int = 0
+    objects: int = 0
+    crowds: int = 0
+    images_without_objects: int = 0
+    most_objects: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    faults: boxes.BoxFaults = field(default_factory=boxes.BoxFaults)
+    boxes_as_masks: int = 0
+
+    def add(self, other: Contents) -> None:
+        """Adds those of another shard."""
+        self.images += other.images
+        self.objects += other.objects
+        self.crowds += other.crowds
+        self.images_without_objects += other.images_without_objects
+        self.most_objects = max(self.most_objects, other.most_objects)
+        self.left_out |= other.left_out
+        self.faults.add(other.faults)
+        self.boxes_as_masks += other.boxes_as_masks
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**vars(self), "faults": dict(vars(self.faults))}
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> Contents:
+        """The opposite of `to_dict`."""
+        return Contents(**{**values, "faults": boxes.BoxFaults(**values["faults"])})
+
+
+def convert(
+    annotations: Annotations,
+    images: ImageFiles,
+    output: str | os.PathLike[str],
+    *,
+    shards: int | None = None,
+    with_masks: bool = False,
+) -> records.Records:
+    """Writes a folder of boxes that the trainer reads.
+
+    Every image is decoded once. One that cannot be, that has another size than its annotations say,
+    or that is narrower than 1 to `MOST_ASPECT` is left out and named. JPEG and PNG files are kept
+    byte for byte, others become PNG. What becomes of boxes: `detection.conversion.boxes`.
+
+    Args:
+        annotations: of the images.
+        images: the image files.
+        output: the folder; one with the same conversion is completed, or returned as it is.
+        shards: number of record files; by default one for each `IMAGES_PER_SHARD` images.
+        with_masks: whether the outlines of objects are kept, as Mask R-CNN wants them.
+
+    Raises:
+        UserError: an image is missing, none can be used, or the folder holds something else or
+            cannot be written.
+    """
+    if shards is not None and not 1 <= shards <= len(annotations.images):
+        raise UserError(
+            f"--shards: {shards} is not from 1 to the number of images, {len(annotations.images)}"
+        )
+    count = shards or math.ceil(len(annotations.images) / IMAGES_PER_SHARD)
+    files = _files(annotations, images)
+    source = {
+        "annotations": annotations.source,
+        "images": images.source,
+        "fingerprint": _fingerprint(annotations, images, files, count, with_masks),
+    }
+    folder = Path(output).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with folders.locked(folder):
+            if not (folder / records.INFO).is_file():
+                _write(annotations, images, files, folder, source, count, with_masks)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    found = records.find(os.fspath(folder))
+    if found.info.get("source", {}).get("fingerprint") != source["fingerprint"]:
+        raise UserError(
+            f"--output: {folder} holds boxes already that were made of something else, or with "
+            "other settings; give another folder, or delete it"
+        )
+    return found
+
+
+def described(found: records.Records, most: int = 10) -> list[str]:
+    """Lines that say what a converted set holds, and what is wrong with what it was made of.
+
+    Args:
+        found: the set.
+        most: how many numbers and names are listed of each kind; `boxes.json` has all.
+    """
+    held = Contents.from_dict(found.info["contents"])
+    lines = [
+        f"{found.folder}: {held.images:,} images with {held.objects:,} objects of "
+        f"{len(found.categories)} classes in {found.info['shards']:,} files",
+        f"crowds: {held.crowds:,}; images without objects: {held.images_without_objects:,}; most "
+        f"objects in an image: {held.most_objects:,}",
+    ]
+    told = {
+        "left out, of no width or height": held.faults.degenerate,
+        "left out, outside of their image": held.faults.outside,
+        "cut at the border of their image": held.faults.clipped,
+        "the same class and box as another": held.faults.duplicates,
+    }
+    for what, numbers in told.items():
+        if numbers:
+            lines.append(f"objects {what}: {len(numbers):,} ({_some(numbers, most)})")
+    if held.boxes_as_masks:
+        lines.append(f"objects without outlines, whose boxes are masks: {held.boxes_as_masks:,}")
+    if held.left_out:
+        lines.append(f"images left out: {len(held.left_out):,}")
+        lines += [f"  {name}: {why}" for name, why in list(held.left_out.items())[:most]]
+        if len(held.left_out) > most:
+            lines.append(f"  and {len(held.left_out) - most:,} more, see {records.INFO}")
+    return lines
+
+
+def _some(numbers: Sequence[int], most: int) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return shown + (f" and {len(numbers) - most:,} more" if len(numbers) > most else "")
+
+
+def _files(annotations: Annotations, images: ImageFiles) -> list[str]:
+    """The file of each image.
+
+    Raises:
+        UserError: some are missing; says how many and names the first.
+    """
+    found = [images.find(image.file_name) for image in annotations.images]
+    missing = [i.file_name for i, file in zip(annotations.images, found, strict=True) if not file]
+    if missing:
+        raise UserError(
+            f"{images.source}: {len(missing):,} of the {len(found):,} images that "
+            f"{annotations.source} names are missing, such as {missing[0]}"
+        )
+    return [file for file in found if file]
+
+
+def _fingerprint(
+    annotations: Annotations, images: ImageFiles, files: Sequence[str], *settings: Any
+) -> str:
+    digest = hashlib.sha256(annotations.fingerprint.encode())
+    for file in files:
+        digest.update(os.fsencode(f"{file}\0{images.size(file)}\n"))
+    digest.update(repr(settings).encode())
+    return digest.hexdigest()
+
+
+def _write(
+    annotations: Annotations,
+    images: ImageFiles,
+    files: Sequence[str],
+    folder: Path,
+    source: dict[str, Any],
+    shards: int,
+    with_masks: bool,
+) -> None:
+    from tensorflow_datasets.core.utils import tqdm_utils
+
+    total = Contents()
+    notes = [folder / f".records-{i:05d}.json" for i in range(shards)]
+    _require_own(folder, notes, source)
+    named = list(zip(annotations.images, files, strict=True))
+    bounds = [len(named) * i // shards for i in range(shards + 1)]
+    with tqdm_utils.tqdm(desc="Converting...", total=len(named), unit=" images") as progress:
+        for i, note in enumerate(notes):
+            part = named[bounds[i] : bounds[i + 1]]
+            if note.is_file():
+                contents = Contents.from_dict(json.loads(note.read_bytes())["contents"])
+                progress.update(len(part))
+            else:
+                path = folder / _shard_name(i, shards)
+                contents = _write_shard(annotations, images, part, path, with_masks, progress)
+                values = {"source": source, "contents": contents.to_dict()}
+                write_atomically(note, records.info_text(values))
+            total.add(contents)
+    if not total.images:
+        for note in notes:
+            note.unlink()
+        for i in range(shards):
+            (folder / _shard_name(i, shards)).unlink()
+        name, why = next(iter(total.left_out.items()))
+        raise UserError(
+            f"{images.source}: none of the {len(named):,} images can be used, such as {name}: {why}"
+        )
+    categories = annotations.categories
+    info: dict[str, Any] = {
+        "source": source,
+        "categories": [
+            {"id": number, "name": name}
+            for number, name in zip(categories.ids, categories.names, strict=True)
+        ],
+        "records": f"records-*-of-{shards:05d}.tfrecord",
+        "shards": shards,
+        "masks": with_masks,
+        "contents": total.to_dict(),
+    }
+    write_atomically(folder / records.INFO, records.info_text(info))
+    for note in notes:
+        note.unlink()
+
+
+def _shard_name(shard: int, shards: int) -> str:
+    return f"records-{shard:05d}-of-{shards:05d}.tfrecord"
+
+
+def _require_own(folder: Path, notes: Sequence[Path], source: dict[str, Any]) -> None:
+    """Refuses a folder that another conversion began, or that holds other things."""
+    for path in folder.iterdir():
+        begun = path.name.startswith((".records-", "records-"))
+        if not begun:
+            raise UserError(
+                f"--output: {folder} holds other files, such as {path.name}; give one "
+                "that is empty or does not exist"
+            )
+        if path.suffix == ".json":
+            try:
+                same = json.loads(path.read_bytes())["source"] == source
+            except (ValueError, KeyError, TypeError):
+                same = False
+            if not same or path not in notes:
+                raise UserError(
+                    f"--output: {folder} holds a part of another conversion; give another folder, "
+                    "or delete it"
+                )
+
+
+def _write_shard(
+    annotations: Annotations,
+    images: ImageFiles,
+    part: Sequence[tuple[AnnotatedImage, str]],
+    path: Path,
+    with_masks: bool,
+    progress: Any,
+) -> Contents:
+    import tensorflow as tf
+
+    contents = Contents()
+    with atomic_path(path) as temporary:
+        with (
+            tf.io.TFRecordWriter(os.fspath(temporary)) as writer,
+            ThreadPoolExecutor(_THREADS) as threads,
+        ):
+            outcomes = threads.map(
+                lambda pair: _example(annotations, images, pair[0], pair[1], with_masks), part
+            )
+            for example, found in outcomes:
+                if example is not None:
+                    writer.write(example)
+                contents.add(found)
+                progress.update(1)
+        _require_written(temporary, contents, path)
+    return contents
+
+
+def _example(
+    annotations: Annotations,
+    images: ImageFiles,
+    image: AnnotatedImage,
+    file: str,
+    with_masks: bool,
+) -> tuple[bytes | None, Contents]:
+    """An example, serialized, or None, and what it adds to the contents."""
+    from official.vision.data import tfrecord_lib
+
+    encoded, size = _encoded(images, file)
+    if isinstance(size, str):
+        return None, Contents(left_out={file: size})
+    height, width = size
+    if image.size not in (None, size):
+        why = f"is {height}x{width} pixels, and {image.size[0]}x{image.size[1]} in its annotations"
+        return None, Contents(left_out={file: why})
+    kept, faults = boxes.checked(annotations.objects_of(image), height, width)
+    features = tfrecord_lib.image_info_to_feature_dict(
+        height, width, file, image.image_id, encoded, "jpeg" if encoded[:1] == b"\xff" else "png"
+    )
+    labels = {number: label for label, number in enumerate(annotations.categories.ids)}
+    contents = Contents(
+        images=1,
+        objects=len(kept),
+        crowds=sum(box.kept.crowd for box in kept),
+        images_without_objects=int(not kept),
+        most_objects=len(kept),
+        faults=faults,
+    )
+    if kept:
+        feature = tfrecord_lib.convert_to_feature
+        classes = [labels[box.kept.category_id] for box in kept]
+        areas = [
+            box.kept.area if box.kept.area is not None else _area(box.corners, height, width)
+            for box in kept
+        ]
+        columns = zip(*(box.corners for box in kept), strict=True)
+        for key, values in zip(("ymin", "xmin", "ymax", "xmax"), columns, strict=True):
+            features[f"image/object/bbox/{key}"] = feature(list(values), "float_list")
+        names = [annotations.categories.names[label].encode() for label in classes]
+        features |= {
+            "image/object/class/text": feature(names, "bytes_list"),
+            "image/object/class/label": feature([label + SHIFT for label in classes], "int64_list"),
+            "image/object/is_crowd": feature([int(box.kept.crowd) for box in kept], "int64_list"),
+            "image/object/area": feature(areas, "float_list"),
+        }
+        if with_masks:
+            drawn = [masks.draw(box, height, width) for box in kept]
+            contents.boxes_as_masks = sum(not outlined for _, outlined in drawn)
+            features["image/object/mask"] = feature([png for png, _ in drawn], "bytes_list")
+    return _serialized(features), contents
+
+
+def _serialized(features: dict[str, Any]) -> bytes:
+    import tensorflow as tf
+
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _area(corners: boxes.Box, height: int, width: int) -> float:
+    ymin, xmin, ymax, xmax = corners
+    return (ymax - ymin) * height * (xmax - xmin) * width
+
+
+def _encoded(images: ImageFiles, file: str) -> tuple[bytes, tuple[int, int] | str]:
+    """The bytes of an image as they are stored, and its size, or why it cannot be used."""
+    import tensorflow as tf
+    from PIL import Image
+
+    try:
+        data = images.read(file)
+        # The head first: what a few bytes unfold to may not fit into memory.
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+        if max(height, width) > MOST_ASPECT * min(height, width):
+            return b"", f"is {height}x{width} pixels, narrower than 1 to {MOST_ASPECT}"
+        pixels = image_sets.decoded(data)
+    except Image.DecompressionBombError as error:
+        return b"", f"is too large ({error}); cut it into parts"
+    except OSError as error:
+        return b"", f"cannot be read ({error.strerror or error})"
+    except Exception as error:  # TensorFlow has many types of errors for one and the same.
+        return b"", f"cannot be decoded ({image_sets.reason(error)})"
+    if not image_sets.is_kept(data):
+        data = tf.io.encode_png(pixels).numpy()
+    return data, (int(pixels.shape[0]), int(pixels.shape[1]))
+
+
+def _require_written(written: Path, contents: Contents, path: Path) -> None:
+    """Reads a shard back, with the checksums of its records, and counts."""
+    import tensorflow as tf
+
+    images = objects = crowds = empty = 0
+    for record in tf.data.TFRecordDataset(os.fspath(written)).as_numpy_iterator():
+        example = tf.train.Example.FromString(record)
+        feature = example.features.feature
+        count = len(feature["image/object/class/label"].int64_list.value)
+        images += 1
+        objects += count
+        empty += not count
+        crowds += sum(feature["image/object/is_crowd"].int64_list.value)
+    held = (contents.images, contents.objects, contents.crowds, contents.images_without_objects)
+    if (images, objects, crowds, empty) != held:
+        raise UserError(
+            f"{path}: holds other images or objects than were written ({images} and {objects} for "
+            f"{held[0]} and {held[1]}); the disk may be damaged"
+        )

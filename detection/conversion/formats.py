@@ -1,0 +1,93 @@
+"""Which format annotations are in, and the same as a COCO file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cells import json_file
+from cells.errors import UserError
+from cells.files import write_atomically
+from detection.conversion import voc, yolo
+from detection.conversion.annotations import Annotations, from_coco
+from detection.conversion.image_files import ImageFiles
+
+#: COCO's own largest file has 470 MB.
+_MOST_BYTES = 2**32
+
+
+def read(
+    path: str | os.PathLike[str],
+    images: ImageFiles | None = None,
+    class_names: str | None = None,
+) -> Annotations:
+    """Reads annotations: a COCO file, a folder of Pascal VOC's XML, or one of YOLO's text files.
+
+    Args:
+        path: the file or folder.
+        images: where the images are; YOLO's files need them, since they name no sizes.
+        class_names: a file with the names of the classes; see `detection.conversion.yolo`.
+
+    Raises:
+        UserError: it is none of these, or says what cannot be; names file and field.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return from_coco(_of_folder(place, images, class_names), os.fspath(place))
+    text = json_file.read(place, "annotation", _MOST_BYTES)
+    try:
+        values = json_file.loads(text, "COCO file")
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+    return from_coco(values, os.fspath(place), hashlib.sha256(text).hexdigest())
+
+
+def write_json(annotations: Annotations, path: str | os.PathLike[str]) -> None:
+    """Writes annotations as a COCO file, complete or not at all."""
+    categories = annotations.categories
+    values = {
+        "images": [
+            {"id": image.image_id, "file_name": image.file_name}
+            | (dict(zip(("height", "width"), image.size, strict=True)) if image.size else {})
+            for image in annotations.images
+        ],
+        "annotations": [
+            {
+                "id": item.object_id,
+                "image_id": image.image_id,
+                "category_id": item.category_id,
+                "bbox": list(item.box),
+                "area": item.box[2] * item.box[3] if item.area is None else item.area,
+                "iscrowd": int(item.crowd),
+            }
+            | ({"segmentation": item.segmentation} if item.segmentation else {})
+            for image in annotations.images
+            for item in annotations.objects_of(image)
+        ],
+        "categories": [
+            {"id": number, "name": name}
+            for number, name in zip(categories.ids, categories.names, strict=True)
+        ],
+    }
+    write_atomically(path, (json.dumps(values, ensure_ascii=False) + "\n").encode())
+
+
+def _of_folder(folder: Path, images: ImageFiles | None, class_names: str | None) -> Any:
+    xml, text = sorted(folder.rglob("*.xml")), yolo.label_files(folder)
+    if xml and text:
+        raise UserError(
+            f"{folder}: holds both {xml[0].name} (Pascal VOC) and {text[0].name} (YOLO); give a "
+            "folder of one kind"
+        )
+    if xml:
+        return voc.read(folder, xml, class_names)
+    if text:
+        if images is None:
+            raise UserError(f"--images: is needed for {folder}, since YOLO's files name no sizes")
+        return yolo.read(folder, text, images, class_names)
+    raise UserError(
+        f"{folder}: has neither *.xml (Pascal VOC) nor *.txt (YOLO); a COCO file is given as a file"
+    )

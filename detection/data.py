@@ -1,0 +1,92 @@
+"""Where examples come from: TFDS sets by their features, or folders of converted boxes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import tensorflow as tf
+from official.common import dataset_fn
+from official.vision.dataloaders import decoder as decoders
+from official.vision.dataloaders import input_reader, input_reader_factory, tf_example_decoder
+
+from cells import datasets
+from detection import records
+from detection.decoder import ObjectsDecoder
+from transfer.data import examples
+
+#: How many times longer than its other side an image may be: scaled to a detector's input, nothing
+#: of the shorter side would be left, so such images are passed over.
+MOST_ASPECT = 100
+
+
+def name_of(data: Any) -> str:
+    """The set and the split that a side of the data is, for people."""
+    if data.input_path:
+        return os.path.dirname(data.input_path)
+    return f"{data.tfds_name} {data.tfds_split}"
+
+
+def decoder_of(data: Any, *, with_masks: bool = False) -> decoders.Decoder:
+    """What gives the examples of a side of the data the names that Model Garden's parsers read.
+
+    Args:
+        data: Model Garden's data configuration, resolved.
+        with_masks: whether outlines are wanted, which only converted boxes have.
+    """
+    if data.input_path:
+        return tf_example_decoder.TfExampleDecoder(
+            include_mask=with_masks, mask_binarize_threshold=0.5 if with_masks else None
+        )
+    return ObjectsDecoder(datasets.detection_classes(_builder(data)))
+
+
+def decoded(data: Any) -> tf.data.Dataset:
+    """The decoded examples of a side of the data, each once, in the order in which they are stored.
+
+    Args:
+        data: Model Garden's data configuration, resolved.
+    """
+    if data.input_path:
+        stored = tf.data.TFRecordDataset(records.find(data.input_path).files)
+    else:
+        stored = examples(_builder(data), data.replace(is_training=False), None, add_tfds_id=True)
+    return stored.map(decoder_of(data).decode).prefetch(2)
+
+
+def batches(
+    data: Any,
+    parse: Any,
+    context: tf.distribute.InputContext | None = None,
+    *,
+    with_masks: bool = False,
+) -> tf.data.Dataset:
+    """Batches for training or evaluation, by Model Garden's reader.
+
+    Args:
+        data: Model Garden's data configuration, resolved.
+        parse: Model Garden's parser of decoded examples.
+        context: given by `tf.distribute`.
+        with_masks: see `decoder_of`.
+    """
+    reader = input_reader_factory.input_reader_generator(
+        data,
+        dataset_fn=dataset_fn.pick_dataset_fn(data.file_type),
+        decoder_fn=decoder_of(data, with_masks=with_masks).decode,
+        combine_fn=input_reader.create_combine_fn(data),
+        sample_fn=lambda dataset: dataset.filter(_is_wide_enough),
+        parser_fn=parse,
+    )
+    if data.input_path:
+        return reader.read(input_context=context)
+    source = examples(_builder(data), data, context, add_tfds_id=True)
+    return reader.read(input_context=context, dataset=source)
+
+
+def _is_wide_enough(example: dict[str, Any]) -> tf.Tensor:
+    size = tf.shape(example["image"])[:2]
+    return tf.reduce_max(size) <= MOST_ASPECT * tf.reduce_min(size)
+
+
+def _builder(data: Any) -> Any:
+    return datasets.builder(data.tfds_name, data.tfds_data_dir or None)

@@ -1,0 +1,480 @@
+"""Strangers' boxes: what becomes of each fault, and that nothing else changes on the way."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from cells.errors import UserError
+from detection import conversion, data, records, resolve
+from detection.conversion import command
+from detection.task import CellsRetinaNetTask
+
+
+def jpeg(width=40, height=30, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with a.jpg and b.jpg of 40x30 pixels."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate("ab"):
+        (folder / f"{name}.jpg").write_bytes(jpeg(seed=seed))
+    return folder
+
+
+def coco(boxes=(), **changes):
+    """Two images, 1 and 2, and boxes in the first; ids of boxes from 1."""
+    values = {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "height": 30, "width": 40},
+            {"id": 2, "file_name": "b.jpg", "height": 30, "width": 40},
+        ],
+        "annotations": [
+            {"id": i, "image_id": 1, "category_id": 7, "bbox": box, "area": 1.5, "iscrowd": 0}
+            for i, box in enumerate(boxes, 1)
+        ],
+        "categories": [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}],
+    }
+    return {**values, **changes}
+
+
+def written(tmp_path, values):
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+def converted(tmp_path, photos, values, **settings):
+    annotations = conversion.read(written(tmp_path, values))
+    images = conversion.open_images(photos)
+    return conversion.convert(annotations, images, tmp_path / "out", **settings)
+
+
+def side(found):
+    from official.vision.configs import retinanet
+
+    return retinanet.DataConfig(input_path=found.pattern, tfds_name="", is_training=False)
+
+
+def stored(found):
+    return list(data.decoded(side(found)).as_numpy_iterator())
+
+
+@pytest.mark.parametrize(("split", "part"), [("train", "train2017"), ("validation", "val2017")])
+def test_coco_from_its_own_files_is_what_the_trainer_gets_from_tfds(
+    data_dir, small, tmp_path, split, part
+):
+    """The figure of the issue: identical boxes, labels, crowds and pixels, image by image."""
+    sample = data_dir / "coco_sample"
+    images = conversion.open_images(sample / "images.zip")
+    annotations = conversion.read(sample / f"instances_{part}.json")
+    found = conversion.convert(annotations, images, tmp_path / split, shards=2)
+    tfds_side = {"tfds_name": "coco/2017", "tfds_split": split}
+    ours = small({"task": {"validation_data": {"input_path": str(found.folder)}}}, data_dir)
+    theirs = small({"task": {"validation_data": tfds_side}}, data_dir)
+    categories = [resolve.resolve(p, train=False) for p in (ours, theirs)]
+    assert categories[0] == categories[1]
+
+    expected = {}
+    for example in data.decoded(theirs.task.validation_data).as_numpy_iterator():
+        expected[example["source_id"]] = example
+    given = {e["source_id"]: e for e in data.decoded(ours.task.validation_data).as_numpy_iterator()}
+    assert given.keys() == expected.keys()
+    assert len(given) == {"train": 195, "validation": 120}[split]
+    crowds = empty = 0
+    for image_id, example in given.items():
+        assert example.keys() == expected[image_id].keys()
+        for key, value in example.items():
+            # TFDS cuts areas to whole pixels.
+            atol = 1.0 if key == "groundtruth_area" else 0
+            theirs_too = expected[image_id][key]
+            if atol:
+                np.testing.assert_allclose(value, theirs_too, rtol=0, atol=atol)
+            else:
+                np.testing.assert_array_equal(value, theirs_too, err_msg=key)
+        crowds += int(example["groundtruth_is_crowd"].sum())
+        empty += not len(example["groundtruth_boxes"])
+    official = json.loads((sample / f"instances_{part}.json").read_bytes())["annotations"]
+    held = found.info["contents"]
+    assert held["objects"] == len(official)
+    assert held["crowds"] == crowds == sum(a["iscrowd"] for a in official) > 0
+    assert held["images_without_objects"] == empty > 0
+    assert held["left_out"] == {}
+    assert not any(held["faults"][kind] for kind in ("degenerate", "outside", "clipped"))
+
+
+FAULTY = (
+    [1, 2, 10, 5],  # 1: as it should be
+    [1, 2, 0, 5],  # 2: no width
+    [1, 2, -3, 5],  # 3: a negative width
+    [float("nan"), 2, 3, 5],  # 4
+    [1, 2, float("inf"), 5],  # 5
+    [-5, 3, 10, 5],  # 6: reaches over the left border
+    [35, 25, 10, 10],  # 7: over right and lower border
+    [41, 2, 5, 5],  # 8: outside
+    [1, 2, 10, 5],  # 9: the first again
+    [10, 10, 30.01, 3],  # 10: a rounding over
+)
+
+
+def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
+    found = converted(tmp_path, photos, coco(FAULTY))
+    faults = found.info["contents"]["faults"]
+    assert faults == {
+        "degenerate": [2, 3, 4, 5],
+        "outside": [8],
+        "clipped": [6, 7],
+        "duplicates": [9],
+    }
+    first, second = stored(found)
+    boxes = first["groundtruth_boxes"] * np.float32([30, 40, 30, 40])
+    expected = [
+        [2, 1, 7, 11],
+        [3, 0, 8, 5],
+        [25, 35, 30, 40],
+        [2, 1, 7, 11],
+        [10, 10, 13, 40],
+    ]
+    np.testing.assert_allclose(boxes, expected, atol=1e-5)
+    # 7 is the second of the numbers, and 0 the background.
+    assert list(first["groundtruth_classes"]) == [2] * 5
+    assert len(second["groundtruth_boxes"]) == 0
+    lines = "\n".join(conversion.described(found))
+    assert "objects left out, of no width or height: 4 (2, 3, 4, 5)" in lines
+    assert "images without objects: 1" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"categories": [{"id": 3, "name": "dog"}]}, "annotation 1: category_id 7 is not declared"),
+        (
+            {"categories": [{"id": 3, "name": "cat"}, {"id": 7, "name": "cat"}]},
+            "the categories 3 and 7 are both called 'cat'",
+        ),
+        ({"images": [{"id": 2, "file_name": "b.jpg"}]}, "image_id 1 is not among the images"),
+        ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2}, "image 1: the id is given twice"),
+        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: 'x' is no whole"),
+        ({"images": []}, "has no images"),
+        ({"annotations": {}}, "'annotations' is no list"),
+        ({"annotations": [{"image_id": 1, "category_id": 7}]}, "annotation 1: has no 'bbox'"),
+        (
+            {"annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3]}]},
+            r"bbox \[1, 2, 3\] is not \[x, y, width, height\]",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 9, "file_name": "../gone.jpg"}]},
+            r"1 of the 2 images that .* names are missing, such as \.\./gone\.jpg",
+        ),
+    ],
+)
+def test_files_that_say_what_cannot_be_are_refused(tmp_path, photos, changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        converted(tmp_path, photos, coco([[1, 2, 3, 4]], **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = written(tmp_path, coco([[1, 2, 3, 4]]))
+    path.write_text(path.read_text()[:-30])
+    with pytest.raises(UserError, match=r"boxes\.json: not JSON"):
+        conversion.read(path)
+
+
+def test_images_that_cannot_be_used_are_left_out_and_named(tmp_path, photos):
+    """A truncated JPEG, one of another size, a line, and no image; a panorama and a point stay."""
+    (photos / "short.jpg").write_bytes(jpeg(200, 200)[:900])
+    (photos / "other.jpg").write_bytes(jpeg(40, 50))
+    (photos / "text.png").write_bytes(b"no image")
+    Image.new("RGB", (20_000, 100)).save(photos / "line.png")
+    Image.new("RGB", (20_000, 250)).save(photos / "panorama.png")
+    Image.new("L", (1, 1)).save(photos / "point.png")
+    Image.new("P", (50, 60)).save(photos / "paper.gif")
+    names = ["a.jpg", "short.jpg", "other.jpg", "text.png", "line.png"]
+    names += ["panorama.png", "point.png", "paper.gif"]
+    values = coco(
+        [[0, 0, 10, 10]],
+        images=[{"id": i, "file_name": name} for i, name in enumerate(names, 1)],
+    )
+    values["images"][2] |= {"height": 40, "width": 50}
+    found = converted(tmp_path, photos, values)
+    left_out = found.info["contents"]["left_out"]
+    assert left_out.keys() == {"short.jpg", "other.jpg", "text.png", "line.png"}
+    assert "cannot be decoded" in left_out["short.jpg"]
+    assert "is 50x40 pixels, and 40x50 in its annotations" in left_out["other.jpg"]
+    assert "cannot be read" in left_out["text.png"]
+    assert "100x20000 pixels, narrower than 1 to 100" in left_out["line.png"]
+    kept = {int(e["source_id"]): e["image"].shape for e in stored(found)}
+    assert kept == {1: (30, 40, 3), 6: (250, 20_000, 3), 7: (1, 1, 3), 8: (60, 50, 3)}
+    assert "images left out: 4" in "\n".join(conversion.described(found))
+
+
+def test_a_set_without_one_usable_image_is_refused_and_leaves_nothing(tmp_path, photos):
+    for name in "ab":
+        (photos / f"{name}.jpg").write_bytes(jpeg(200, 200)[:900])
+    with pytest.raises(UserError, match=r"none of the 2 images can be used, such as a\.jpg"):
+        converted(tmp_path, photos, coco())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_thousand_boxes_are_kept_and_counted(tmp_path, photos, small):
+    boxes = [[i % 40, i // 40, 1, 1] for i in range(1000)]
+    found = converted(tmp_path, photos, coco(boxes))
+    assert found.info["contents"]["most_objects"] == 1000
+    assert len(stored(found)[0]["groundtruth_boxes"]) == 1000
+    # The trainer looks at max_num_instances of them.
+    at = {"input_path": str(found.folder), "global_batch_size": 2}
+    params = small({"task": {"train_data": at, "validation_data": at}}, tmp_path)
+    resolve.resolve(params)
+    task = CellsRetinaNetTask(params.task)
+    _, labels = next(iter(task.build_inputs(params.task.validation_data)))
+    assert labels["groundtruths"]["boxes"].shape[1] == 100
+
+
+def test_a_killed_conversion_goes_on_and_ends_in_the_same_files(tmp_path, photos, monkeypatch):
+    whole = converted(tmp_path, photos, coco(FAULTY), shards=2)
+    names = sorted(path.name for path in whole.folder.iterdir())
+    assert names == [
+        "boxes.json",
+        "records-00000-of-00002.tfrecord",
+        "records-00001-of-00002.tfrecord",
+    ]
+    again = conversion.convert(
+        conversion.read(tmp_path / "boxes.json"),
+        conversion.open_images(photos),
+        whole.folder,
+        shards=2,
+    )
+    assert again == whole
+
+    class Killed(BaseException):
+        pass
+
+    opened = conversion.open_images(photos)
+    read = opened.read
+
+    def until_killed(name):
+        if name == "b.jpg":
+            raise Killed
+        return read(name)
+
+    monkeypatch.setattr(opened, "read", until_killed)
+    annotations = conversion.read(tmp_path / "boxes.json")
+    target = tmp_path / "killed"
+    with pytest.raises(Killed):
+        conversion.convert(annotations, opened, target, shards=2)
+    half = sorted(path.name for path in target.iterdir())
+    assert half == [".records-00000.json", "records-00000-of-00002.tfrecord"]
+    before = (target / half[1]).stat().st_mtime_ns
+    with pytest.raises(UserError, match=r"input_path.*holds no converted boxes"):
+        records.find(str(target))
+    with pytest.raises(UserError, match="a part of another conversion"):
+        conversion.convert(annotations, conversion.open_images(photos), target, shards=1)
+    done = conversion.convert(annotations, conversion.open_images(photos), target, shards=2)
+    assert done.info == whole.info
+    assert (target / half[1]).stat().st_mtime_ns == before
+    for name in names:
+        assert (target / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_what_lies_in_the_folder_already_is_left_alone(tmp_path, photos):
+    found = converted(tmp_path, photos, coco([[1, 2, 3, 4]]))
+    with pytest.raises(UserError, match="holds boxes already that were made of something else"):
+        converted(tmp_path, photos, coco([[1, 2, 3, 5]]))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match=r"holds other files, such as thesis\.txt"):
+        conversion.convert(
+            conversion.read(tmp_path / "boxes.json"),
+            conversion.open_images(photos),
+            tmp_path / "full",
+        )
+    found.folder.joinpath("records-00000-of-00001.tfrecord").unlink()
+    with pytest.raises(UserError, match="1 of the 1 record files are missing"):
+        records.find(str(found.folder))
+
+
+def test_outlines_become_masks_as_cocos_own_tools_draw_them(data_dir, tmp_path):
+    from official.vision.dataloaders import tf_example_decoder
+    from pycocotools.coco import COCO
+
+    sample = data_dir / "coco_sample"
+    values = json.loads((sample / "instances_val2017.json").read_bytes())
+    crowded = {a["image_id"] for a in values["annotations"] if a["iscrowd"]}
+    values["images"] = [i for i in values["images"] if i["id"] in crowded][:4]
+    kept = {image["id"] for image in values["images"]}
+    values["annotations"] = [a for a in values["annotations"] if a["image_id"] in kept]
+    values["annotations"][0]["segmentation"] = []
+    found = converted(tmp_path, sample / "images.zip", values, with_masks=True)
+    assert found.info["contents"]["boxes_as_masks"] == 1
+    official = COCO(str(sample / "instances_val2017.json"))
+    decode = tf_example_decoder.TfExampleDecoder(include_mask=True).decode
+    count = 0
+    for example in tf.data.TFRecordDataset(found.files).map(decode).as_numpy_iterator():
+        expected = [a for a in values["annotations"] if a["image_id"] == int(example["source_id"])]
+        for mask, annotation in zip(example["groundtruth_instance_masks"], expected, strict=True):
+            if annotation["segmentation"]:
+                drawn = official.annToMask(annotation)
+            else:
+                drawn = np.zeros(mask.shape, np.uint8)
+                x, y, width, height = annotation["bbox"]
+                right, bottom = np.ceil([x + width, y + height]).astype(int)
+                drawn[int(y) : bottom, int(x) : right] = 1
+            np.testing.assert_array_equal(mask, drawn)
+            count += 1
+    assert count == len(values["annotations"]) > 20
+
+
+VOC = """<annotation><filename>{name}</filename>
+<size><width>40</width><height>30</height><depth>3</depth></size>
+<object><name>dog</name><difficult>1</difficult>
+<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>40</xmax><ymax>30</ymax></bndbox></object>
+<object><name>cat &amp; mouse</name>
+<bndbox><xmin>11</xmin><ymin>6</ymin><xmax>20</xmax><ymax>10</ymax></bndbox></object>
+</annotation>"""
+
+
+def test_voc_becomes_coco(tmp_path, photos):
+    """The first pixel of VOC is 1 and the last inside: a box of 1 to 40 fills an image of 40."""
+    folder = tmp_path / "voc"
+    folder.mkdir()
+    (folder / "a.xml").write_text(VOC.format(name="a.jpg"))
+    (folder / "b.xml").write_text("<annotation><filename>b.jpg</filename></annotation>")
+    annotations = conversion.read(folder)
+    conversion.write_json(annotations, tmp_path / "voc.json")
+    values = json.loads((tmp_path / "voc.json").read_bytes())
+    assert values["categories"] == [{"id": 1, "name": "cat & mouse"}, {"id": 2, "name": "dog"}]
+    assert [(a["category_id"], a["bbox"]) for a in values["annotations"]] == [
+        (2, [0, 0, 40, 30]),
+        (1, [10, 5, 10, 5]),
+    ]
+    assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
+    found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / "out")
+    first, second = stored(found)
+    np.testing.assert_array_equal(first["groundtruth_boxes"][0], [0, 0, 1, 1])
+    assert len(second["groundtruth_boxes"]) == 0
+
+
+BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>
+<annotation><filename>&b;</filename></annotation>"""
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (BOMB, "declares a document type"),
+        (BOMB.encode("utf-16"), "declares a document type"),
+        ('<!DOCTYPE x SYSTEM "/etc/passwd"><annotation/>', "declares a document type"),
+        ("<annotation><object>", "cannot be read as XML"),
+        ("<svg/>", "its root is <svg>"),
+        (VOC.replace("<xmin>11", "<xmin>eleven"), "<bndbox/xmin> is 'eleven', which is no number"),
+        (VOC.replace("<name>dog</name>", ""), "an <object> has no <name>"),
+    ],
+)
+def test_xml_from_strangers_is_not_trusted(tmp_path, text, sentence):
+    (tmp_path / "a.xml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=rf"a\.xml: .*{sentence}"):
+        conversion.read(tmp_path)
+
+
+def test_yolo_becomes_coco(tmp_path, photos):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (tmp_path / "data.yaml").write_text("names: {0: dog, 1: cat}\n")
+    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n0 0 0 0.5 0 0.5 1\n")
+    annotations = conversion.read(folder, conversion.open_images(photos))
+    conversion.write_json(annotations, tmp_path / "yolo.json")
+    values = json.loads((tmp_path / "yolo.json").read_bytes())
+    assert values["categories"] == [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]
+    box, polygon = values["annotations"]
+    assert (box["category_id"], box["image_id"]) == (1, 2)
+    np.testing.assert_allclose(box["bbox"], [15, 12, 10, 6])
+    assert (polygon["category_id"], polygon["bbox"]) == (0, [0, 0, 20, 30])
+    assert polygon["segmentation"] == [[0, 0, 20, 0, 20, 30]]
+    assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
+    # Read as a COCO file they are the same annotations.
+    assert conversion.read(tmp_path / "yolo.json").objects == annotations.objects
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "sentence"),
+    [
+        ("a.txt", "2 0.5 0.5 0.1 0.1", r"a\.txt: line 1: class 2 has no name"),
+        ("a.txt", "0 0.5 0.5 0.1", r"a\.txt: line 1: .* is neither 'class x y width height'"),
+        ("a.txt", "dog 1 2 3 4", r"a\.txt: line 1: 'dog 1 2 3 4' is neither"),
+        ("c.txt", "0 0.5 0.5 0.1 0.1", r"c\.txt: there is no image c\.\*"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(tmp_path, photos, name, line, sentence):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "classes.txt").write_text("dog\ncat\n")
+    (folder / name).write_text(line)
+    with pytest.raises(UserError, match=sentence):
+        conversion.read(folder, conversion.open_images(photos))
+
+
+def test_images_in_a_zip_file_are_found_by_the_end_of_their_path(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for name in ("set/train/a.jpg", "set/train/b.jpg", "set/test/b.jpg", "../c.jpg"):
+            file.writestr(name, jpeg())
+    images = conversion.open_images(path)
+    assert images.find("a.jpg") == images.find("train/a.jpg") == "set/train/a.jpg"
+    assert images.find("/home/somebody/set/test/b.jpg") == "set/test/b.jpg"
+    assert images.find("test/a.jpg") is None
+    with pytest.raises(UserError, match=r"has several files that could be 'b\.jpg'"):
+        images.find("b.jpg")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match="cannot be read as a zip file"):
+        conversion.open_images(path)
+
+
+def test_the_command_converts(tmp_path, photos, flags, capsys):
+    given = flags(
+        annotations=str(written(tmp_path, coco([[1, 2, 3, 4]]))),
+        images=str(photos),
+        output=str(tmp_path / "out"),
+    )
+    command.convert(given)
+    assert "2 images with 1 objects of 2 classes in 1 files" in capsys.readouterr().out
+    given.images = None
+    given.output = str(tmp_path / "out2")
+    with pytest.raises(UserError, match="--images: is needed here"):
+        command.convert(given)
+    given.output = str(tmp_path / "again.json")
+    command.convert(given)
+    again = json.loads((tmp_path / "again.json").read_bytes())
+    assert again["annotations"] == coco([[1, 2, 3, 4]])["annotations"]
+
+
+def test_a_converted_set_trains(tmp_path, photos, small):
+    """Through Model Garden's reader: shuffled, repeated, batched."""
+    found = converted(tmp_path, photos, coco([[5, 5, 30, 20]]))
+    at = {"input_path": str(found.folder), "global_batch_size": 3}
+    params = small({"task": {"train_data": at, "validation_data": at}}, tmp_path)
+    assert resolve.resolve(params).ids == (3, 7)
+    task = CellsRetinaNetTask(params.task)
+    pixels, labels = next(iter(task.build_inputs(params.task.train_data)))
+    assert pixels.shape == (3, 64, 64, 3)
+    positive = sum(
+        int(tf.reduce_sum(tf.cast(t > 0, tf.int32))) for t in labels["cls_targets"].values()
+    )
+    assert positive > 0
+
+
+def test_a_folder_of_no_boxes_is_named(small, tmp_path):
+    with pytest.raises(UserError, match=r"task\.train_data\.input_path: .* --mode=convert"):
+        resolve.resolve(small({"task": {"train_data": {"input_path": str(tmp_path)}}}, tmp_path))
