@@ -201,7 +201,7 @@ class SearchConfig(hyperparams.Config):
     seed: int = 0
     deterministic: bool = False
     pool: Any = dataclasses.field(default_factory=_PoolChoice)
-    top: int = 10
+    top: int = 25
     report_minutes: float = 2.0
     weights_dir: str = ""
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)

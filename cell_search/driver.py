@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from cell_search import report, results, trials
+from cell_search.boards import Boards
 from cell_search.cell_space import genotype_of
 from cell_search.config import Search
 from cell_search.directory import SearchDirectory
@@ -21,6 +22,9 @@ from cell_search.pools import Pool
 from cell_search.progress import Progress
 from cell_search.space import Point
 from cell_search.strategies import trial_of
+
+#: So many new cells are drawn for a report while workers may be waiting.
+DRAWINGS = 5
 
 
 def search(directory: SearchDirectory, search: Search, interruptible: Interruptible) -> list[str]:
@@ -44,11 +48,12 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
     study = directory.open_study([o.direction for o in search.objectives])
 
     def write_report() -> str:
-        return report.write(directory, search, study)
+        return report.write(directory, search, study, drawings=DRAWINGS)
 
     weights = directory.weights(search.config.weights_dir)
     run(directory.path / "tensorboard", weights, search, study, interruptible, write_report)
-    return [*results.write(directory, search, study), write_report()]
+    written = results.write(directory, search, study)
+    return [*written, report.write(directory, search, study)]
 
 
 def run(
@@ -75,9 +80,11 @@ def run(
     """
     driver = _Driver(tensorboard, weights, search, study, interruptible, write_report)
     try:
-        driver.run()
+        with driver.progress:
+            driver.run()
     finally:
         driver.pool.close()
+        driver.boards.close()
 
 
 def request_of(
@@ -125,12 +132,8 @@ class _Driver:
         finished = [t for t in known if t.state.is_finished()]
         self.again = [t for t in known if t.state == TrialState.RUNNING]
         self.begun, self.finished = len(known), len(finished)
-        self.progress = Progress(
-            tensorboard,
-            search.config.trials,
-            finished,
-            search.objectives,
-        )
+        self.progress = Progress(search.config.trials, finished, search.objectives)
+        self.boards = Boards(tensorboard, search)
         self.reported = time.monotonic()
 
     def run(self) -> None:
@@ -139,6 +142,7 @@ class _Driver:
             while len(running) < self.pool.workers and (request := self._next()) is not None:
                 with self.interruptible.block():
                     running[self.pool.submit(request)] = request.number
+            self.progress.running = len(running)
             with self.interruptible.block():
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda f: running[f]):
@@ -172,10 +176,13 @@ class _Driver:
     def _tell(self, number: int, result: Result) -> None:
         trials.finish(self.study, number, result, self.search.objectives, order=self.finished)
         self.finished += 1
-        self.progress.finished(trial_of(self.study, number))
+        trial = trial_of(self.study, number)
+        self.progress.finished(trial)
+        self.boards.finished(trial, self.progress.best)
 
     def _report(self) -> None:
         minutes = self.search.config.report_minutes
         if minutes and time.monotonic() - self.reported > 60 * minutes:
             self.write_report()
+            self.boards.picture()
             self.reported = time.monotonic()

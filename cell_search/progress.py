@@ -1,17 +1,21 @@
-"""What is seen of a search while it runs: a line for each trial, and TensorBoard's scalars."""
+"""What is seen of a search while it runs: how far it is, in lines or in a panel."""
 
 from __future__ import annotations
 
-import pathlib
+import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import trials
 from cell_search.objectives import Objective
+
+#: The pace is that of so many last trials.
+_LAST = 50
 
 
 def duration(seconds: float) -> str:
@@ -24,51 +28,74 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Tells people about finished trials.
+    """How far a search is; prints it while it is entered.
+
+    In a terminal a panel stands below a line for each new best and each failure; elsewhere every
+    trial has a line.
 
     Args:
-        folder: of TensorBoard's files.
         total: how many trials there will be.
         known: the trials that had finished before.
         objectives: what is wanted; the best is that by the first.
+
+    Attributes:
+        total: how many trials there will be.
+        done: how many have finished.
+        running: how many are being evaluated, which the driver says.
+        states: how many finished in which state.
+        best: the best trial so far.
     """
 
-    def __init__(
-        self,
-        folder: pathlib.Path,
-        total: int,
-        known: list[FrozenTrial],
-        objectives: Sequence[Objective],
-    ):
-        self._folder, self._total, self._objectives = folder, total, objectives
-        self._writer: Any = None
-        self._done = len(known)
-        self._best: tuple[float, int] | None = None
+    def __init__(self, total: int, known: Sequence[FrozenTrial], objectives: Sequence[Objective]):
+        self.total, self.objectives = total, objectives
+        self.done, self.running = 0, 0
+        self.states: Counter[TrialState] = Counter()
+        self.best: FrozenTrial | None = None
         for trial in known:
             self._take(trial)
-        self._times = deque([time.monotonic()], maxlen=11)
+        self._times = deque([time.monotonic()], maxlen=_LAST + 1)
+        self._panel: Any = None
+
+    def __enter__(self) -> Progress:
+        if sys.stdout.isatty():
+            from cell_search.panel import Panel
+
+            self._panel = Panel(self)
+            self._panel.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._panel is not None:
+            self._panel.stop()
+            self._panel = None
 
     def _take(self, trial: FrozenTrial) -> None:
-        value = trials.reward(trial)
-        sign = self._objectives[0].sign
-        if value is not None and (self._best is None or sign * value > sign * self._best[0]):
-            self._best = value, trial.number
+        self.done += 1
+        self.states[trial.state] += 1
+        value, sign = trials.reward(trial), self.objectives[0].sign
+        if value is not None and (self.best is None or sign * value > sign * self.best.values[0]):
+            self.best = trial
 
     def finished(self, trial: FrozenTrial) -> None:
-        """Prints the line of a trial and writes its scalars."""
-        self._done += 1
+        """Tells of a trial that has just finished."""
         self._take(trial)
         self._times.append(time.monotonic())
-        print(self._line(trial), flush=True)
-        scalars = {"seconds": trials.seconds(trial)}
-        value = trials.reward(trial)
-        if value is not None:
-            scalars["reward"] = value
-            others = zip(self._objectives[1:], trial.values[1:], strict=True)
-            scalars |= {objective.metric: value for objective, value in others}
-        if self._best is not None:
-            scalars["best reward"] = self._best[0]
-        self._write(scalars, trial.number)
+        if self._panel is None:
+            print(self._line(trial), flush=True)
+        elif trial is self.best or trials.reward(trial) is None:
+            self._panel.print(self._line(trial))
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds from one result to the next, lately; None before the first."""
+        if len(self._times) < 2:
+            return None
+        return (self._times[-1] - self._times[0]) / (len(self._times) - 1)
 
     def _line(self, trial: FrozenTrial) -> str:
         if trials.reward(trial) is None:
@@ -76,25 +103,20 @@ class Progress:
         else:
             what = "  ".join(
                 f"{o.metric} {value:.4f}" if abs(value) < 1000 else f"{o.metric} {value:,.0f}"
-                for o, value in zip(self._objectives, trial.values, strict=True)
+                for o, value in zip(self.objectives, trial.values, strict=True)
             )
-        parts = [f"trial {trial.number}  {self._done}/{self._total}", what]
-        if self._best is not None:
-            value, number = self._best
-            of = f" {self._objectives[0].metric}" if len(self._objectives) > 1 else ""
-            parts.append(f"best{of} {value:,.4g} (trial {number})")
+        parts = [f"trial {trial.number}  {self.done}/{self.total}", what]
+        if self.best is not None:
+            parts.append(self.best_so_far)
         parts.append(duration(trials.seconds(trial)))
-        if left := self._total - self._done:
-            pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
-            parts.append(f"{duration(left * pace)} left")
+        if (left := self.total - self.done) and self.pace is not None:
+            parts.append(f"{duration(left * self.pace)} left")
         return "  ".join(parts)
 
-    def _write(self, scalars: dict[str, float], step: int) -> None:
-        import tensorflow as tf
-
-        if self._writer is None:
-            self._writer = tf.summary.create_file_writer(str(self._folder))
-        with self._writer.as_default(step=step):
-            for name, value in scalars.items():
-                tf.summary.scalar(name, value)
-        self._writer.flush()
+    @property
+    def best_so_far(self) -> str:
+        """Such as `best 0.9267 (trial 3)`."""
+        if self.best is None:
+            return "best none yet"
+        of = f" {self.objectives[0].metric}" if len(self.objectives) > 1 else ""
+        return f"best{of} {self.best.values[0]:,.4g} (trial {self.best.number})"

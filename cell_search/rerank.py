@@ -113,7 +113,7 @@ def rerank(
         longer,
         study,
         interruptible,
-        lambda: report.write(directory, search, found),
+        lambda: report.write(directory, search, found, drawings=driver.DRAWINGS),
     )
     again = results.reranking_of(search, found)
     assert again is not None

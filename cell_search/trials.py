@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from cells.errors import UserError
 
 #: Attributes of a trial, for people.
 METRICS, FAILURE = "metrics", "failure"
+
+#: The attribute of a finished trial with the worker that evaluated it, and when it began.
+WORK = "worker"
 
 
 #: So often at most a trial is proposed again because the proposal is not feasible.
@@ -152,6 +156,8 @@ def finish(
         FINISHED: order,
         METRICS: {**result.metrics, "seconds": round(result.seconds, 3)},
     }
+    if result.worker:
+        attributes[WORK] = {"name": result.worker, "began": round(result.began, 3)}
     if failure is not None:
         attributes[FAILURE] = failure
     for key, value in attributes.items():
@@ -192,6 +198,29 @@ def failure(trial: FrozenTrial) -> str:
 def seconds(trial: FrozenTrial) -> float:
     """How long the evaluation of a finished trial took."""
     return float(trial.user_attrs.get(METRICS, {}).get("seconds", 0.0))
+
+
+@dataclass(frozen=True)
+class Work:
+    """Who evaluated a trial, and when.
+
+    Attributes:
+        worker: host and process.
+        began: seconds since 1970.
+        ended: the same.
+    """
+
+    worker: str
+    began: float
+    ended: float
+
+
+def work(trial: FrozenTrial) -> Work | None:
+    """Who evaluated a finished trial; None where no worker came to the end."""
+    noted = trial.user_attrs.get(WORK)
+    if noted is None or not trial.state.is_finished():
+        return None
+    return Work(noted["name"], noted["began"], noted["began"] + seconds(trial))
 
 
 def best(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import math
+import os
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,12 +61,16 @@ class Result:
         metrics: numbers for people and for several objectives, by name.
         seconds: duration.
         failure: why there is no reward, in one sentence; None where there is one.
+        worker: host and process that evaluated it; empty where none came to the end.
+        began: when, in seconds since 1970 by that host's clock.
     """
 
     reward: float | None
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     failure: str | None = None
+    worker: str = ""
+    began: float = 0.0
 
 
 class Evaluator(abc.ABC):
@@ -119,7 +125,7 @@ def evaluate(request: Request) -> Result:
     Raises:
         UserError: the settings are at fault, not the candidate.
     """
-    started = time.perf_counter()
+    began, started = time.time(), time.perf_counter()
     metrics: dict[str, float] = {}
     try:
         metrics = {k: float(v) for k, v in request.evaluator.score(request).items()}
@@ -132,7 +138,14 @@ def evaluate(request: Request) -> Result:
     except Exception as error:
         reward, failure = None, _reason(error)
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    return Result(reward, finite, time.perf_counter() - started, failure)
+    return Result(
+        reward,
+        finite,
+        time.perf_counter() - started,
+        failure,
+        worker=f"{socket.gethostname()} {os.getpid()}",
+        began=began,
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -22,7 +22,7 @@ from cells.genotype import Genotype
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PNG_DPI", "save", "svg"]
+__all__ = ["PNG_DPI", "adaptive_svg", "save", "svg"]
 
 #: Pixels an inch of a PNG.
 PNG_DPI = 200
@@ -52,6 +52,17 @@ def svg(genotype: Genotype, *, dark: bool = False) -> str:
 
     with _figure(genotype, dark) as figure:
         return svg_text.render(figure, genotype, dark)
+
+
+def adaptive_svg(genotype: Genotype) -> str:
+    """Draws both cells as a whole SVG file whose colours are those of a light or of a dark screen.
+
+    For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
+    it. It follows the page's colour scheme.
+    """
+    from cells.drawing import svg_text
+
+    return svg_text.adapt(svg(genotype))
 
 
 def save(genotype: Genotype, path: str | os.PathLike[str], *, dark: bool = False) -> None:

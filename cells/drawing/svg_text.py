@@ -9,11 +9,13 @@ from xml.sax.saxutils import escape
 
 from matplotlib.figure import Figure
 
+from cells.drawing import theme
 from cells.genotype import Genotype
 from cells.operations import OPERATIONS
 
 _ID = re.compile(r'(\bid="|xlink:href="#|url\(#)([^")]+)')
 _GROUP = re.compile(r'<g id="([^"]+)">')
+_BREAK = re.compile(r"\s*\n\s*")
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _STYLE = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 
@@ -44,6 +46,19 @@ def render(figure: Figure, genotype: Genotype, dark: bool) -> str:
     drawn = repr((genotype.name, genotype.normal, genotype.reduction, dark))
     prefix = "cell-" + hashlib.sha256(drawn.encode()).hexdigest()[:12]
     return _ID.sub(rf"\1{prefix}-\2", text)
+
+
+def adapt(text: str) -> str:
+    """Adds the dark colours to a light drawing, as rules for dark screens; without indentation."""
+    rules = "".join(
+        f'[style*="{what}: {light}"]{{{what}:{dark}!important}}'
+        for light, dark in theme.dark_of().items()
+        for what in ("fill", "stroke")
+        if f"{what}: {light}" in text
+    )
+    head, rest = text.split(">", 1)
+    text = f"{head}><style>@media (prefers-color-scheme:dark){{{rules}}}</style>{rest}"
+    return _BREAK.sub(" ", text)
 
 
 def _titles(genotype: Genotype) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -82,3 +84,19 @@ DARK = Theme(
     output=Paint("#0d1117", "#a3acb7", "#e6edf3"),
     line="#a3acb7",
 )
+
+
+def dark_of() -> dict[str, str]:
+    """The dark colour for each light one; the two themes differ in nothing else."""
+    found: dict[str, str] = {}
+    for light, dark in zip(_colours(asdict(LIGHT)), _colours(asdict(DARK)), strict=True):
+        assert found.setdefault(light, dark) == dark, f"{light} has two dark colours"
+    return found
+
+
+def _colours(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    else:
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _colours(inner)

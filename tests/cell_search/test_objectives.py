@@ -16,7 +16,7 @@ from strategy_contract import new_study, run
 import cells.config
 from benchmarks.hypervolume import hypervolume
 from cell_search import config, driver, objectives, pareto, trials
-from cell_search.chart import scatter
+from cell_search.charts import scatter
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result
 from cell_search.interruption import Interruptible

@@ -14,7 +14,8 @@ import yaml
 from search_commands import run_command
 
 from cell_search import config, results
-from cell_search.chart import _ticks, chart
+from cell_search.charts import curve
+from cell_search.charts._frame import ticks
 from cells import genotype_file
 
 
@@ -124,8 +125,8 @@ def test_the_report_is_one_page_that_needs_nothing_else(searched: pathlib.Path) 
     page.feed(source)
     assert page.open == []
     assert "script" not in page.tags
-    # Three cells, each for light and for dark screens, all inside the page.
-    assert len(page.loads) == 6
+    # Three cells, all inside the page.
+    assert len(page.loads) == 3
     assert all(load.startswith("data:image/svg+xml;base64,") for load in page.loads)
     assert not re.search(r"url\(|@import", source.split("</style>")[0])
     text = " ".join(page.text)
@@ -181,14 +182,14 @@ def test_a_set_without_test_split_is_divided(data_dir: pathlib.Path) -> None:
     ("low", "high"), [(0.1, 0.35), (0.5, 0.5), (0.0, 0.0), (-3.0, 4e6), (0.27, 0.2700001)]
 )
 def test_ticks_are_round_and_enclose(low: float, high: float) -> None:
-    ticks = _ticks(low, high)
-    assert ticks[0] <= low <= high <= ticks[-1]
-    assert 2 <= len(ticks) <= 8
-    assert ticks == sorted(set(ticks))
+    marks = ticks(low, high)
+    assert marks[0] <= low <= high <= marks[-1]
+    assert 2 <= len(marks) <= 8
+    assert marks == sorted(set(marks))
 
 
 def test_the_curve_only_rises_and_failed_trials_are_shown() -> None:
-    svg = chart([(0, None), (1, 0.2), (2, 0.1), (3, 0.4)], "<accuracy>")
+    svg = curve([(0, None), (1, 0.2), (2, 0.1), (3, 0.4)], "<accuracy>")
     assert svg.count("<circle") == 3
     assert svg.count("class=failed") == 1
     (path,) = re.findall(r'class=best d="([^"]+)"', svg)

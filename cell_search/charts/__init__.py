@@ -1,0 +1,10 @@
+"""Charts of a search as SVG elements whose colours are those of the page around them."""
+
+from __future__ import annotations
+
+from cell_search.charts._busy import busy
+from cell_search.charts._curve import curve
+from cell_search.charts._scatter import comparison, scatter
+from cell_search.charts._shares import shares
+
+__all__ = ["busy", "comparison", "curve", "scatter", "shares"]

@@ -1,0 +1,92 @@
+"""Trials by two values: the front of two objectives, and cheap scores against dear ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from html import escape
+
+import numpy as np
+
+from cell_search import pareto
+from cell_search.charts._frame import (
+    LEFT,
+    RIGHT,
+    TIPS,
+    WIDTH,
+    below,
+    dots,
+    line,
+    scale,
+    short,
+    svg,
+    vertical,
+)
+
+
+def scatter(
+    points: Sequence[tuple[int, float, float]],
+    front: Collection[int],
+    labels: tuple[str, str],
+    signs: tuple[float, float],
+) -> str:
+    """Trials by two objectives, and what can be had at most of one for the other, as a staircase.
+
+    Args:
+        points: number, horizontal and vertical value of the trials that succeeded.
+        front: the numbers of those that no other dominates, in all objectives.
+        labels: of the horizontal and of the vertical axis.
+        signs: of both, -1 where smaller is better.
+    """
+    if not points:
+        return "<p>No trial has succeeded yet.</p>"
+    marks, x, y = _scattered(points, front, labels)
+    pairs = np.unique([pair for _, *pair in points], axis=0)
+    path = ""
+    for one, other in pairs[~pareto.dominated(pairs * np.array(signs))]:
+        at, height = f"H{x(one):.1f}", f"V{y(other):.1f}"
+        # The corner is the worse in both of its two neighbours.
+        step = at + height if signs[0] < 0 else height + at
+        path += step if path else f"M{x(one):.1f} {y(other):.1f}"
+    told = f"{labels[1]} and {labels[0]} of each trial, and the front"
+    return (
+        svg(told, [*marks, line(path)], labels[0]) + "<p class=legend><span class=line></span>front"
+        f" <span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
+    )
+
+
+def comparison(
+    points: Sequence[tuple[int, float, float]], winner: int, labels: tuple[str, str]
+) -> str:
+    """Trials by two scores of one kind of thing.
+
+    Args:
+        points: number, horizontal and vertical value.
+        winner: the number of the one that is marked.
+        labels: of the horizontal and of the vertical axis.
+    """
+    marks, _, _ = _scattered(points, {winner}, labels)
+    return (
+        svg(f"{labels[1]} against {labels[0]}", marks, labels[0])
+        + f"<p class=legend><span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
+    )
+
+
+def _scattered(
+    points: Sequence[tuple[int, float, float]], marked: Collection[int], labels: tuple[str, str]
+) -> tuple[list[str], Callable[[float], float], Callable[[float], float]]:
+    """Axes and points, and where values are on the two axes."""
+    y, marks = vertical([value for _, _, value in points])
+    x, at = scale([value for _, value, _ in points], LEFT, WIDTH - RIGHT)
+    marks += [below(x(tick), short(tick)) for tick in at]
+
+    def placed(wanted: bool) -> list[tuple[float, float, str]]:
+        return [
+            (x(a), y(b), f"trial {number}: {labels[1]} {b:.6g}, {labels[0]} {a:.6g}")
+            for number, a, b in points
+            if (number in marked) == wanted
+        ]
+
+    # The marked ones last, so that nothing hides them.
+    marks.append(dots(placed(False), "trial", 3, len(points) > TIPS))
+    marks.append(dots(placed(True), "front", 4, False))
+    return marks, x, y

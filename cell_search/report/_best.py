@@ -1,0 +1,93 @@
+"""The best candidates, and the front of several objectives, with their cells."""
+
+from __future__ import annotations
+
+from html import escape
+
+from optuna.trial import FrozenTrial, TrialState
+
+from cell_search import charts, settings, trials
+from cell_search.cell_space import CellSpace
+from cell_search.config import Search
+from cell_search.report._html import number, pairs, table, title
+from cell_search.report._pictures import Pictures
+
+
+def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:
+    """The first objective against each of the others, and the trials that none dominates."""
+    first, *others = search.objectives
+    if not others:
+        return ""
+    successful = [t for t in known if t.state == TrialState.COMPLETE]
+    best = trials.front(known, search.space, [o.sign for o in search.objectives])
+    numbers = {t.number for t in best}
+    parts = [f"<h2>The front: {len(best)} cells that no other is better than in everything</h2>"]
+    for i, other in enumerate(others, start=1):
+        parts.append(
+            charts.scatter(
+                [(t.number, t.values[i], t.values[0]) for t in successful],
+                numbers,
+                (title(other.metric), title(first.metric)),
+                (other.sign, first.sign),
+            )
+        )
+    return "\n".join([*parts, ranked(search, best, "front", pictures)])
+
+
+def ranked(search: Search, rows: list[FrozenTrial], folder: str, pictures: Pictures) -> str:
+    """A table of trials with their cells.
+
+    Args:
+        search: the search.
+        rows: the trials, best first.
+        folder: where their genotypes are.
+        pictures: draws cells.
+    """
+    if not rows:
+        return "<p>No trial has succeeded yet.</p>"
+    objectives = [o.metric for o in search.objectives]
+    metrics = [
+        name
+        for name in dict.fromkeys(m for t in rows for m in t.user_attrs.get(trials.METRICS, {}))
+        if name not in objectives
+    ]
+    heads = ["", *objectives, "trial", *settings.chosen(rows[0].params), *metrics]
+    shown = [
+        _ranked_row(f"{folder}/{rank:02}.json", rank, t, search, metrics, pictures)
+        for rank, t in enumerate(rows, start=1)
+    ]
+    return table([title(head) for head in heads], shown, "best")
+
+
+def _ranked_row(
+    file: str,
+    rank: int,
+    trial: FrozenTrial,
+    search: Search,
+    metrics: list[str],
+    pictures: Pictures,
+) -> str:
+    values = trial.user_attrs.get(trials.METRICS, {})
+    cells = [number(values[name]) if name in values else "" for name in metrics]
+    searched = map(str, settings.chosen(trial.params).values())
+    numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]
+    what = "cells" if isinstance(search.space, CellSpace) else "decisions"
+    summary = f"{what} of trial {trial.number}, <code>{file}</code>"
+    # A front may be long.
+    if rank > search.config.top:
+        shown = f"<p class=legend>{summary}</p>"
+    else:
+        shown = _shown(search, trial, pictures)
+        opened = " open" if rank <= 3 else ""
+        shown = f"<details{opened}><summary>{summary}</summary>{shown}</details>"
+    return (
+        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in numbers) + "</tr>"
+        f"<tr class=cells><td colspan={len(numbers)}>{shown}</td></tr>"
+    )
+
+
+def _shown(search: Search, trial: FrozenTrial, pictures: Pictures) -> str:
+    if isinstance(search.space, CellSpace):
+        return pictures.of(search.space, trial)
+    rows = [(d.name, trial.params[d.name]) for d in search.space.decisions]
+    return f"<p><code>{escape(search.space.describe(trial.params))}</code></p>{pairs(rows)}"

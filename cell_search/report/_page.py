@@ -1,0 +1,160 @@
+"""The page: its parts in their order."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from html import escape
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from cell_search import charts, trials
+from cell_search.cell_space import CellSpace
+from cell_search.config import Search, used_settings
+from cell_search.directory import SearchDirectory
+from cell_search.progress import duration
+from cell_search.report._again import again as reranked
+from cell_search.report._best import front, ranked
+from cell_search.report._html import number, pairs, row, table, title
+from cell_search.report._operations import operations
+from cell_search.report._pictures import Pictures
+from cell_search.report._style import STYLE
+from cell_search.report._workers import utilisation, workers, workers_of
+from cell_search.reranking import Reranking
+from cell_search.results import ranked as best_of
+from cell_search.results import reranking_of, versions
+from cells.files import write_atomically
+
+_TRAIN_COMMAND = "cell-transfer --mode=train_and_eval --config_file=train.yaml --model_dir=trained"
+
+#: A page of a search that is not finished loads itself anew after so many seconds.
+_REFRESH = 60
+
+
+def write(
+    directory: SearchDirectory, search: Search, study: optuna.Study, drawings: int | None = None
+) -> str:
+    """Writes `report.html` from the trials so far.
+
+    Args:
+        directory: where to.
+        search: what the trials are of.
+        study: holds them.
+        drawings: so many cells are drawn at most that no earlier page of this process shows; None:
+            no limit.
+
+    Returns:
+        Its path.
+    """
+    path = directory.path / "report.html"
+    known = study.get_trials(deepcopy=False)
+    again = reranking_of(search, study)
+    page = _page(directory.path.resolve().name, search, known, again, Pictures(drawings))
+    write_atomically(path, page.encode())
+    return str(path)
+
+
+def _page(
+    name: str,
+    search: Search,
+    known: list[FrozenTrial],
+    again: Reranking | None,
+    pictures: Pictures,
+) -> str:
+    first = search.objectives[0]
+    curve = [(t.number, trials.reward(t)) for t in known if t.state.is_finished()]
+    parts = [
+        f"<h1>Cell search <q>{escape(name)}</q></h1>",
+        f"<p class=lead>{_lead(search)}</p>",
+        _tiles(search, known),
+        f"<h2>{escape(title(first.metric).capitalize())} by trial</h2>",
+        charts.curve(curve, title(first.metric), maximize=first.maximize),
+        front(search, known, pictures),
+        reranked(again),
+        f"<h2>The best {'cells' if search.gives_genotypes else 'candidates'}</h2>",
+        ranked(search, best_of(search, known, again), "top", pictures),
+        operations(known, search.space),
+        workers(known),
+        _failures(known),
+        _training() if search.trains_winner else "",
+        "<h2>Settings</h2>",
+        pairs(used_settings(search.config).items()),
+        "<h2>Versions</h2>",
+        pairs(versions().items()),
+        f"<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S')} by transferable-cells</footer>",
+    ]
+    unfinished = len(curve) < search.config.trials
+    return (
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
+        '<meta name=color-scheme content="light dark">'
+        + (f"<meta http-equiv=refresh content={_REFRESH}>" if unfinished else "")
+        + f"<title>Cell search {escape(name)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>\n{chr(10).join(part for part in parts if part)}\n</main></body></html>\n"
+    )
+
+
+def _lead(search: Search) -> str:
+    config, space = search.config, search.space
+    cells = ""
+    if isinstance(space, CellSpace):
+        cells = f" ({escape(space.rules.source)}), {space.blocks} blocks a cell"
+    images = f" on <b>{escape(search.images.name)}</b>" if search.evaluator.uses_images else ""
+    return (
+        f"{escape(search.space_name)} space{cells}, {len(space.decisions)} decisions, "
+        f"{space.size:.1e} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
+        f"by <b>{escape(config.evaluator.type)}</b>{images}."
+    )
+
+
+def _training() -> str:
+    return (
+        "<h2>How to train the winner</h2>"
+        f"<pre>{_TRAIN_COMMAND}</pre>"
+        "<p>Run it in the folder of this page; <code>train.yaml</code> names the cells in "
+        "<code>genotype.json</code> and the images of this search.</p>"
+    )
+
+
+def _tiles(search: Search, known: list[FrozenTrial]) -> str:
+    states = Counter(t.state for t in known)
+    first = search.objectives[0]
+    best = trials.best(known, search.space, 1, first.sign)
+    spent = sum(trials.seconds(t) for t in known)
+    finished = sum(t.state.is_finished() for t in known)
+    found = workers_of(known)
+    tiles = [
+        (f"best {title(first.metric)}", number(best[0].values[0]) if best else "none yet"),
+        ("trials finished", f"{finished:,} of {search.config.trials:,}"),
+        ("running", f"{states[TrialState.RUNNING]:,}"),
+        ("failed", f"{states[TrialState.FAIL]:,}"),
+        ("pruned", f"{states[TrialState.PRUNED]:,}"),
+        ("spent on candidates", duration(spent)),
+        ("workers", f"{len(found):,}, {utilisation(found):.0%} busy" if found else "none yet"),
+    ]
+    return (
+        "<dl class=tiles>"
+        + "".join(
+            f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in tiles
+        )
+        + "</dl>"
+    )
+
+
+def _failures(known: list[FrozenTrial]) -> str:
+    reasons: dict[str, list[int]] = {}
+    for trial in known:
+        if trial.state == TrialState.FAIL:
+            reasons.setdefault(trials.failure(trial), []).append(trial.number)
+    if not reasons:
+        return ""
+    rows = [
+        row([str(len(numbers)), reason, _some(numbers)])
+        for reason, numbers in sorted(reasons.items(), key=lambda item: -len(item[1]))
+    ]
+    return f"<h2>Failures</h2>{table(['times', 'reason', 'trials'], rows)}"
+
+
+def _some(numbers: list[int]) -> str:
+    return f"{', '.join(map(str, numbers[:20]))}{' ...' if len(numbers) > 20 else ''}"

@@ -1,0 +1,48 @@
+"""Pictures of cells, drawn once in a process."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from cell_search.cell_space import CellSpace
+from cells import drawing
+
+#: So many are remembered.
+_KEPT = 256
+
+_drawn: dict[Any, str] = {}
+
+
+class Pictures:
+    """Draws cells for one page.
+
+    Args:
+        limit: so many are drawn at most, beside those that earlier pages had; None: no limit. A
+            drawing takes a third of a second, for which a driver's workers may have to wait.
+    """
+
+    def __init__(self, limit: int | None = None):
+        self._left = limit
+
+    def of(self, space: CellSpace, trial: FrozenTrial) -> str:
+        """A picture of a trial's cells; says so where there is none yet."""
+        key = (space, *(trial.params[d.name] for d in space.decisions))
+        if key not in _drawn:
+            if self._left == 0:
+                return "<p>The picture comes with the next page.</p>"
+            if self._left is not None:
+                self._left -= 1
+            if len(_drawn) >= _KEPT:
+                del _drawn[next(iter(_drawn))]
+            _drawn[key] = _url(drawing.adaptive_svg(space.decode(trial.params)))
+        alternative = escape(f"Normal and Reduction cell of trial {trial.number}", quote=True)
+        return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'
+
+
+def _url(svg: str) -> str:
+    """A data URL: a picture of its own, whose names meet no others on the page."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
