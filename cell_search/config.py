@@ -257,6 +257,13 @@ class Search:
     def check(self) -> None:
         """Raises a UserError where no candidate could be scored; called before the first."""
         self.pool.check()
+        if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
+            kind = self.config.pool.type
+            raise UserError(
+                f"pool.{section(kind)}.workers: {self.pool.workers} cannot be had with "  # type: ignore[attr-defined]
+                f"{self.config.evaluator.type}, whose candidates are scored one after the other; "
+                "use 1, or pool.type=inline"
+            )
         self.evaluator.check(self.images, self.space)
         for decision in self.space.decisions:
             if decision.kind == settings.KIND:

@@ -12,7 +12,7 @@ import optuna
 
 import cells.config
 from cell_search import driver, report, reranking, results, trials
-from cell_search.config import Search, SearchConfig
+from cell_search.config import Search, SearchConfig, section
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -40,6 +40,12 @@ def final(search: Search) -> Search:
     config.seed += _SEED
     config.objectives = []
     changes = wanted.evaluator.set_values()
+    alone = search.evaluator.from_scratch()
+    if alone is not search.evaluator:
+        kind = next(name for name, known in EVALUATORS.items() if known is type(alone))
+        values = {"type": kind, section(kind): dataclasses.asdict(alone)}  # type: ignore[call-overload]
+        config.evaluator = SearchConfig().evaluator
+        cells.config.apply(config.evaluator, values, "rerank.evaluator")
     if changes:
         if changes.get("type", config.evaluator.type) != config.evaluator.type:
             # `config.yaml` does not keep what the search had no use for.
@@ -47,7 +53,7 @@ def final(search: Search) -> Search:
         cells.config.apply(config.evaluator, changes, "rerank.evaluator")
         evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     else:
-        evaluator = _longer(search.evaluator, config.evaluator.type)
+        evaluator = _longer(alone, config.evaluator.type)
     cells.config.apply(config.images, wanted.images.set_values(), "rerank.images")
     return dataclasses.replace(
         search,

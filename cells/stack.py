@@ -15,7 +15,7 @@ from cells.cell import build_cell
 from cells.errors import UserError
 from cells.families import family_of
 from cells.genotype import Genotype
-from cells.graph import Graph, Tensor
+from cells.graph import Graph, LaidCell, Tensor
 from cells.parts import conv_bn, relu_conv_bn
 from cells.primitives import (
     BORDER_RULES,
@@ -262,10 +262,11 @@ class _Stack:
         self.number += 1
         # Deeper cells drop more: linear in depth, stem cells counted (slim's drop path "v3").
         keep = 1.0 - self.number / self.cells * (1.0 - self.config.drop_path_keep)
+        cell = self.genotype.reduction if reduction else self.genotype.normal
         output = build_cell(
             self.graph,
             name,
-            self.genotype.reduction if reduction else self.genotype.normal,
+            cell,
             self.earlier,
             self.previous,
             filters,
@@ -274,6 +275,7 @@ class _Stack:
             border=self.config.border_rule,
             drop_path_keep=keep,
         )
+        self.graph.cells[name] = LaidCell(cell, output)
         self.earlier, self.previous = self.previous, output
 
     def _auxiliary(self, place: str) -> None:

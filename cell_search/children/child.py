@@ -44,6 +44,7 @@ class Child:
         places: the path.
         image: name of the state that is the image.
         outputs: names of the states that are logits, those of the auxiliary head last.
+        cells: the cells by name.
         trained: all trained weights, one float32 vector.
         moved: all batch-norm statistics, one float32 vector.
     """
@@ -52,7 +53,7 @@ class Child:
         assert config.image_size is not None, "pieces have sizes"
         graph = stack(genotype, config)
         heads = [name for name in ("logits", "auxiliary_logits") if name in graph.outputs]
-        self.config, self.bank = config, bank
+        self.config, self.bank, self.cells = config, bank, graph.cells
         self.places = cut(graph, heads, config.image_size)
         pieces = [place.piece for place in self.places]
         self.trained, self.moved = initial_weights(pieces, seed)

@@ -25,7 +25,8 @@ def initial_weights(pieces: Iterable[Piece], seed: int) -> tuple[Any, Any]:
     normal: list[np.ndarray] = []
     uniform: list[np.ndarray] = []
     constant: list[np.ndarray] = []
-    moved: list[np.ndarray] = []
+    # Pieces need not have batch norms.
+    moved: list[np.ndarray] = [np.zeros(0, np.float32)]
     for piece in pieces:
         for primitive, shapes, statistics in zip(
             piece.primitives, piece.trained, piece.moved, strict=True

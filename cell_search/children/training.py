@@ -43,6 +43,10 @@ class Training:
         seed: of what is dropped.
         prepare: from what `step` is given to normalised float32 images; is traced.
         whole: from which step on the whole step is one graph; None for never.
+
+    Attributes:
+        steps: how many were made.
+        velocity: of all trained weights, one float32 vector.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class Training:
         self.child, self.steps = child, 0
         self._descent, self._seed, self._prepare, self._from = descent, seed, prepare, whole
         self._kernels = tf.constant(child.kernels)
-        self._velocity = tf.zeros_like(child.trained)
+        self.velocity = tf.zeros_like(child.trained)
         self._whole = tf.function(self._step, autograph=False, jit_compile=child.bank.xla or None)
 
     def step(
@@ -77,9 +81,9 @@ class Training:
         child = self.child
         whole = self._from is not None and self.steps >= self._from
         key = np.random.SeedSequence([self._seed, self.steps]).generate_state(2).view(np.int32)
-        loss, child.trained, self._velocity, child.moved = (self._whole if whole else self._step)(
+        loss, child.trained, self.velocity, child.moved = (self._whole if whole else self._step)(
             child.trained,
-            self._velocity,
+            self.velocity,
             child.moved,
             tf.constant(images),
             tf.constant(labels, tf.int32),

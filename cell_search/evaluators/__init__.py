@@ -12,6 +12,7 @@ from cell_search.evaluators._table import (
     TableEvaluator,
 )
 from cell_search.evaluators._train import Train
+from cell_search.evaluators._weight_sharing import WeightSharing
 from cell_search.evaluators._zero_cost import ZeroCost
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Result",
     "TableEvaluator",
     "Train",
+    "WeightSharing",
     "ZeroCost",
     "evaluate",
 ]

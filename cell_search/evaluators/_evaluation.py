@@ -79,10 +79,13 @@ class Evaluator(abc.ABC):
     Attributes:
         reward: the name of the metric that is the reward.
         uses_images: whether candidates are scored with images.
+        one_at_a_time: whether candidates must be scored one after the other, in the order of
+            their numbers, because a score depends on those before it.
     """
 
     reward: ClassVar[str]
     uses_images: ClassVar[bool] = True
+    one_at_a_time: ClassVar[bool] = False
 
     def check(self, images: ImageSettings, space: Space) -> None:
         """Raises a UserError where no candidate could be scored; called before the first.
@@ -113,6 +116,10 @@ class Evaluator(abc.ABC):
     def metrics(self) -> tuple[str, ...]:
         """The names of the metrics that can be objectives."""
         return (self.reward,)
+
+    def from_scratch(self) -> Evaluator:
+        """What a re-ranking starts from: this evaluator, or one that trains a candidate alone."""
+        return self
 
     def network(self) -> dict[str, int]:
         """N and F of the child network, for the configuration that trains the winner."""

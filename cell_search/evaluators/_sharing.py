@@ -1,0 +1,192 @@
+"""Trains weights that candidates share, scores a candidate with them, and keeps them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from cell_search.cell_space import CellSpace
+from cell_search.children import Child, Descent, Training
+from cell_search.children.shared import SharedWeights
+from cell_search.evaluators._augmentation import augment
+from cell_search.evaluators._training import bank
+from cell_search.images import Images
+from cell_search.store import Store
+from cells.genotype import Genotype
+
+if TYPE_CHECKING:
+    from cell_search.evaluators._evaluation import Request
+    from cell_search.evaluators._weight_sharing import WeightSharing
+
+#: Files of the weights, by the trial that trained them last. A driver that was killed may have
+#: kept the weights of a trial, but not its result: two are there, so that it can do it again.
+_NAME, _FILES = "after-{:08}.npz", 2
+
+
+def train_and_score(request: Request, settings: WeightSharing, images: Images) -> dict[str, float]:
+    """Trains the shared weights along a candidate and scores it.
+
+    Args:
+        request: the candidate; the weights lie in its folder.
+        settings: of the training.
+        images: training and held-out images.
+
+    Returns:
+        `accuracy` and `loss` on validation minibatches, `training_loss` (mean over the
+        minibatches along this candidate, without L2), `steps` that have trained the weights.
+
+    Raises:
+        FloatingPointError: the loss is no longer finite; the weights stay as they were.
+    """
+    if request.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    assert request.genotype is not None and isinstance(request.space, CellSpace)
+    weights = _take(request)
+    trainer = _Trainer(weights, settings, images)
+    if not weights.steps:
+        rng = np.random.default_rng([weights.seed, 1])
+        for _ in range(settings.warm_up):
+            trainer.train(request.space.decode(request.space.random(rng)), 1)
+    training_loss = trainer.train(request.genotype, settings.steps)
+    rng = np.random.default_rng(request.seed)
+    metrics = {**trainer.score(request.genotype, rng), "training_loss": training_loss}
+    _keep(request, weights, settings.save_every)
+    return {**metrics, "steps": weights.steps}
+
+
+@dataclass
+class _Held:
+    """The weights of this process."""
+
+    folder: str
+    after: int
+    weights: SharedWeights
+
+
+_held: list[_Held] = []
+
+
+def _take(request: Request) -> SharedWeights:
+    """The weights as the trials before this one left them."""
+    assert isinstance(request.space, CellSpace)
+    held = _held.pop() if _held else None
+    if request.folder:
+        store = Store(request.folder)
+        kept = [n for n in _kept(store) if n < request.number]
+        if (
+            held is not None
+            and held.folder == request.folder
+            and max([-1, *kept]) <= held.after < request.number
+        ):
+            return held.weights
+        if kept and (data := store.read(_NAME.format(kept[-1]))) is not None:
+            return SharedWeights.from_bytes(data)
+    return SharedWeights(request.space.blocks + 2, request.seed)
+
+
+def _keep(request: Request, weights: SharedWeights, every: int) -> None:
+    if not request.folder:
+        return
+    _held[:] = [_Held(request.folder, request.number, weights)]
+    if (request.number + 1) % every:
+        return
+    store = Store(request.folder)
+    store.write(_NAME.format(request.number), weights.to_bytes())
+    for number in _kept(store)[:-_FILES]:
+        store.remove(_NAME.format(number))
+
+
+def _kept(store: Store) -> list[int]:
+    """The trials after which weights were kept, in order."""
+    return [int(name[6:14]) for name in store.names() if name.startswith("after-")]
+
+
+class _Trainer:
+    def __init__(self, weights: SharedWeights, settings: WeightSharing, images: Images):
+        self.weights, self.settings, self.images = weights, settings, images
+        self.steps_per_epoch = len(images.training[1]) // settings.batch
+
+    def train(self, genotype: Genotype, steps: int) -> float:
+        """Trains along a path; returns the mean loss."""
+        weights, settings = self.weights, self.settings
+        child = self._child(genotype)
+        training = Training(
+            child,
+            Descent(
+                momentum=settings.momentum,
+                l2=settings.l2,
+                clip=settings.clip,
+                auxiliary_weight=settings.auxiliary_weight,
+            ),
+            seed=weights.seed,
+            prepare=self._shown,
+            # A path is trained for a few steps only, too few to trace them.
+            whole=None,
+        )
+        lent = weights.lend(child)
+        child.trained, training.velocity = tf.constant(lent[0]), tf.constant(lent[1])
+        losses = []
+        for _ in range(steps):
+            # What is drawn for a step belongs to the step, whichever child makes it.
+            training.steps = weights.steps
+            pixels, labels = self._minibatch(weights.steps)
+            losses.append(training.step(pixels, labels, self._rate(), self._progress()))
+            weights.steps += 1
+        values = np.asarray(losses)
+        if not np.all(np.isfinite(values)):
+            raise FloatingPointError(
+                f"the loss became {values[~np.isfinite(values)][0]} in minibatch {weights.steps} "
+                "of the shared weights; a smaller learning rate may help"
+            )
+        weights.take_back(child, np.stack([child.trained.numpy(), training.velocity.numpy()]))
+        return float(values.mean())
+
+    def score(self, genotype: Genotype, rng: np.random.Generator) -> dict[str, float]:
+        """Accuracy and loss on validation minibatches, normalised by their own statistics."""
+        child, settings = self._child(genotype), self.settings
+        child.trained = tf.constant(self.weights.lend(child)[0])
+        pixels, labels = self.images.held_out
+        size, count = settings.validation_batch, settings.validation_batches
+        right, loss = 0, 0.0
+        for chosen in np.split(rng.choice(len(labels), size * count, replace=False), count):
+            logits = child.logits(self._shown(pixels[chosen]), batch_statistics=True)
+            right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[chosen]))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[chosen], logits)
+            loss += float(tf.reduce_mean(losses)) / count
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the validation loss is {loss}")
+        return {"accuracy": right / (size * count), "loss": loss}
+
+    def _child(self, genotype: Genotype) -> Child:
+        config = self.settings.config(genotype, self.images)
+        return Child(genotype, config, bank(config.batch_norm_epsilon))
+
+    def _shown(self, pixels: Any) -> Any:
+        return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
+
+    def _minibatch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images of one step: every image once in an epoch, in an order of its own."""
+        settings, (pixels, labels) = self.settings, self.images.training
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.weights.seed, 2, epoch]).permutation(len(labels))
+        chosen = order[place * settings.batch : (place + 1) * settings.batch]
+        rng = np.random.default_rng([self.weights.seed, 3, step])
+        return augment(pixels[chosen], rng, settings.shift, settings.flip), labels[chosen]
+
+    def _rate(self) -> float:
+        """The learning rate of the next step: a cosine, begun again at twice the length."""
+        settings = self.settings
+        start, length = 0.0, float(settings.period)
+        now = self.weights.steps / self.steps_per_epoch
+        while now >= start + length:
+            start, length = start + length, 2.0 * length
+        part = 0.5 * (1.0 + math.cos(math.pi * (now - start) / length))
+        end = settings.learning_rate_end
+        return end + (settings.learning_rate - end) * part
+
+    def _progress(self) -> float:
+        return min(1.0, self.weights.steps / (self.settings.epochs * self.steps_per_epoch))

@@ -1,0 +1,149 @@
+"""The score of a candidate with weights that all candidates share (Pham et al. 2018)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cell_search import images as image_files
+from cell_search.evaluators._child import child_config, child_summary
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._train import Train
+from cell_search.images import ImageSettings
+from cell_search.space import Space
+from cells.errors import UserError
+from cells.genotype import Genotype
+from cells.stack import StackConfig
+
+
+@EVALUATORS.register("shared_weights")
+@dataclass(frozen=True)
+class WeightSharing(Evaluator):
+    """Trains the weights that all candidates share along this candidate, then scores it with them.
+
+    Each candidate is a turn of the two that ENAS alternates: `steps` minibatches train the shared
+    weights along the path that the strategy proposed, and the accuracy on validation minibatches
+    is what the strategy learns from. The authors' search on CIFAR-10 makes 281 minibatches and
+    300 rewards an epoch: about one for one, as the defaults do. Batch norms use the statistics of
+    the minibatch. Which weights two candidates have in common is told by
+    `cell_search.children.shared.SharedWeights`.
+
+    Scores grow while the weights learn, so they compare candidates of about the same time only;
+    the best are to be trained from scratch, as `--mode=rerank` does.
+
+    The weights live in one process, so candidates are scored one after the other.
+
+    Attributes:
+        normal_cells: N.
+        filters: F.
+        steps: minibatches along each candidate, before it is scored.
+        warm_up: minibatches along random candidates, before the first is scored.
+        batch: images of a minibatch.
+        learning_rate: at the start of each cosine.
+        learning_rate_end: at its end.
+        period: passes over the training images of the first cosine; each further one is twice as
+            long (warm restarts, Loshchilov & Hutter 2017).
+        momentum: of stochastic gradient descent.
+        l2: factor of the sum of squares of all kernels of the path.
+        clip: largest global norm of a gradient.
+        flip: whether images are mirrored at random (not for digits and letters).
+        shift: pixels by which they are moved at random, at most.
+        dropout: rate before the classifier.
+        auxiliary_weight: factor of the loss of a second classifier in training; 0: none.
+        drop_path_keep: probability of keeping a path of the last cell once `epochs` have passed.
+        epochs: passes over the training images in which drop path grows to that.
+        validation_batch: images of a validation minibatch.
+        validation_batches: how many of them score a candidate.
+        save_every: candidates between two savings of the weights. With 1, a search that was killed
+            goes on as if it had not been; else the weights are those of the last saving.
+    """
+
+    reward: ClassVar[str] = "accuracy"
+    one_at_a_time: ClassVar[bool] = True
+
+    normal_cells: int = 2
+    filters: int = 20
+    steps: int = 1
+    warm_up: int = 0
+    batch: int = 160
+    learning_rate: float = 0.05
+    learning_rate_end: float = 0.0005
+    period: int = 10
+    momentum: float = 0.9
+    l2: float = 1e-4
+    clip: float = 5.0
+    flip: bool = True
+    shift: int = 4
+    dropout: float = 0.0
+    auxiliary_weight: float = 0.0
+    drop_path_keep: float = 1.0
+    epochs: int = 150
+    validation_batch: int = 500
+    validation_batches: int = 1
+    save_every: int = 1
+
+    def check(self, images: ImageSettings, space: Space) -> None:
+        where = "evaluator.shared_weights"
+        least = {"steps": 1, "batch": 1, "period": 1, "epochs": 1, "validation_batch": 1}
+        least |= {"validation_batches": 1, "save_every": 1, "warm_up": 0, "shift": 0}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {number}")
+        for name in ("learning_rate", "learning_rate_end", "clip"):
+            if not getattr(self, name) > 0.0:
+                raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        super().check(images, space)
+        loaded = image_files.load(images)
+        for name, wanted, there, what in (
+            ("batch", self.batch, len(loaded.training[1]), "training"),
+            (
+                "validation_batch",
+                self.validation_batch * self.validation_batches,
+                len(loaded.held_out[1]),
+                "held-out",
+            ),
+        ):
+            if there < wanted:
+                raise UserError(
+                    f"{where}.{name}: takes {wanted:,} of the {there:,} {what} images; use a "
+                    "smaller number or more images"
+                )
+
+    def score(self, request: Request) -> dict[str, float]:
+        from cell_search.evaluators import _sharing
+
+        assert request.genotype is not None
+        images = image_files.load(request.images)
+        config = self.config(request.genotype, images)
+        counts = child_summary(request.genotype, config)
+        assert counts.multiply_adds is not None
+        return {
+            **_sharing.train_and_score(request, self, images),
+            "parameters": counts.trainable,
+            "multiply_adds": counts.multiply_adds,
+        }
+
+    def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
+        """The child network of a candidate."""
+        return child_config(
+            genotype,
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            size=images.size,
+            num_classes=images.num_classes,
+        ).replace(
+            dropout=self.dropout,
+            auxiliary_head=self.auxiliary_weight > 0.0,
+            drop_path_keep=self.drop_path_keep,
+        )
+
+    def from_scratch(self) -> Evaluator:
+        return Train(
+            normal_cells=self.normal_cells, filters=self.filters, flip=self.flip, shift=self.shift
+        )
+
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
+
+    def network(self) -> dict[str, int]:
+        return {"normal_cells": self.normal_cells, "filters": self.filters}
