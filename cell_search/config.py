@@ -23,20 +23,21 @@ import numpy as np
 from official.modeling import hyperparams
 
 import cells.config
-from cell_search import objectives, settings, space_file, spaces
+from cell_search import objectives, rungs, settings, space_file, spaces
 from cell_search.cell_space import CellSpace, genotype_of
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.limits import Limits
 from cell_search.objectives import Objective
 from cell_search.pools import POOLS, PoolSettings
+from cell_search.rungs import Rungs
 from cell_search.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
 from cells.errors import UserError
 
 
-def _settings(thing: type, skip: Iterable[str] = ()) -> type[hyperparams.Config]:
-    """A configuration whose fields are the keyword arguments of a class."""
+def _settings(thing: Any, skip: Iterable[str] = ()) -> type[hyperparams.Config]:
+    """A configuration whose fields are the keyword arguments of a class or function."""
     fields = [
         (p.name, p.annotation, dataclasses.field(default=p.default))
         for p in inspect.signature(thing).parameters.values()
@@ -63,9 +64,15 @@ def section(name: str) -> str:
     return name.replace(":", "_")
 
 
-def _one_of(name: str, registry: Mapping[str, type], default: str, skip: Iterable[str] = ()) -> Any:
-    """A `Choice` between the registered classes."""
-    fields: list[Any] = [("type", str, dataclasses.field(default=default))]
+def _one_of(
+    name: str,
+    registry: Mapping[str, Any],
+    default: str,
+    skip: Iterable[str] = (),
+    more: Iterable[Any] = (),
+) -> Any:
+    """A `Choice` between what is registered, with more fields beside it."""
+    fields: list[Any] = [("type", str, dataclasses.field(default=default)), *more]
     for key, thing in registry.items():
         made = _settings(thing, skip)
         fields.append((section(key), made, dataclasses.field(default_factory=made)))
@@ -74,6 +81,13 @@ def _one_of(name: str, registry: Mapping[str, type], default: str, skip: Iterabl
 
 _StrategyChoice = _one_of("StrategyChoice", STRATEGIES, "regularized_evolution", ("space", "seed"))
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
+_PrunerChoice = _one_of(
+    "PrunerChoice",
+    rungs.PRUNERS,
+    "none",
+    ("first", "last"),
+    [("rungs", list, dataclasses.field(default_factory=list))],
+)
 _PoolChoice = _one_of("PoolChoice", POOLS, "inline")
 _Images = _settings(ImageSettings)
 _Limits = _settings(Limits)
@@ -179,6 +193,7 @@ class SearchConfig(hyperparams.Config):
             reward.
         limits: what a candidate may cost; one beyond is no trial, and another is drawn.
         settings: settings of the evaluator that are searched along, with their choices.
+        pruner: whether trainings are stopped early, and at which `rungs` it is decided.
         trials: candidates in all, failed ones included.
         seed: of everything random.
         deterministic: TensorFlow's deterministic operations.
@@ -197,6 +212,7 @@ class SearchConfig(hyperparams.Config):
     objectives: list[str] = dataclasses.field(default_factory=list)
     limits: Any = dataclasses.field(default_factory=_Limits)
     settings: Any = dataclasses.field(default_factory=_SearchedSettings)
+    pruner: Any = dataclasses.field(default_factory=_PrunerChoice)
     trials: int = 100
     seed: int = 0
     deterministic: bool = False
@@ -235,6 +251,20 @@ class Search:
                 f"{len(wanted)}; strategies for several are {', '.join(able)}"
             )
         return wanted
+
+    @functools.cached_property
+    def rungs(self) -> Rungs:
+        """When children are looked at in the middle of their training.
+
+        Raises:
+            UserError: nothing that could go on is trained, or something is impossible.
+        """
+        chosen, evaluator = self.config.pruner, self.evaluator
+        rungs.PRUNERS.find(chosen.type)  # Whether there is one.
+        last = min(self.config.settings.epochs or [getattr(evaluator, "epochs", 0)])
+        return rungs.resolve(
+            chosen.type, chosen.rungs, chosen.chosen(), evaluator, last, self.objectives
+        )
 
     def feasible(self, point: Point) -> bool:
         """Whether a proposal may be evaluated; another is drawn where it may not."""
@@ -329,7 +359,7 @@ def resolve(config: SearchConfig) -> Search:
         limits=limits,
         pool=POOLS.find(config.pool.type)(**config.pool.chosen()),
     )
-    _ = search.objectives
+    _ = search.objectives, search.rungs
     return search
 
 
@@ -337,7 +367,7 @@ def resolve(config: SearchConfig) -> Search:
 _FREE = ("images.data_dir", "trials", "pool", "top", "report_minutes", "weights_dir", "rerank")
 
 #: Choices by `type`: the sections of other types do not matter.
-_CHOICES = ("strategy", "evaluator", "pool")
+_CHOICES = ("strategy", "evaluator", "pruner", "pool")
 
 
 def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
@@ -353,7 +383,9 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
     Raises:
         UserError: something else differs; names the keys, with both values.
     """
-    now, before = _flat(config.as_dict()), _flat(stored)
+    now = _flat(config.as_dict())
+    # What the directory's version did not know yet was as it is by default.
+    before = _flat(SearchConfig().as_dict()) | _flat(stored)
     different = [
         f"{key} is {_shown(now, key)}, was {_shown(before, key)}"
         for key in dict.fromkeys([*now, *before])
@@ -376,6 +408,8 @@ def _used(key: str, flat: Mapping[str, Any]) -> bool:
     """Whether a key matters: the sections of types that are not chosen do not."""
     part, _, rest = key.partition(".")
     found, dot, _ = rest.partition(".")
+    if key == "pruner.rungs":
+        return flat["pruner.type"] != "none"
     return part not in _CHOICES or not dot or found == section(flat[f"{part}.type"])
 
 
@@ -405,7 +439,10 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
     values = config.as_dict()
     for part in _CHOICES:
         chosen = values[part]["type"]
-        values[part] = {"type": chosen, section(chosen): values[part][section(chosen)]}
+        used = {"type": chosen, section(chosen): values[part][section(chosen)]}
+        if part == "pruner" and chosen != "none":
+            used["rungs"] = list(values[part]["rungs"])
+        values[part] = used
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])
     values["rerank"] = config.rerank.used_values()

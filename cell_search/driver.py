@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import report, results, trials
 from cell_search.boards import Boards
@@ -88,7 +88,13 @@ def run(
 
 
 def request_of(
-    search: Search, number: int, point: Point, parent: int | None = None, folder: str = ""
+    search: Search,
+    number: int,
+    point: Point,
+    parent: int | None = None,
+    *,
+    folder: str = "",
+    until: int = 0,
 ) -> Request:
     """What a worker is sent to evaluate a trial.
 
@@ -98,6 +104,7 @@ def request_of(
         point: its decisions.
         parent: the trial whose weights the child may start from.
         folder: where the evaluator may keep files.
+        until: the rung at which it stops; 0: at the end.
     """
     config = search.config
     seed = np.random.SeedSequence([config.seed, number]).generate_state(1)[0]
@@ -112,6 +119,7 @@ def request_of(
         deterministic=config.deterministic,
         parent=parent,
         folder=folder,
+        until=until,
     )
 
 
@@ -130,13 +138,16 @@ class _Driver:
         self.pool: Pool = search.pool.open()
         known = study.get_trials(deepcopy=False)
         finished = [t for t in known if t.state.is_finished()]
-        self.again = [t for t in known if t.state == TrialState.RUNNING]
+        self.left = [t.number for t in known if t.state == TrialState.RUNNING]
+        self.again: list[FrozenTrial] = []
         self.begun, self.finished = len(known), len(finished)
         self.progress = Progress(search.config.trials, finished, search.objectives)
         self.boards = Boards(tensorboard, search)
         self.reported = time.monotonic()
 
     def run(self) -> None:
+        for number in reversed(self.left):
+            self._go_on(number)
         running: dict[Future[Result], int] = {}
         while self.finished < self.search.config.trials:
             while len(running) < self.pool.workers and (request := self._next()) is not None:
@@ -150,10 +161,11 @@ class _Driver:
             self._report()
 
     def _next(self) -> Request | None:
-        """The next request: a trial that an earlier driver left, else a new one."""
+        """The next request: a trial that is to go on, else a new one."""
         if self.again:
             trial = self.again.pop(0)
-            return self._request(trial.number, trial.params, trials.parent(trial))
+            until = self.search.rungs.until(trial)
+            return self._request(trial.number, trial.params, trials.parent(trial), until)
         if self.begun >= self.search.config.trials:
             return None
         number, space = self.begun, self.search.space
@@ -168,17 +180,34 @@ class _Driver:
         parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
-        return self._request(number, point, parent)
+        return self._request(number, point, parent, self.search.rungs.until(None))
 
-    def _request(self, number: int, point: Point, parent: int | None) -> Request:
-        return request_of(self.search, number, point, parent, self.weights)
+    def _request(self, number: int, point: Point, parent: int | None, until: int) -> Request:
+        return request_of(self.search, number, point, parent, folder=self.weights, until=until)
 
     def _tell(self, number: int, result: Result) -> None:
+        if self.search.rungs.record(self.study, number, result):
+            self._go_on(number)
+            return
         trials.finish(self.study, number, result, self.search.objectives, order=self.finished)
-        self.finished += 1
+        self._over(number)
+
+    def _go_on(self, number: int) -> None:
+        """Ends a trial at the rung that it has passed, or lets it go on before any new one."""
         trial = trial_of(self.study, number)
+        if self.search.rungs.prunes(self.study, trial):
+            trials.prune(self.study, number, order=self.finished)
+            self._over(number)
+        else:
+            self.again.insert(0, trial)
+
+    def _over(self, number: int) -> None:
+        trial = trial_of(self.study, number)
+        self.finished += 1
         self.progress.finished(trial)
         self.boards.finished(trial, self.progress.best)
+        succeeded = trial.state != TrialState.FAIL
+        self.search.evaluator.forget(self.weights, number, succeeded=succeeded)
 
     def _report(self) -> None:
         minutes = self.search.config.report_minutes

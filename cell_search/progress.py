@@ -98,7 +98,10 @@ class Progress:
         return (self._times[-1] - self._times[0]) / (len(self._times) - 1)
 
     def _line(self, trial: FrozenTrial) -> str:
-        if trials.reward(trial) is None:
+        if trial.state == TrialState.PRUNED:
+            metric, (value,) = self.objectives[0].metric, trial.values
+            what = f"stopped after {trial.last_step} epochs, {metric} {value:.4g}"
+        elif trials.reward(trial) is None:
             what = f"failed: {trials.failure(trial)}"
         else:
             what = "  ".join(

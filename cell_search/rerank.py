@@ -39,6 +39,7 @@ def final(search: Search) -> Search:
     config = copy.deepcopy(search.config)
     config.seed += _SEED
     config.objectives = []
+    config.pruner.type = "none"
     changes = wanted.evaluator.set_values()
     alone = search.evaluator.from_scratch()
     if alone is not search.evaluator:

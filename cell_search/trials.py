@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,27 +145,62 @@ def finish(
     Raises:
         UserError: the trial has a result already.
     """
-    if trial_of(study, number).state.is_finished():
+    before = trial_of(study, number)
+    if before.state.is_finished():
         raise UserError(
             f"trial {number} of this study has a result already; each trial takes one, so ask for "
             "a new trial to score a candidate again"
         )
-    trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
     values, failure = _values(result, objectives)
-    attributes: dict[str, Any] = {
-        FINISHED: order,
-        METRICS: {**result.metrics, "seconds": round(result.seconds, 3)},
-    }
-    if result.worker:
-        attributes[WORK] = {"name": result.worker, "began": round(result.began, 3)}
-    if failure is not None:
-        attributes[FAILURE] = failure
-    for key, value in attributes.items():
-        study._storage.set_trial_user_attr(trial_id, key, value)
+    more = {FINISHED: order} | ({} if failure is None else {FAILURE: failure})
+    _note(study, before, result, more)
     if failure is None:
         study.tell(number, values)
     else:
         study.tell(number, state=TrialState.FAIL)
+
+
+def reach(
+    study: optuna.Study, trial: FrozenTrial, epoch: int, value: float, result: Result
+) -> None:
+    """Records what a running trial had reached after some epochs of its training.
+
+    Args:
+        study: the study.
+        trial: as it was before.
+        epoch: after which it was scored.
+        value: its score.
+        result: of the part of the training that ended there.
+    """
+    _note(study, trial, result, {})
+    # The last of all, for this is what tells that the part is over.
+    study._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
+
+
+def _note(
+    study: optuna.Study, before: FrozenTrial, result: Result, more: Mapping[str, Any]
+) -> None:
+    """Sets the attributes of a trial; the times of several parts of it are added up."""
+    spent = round(seconds(before) + result.seconds, 3)
+    attributes: dict[str, Any] = {METRICS: {**result.metrics, "seconds": spent}}
+    if result.worker and WORK not in before.user_attrs:
+        attributes[WORK] = {"name": result.worker, "began": round(result.began, 3)}
+    for key, value in {**attributes, **more}.items():
+        study._storage.set_trial_user_attr(before._trial_id, key, value)
+
+
+def prune(study: optuna.Study, number: int, *, order: int) -> None:
+    """Ends a trial at the rung that it has passed last, whose result is recorded already.
+
+    Args:
+        study: the study.
+        number: of the trial.
+        order: how many trials finished before this one.
+    """
+    trial_id = trial_of(study, number)._trial_id
+    study._storage.set_trial_user_attr(trial_id, FINISHED, order)
+    # Its value becomes that of its last rung.
+    study.tell(number, state=TrialState.PRUNED)
 
 
 def _values(result: Result, objectives: Sequence[Objective]) -> tuple[list[float], str | None]:

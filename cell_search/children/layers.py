@@ -20,13 +20,14 @@ class Layer:
 
     Attributes:
         name: as in Keras.
+        parts: in Keras's order, which vector of the child holds a weight, where in it, and of
+            which shape.
     """
 
     def __init__(self, child: Child, name: str, parts: Iterable[tuple[str, int, Shape]]):
         self.name = name
         self._child = child
-        # (vector of the child, where in it, shape)
-        self._parts = list(parts)
+        self.parts = list(parts)
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -37,12 +38,12 @@ class Layer:
         """In Keras's order."""
         return [
             getattr(self._child, vector).numpy()[start : start + math.prod(shape)].reshape(shape)
-            for vector, start, shape in self._parts
+            for vector, start, shape in self.parts
         ]
 
     def set_weights(self, values: Sequence[np.ndarray]) -> None:
         """In Keras's order."""
-        for (name, start, shape), value in zip(self._parts, values, strict=True):
+        for (name, start, shape), value in zip(self.parts, values, strict=True):
             vector = getattr(self._child, name).numpy().copy()
             vector[start : start + math.prod(shape)] = np.asarray(value).reshape(-1)
             setattr(self._child, name, tf.constant(vector))

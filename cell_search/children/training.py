@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,17 @@ class Training:
         self._kernels = tf.constant(child.kernels)
         self.velocity = tf.zeros_like(child.trained)
         self._whole = tf.function(self._step, autograph=False, jit_compile=child.bank.xla or None)
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the next step depends on, beside `steps`: vectors by name, for `restore`."""
+        vectors = {"velocity": self._velocity, "trained": self.child.trained}
+        return {name: v.numpy() for name, v in {**vectors, "moved": self.child.moved}.items()}
+
+    def restore(self, state: Mapping[str, np.ndarray], steps: int) -> None:
+        """Goes on where another training of the same child was after so many steps."""
+        self.child.trained, self.child.moved = (tf.constant(state[n]) for n in ("trained", "moved"))
+        self._velocity, self.steps = tf.constant(state["velocity"]), steps
 
     def step(
         self, images: np.ndarray, labels: np.ndarray, learning_rate: float, progress: float = 0.0

@@ -38,6 +38,8 @@ class Request:
         parent: the trial whose weights the child may start from, an offer of the strategy.
         folder: where files may be kept between requests, see `cell_search.store`: a path or a
             URL; nothing else is in it. "" where nothing can be kept.
+        until: the evaluation stops for the time being after so many epochs, and a later request
+            with the same number goes on; 0: to the end. For `resumable` evaluators only.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Request:
     deterministic: bool = False
     parent: int | None = None
     folder: str = ""
+    until: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,13 @@ class Evaluator(abc.ABC):
         uses_images: whether candidates are scored with images.
         one_at_a_time: whether candidates must be scored one after the other, in the order of
             their numbers, because a score depends on those before it.
+        resumable: whether it can stop after some of its `epochs` and go on (`Request.until`).
     """
 
     reward: ClassVar[str]
     uses_images: ClassVar[bool] = True
     one_at_a_time: ClassVar[bool] = False
+    resumable: ClassVar[bool] = False
 
     def check(self, images: ImageSettings, space: Space) -> None:
         """Raises a UserError where no candidate could be scored; called before the first.
@@ -111,6 +116,15 @@ class Evaluator(abc.ABC):
 
         Raises:
             Exception: the candidate failed; the message becomes the reason.
+        """
+
+    def forget(self, folder: str, number: int, *, succeeded: bool) -> None:  # noqa: B027
+        """Removes what was kept of a trial, which is over, as far as no other needs it.
+
+        Args:
+            folder: as in the request.
+            number: of the trial.
+            succeeded: whether it has a reward, be it that of a rung.
         """
 
     def metrics(self) -> tuple[str, ...]:

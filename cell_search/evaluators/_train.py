@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -51,10 +52,14 @@ class Train(Evaluator):
         reward_of: the accuracy after the `last` epoch, or the `best` or the `mean` of several.
         reward_epochs: of how many last epochs; 0: of all.
         reward_power: to which the accuracy is raised (3 in Zoph & Le 2017, section 4.1).
+        inherit: whether the child starts from the weights of its parent, where the strategy names
+            one, in all layers that both have in equal shapes (Real et al. 2017, section 3.6).
         seconds: time limit of a child's training; 0: none.
         latency_runs: how often the trained child's answer to one image is timed, for the metric
             `latency_ms`; 0: not at all.
     """
+
+    resumable: ClassVar[bool] = True
 
     normal_cells: int = 2
     filters: int = 32
@@ -74,6 +79,7 @@ class Train(Evaluator):
     reward_of: str = "last"
     reward_epochs: int = 5
     reward_power: float = 1.0
+    inherit: bool = False
     seconds: float = 0.0
     latency_runs: int = 0
 
@@ -131,6 +137,7 @@ class Train(Evaluator):
 
     def score(self, request: Request) -> dict[str, float]:
         from cell_search.evaluators import _training
+        from cell_search.evaluators._keeper import Keeper
 
         assert request.genotype is not None
         images = image_files.load(request.images)
@@ -144,6 +151,9 @@ class Train(Evaluator):
             self,
             seed=request.seed,
             deterministic=request.deterministic,
+            until=request.until,
+            keeper=Keeper(request) if request.folder else None,
+            parent=request.parent,
         )
         return {
             **trained,
@@ -154,8 +164,15 @@ class Train(Evaluator):
     def metrics(self) -> tuple[str, ...]:
         names = ["accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds"]
         names += ["reward"] if self.reward == "reward" else []
+        names += ["inherited"] if self.inherit else []
         names += ["latency_ms"] if self.latency_runs else []
         return tuple(names)
+
+    def forget(self, folder: str, number: int, *, succeeded: bool) -> None:
+        if folder and not (self.inherit and succeeded):
+            from cell_search.evaluators import _keeper
+
+            _keeper.forget(folder, number)
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

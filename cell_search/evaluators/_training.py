@@ -18,10 +18,14 @@ from cells.genotype import Genotype
 from cells.stack import StackConfig
 
 if TYPE_CHECKING:
+    from cell_search.evaluators._keeper import Keeper, Kept
     from cell_search.evaluators._train import Train
 
 #: Held-out images of one step.
 _SCORE_BATCH = 500
+
+#: What is known of a child in training beside its weights, and JSON can say.
+_FACTS = ("epoch", "training_loss", "spent", "inherited")
 
 
 def train_child(
@@ -32,8 +36,11 @@ def train_child(
     *,
     seed: int,
     deterministic: bool = False,
+    until: int = 0,
+    keeper: Keeper | None = None,
+    parent: int | None = None,
 ) -> dict[str, float]:
-    """Trains from scratch and scores.
+    """Trains, or goes on with a training, and scores.
 
     Args:
         genotype: the cells.
@@ -43,11 +50,14 @@ def train_child(
         seed: of weights, order and augmentation.
         deterministic: equal results for equal seeds, bit by bit, also on a GPU; for the rest of
             the process.
+        until: epochs after which it stops for the time being; 0: at the end.
+        keeper: has what was trained before, and takes what is to be gone on with.
+        parent: the trial from whose weights the child starts if it inherits.
 
     Returns:
         `accuracy` and `loss` on the held-out images after the last epoch, `training_loss` (mean
-        of the last epoch, without L2), `steps`; `reward` and `latency_ms`
-        where they are asked for.
+        of the last epoch, without L2), `steps`; `reward`, `inherited` (the part of the weights
+        that came from the parent) and `latency_ms` where they are asked for.
 
     Raises:
         FloatingPointError: the loss is no longer finite; says when.
@@ -58,9 +68,15 @@ def train_child(
         tf.config.experimental.enable_op_determinism()
     try:
         child = _Child(genotype, config, images, settings, seed)
-        child.train(settings.epochs)
+        if keeper is not None and (kept := keeper.read()) is not None:
+            child.restore(kept)
+        elif keeper is not None and parent is not None and settings.inherit:
+            child.inherit(keeper.of(parent))
+        child.train(min(until or settings.epochs, settings.epochs))
+        if keeper is not None and (child.epoch < settings.epochs or settings.inherit):
+            keeper.write(*child.state())
         metrics = child.metrics()
-        if settings.latency_runs:
+        if settings.latency_runs and child.epoch == settings.epochs:
             metrics["latency_ms"] = child.latency(settings.latency_runs)
         return metrics
     except tf.errors.ResourceExhaustedError:
@@ -100,9 +116,48 @@ class _Child:
             prepare=self._shown,
         )
         self.rng = np.random.default_rng(seed)
-        self.epoch, self.training_loss, self.spent = 0, math.nan, 0.0
+        self.epoch, self.training_loss, self.spent, self.inherited = 0, math.nan, 0.0, 0.0
         #: Accuracy and loss on the held-out images, by the number of epochs before them.
         self.scores: dict[int, tuple[float, float]] = {}
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Facts and arrays for a `Keeper`."""
+        facts = {name: getattr(self, name) for name in _FACTS}
+        facts["scores"] = list(self.scores.items())
+        facts["steps"] = self.training.steps
+        facts["rng"] = self.rng.bit_generator.state
+        facts["layers"] = {layer.name: layer.parts for layer in self.child.layers}
+        return facts, self.training.state
+
+    def restore(self, kept: Kept) -> None:
+        """Goes on where `state` was asked for, as if it had not stopped."""
+        for name in _FACTS:
+            setattr(self, name, kept.facts[name])
+        self.scores = {epoch: (accuracy, loss) for epoch, (accuracy, loss) in kept.facts["scores"]}
+        self.rng.bit_generator.state = kept.facts["rng"]
+        self.training.restore(kept.arrays, kept.facts["steps"])
+
+    def inherit(self, parent: Kept | None) -> None:
+        """Takes over the weights of all layers that the parent has, too, in equal shapes."""
+        if parent is None:
+            return
+        own = {name: getattr(self.child, name).numpy().copy() for name in ("trained", "moved")}
+        taken = 0
+        for layer in self.child.layers:
+            # JSON knows no tuples.
+            theirs = [
+                (v, at, tuple(shape)) for v, at, shape in parent.facts["layers"].get(layer.name, [])
+            ]
+            if [(v, shape) for v, _, shape in theirs] != [
+                (v, shape) for v, _, shape in layer.parts
+            ]:
+                continue
+            for (vector, at, shape), (_, there, _) in zip(layer.parts, theirs, strict=True):
+                size = math.prod(shape)
+                own[vector][at : at + size] = parent.arrays[vector][there : there + size]
+                taken += size if vector == "trained" else 0
+        self.child.trained, self.child.moved = (tf.constant(own[n]) for n in ("trained", "moved"))
+        self.inherited = taken / len(own["trained"])
 
     def _shown(self, pixels: Any) -> Any:
         return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
@@ -160,6 +215,8 @@ class _Child:
         }
         if self.settings.reward == "reward":
             found["reward"] = self._reward()
+        if self.settings.inherit:
+            found["inherited"] = self.inherited
         return found
 
     def _reward(self) -> float:

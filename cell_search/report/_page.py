@@ -55,6 +55,10 @@ def write(
     return str(path)
 
 
+#: A trial that was stopped early has a value of another kind.
+_DRAWN = (TrialState.COMPLETE, TrialState.FAIL)
+
+
 def _page(
     name: str,
     search: Search,
@@ -63,7 +67,7 @@ def _page(
     pictures: Pictures,
 ) -> str:
     first = search.objectives[0]
-    curve = [(t.number, trials.reward(t)) for t in known if t.state.is_finished()]
+    curve = [(t.number, trials.reward(t)) for t in known if t.state in _DRAWN]
     parts = [
         f"<h1>Cell search <q>{escape(name)}</q></h1>",
         f"<p class=lead>{_lead(search)}</p>",

@@ -151,7 +151,9 @@ class Strategy(optuna.samplers.BaseSampler):
         for indices in trial.user_attrs.get(REJECTED, ()):
             self.reject(self.space.from_indices(indices))
         self.meet(point)
-        if trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
+        # Of a trial that was stopped early, what it had reached by then.
+        scored = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        if scored and trial.values and all(map(math.isfinite, trial.values)):
             rewards = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
             self.proposed_after = trial.system_attrs.get(AFTER)
             self.number = trial.number

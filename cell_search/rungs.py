@@ -1,0 +1,190 @@
+"""Early stopping: looks at a child in the middle of its training, and Optuna's pruners.
+
+    pruner: {type: successive_halving, rungs: [2, 6], successive_halving: {reduction_factor: 3}}
+
+A rung is a number of epochs after which a child is scored; the pruner then says whether it goes on.
+Only the driver talks to the pruner. To a worker a rung is a request like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial
+
+from cell_search import trials
+from cell_search.evaluators import Evaluator, Result
+from cell_search.objectives import Objective
+from cell_search.registry import Registry
+from cell_search.strategies import trial_of
+from cells.errors import UserError
+
+#: Makers of pruners by name. The first two arguments are the first rung and the epochs of a whole
+#: training, the others settings: Optuna's keyword arguments.
+PRUNERS: Registry[Callable[..., BasePruner]] = Registry("pruner.type")
+
+
+@PRUNERS.register("none")
+def none(first: int, last: int) -> BasePruner:
+    """Every child is trained to its end."""
+    return optuna.pruners.NopPruner()
+
+
+@PRUNERS.register("successive_halving")
+def successive_halving(
+    first: int,
+    last: int,
+    *,
+    min_resource: int = 0,
+    reduction_factor: int = 4,
+    min_early_stopping_rate: int = 0,
+    bootstrap_count: int = 0,
+) -> BasePruner:
+    """Asynchronous successive halving (Li et al. 2020); `min_resource` 0 is the first rung."""
+    return optuna.pruners.SuccessiveHalvingPruner(
+        min_resource or first,
+        reduction_factor,
+        min_early_stopping_rate,
+        bootstrap_count,
+    )
+
+
+@PRUNERS.register("hyperband")
+def hyperband(
+    first: int,
+    last: int,
+    *,
+    min_resource: int = 0,
+    max_resource: int = 0,
+    reduction_factor: int = 3,
+    bootstrap_count: int = 0,
+) -> BasePruner:
+    """Hyperband (Li et al. 2018): halving that begins at the first rung, or at later ones."""
+    least, most = min_resource or first, max_resource or last
+    # Optuna looks at these only when it first prunes.
+    optuna.pruners.SuccessiveHalvingPruner(least, reduction_factor, 0, bootstrap_count)
+    if most < least:
+        raise ValueError(f"max_resource {most} is less than min_resource {least}")
+    return optuna.pruners.HyperbandPruner(least, most, reduction_factor, bootstrap_count)
+
+
+@PRUNERS.register("median")
+def median(
+    first: int,
+    last: int,
+    *,
+    n_startup_trials: int = 5,
+    n_warmup_steps: int = 0,
+    interval_steps: int = 1,
+    n_min_trials: int = 1,
+) -> BasePruner:
+    """A child goes on if its best so far is no worse than the median of the others there."""
+    return optuna.pruners.MedianPruner(
+        n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials
+    )
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """When children are looked at, and what becomes of them.
+
+    Attributes:
+        epochs: the rungs, ascending; none: every child is trained to its end at once.
+        last: epochs of a whole training.
+        metric: what the pruner is told.
+        pruner: decides.
+    """
+
+    epochs: tuple[int, ...] = ()
+    last: int = 0
+    metric: str = ""
+    pruner: BasePruner = dataclasses.field(default_factory=optuna.pruners.NopPruner)
+
+    def until(self, trial: FrozenTrial | None) -> int:
+        """The epochs after which a trial is looked at next; 0 where there is no further rung.
+
+        Args:
+            trial: with what is known of it; None for a new one.
+        """
+        passed = trial.last_step if trial is not None else None
+        return next((e for e in self.epochs if passed is None or e > passed), 0)
+
+    def record(self, study: optuna.Study, number: int, result: Result) -> bool:
+        """Records the result of a rung, if it is one.
+
+        Args:
+            study: the study.
+            number: of the trial.
+            result: of the part of the training from the rung before on.
+
+        Returns:
+            Whether it is; if not, the trial is over.
+        """
+        trial = trial_of(study, number)
+        value = result.metrics.get(self.metric)
+        if not self.epochs or result.failure is not None or value is None:
+            return False
+        if until := self.until(trial):
+            trials.reach(study, trial, until, value, result)
+        return bool(until)
+
+    def prunes(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether a trial that has passed a rung ends there."""
+        return trial.last_step in self.epochs and self.pruner.prune(study, trial)
+
+
+def resolve(
+    kind: str,
+    epochs: Sequence[Any],
+    arguments: Mapping[str, Any],
+    evaluator: Evaluator,
+    last: int,
+    objectives: Sequence[Objective],
+) -> Rungs:
+    """The rungs that a configuration describes.
+
+    Args:
+        kind: of pruner.
+        epochs: the rungs.
+        arguments: the pruner's.
+        evaluator: what trains the children.
+        last: the epochs of a whole training, the fewest where they differ.
+        objectives: of the search; the pruner is told the metric of the one.
+
+    Raises:
+        UserError: the evaluator cannot stop and go on, or something is impossible.
+    """
+    make = PRUNERS.find(kind)
+    if kind == "none":
+        return Rungs()
+    if not evaluator.resumable:
+        raise UserError(
+            f"pruner.type: {kind!r} stops trainings early, and {type(evaluator).__name__} has none "
+            "that could go on; use the evaluator 'train', or pruner.type=none"
+        )
+    if len(objectives) > 1:
+        raise UserError(
+            f"pruner.type: {kind!r} goes by one objective, but there are {len(objectives)}; use "
+            "one, or pruner.type=none"
+        )
+    whole = all(isinstance(e, int) and not isinstance(e, bool) for e in epochs)
+    if not epochs or not whole or list(epochs) != sorted({*epochs}) or epochs[0] < 1:
+        raise UserError(
+            f"pruner.rungs: {list(epochs)} are no rungs; give the epochs after which a child is "
+            f"looked at in ascending order, such as [{max(last // 4, 1)}]"
+        )
+    if epochs[-1] >= last:
+        raise UserError(
+            f"pruner.rungs: {epochs[-1]} is not before the end of a training of {last} epochs; "
+            "use smaller ones, or more epochs"
+        )
+    try:
+        pruner = make(epochs[0], last, **arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"pruner.{kind}: {' '.join(str(error).split())}") from None
+    return Rungs(tuple(epochs), last, objectives[0].metric, pruner)
