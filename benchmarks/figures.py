@@ -55,6 +55,7 @@ FIGURES = {
     "16-children-memory": "-m benchmarks.children_memory",
     "17-skip-connections": "-m benchmarks.skip_connections",
     "18-pools": "-m benchmarks.pools",
+    "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
 }
 
 

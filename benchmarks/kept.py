@@ -16,14 +16,20 @@ from cell_search.strategies import STRATEGIES
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def code_of(strategy: str) -> str:
-    """A digest of the code that decides what a strategy proposes on a table.
+def code_of(strategy: str, *evaluation: str) -> str:
+    """A digest of the code that decides what a strategy proposes.
 
     That is the strategy's module and all modules of this project that it imports, by name or
-    through others, and the tables. Another state of one of them is another measurement.
+    through others, and those that evaluate. Another state of one of them is another measurement.
+
+    Args:
+        strategy: its name.
+        evaluation: modules by name; the tables by default.
     """
     todo = [pathlib.Path(sys.modules[STRATEGIES.find(strategy).__module__].__file__ or "")]
-    todo += (ROOT / "cell_search" / "tables").glob("*.py")
+    todo += [ROOT / f"{module.replace('.', '/')}.py" for module in evaluation]
+    if not evaluation:
+        todo += (ROOT / "cell_search" / "tables").glob("*.py")
     known: set[pathlib.Path] = set()
     while todo:
         path = todo.pop()

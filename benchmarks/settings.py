@@ -7,21 +7,24 @@ default training settings of the evaluator, the other upon learning rate, weight
 augmentation, too. Needs --data_dir or CELLS_DATA_DIR with `sign_language_digits`.
 
 The reward of a winner is the best of many noisy ones, so each winner is trained again with
-`--again` other seeds, and the mean of these is what counts.
+`--again` other seeds, and the mean of these is what counts. Searches and trainings are kept in
+--output by the state of the code, so a run that is stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import logging
 import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
 
+from benchmarks.kept import ROOT, code_of
 from benchmarks.report import Figure, print_figures
+from cells.files import write_atomically
 
 #: The evaluator's default is among the choices of each.
 SETTINGS = {
@@ -42,18 +45,18 @@ def main() -> None:
     parser.add_argument("--again", type=int, default=2, help="trainings of each winner")
     parser.add_argument("--strategy", default="regularized_evolution")
     parser.add_argument("--data_dir", default="")
-    parser.add_argument("--output", default="", help="folder of the searches; goes on with them")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "runs" / "settings")
     args = parser.parse_args()
     # It warns of every child that its functions are traced anew.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     found: dict[str, list[tuple[float, float]]] = {"default": [], "searched": []}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(args.output or temporary)
-        for seed in range(args.seeds):
-            for name, pairs in found.items():
-                settings = SETTINGS if name == "searched" else {}
-                pairs.append(_search(folder / f"{name}-{seed}", settings, seed, args))
-                print(f"== {name}, seed {seed}: reward and again {pairs[-1]}", flush=True)
+    code = code_of(args.strategy, "cell_search.evaluators._train", "cell_search.driver")
+    for seed in range(args.seeds):
+        for name, pairs in found.items():
+            settings = SETTINGS if name == "searched" else {}
+            path = args.output / f"{args.strategy}-{code}" / f"{name}-{seed}"
+            pairs.append(_search(path, settings, seed, args))
+            print(f"== {name}, seed {seed}: reward and again {pairs[-1]}", flush=True)
     gains = np.array(found["searched"]) - np.array(found["default"])
     print_figures(
         [
@@ -123,10 +126,13 @@ def _search(
         images=search.images,
         seed=0,
     )
-    again = [
-        evaluate(dataclasses.replace(request, seed=1_000_000 + i)).reward for i in range(args.again)
-    ]
-    return winner.values[0], float(np.mean([reward or 0.0 for reward in again]))
+    file = path / f"again-{winner.number}.json"
+    again = json.loads(file.read_text()) if file.exists() else []
+    for i in range(len(again), args.again):
+        result = evaluate(dataclasses.replace(request, seed=1_000_000 + i))
+        again.append(result.reward or 0.0)
+        write_atomically(file, json.dumps(again).encode())
+    return winner.values[0], float(np.mean(again[: args.again]))
 
 
 if __name__ == "__main__":

@@ -227,7 +227,7 @@ def test_what_is_no_space_file(tmp_path: pathlib.Path, text: str) -> None:
         space_file.read(path)
 
 
-@pytest.mark.parametrize("strategy", ["random", "regularized_evolution"])
+@pytest.mark.parametrize("strategy", ["random", "regularized_evolution", "bayesian"])
 def test_a_search_keeps_to_the_rows_and_goes_on_with_the_same_proposals(
     files: tuple, tmp_path: pathlib.Path, strategy: str
 ) -> None:

@@ -1,0 +1,176 @@
+"""Strategies on tables that nobody has tuned them to: made from a seed, read as `--table` reads
+them.
+
+  python -m benchmarks.unseen_tables --queries=100 --seeds=10
+
+Every row of `TABLES` is a space of 3 to 12 decisions and a rule: `pairs`, effects of single
+decisions and of pairs of them, or `nk`, the rugged landscapes of Kauffman & Levin 1987, where the
+worth of each choice depends on some other decisions. Values may be noisy and rows may be missing,
+at random or wherever two decisions exclude each other. Each seed makes another table of every row.
+
+What counts is how close the best value that was found comes to the best of the table, in percent
+of the way there from the table's mean. A strategy is better than another one where the mean
+difference, over tables and seeds, is above two standard errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import pathlib
+import sys
+import tempfile
+from typing import Any, NamedTuple
+
+import numpy as np
+import optuna
+
+from benchmarks.contenders import Contender, contenders
+from benchmarks.report import Figure, print_figures
+from cell_search import space_file, trials
+from cell_search.strategies import STRATEGIES
+from cell_search.tables import Table, read_table
+
+
+class Made(NamedTuple):
+    """How a table is made.
+
+    Attributes:
+        name: for people.
+        sizes: how many choices each decision has.
+        rule: `pairs` or `nk`.
+        others: `nk`: how many other decisions the worth of one depends on.
+        noise: deviation of what is measured, in parts of the deviation of the true values.
+        missing: the share of rows that are missing at random.
+        excluded: how many pairs of choices of different decisions exclude each other.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    rule: str
+    others: int = 0
+    noise: float = 0.0
+    missing: float = 0.0
+    excluded: int = 0
+
+
+TABLES = (
+    Made("4 decisions, pairs, few rows missing", (10, 10, 8, 6), "pairs", missing=0.1),
+    Made("6 of 5, pairs, noisy", (5,) * 6, "pairs", noise=0.3),
+    Made("6 of 2 to 10, pairs, half missing", (2, 3, 4, 5, 6, 10), "pairs", missing=0.5),
+    Made("5 of 5 to 10, nk, 50,000 rows", (10, 10, 10, 10, 5), "nk", others=1),
+    Made("9 of 3, nk, a third missing", (3,) * 9, "nk", others=2, missing=0.33),
+    Made("12 of 2, nk, rugged", (2,) * 12, "nk", others=3),
+    Made("7 of 3 to 5, nk, noisy, exclusions", (5, 4, 4, 3, 3, 4, 4), "nk", 2, 0.2, 0.0, 12),
+    Made("3 of 10 and 20, pairs", (10, 10, 20), "pairs", noise=0.1),
+)
+
+
+def _values(made: Made, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The true value of each row of choices."""
+    total = np.zeros(len(rows))
+    if made.rule == "pairs":
+        for d, size in enumerate(made.sizes):
+            total += rng.normal(size=size)[rows[:, d]]
+        for a, b in itertools.combinations(range(len(made.sizes)), 2):
+            effects = rng.normal(size=(made.sizes[a], made.sizes[b]))
+            total += 0.5 * effects[rows[:, a], rows[:, b]]
+        return total
+    for d in range(len(made.sizes)):
+        others = rng.permutation([e for e in range(len(made.sizes)) if e != d])[: made.others]
+        read = [d, *others]
+        worth = rng.random([made.sizes[e] for e in read])
+        total += worth[tuple(rows[:, e] for e in read)]
+    return total
+
+
+def write(made: Made, seed: int, folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """Writes a table and its space; returns both paths."""
+    rng = np.random.default_rng([seed, len(made.name)])
+    rows = np.indices(made.sizes).reshape(len(made.sizes), -1).T
+    values = _values(made, rows, rng)
+    measured = values + made.noise * values.std() * rng.normal(size=len(values))
+    there = rng.random(len(rows)) >= made.missing
+    for _ in range(made.excluded):
+        a, b = rng.choice(len(made.sizes), 2, replace=False)
+        both = (rng.integers(made.sizes[a]), rng.integers(made.sizes[b]))
+        there &= ~((rows[:, a] == both[0]) & (rows[:, b] == both[1]))
+    names = [f"decision {d}" for d in range(len(made.sizes))]
+    table, space = folder / "table.csv", folder / "space.json"
+    with open(table, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*names, "valid", "test"])
+        for i in np.flatnonzero(there):
+            writer.writerow([*rows[i].tolist(), float(measured[i]), float(values[i])])
+    decisions = [
+        {"name": name, "choices": list(range(size))}
+        for name, size in zip(names, made.sizes, strict=True)
+    ]
+    space.write_text(json.dumps({"format_version": 1, "decisions": decisions}))
+    return table, space
+
+
+def search(table: Table, contender: Contender, seed: int, queries: int) -> np.ndarray:
+    """What the best value found is worth after each query, in percent; see the module."""
+    known = np.array([entry.valid for entry in table.entries.values()])
+    sampler: Any = STRATEGIES.find(contender.name)(table.space, seed=seed, **contender.settings)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize")
+    found = []
+    for number in range(queries):
+        point, rejected = trials.propose_feasible(
+            study, sampler, table.space, number, lambda p: table.look_up(p) is not None
+        )
+        trials.begin(study, table.space, point, rejected, after=number)
+        entry = table.look_up(point)
+        assert entry is not None
+        study.tell(number, entry.valid)
+        found.append(entry.valid)
+    return 100.0 * (np.maximum.accumulate(found) - known.mean()) / (known.max() - known.mean())
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--strategies",
+        default="bayesian,random,regularized_evolution:population=10,sample=3,local_search",
+        help="the first is compared with the others",
+    )
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=10)
+    args = parser.parse_args()
+    chosen = contenders(args.strategies)
+    worth = np.empty((len(chosen), len(TABLES), args.seeds, args.queries))
+    for t, made in enumerate(TABLES):
+        for seed in range(args.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                table, space = write(made, seed, pathlib.Path(folder))
+                read = read_table(table, space_file.read(space))
+            for c, contender in enumerate(chosen):
+                worth[c, t, seed] = search(read, contender, seed, args.queries)
+        means = (f"{c.text} {worth[i, t, :, -1].mean():.2f}" for i, c in enumerate(chosen))
+        print(f"{made.name}: {'; '.join(means)}", file=sys.stderr, flush=True)
+    print_figures(_figures(chosen, worth[..., -1].reshape(len(chosen), -1), args.queries))
+
+
+def _figures(chosen: list[Contender], worth: np.ndarray, queries: int) -> list[Figure]:
+    rows = []
+    for contender, values in zip(chosen, worth, strict=True):
+        name = f"{contender.text}, {queries} queries of unseen tables, % of the way to the best"
+        less = worth[0] - values
+        error = float(less.std(ddof=1) / np.sqrt(len(less)))
+        limit, ok = f"reported; {len(values)} searches", True
+        if contender is not chosen[0]:
+            limit = f"less than the first; by {less.mean():.2f}, standard error {error:.2f}"
+            ok = bool(less.mean() > 2 * error)
+        rows.append(Figure(name, round(float(values.mean()), 2), limit, ok))
+    return rows
+
+
+if __name__ == "__main__":
+    main()
