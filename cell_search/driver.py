@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,6 +23,7 @@ from cell_search.pools import Pool
 from cell_search.progress import Progress
 from cell_search.space import Point
 from cell_search.strategies import trial_of
+from cell_search.weights import Weights
 
 #: So many new cells are drawn for a report while workers may be waiting.
 DRAWINGS = 5
@@ -47,11 +49,22 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
     """
     study = directory.open_study([o.direction for o in search.objectives])
 
+    told: list[str] = []
+
+    def warn() -> None:
+        metric = search.objectives[0].metric
+        said = trials.constant(study.get_trials(deepcopy=False), search.space, metric)
+        if said and not told:
+            told.append(said)
+            print(f"cell-search: {said}", file=sys.stderr, flush=True)
+
     def write_report() -> str:
+        warn()
         return report.write(directory, search, study, drawings=DRAWINGS)
 
     weights = directory.weights(search.config.weights_dir)
     run(directory.path / "tensorboard", weights, search, study, interruptible, write_report)
+    warn()
     written = results.write(directory, search, study)
     return [*written, report.write(directory, search, study)]
 
@@ -133,12 +146,13 @@ class _Driver:
         interruptible: Interruptible,
         write_report: Callable[[], object],
     ):
-        self.search, self.study, self.weights = search, study, weights
+        self.search, self.study = search, study
+        self.weights = Weights(weights, search.evaluator, search.strategy)
         self.interruptible, self.write_report = interruptible, write_report
         self.pool: Pool = search.pool.open()
         known = study.get_trials(deepcopy=False)
         finished = [t for t in known if t.state.is_finished()]
-        self.left = [t.number for t in known if t.state == TrialState.RUNNING]
+        self.left = [t for t in known if t.state == TrialState.RUNNING]
         self.again: list[FrozenTrial] = []
         self.begun, self.finished = len(known), len(finished)
         self.progress = Progress(search.config.trials, finished, search.objectives)
@@ -146,8 +160,10 @@ class _Driver:
         self.reported = time.monotonic()
 
     def run(self) -> None:
-        for number in reversed(self.left):
-            self._go_on(number)
+        for trial in self.left:
+            self.weights.begins(trial.number, trials.parent(trial))
+        for trial in reversed(self.left):
+            self._go_on(trial.number)
         running: dict[Future[Result], int] = {}
         while self.finished < self.search.config.trials:
             while len(running) < self.pool.workers and (request := self._next()) is not None:
@@ -180,10 +196,13 @@ class _Driver:
         parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
+        self.weights.begins(number, parent)
         return self._request(number, point, parent, self.search.rungs.until(None))
 
     def _request(self, number: int, point: Point, parent: int | None, until: int) -> Request:
-        return request_of(self.search, number, point, parent, folder=self.weights, until=until)
+        return request_of(
+            self.search, number, point, parent, folder=self.weights.folder, until=until
+        )
 
     def _tell(self, number: int, result: Result) -> None:
         if self.search.rungs.record(self.study, number, result):
@@ -206,8 +225,7 @@ class _Driver:
         self.finished += 1
         self.progress.finished(trial)
         self.boards.finished(trial, self.progress.best)
-        succeeded = trial.state != TrialState.FAIL
-        self.search.evaluator.forget(self.weights, number, succeeded=succeeded)
+        self.weights.ends(number, succeeded=trial.state != TrialState.FAIL)
 
     def _report(self) -> None:
         minutes = self.search.config.report_minutes

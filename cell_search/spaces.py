@@ -8,6 +8,18 @@ from cell_search.space import Space
 from cells.cli import choose
 from cells.errors import UserError
 
+#: The operations of two papers.
+_EIGHT = (
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "sep_conv_7x7",
+    "conv_1x7_7x1",
+    "identity",
+    "avg_pool_3x3",
+    "max_pool_3x3",
+    "dil_conv_3x3",
+)
+
 _ROWS = (
     Rules(
         name="nasnet",
@@ -35,20 +47,20 @@ _ROWS = (
     Rules(
         name="pnas",
         source="Liu et al. 2018, section 3.1",
-        operations=(
-            "sep_conv_3x3",
-            "sep_conv_5x5",
-            "sep_conv_7x7",
-            "conv_1x7_7x1",
-            "identity",
-            "avg_pool_3x3",
-            "max_pool_3x3",
-            "dil_conv_3x3",
-        ),
+        operations=_EIGHT,
         cells=("cell",),
         combinations=("add",),
         concat="blocks",
         stacking="pnasnet",
+    ),
+    Rules(
+        name="amoebanet",
+        source="Real et al. 2019, section 3",
+        operations=_EIGHT,
+        cells=("normal", "reduction"),
+        combinations=("add",),
+        concat="unread",
+        stacking="nasnet",
     ),
     Rules(
         name="enas",

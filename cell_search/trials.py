@@ -25,6 +25,9 @@ METRICS, FAILURE = "metrics", "failure"
 WORK = "worker"
 
 
+#: Fewer candidates may well have equal rewards.
+_FEW = 5
+
 #: So often at most a trial is proposed again because the proposal is not feasible.
 ATTEMPTS = 1000
 
@@ -213,6 +216,27 @@ def _values(result: Result, objectives: Sequence[Objective]) -> tuple[list[float
         if not math.isfinite(value):
             return [], f"the {name} is {value}"
     return list(found.values()), None
+
+
+def constant(known: Iterable[FrozenTrial], space: Space, metric: str) -> str | None:
+    """What is wrong where all of five or more candidates have one reward; else None.
+
+    Args:
+        known: trials of a study.
+        space: says which candidates are equal.
+        metric: the name of the reward.
+    """
+    complete = [t for t in known if t.state == TrialState.COMPLETE]
+    if len(complete) < _FEW or len({t.values[0] for t in complete}) > 1:
+        return None
+    first = space.canonical_key(complete[0].params)
+    if all(space.canonical_key(t.params) == first for t in complete[1:]):
+        return None
+    return (
+        f"all {len(complete)} candidates so far have the same {metric}, {complete[0].values[0]:g}, "
+        "from which no strategy can learn; train longer, hold out more images, or use another "
+        "reward"
+    )
 
 
 def parent(trial: FrozenTrial) -> int | None:

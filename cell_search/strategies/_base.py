@@ -6,7 +6,7 @@ import abc
 import math
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -104,6 +104,10 @@ class Strategy(optuna.samplers.BaseSampler):
         """The trial whose weights the child that was just proposed may start from; None where
         it should start from new ones."""
         return None
+
+    def dead(self) -> Collection[int]:
+        """The trials that no child will start from again, so that their weights can go."""
+        return ()
 
     # The sampler's side.
 

@@ -3,7 +3,7 @@ Classifiers", section 3."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ class LargeScaleEvolution(Strategy):
         self._alive: list[tuple[Point, float, int | None]] = []
         self._winner: tuple[Point, float, int | None] | None = None
         self._results = 0
+        self._dead: set[int] = set()
         self._offer: tuple[Point, int | None] | None = None
 
     def learn(self, point: Point, reward: Any) -> None:
@@ -86,7 +87,9 @@ class LargeScaleEvolution(Strategy):
         one, other = rng.choice(len(self._alive), size=2, replace=False)
         loser = other if self._alive[one][1] >= self._alive[other][1] else one
         self._winner = self._alive[one if loser == other else other]
-        self._alive.pop(loser)
+        number = self._alive.pop(loser)[2]
+        if number is not None:
+            self._dead.add(number)
 
     def propose(self, rng: np.random.Generator) -> Point:
         if self._winner is None:
@@ -101,6 +104,9 @@ class LargeScaleEvolution(Strategy):
             child = mutate_kind(self.space, parent, kind, rng, _nearby)
             self._offer = child, number
         return child
+
+    def dead(self) -> Set[int]:
+        return self._dead
 
     def parent(self, point: Point) -> int | None:
         return self._offer[1] if self._offer is not None and self._offer[0] == point else None

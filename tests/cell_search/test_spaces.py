@@ -118,6 +118,26 @@ def test_nasnet_a_is_a_point_of_the_nasnet_space_up_to_what_its_code_joins() -> 
     assert decoded.reduction.concat == (4, 5, 6)
 
 
+@pytest.mark.parametrize("name", ["amoebanet_a", "amoebanet_c"])
+def test_amoebanets_are_points_of_their_space_up_to_a_bottleneck(name: str) -> None:
+    """The published code narrows 1x7-7x1 convolutions; the paper does not say so."""
+    published = catalogue.load(name)
+    point = {}
+    for cell_name, cell in published.cells:
+        for b, block in enumerate(cell.blocks):
+            for side_name, side in block.sides:
+                point[f"{cell_name}/{b}/{side_name}/input"] = side.input
+                point[f"{cell_name}/{b}/{side_name}/operation"] = side.operation.removeprefix(
+                    "bottleneck_"
+                )
+    space = spaces.find("amoebanet")
+    assert set(point) == {d.name for d in space.decisions}
+    decoded = space.decode(point)
+    assert decoded.stacking == published.stacking
+    for (_, ours), (_, theirs) in zip(decoded.cells, published.cells, strict=True):
+        assert set(ours.concat) <= set(theirs.concat), "what nobody reads is joined there, too"
+
+
 @pytest.mark.parametrize("name", list(spaces.SPACES))
 @given(seed=st.integers(0, 2**32), blocks=st.integers(1, 7))
 @settings(max_examples=50, deadline=None)

@@ -1,0 +1,77 @@
+"""The protocols of the papers, shortened: 2 children of each, and what the papers say of them."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from optuna.trial import TrialState
+
+import cells.config
+from cell_search import config, driver, rerank
+from cell_search.directory import SearchDirectory
+from cell_search.interruption import Interruptible
+from cells import genotype_file
+
+CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "search"
+
+#: What makes two children of a protocol quick; images, too.
+SHORT = (
+    "trials=2,images.name=digits,images.held_out=100,images.training=32,"
+    "evaluator.train.batch=16,evaluator.train.normal_cells=1,evaluator.train.filters=4,"
+    "evaluator.train.epochs=1,report_minutes=0"
+)
+
+RECIPES = {
+    "nasnet_paper": "space.blocks=2",
+    "pnas_paper": "",
+    "amoebanet_paper": "space.blocks=2",
+}
+
+
+def _config(name: str, text: str = "") -> config.SearchConfig:
+    return cells.config.override(config.SearchConfig(), [str(CONFIGS / f"{name}.yaml")], text)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_children(name: str, digits_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    text = f"{SHORT},images.data_dir={digits_dir},{RECIPES[name]}".rstrip(",")
+    values = _config(name, text)
+    search = config.resolve(values)
+    search.check()
+    directory = SearchDirectory(tmp_path)
+    with directory.locked():
+        directory.store_config(config.used_values(values))
+        driver.search(directory, search, Interruptible())
+    trials = directory.read_study().trials
+    assert [t.state for t in trials] == [TrialState.COMPLETE] * 2
+    assert all(0.0 <= t.value <= 1.0 for t in trials)
+    assert len({search.space.canonical_key(t.params) for t in trials}) == 2
+    assert genotype_file.read(tmp_path / "genotype.json").provenance["strategy"] == (
+        values.strategy.type
+    )
+
+
+def test_sizes_of_the_papers() -> None:
+    """Zoph et al. 2018, section 4; Liu et al. 2018, section 5; Real et al. 2019, section 3."""
+    found = {}
+    for name in ("nasnet_paper", "pnas_paper", "amoebanet_paper"):
+        search = config.resolve(_config(name))
+        train = search.evaluator
+        found[name] = (
+            train.normal_cells,
+            train.filters,
+            train.epochs,
+            search.config.trials,
+            search.images.held_out,
+            search.space.blocks,
+        )
+        again = rerank.final(search).evaluator
+        assert again.epochs > 10 * train.epochs and again.normal_cells == 6
+        # What is not named stays.
+        assert (again.batch, again.l2) == (train.batch, train.l2)
+    assert found == {
+        "nasnet_paper": (2, 32, 20, 20_000, 5_000, 5),
+        "pnas_paper": (2, 24, 20, 1_160, 5_000, 5),
+        "amoebanet_paper": (3, 24, 25, 20_000, 5_000, 5),
+    }
