@@ -67,13 +67,13 @@ class Training:
     @property
     def state(self) -> dict[str, np.ndarray]:
         """All that the next step depends on, beside `steps`: vectors by name, for `restore`."""
-        vectors = {"velocity": self._velocity, "trained": self.child.trained}
+        vectors = {"velocity": self.velocity, "trained": self.child.trained}
         return {name: v.numpy() for name, v in {**vectors, "moved": self.child.moved}.items()}
 
     def restore(self, state: Mapping[str, np.ndarray], steps: int) -> None:
         """Goes on where another training of the same child was after so many steps."""
         self.child.trained, self.child.moved = (tf.constant(state[n]) for n in ("trained", "moved"))
-        self._velocity, self.steps = tf.constant(state["velocity"]), steps
+        self.velocity, self.steps = tf.constant(state["velocity"]), steps
 
     def step(
         self, images: np.ndarray, labels: np.ndarray, learning_rate: float, progress: float = 0.0
