@@ -13,6 +13,7 @@ defaults, so that a new one needs no line here.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import inspect
@@ -33,6 +34,7 @@ from cell_search.pools import POOLS, PoolSettings
 from cell_search.rungs import Rungs
 from cell_search.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
+from cells.cli import choose
 from cells.errors import UserError
 
 
@@ -181,6 +183,32 @@ class RerankConfig(hyperparams.Config):
 
 
 @dataclasses.dataclass
+class SieveConfig(hyperparams.Config):
+    """Cheap scores that choose the first trials.
+
+    Attributes:
+        candidates: different random ones that are scored; 0: no sieve.
+        keep: the best of them are the first trials of the search.
+        vote: metrics of the sieve's evaluator, after a minus where smaller is better; the mean of
+            the ranks among all candidates decides. Empty: its reward alone.
+        evaluator: the cheap score, such as `{type: zero_cost}`; its other settings are its
+            defaults.
+    """
+
+    candidates: int = 0
+    keep: int = 20
+    vote: list[str] = dataclasses.field(default_factory=list)
+    evaluator: Any = dataclasses.field(default_factory=_EvaluatorChanges)
+
+    def used_values(self) -> dict[str, Any]:
+        """The settings that matter, nested as in a configuration file."""
+        if not self.candidates:
+            return {}
+        values = {"candidates": self.candidates, "keep": self.keep, "vote": list(self.vote)}
+        return values | {"evaluator": self.evaluator.set_values()}
+
+
+@dataclasses.dataclass
 class SearchConfig(hyperparams.Config):
     """A search.
 
@@ -188,6 +216,7 @@ class SearchConfig(hyperparams.Config):
         space: what is searched.
         strategy: how.
         evaluator: how a candidate is scored.
+        sieve: a cheaper score that chooses the first candidates.
         images: with which images.
         objectives: metrics of the evaluator, after a minus where smaller is better; empty: its
             reward.
@@ -208,6 +237,7 @@ class SearchConfig(hyperparams.Config):
     space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)
     strategy: Any = dataclasses.field(default_factory=_StrategyChoice)
     evaluator: Any = dataclasses.field(default_factory=_EvaluatorChoice)
+    sieve: SieveConfig = dataclasses.field(default_factory=SieveConfig)
     images: Any = dataclasses.field(default_factory=_Images)
     objectives: list[str] = dataclasses.field(default_factory=list)
     limits: Any = dataclasses.field(default_factory=_Limits)
@@ -221,6 +251,10 @@ class SearchConfig(hyperparams.Config):
     report_minutes: float = 2.0
     weights_dir: str = ""
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
+
+
+#: The seeds of a sieve lie beyond those of searches, and of re-rankings.
+_SIEVE_SEED = 2**33
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,12 +315,48 @@ class Search:
 
     def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
         """The evaluator with the settings that a point decides."""
-        chosen = settings.chosen(point)
+        known = {f.name for f in dataclasses.fields(self.evaluator)}  # type: ignore[arg-type]
+        # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
+        chosen = {n: v for n, v in settings.chosen(point).items() if n in known}
         return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator  # type: ignore[type-var]
+
+    @functools.cached_property
+    def sieve(self) -> Search | None:
+        """The search whose trials are the candidates of the sieve; None where there is no sieve.
+
+        Raises:
+            UserError: the section names what does not exist, or keeps what is not there.
+        """
+        wanted = self.config.sieve
+        if not wanted.candidates:
+            return None
+        if not 1 <= wanted.keep < wanted.candidates:
+            raise UserError(
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
+                f"at least 1 and at most {wanted.candidates - 1}"
+            )
+        if wanted.keep > self.config.trials:
+            raise UserError(
+                f"sieve.keep: {wanted.keep} is more than the {self.config.trials} trials of the "
+                "search; use fewer, or more trials"
+            )
+        config = copy.deepcopy(self.config)
+        config.seed += _SIEVE_SEED
+        config.objectives, config.sieve, config.pruner.type = [], SieveConfig(), "none"
+        config.trials = wanted.candidates
+        changes = {"type": "zero_cost", **wanted.evaluator.set_values()}
+        evaluator = change_evaluator(config, changes, "sieve.evaluator")
+        try:
+            objectives.parse(wanted.vote, evaluator.reward, evaluator.metrics())
+        except UserError as error:
+            raise UserError(str(error).replace("objectives:", "sieve.vote:", 1)) from None
+        return dataclasses.replace(self, config=config, evaluator=evaluator)
 
     def check(self) -> None:
         """Raises a UserError where no candidate could be scored; called before the first."""
         self.pool.check()
+        if self.sieve is not None:
+            self.sieve.check()
         if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
             kind = self.config.pool.type
             raise UserError(
@@ -359,8 +429,27 @@ def resolve(config: SearchConfig) -> Search:
         limits=limits,
         pool=POOLS.find(config.pool.type)(**config.pool.chosen()),
     )
-    _ = search.objectives, search.rungs
+    _ = search.objectives, search.rungs, search.sieve
     return search
+
+
+def change_evaluator(config: SearchConfig, changes: Mapping[str, Any], where: str) -> Evaluator:
+    """Changes the section `evaluator` in place; returns the evaluator that it names then.
+
+    Args:
+        config: of a search.
+        changes: what differs; another type comes with its own defaults.
+        where: the changes stand, as errors call it.
+
+    Raises:
+        UserError: they name what does not exist.
+    """
+    if changes.get("type", config.evaluator.type) != config.evaluator.type:
+        # `config.yaml` does not keep what the search had no use for.
+        config.evaluator = SearchConfig().evaluator
+    cells.config.apply(config.evaluator, changes, where)
+    kind = choose(f"{where}.type", config.evaluator.type, EVALUATORS)
+    return kind(**config.evaluator.chosen())
 
 
 #: Settings that say where and how to look at a search, and not what is searched.
@@ -431,7 +520,9 @@ def _shown(flat: Mapping[str, Any], key: str) -> str:
 def used_settings(config: SearchConfig) -> dict[str, Any]:
     """The settings that matter, as `a.b.c: value`."""
     flat = _flat(config.as_dict())
-    return {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith("rerank.")}
+    other = ("rerank.", "sieve.")
+    used = {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith(other)}
+    return used | _flat({"sieve": config.sieve.used_values()})
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
@@ -445,6 +536,7 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         values[part] = used
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])
+    values["sieve"] = config.sieve.used_values()
     values["rerank"] = config.rerank.used_values()
     return values
 

@@ -19,7 +19,7 @@ import cells.config
 from cells.errors import UserError
 from cells.files import write_atomically
 
-STUDY_NAME = "search"
+STUDY_NAME, SIEVE_NAME = "search", "sieve"
 
 
 class SearchDirectory:
@@ -105,11 +105,13 @@ class SearchDirectory:
         return self._load_or_make(STUDY_NAME, directions)
 
     def has_trials(self) -> bool:
-        """Whether a trial has begun here; without one, the directory is as good as new."""
-        if not self.journal.exists():
-            return False
+        """Whether a trial has begun here, be it of the sieve; without one, the directory is as
+        good as new."""
+        return self.journal.exists() and any(map(self._has_trials, (STUDY_NAME, SIEVE_NAME)))
+
+    def _has_trials(self, study: str) -> bool:
         try:
-            return bool(self._load().get_trials(deepcopy=False))
+            return bool(self._load(study).get_trials(deepcopy=False))
         except KeyError:
             return False
 
@@ -126,13 +128,18 @@ class SearchDirectory:
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
+    def open_sieve(self) -> optuna.Study:
+        """Opens the study of the sieve beside that of the search. Only under the lock."""
+        self._mend_journal()
+        return self._load_or_make(SIEVE_NAME, ["maximize"])
+
     def open_rerank(self, name: str) -> optuna.Study:
         """Opens the study of a re-ranking beside that of the search. Only under the lock.
 
         Raises:
-            UserError: it is the name of the search's own study.
+            UserError: it is the name of the search's own study, or of the sieve's.
         """
-        if name == STUDY_NAME or not name:
+        if name in (STUDY_NAME, SIEVE_NAME) or not name:
             raise UserError(f"rerank.name: {name!r} is taken by the search; use another name")
         self._mend_journal()
         return self._load_or_make(name, ["maximize"])

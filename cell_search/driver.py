@@ -5,18 +5,18 @@ from __future__ import annotations
 import pathlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import report, results, trials
+from cell_search import report, results, sieve, trials
 from cell_search.boards import Boards
 from cell_search.cell_space import genotype_of
 from cell_search.config import Search
-from cell_search.directory import SearchDirectory
+from cell_search.directory import SIEVE_NAME, SearchDirectory
 from cell_search.evaluators import Request, Result
 from cell_search.interruption import Interruptible
 from cell_search.pools import Pool
@@ -63,10 +63,28 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
         return report.write(directory, search, study, drawings=DRAWINGS)
 
     weights = directory.weights(search.config.weights_dir)
-    run(directory.path / "tensorboard", weights, search, study, interruptible, write_report)
+    first = _sieved(directory, search, interruptible, write_report)
+    run(directory.path / "tensorboard", weights, search, study, interruptible, write_report, first)
     warn()
     written = results.write(directory, search, study)
     return [*written, report.write(directory, search, study)]
+
+
+def _sieved(
+    directory: SearchDirectory,
+    search: Search,
+    interruptible: Interruptible,
+    write_report: Callable[[], object],
+) -> list[Point]:
+    """What the sieve keeps, best first; nothing where there is none."""
+    if search.sieve is None:
+        return []
+    study = directory.open_sieve()
+    sieve.begin(study, search.sieve, search.feasible)
+    folder = directory.path / "tensorboard" / SIEVE_NAME
+    weights = directory.weights(search.config.weights_dir, SIEVE_NAME)
+    run(folder, weights, search.sieve, study, interruptible, write_report)
+    return [search.space.point(t) or {} for t in sieve.kept(search, study)]
 
 
 def run(
@@ -76,6 +94,7 @@ def run(
     study: optuna.Study,
     interruptible: Interruptible,
     write_report: Callable[[], object],
+    first: Sequence[Point] = (),
 ) -> None:
     """Evaluates trials until the study has as many as the configuration says.
 
@@ -86,12 +105,13 @@ def run(
         study: holds the trials; those that are running in it are evaluated first.
         interruptible: listens for Ctrl-C and SIGTERM.
         write_report: is called now and then.
+        first: the candidates of the first trials; the strategy proposes those of the others.
 
     Raises:
         UserError: the settings are at fault.
         Interruption: by a signal; nothing is lost but what was running.
     """
-    driver = _Driver(tensorboard, weights, search, study, interruptible, write_report)
+    driver = _Driver(tensorboard, weights, search, study, interruptible, write_report, first)
     try:
         with driver.progress:
             driver.run()
@@ -145,8 +165,9 @@ class _Driver:
         study: optuna.Study,
         interruptible: Interruptible,
         write_report: Callable[[], object],
+        first: Sequence[Point],
     ):
-        self.search, self.study = search, study
+        self.search, self.study, self.first = search, study, first
         self.weights = Weights(weights, search.evaluator, search.strategy)
         self.interruptible, self.write_report = interruptible, write_report
         self.pool: Pool = search.pool.open()
@@ -185,15 +206,18 @@ class _Driver:
         if self.begun >= self.search.config.trials:
             return None
         number, space = self.begun, self.search.space
-        point, rejected = trials.propose_feasible(
-            self.study,
-            self.search.strategy,
-            space,
-            number,
-            self.search.feasible,
-            self.search.bounds,
-        )
-        parent = self.search.strategy.parent(point)
+        if number < len(self.first):
+            point, rejected, parent = self.first[number], [], None
+        else:
+            point, rejected = trials.propose_feasible(
+                self.study,
+                self.search.strategy,
+                space,
+                number,
+                self.search.feasible,
+                self.search.bounds,
+            )
+            parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
         self.weights.begins(number, parent)

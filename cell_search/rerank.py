@@ -12,7 +12,7 @@ import optuna
 
 import cells.config
 from cell_search import driver, report, reranking, results, trials
-from cell_search.config import Search, SearchConfig, section
+from cell_search.config import Search, SearchConfig, change_evaluator, section
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -48,11 +48,7 @@ def final(search: Search) -> Search:
         config.evaluator = SearchConfig().evaluator
         cells.config.apply(config.evaluator, values, "rerank.evaluator")
     if changes:
-        if changes.get("type", config.evaluator.type) != config.evaluator.type:
-            # `config.yaml` does not keep what the search had no use for.
-            config.evaluator = SearchConfig().evaluator
-        cells.config.apply(config.evaluator, changes, "rerank.evaluator")
-        evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
+        evaluator = change_evaluator(config, changes, "rerank.evaluator")
     else:
         evaluator = _longer(alone, config.evaluator.type)
     cells.config.apply(config.images, wanted.images.set_values(), "rerank.images")

@@ -82,22 +82,9 @@ class Reranking:
         return [c for c in self.candidates if c.values]
 
     def correlations(self) -> dict[str, float | None]:
-        """Rank correlations between the search's scores and the new ones, 1 for the same order.
-
-        Returns:
-            `spearman` and `kendall` (tau-b); None with fewer than two candidates or where either
-            kind of score is the same for all.
-        """
+        """Rank correlations between the search's scores and the new ones."""
         old = [self.objective.sign * c.trial.values[0] for c in self.scored]
-        new = [c.mean for c in self.scored]
-        if len(set(old)) < 2 or len(set(new)) < 2:
-            return {"spearman": None, "kendall": None}
-        from scipy import stats
-
-        return {
-            "spearman": float(stats.spearmanr(old, new).statistic),
-            "kendall": float(stats.kendalltau(old, new).statistic),
-        }
+        return rank_correlations(old, [c.mean for c in self.scored])
 
     def order(self, best: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """The trials of a search in the new order.
@@ -149,6 +136,23 @@ class Reranking:
                 for rank, c in enumerate(self.candidates, start=1)
             ],
         }
+
+
+def rank_correlations(one: Sequence[float], other: Sequence[float]) -> dict[str, float | None]:
+    """Rank correlations between two scores of the same things, 1 for the same order.
+
+    Returns:
+        `spearman` and `kendall` (tau-b); None with fewer than two things or where either score is
+        the same for all.
+    """
+    if len(set(one)) < 2 or len(set(other)) < 2:
+        return {"spearman": None, "kendall": None}
+    from scipy import stats
+
+    return {
+        "spearman": float(stats.spearmanr(one, other).statistic),
+        "kendall": float(stats.kendalltau(one, other).statistic),
+    }
 
 
 def read(

@@ -9,7 +9,7 @@ from html import escape
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import charts, trials
+from cell_search import charts, sieve, trials
 from cell_search.cell_space import CellSpace
 from cell_search.config import Search, used_settings
 from cell_search.directory import SearchDirectory
@@ -19,11 +19,13 @@ from cell_search.report._best import front, ranked
 from cell_search.report._html import number, pairs, row, table, title
 from cell_search.report._operations import operations
 from cell_search.report._pictures import Pictures
+from cell_search.report._sieve import of_sieve
 from cell_search.report._style import STYLE
 from cell_search.report._workers import utilisation, workers, workers_of
 from cell_search.reranking import Reranking
 from cell_search.results import ranked as best_of
 from cell_search.results import reranking_of, versions
+from cell_search.sieve import Sieved
 from cells.files import write_atomically
 
 _TRAIN_COMMAND = "cell-transfer --mode=train_and_eval --config_file=train.yaml --model_dir=trained"
@@ -50,7 +52,8 @@ def write(
     path = directory.path / "report.html"
     known = study.get_trials(deepcopy=False)
     again = reranking_of(search, study)
-    page = _page(directory.path.resolve().name, search, known, again, Pictures(drawings))
+    sieved = sieve.read(search, study)
+    page = _page(directory.path.resolve().name, search, known, sieved, again, Pictures(drawings))
     write_atomically(path, page.encode())
     return str(path)
 
@@ -63,6 +66,7 @@ def _page(
     name: str,
     search: Search,
     known: list[FrozenTrial],
+    sieved: Sieved | None,
     again: Reranking | None,
     pictures: Pictures,
 ) -> str:
@@ -75,6 +79,7 @@ def _page(
         f"<h2>{escape(title(first.metric).capitalize())} by trial</h2>",
         charts.curve(curve, title(first.metric), maximize=first.maximize),
         front(search, known, pictures),
+        of_sieve(search, sieved),
         reranked(again),
         f"<h2>The best {'cells' if search.gives_genotypes else 'candidates'}</h2>",
         ranked(search, best_of(search, known, again), "top", pictures),
