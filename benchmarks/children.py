@@ -37,17 +37,17 @@ def main() -> None:
     whole: list[Times] = []
     speeds: list[float] = []
     for seed in range(args.genotypes):
-        ours, theirs = _Engine(seed, args.batch), _Keras(seed, args.batch)
+        ours, theirs = _Engine(seed, args.batch), Keras(seed, args.batch)
         order = (ours, theirs) if seed % 2 else (theirs, ours)
-        times = {id(one): _timed(one.first) for one in order}
+        times = {id(one): timed(one.first) for one in order}
         firsts.append([times[id(ours)], times[id(theirs)]])
         # The engine's second step traces the whole step; Keras's first did.
-        whole.append(_timed(functools.partial(ours.steps, 1)))
+        whole.append(timed(functools.partial(ours.steps, 1)))
         theirs.steps(1)
         laps: dict[int, list[Times]] = {id(ours): [], id(theirs): []}
         for lap in range(args.rounds):
             for one in order if lap % 2 else order[::-1]:
-                laps[id(one)].append(_timed(functools.partial(one.steps, args.steps)))
+                laps[id(one)].append(timed(functools.partial(one.steps, args.steps)))
         speeds.append(_median(laps[id(theirs)], 1) / _median(laps[id(ours)], 1))
         per_second = [args.batch * args.steps / _median(laps[id(o)], 0) for o in (ours, theirs)]
         print(
@@ -95,7 +95,7 @@ def _figures(
     ]
 
 
-def _timed(function: Callable[[], object]) -> Times:
+def timed(function: Callable[[], object]) -> Times:
     wall, processor = time.perf_counter(), time.process_time()
     function()
     return time.perf_counter() - wall, time.process_time() - processor
@@ -148,7 +148,7 @@ class _Engine(_Contestant):
         self.training.child.trained.numpy()
 
 
-class _Keras(_Contestant):
+class Keras(_Contestant):
     def first(self) -> None:
         import keras
 

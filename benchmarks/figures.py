@@ -56,6 +56,7 @@ FIGURES = {
     "17-skip-connections": "-m benchmarks.skip_connections",
     "18-pools": "-m benchmarks.pools",
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
+    "20-proxies": "-m benchmarks.proxies --output=runs/proxies",
 }
 
 

@@ -1,4 +1,4 @@
-"""Results of searches that are kept, so that a comparison which is stopped goes on."""
+"""Results that are kept as they come, so that a comparison which is stopped goes on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import json
 import pathlib
 import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from benchmarks.contenders import Contender
 from cell_search.strategies import STRATEGIES
@@ -53,6 +55,40 @@ def _imported(path: pathlib.Path) -> list[pathlib.Path]:
     return [file for file in files if file.is_file()]
 
 
+class Records:
+    """Results by what was asked for, one JSON line each; a torn line is skipped."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self._known: dict[str, Any] = {}
+        for key, value in read_lines(path):
+            self._known[json.dumps(key, sort_keys=True)] = value
+
+    def find(self, key: Any) -> Any:
+        """The result, or None where there is none."""
+        return self._known.get(json.dumps(key, sort_keys=True))
+
+    def add(self, key: Any, value: Any) -> None:
+        """Takes and writes a result."""
+        self._known[json.dumps(key, sort_keys=True)] = value
+        write_line(self.path, [key, value])
+
+
+def read_lines(path: pathlib.Path) -> Iterator[Any]:
+    """The lines of a file that are whole; none where there is no file."""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)
+
+
+def write_line(path: pathlib.Path, record: Any) -> None:
+    """Appends a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        # First the end of a line that an earlier process may have left torn.
+        file.write(f"\n{json.dumps(record)}\n")
+
+
 class Kept:
     """The results of a contender on a table, one JSON line a seed; a torn line is skipped."""
 
@@ -60,10 +96,8 @@ class Kept:
         slug = re.sub(r"[^\w.=,-]", "_", f"{table}-{dataset}-{contender.text}")
         self.path = folder / f"{slug}-{code_of(contender.name)}.jsonl"
         self.runs: dict[int, dict[str, list]] = {}
-        if self.path.exists():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError):
-                    self._take(json.loads(line))
+        for run in read_lines(self.path):
+            self._take(run)
 
     def _take(self, run: dict) -> None:
         known = self.runs.get(run["seed"])
@@ -78,7 +112,4 @@ class Kept:
         """Takes and writes a result."""
         record = {"seed": seed, **run}
         self._take(record)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
-            # First the end of a line that an earlier process may have left torn.
-            file.write(f"\n{json.dumps(record)}\n")
+        write_line(self.path, record)
