@@ -57,6 +57,7 @@ FIGURES = {
     "18-pools": "-m benchmarks.pools",
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
     "20-proxies": "-m benchmarks.proxies --output=runs/proxies",
+    "21-scale": "-m benchmarks.scale",
 }
 
 

@@ -281,7 +281,9 @@ def figures_of(costs: Costs) -> list[Figure]:
         figures.append(at_least(name, round(simulate(costs, workers, seconds), 4), limit))
     processor, disk = np.array(costs.processor), np.array(costs.disk)
     size = len(processor)
-    late, early = processor[-WINDOW:].mean(), processor[WINDOW // 2 :][:WINDOW].mean()
+    late, early = (
+        float(part.mean()) for part in (processor[-WINDOW:], processor[WINDOW // 2 :][:WINDOW])
+    )
     (before, at_first), *_, (_, at_last) = costs.journal.items()
     growth = (at_last - at_first) / (size - before)
     figures += [
@@ -293,7 +295,7 @@ def figures_of(costs: Costs) -> list[Figure]:
         ),
         Figure(
             f"driver's processor time on {size:,} trials, s",
-            round(processor.sum(), 1),
+            round(float(processor.sum()), 1),
             f"none; and {disk.sum():.1f} s of waiting for the disk",
             True,
         ),

@@ -11,7 +11,7 @@ from absl import flags
 
 import cells.cli
 
-MODES = ("search", "rerank", "export", "report")
+MODES = ("search", "rerank", "export", "report", "replay")
 
 HELP = """\
 cell-search: searches a Normal and a Reduction cell on small images.
@@ -48,6 +48,8 @@ Modes:
           the search's scores foretold it. Goes on where it was stopped or killed
   export  writes genotype.json, top/ and train.yaml from the trials so far
   report  writes report.html from the trials so far, also while a search is running
+  replay  proposes every trial once more from the record of arrivals, and says whether each is
+          equal; ends with 1 where one is not
 
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
@@ -89,6 +91,7 @@ def _main(argv: Sequence[str]) -> None:
         "rerank": lambda: _interruptibly(_rerank_until),
         "export": _export,
         "report": _report,
+        "replay": _replay,
     }[mode]()
 
 
@@ -156,6 +159,26 @@ def _report() -> None:
     from cell_search import report
 
     print(report.write(directory, search, study))
+
+
+def _replay() -> None:
+    _, search, study = _opened()
+
+    from cell_search import replay
+
+    replayed = []
+    for trial in replay.replay(search, study):
+        print(f"trial {trial.number}  {trial.difference or 'equal'}", flush=True)
+        replayed.append(trial)
+    different = [trial for trial in replayed if trial.difference]
+    print(f"{len(replayed) - len(different)} of {len(replayed)} proposals are equal")
+    if different:
+        first = different[0]
+        print(
+            f"cell-search: the first difference is trial {first.number}: {first.difference}",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 def _opened() -> tuple[Any, Any, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import random
+import threading
 import time
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,7 +33,7 @@ class Weighing(Evaluator):
     reward: ClassVar[str] = "weight"
     uses_images: ClassVar[bool] = False
 
-    wait: float = 0.01
+    wait: float = 0.002
 
     def check(self, images: ImageSettings, space: Space) -> None:
         pass
@@ -49,34 +51,53 @@ class Weighing(Evaluator):
 
 
 @dataclass(frozen=True)
-class Threads(PoolSettings):
-    """Workers that are threads of this process, each of which calls itself a worker."""
+class Shuffled(PoolSettings):
+    """Workers that are always busy: whenever all are, a random one of them hands in its result."""
 
     workers: int = 4
 
     def open(self) -> Pool:
-        return _Threads(self.workers)
+        return _Shuffled(self.workers)
 
 
-class _Threads:
+class _Shuffled:
     def __init__(self, workers: int):
         self.workers = workers
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._rng = random.Random(0)
+        self._lock = threading.Lock()
+        self._busy: dict[int, tuple[Future[Result], Result]] = {}
+        self._last: threading.Timer | None = None
 
     def submit(self, request: Request) -> Future[Result]:
-        return self._executor.submit(_evaluate, request)
+        future: Future[Result] = Future()
+        result = evaluate(request)
+        with self._lock:
+            worker = next(i for i in range(self.workers) if i not in self._busy)
+            self._busy[worker] = future, dataclasses.replace(result, worker=f"worker {worker}")
+            if len(self._busy) == self.workers:
+                self._hand_in(self._rng.randrange(self.workers))
+        if self._last is not None:
+            self._last.cancel()
+        # When nothing more is submitted, those that are left come in.
+        self._last = threading.Timer(0.5, self._hand_in_all)
+        self._last.start()
+        return future
+
+    def _hand_in(self, worker: int) -> None:
+        future, result = self._busy.pop(worker)
+        future.set_result(result)
+
+    def _hand_in_all(self) -> None:
+        with self._lock:
+            for worker in list(self._busy):
+                self._hand_in(worker)
 
     def close(self) -> None:
-        self._executor.shutdown()
+        if self._last is not None:
+            self._last.cancel()
 
 
-def _evaluate(request: Request) -> Result:
-    import threading
-
-    return dataclasses.replace(evaluate(request), worker=threading.current_thread().name)
-
-
-def threaded(settings: dict[str, Any]) -> Search:
+def shuffled(settings: dict[str, Any]) -> Search:
     """A search in the space of NAS-Bench-201 with other settings of one's own."""
     values = {
         "space": {"name": "nas_bench_201"},
@@ -85,7 +106,7 @@ def threaded(settings: dict[str, Any]) -> Search:
     }
     search = config.resolve(config.from_values(values, "test"))
     search.config.objectives = settings.get("objectives", [])
-    return dataclasses.replace(search, evaluator=Weighing(), pool=Threads())
+    return dataclasses.replace(search, evaluator=Weighing(), pool=Shuffled())
 
 
 def run(path: pathlib.Path, search: Search) -> list[str]:
