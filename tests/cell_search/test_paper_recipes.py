@@ -26,6 +26,9 @@ RECIPES = {
     "nasnet_paper": "space.blocks=2",
     "pnas_paper": "",
     "amoebanet_paper": "space.blocks=2",
+    "enas_paper": "space.blocks=2,evaluator.shared_weights.batch=16,"
+    "evaluator.shared_weights.normal_cells=1,evaluator.shared_weights.filters=4,"
+    "evaluator.shared_weights.validation_batch=50",
 }
 
 
@@ -50,6 +53,22 @@ def test_two_children(name: str, digits_dir: pathlib.Path, tmp_path: pathlib.Pat
     assert genotype_file.read(tmp_path / "genotype.json").provenance["strategy"] == (
         values.strategy.type
     )
+
+
+def test_candidates_and_steps_of_enas() -> None:
+    """One minibatch a candidate: 150 epochs of the 281 whole batches of 45,000 images.
+
+    Pham et al. 2018, section 3.2, and the authors' script.
+    """
+    values = _config("enas_paper")
+    search = config.resolve(values)
+    shared = search.evaluator
+    batches = (50_000 - search.images.held_out) // shared.batch
+    assert (batches, values.trials) == (281, shared.epochs * batches)
+    # 6 + 2 cells, then 15 + 2.
+    assert (3 * shared.normal_cells, shared.filters) == (6, 20)
+    again = rerank.final(search).evaluator
+    assert (3 * again.normal_cells, again.filters, again.epochs) == (15, 36, 630)
 
 
 def test_sizes_of_the_papers() -> None:
