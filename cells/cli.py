@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from cells.errors import UserError, unknown
+from cells.errors import Stopped, UserError, unknown
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
@@ -53,6 +53,8 @@ def run(
             main(argv)
         except UserError as error:
             _end(prog, str(error))
+        except Stopped as stop:
+            _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
@@ -95,10 +97,10 @@ def hush() -> None:
         python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
 
 
-def _end(prog: str, sentence: str) -> NoReturn:
+def _end(prog: str, sentence: str, code: int = BAD_INPUT) -> NoReturn:
     logging.flush()
     print(f"{prog}: {sentence}", file=sys.stderr)
-    sys.exit(BAD_INPUT)
+    sys.exit(code)
 
 
 def required(name: str) -> str:

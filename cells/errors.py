@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -12,6 +13,20 @@ class UserError(Exception):
     The command lines print the sentence without a traceback and exit with code 2
     (`cells.cli.run`); everything else that is raised is a fault of this project.
     """
+
+
+class Stopped(Exception):
+    """A signal ended what was running, at a moment when nothing is lost.
+
+    The command lines print it and exit with 128 and the signal's number (`cells.cli.run`).
+
+    Attributes:
+        signum: the signal.
+    """
+
+    def __init__(self, signum: int, where: str):
+        super().__init__(f"stopped by {signal.Signals(signum).name} {where}")
+        self.signum = signum
 
 
 def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:

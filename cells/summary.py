@@ -47,3 +47,34 @@ def count(nodes: list[Node], sizes: dict[str, Size] | None) -> Summary:
         if sizes is not None:
             products += node.primitive.multiply_adds(x.channels, sizes[x.name])
     return Summary(trainable, trainable + statistics, None if sizes is None else products)
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Numbers that the maps of one image hold; times 4 they are bytes in float32.
+
+    Attributes:
+        inference: most that are needed at one time, a map being dropped behind its last reader.
+        training: all of them, which are kept for the gradients.
+        layers: how many maps there are.
+    """
+
+    inference: int
+    training: int
+    layers: int
+
+
+def activations(graph: Graph, outputs: tuple[str, ...], image: Size) -> Activations:
+    """Counts the maps of one image of `image` pixels, in the order in which they are computed.
+
+    An estimate: frameworks fuse layers, and need room to work in.
+    """
+    nodes, sizes = graph.needed(outputs), graph.sizes(image)
+    last = {t.name: i for i, node in enumerate(nodes) for t in node.inputs}
+    numbers = {n.name: n.output.channels * sizes[n.name][0] * sizes[n.name][1] for n in nodes}
+    held = peak = 0
+    for i, node in enumerate(nodes):
+        held += numbers[node.name]
+        peak = max(peak, held)
+        held -= sum(numbers[name] for name in {t.name for t in node.inputs} if last[name] == i)
+    return Activations(peak, sum(numbers.values()), len(nodes) - 1)

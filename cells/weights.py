@@ -6,7 +6,7 @@ names follow from the genotype and are the same in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,18 @@ class Moved:
     unused: tuple[str, ...]
     unfit: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """One line: what was loaded, and what was not and why."""
+        told = [f"loaded the weights of {len(self.moved)} layers"]
+        for why, layers in (
+            ("of another shape, so initial", self.unfit),
+            ("not in the source, so initial", self.missing),
+            ("of the source, not used", self.unused),
+        ):
+            if layers:
+                told.append(f"{len(layers)} {why}: {_some(layers)}")
+        return "; ".join(told)
+
 
 def move_weights(
     source: Any, target: Any, name_in_source: Callable[[str], str] = lambda name: name
@@ -34,27 +46,35 @@ def move_weights(
     """Copies the weights of `source` into the layers of the same names of `target`.
 
     Args:
-        source: a Keras model, of either namespace.
+        source: a Keras model, of either namespace; or the arrays of its layers by their names.
         target: a Keras model, of either namespace.
         name_in_source: what `source` calls a layer of `target`.
 
     Returns:
         What was moved and what was not; nothing is hidden.
     """
-    giving = {layer.name: layer for layer in weighted_layers(source)}
+    giving = (
+        dict(source)
+        if isinstance(source, Mapping)
+        else {layer.name: layer for layer in weighted_layers(source)}
+    )
     moved, missing, unfit = [], [], []
     for layer in weighted_layers(target):
         giver = giving.pop(name_in_source(layer.name), None)
         if giver is None:
             missing.append(layer.name)
             continue
-        values = giver.get_weights()
+        values = giver.get_weights() if hasattr(giver, "get_weights") else giver
         if [v.shape for v in values] != [tuple(w.shape) for w in layer.weights]:
             unfit.append(layer.name)
             continue
         layer.set_weights(values)
         moved.append(layer.name)
     return Moved(tuple(moved), tuple(missing), tuple(giving), tuple(unfit))
+
+
+def _some(layers: tuple[str, ...], most: int = 6) -> str:
+    return ", ".join(layers[:most]) + (", ..." if len(layers) > most else "")
 
 
 def weighted_layers(model: Any) -> list[Any]:

@@ -24,6 +24,8 @@ from cells.stack import StackConfig
 
 FORMAT_VERSION = "1"
 
+ENDING = ".safetensors"
+
 
 @dataclass(frozen=True)
 class WeightsFile:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from cells import image_files
 from cells.files import write_atomically
 from detection import experiments, resolve
 from detection.task import CellsRetinaNetTask
@@ -78,8 +79,8 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
     from detection.predict import predict as look
 
     params = _params(flags, of_model_dir=True)
-    files = images.find_files(paths)
-    images.check_files(files)
+    files = image_files.find_files(paths)
+    image_files.check_files(files)
     detector = open_detector(flags.model_dir, params)
     source = images.from_files(files) if paths else images.from_data(params.task.validation_data)
     told = look(detector, source, flags.output, score_threshold=flags.score_threshold)

@@ -46,7 +46,7 @@ class Detector:
 
     Example:
         >>> detector = open_detector("runs/digits_scenes")
-        >>> found = detector.detect(images.read("scene.jpg"))
+        >>> found = detector.detect(image_files.read("scene.jpg"))
     """
 
     def __init__(self, task: CellsRetinaNetTask, model: Any, categories: Categories):

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from cells import datasets
-from cells.errors import UserError
+from cells.image_files import read
 from detection import data
-
-#: What a folder is searched for; a file that is named may have any ending.
-ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -34,36 +30,6 @@ class NamedImage:
     pixels: np.ndarray
 
 
-def find_files(paths: Sequence[str]) -> list[Path]:
-    """The image files among files and folders, those of a folder sorted by name.
-
-    Raises:
-        UserError: a path does not exist, or a folder has no image.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS)
-            if not inside:
-                raise UserError(f"{path}: has no images ({', '.join(ENDINGS)})")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise UserError(f"{path}: there is no such image or folder")
-    return list(dict.fromkeys(found))
-
-
-def check_files(paths: Sequence[Path]) -> None:
-    """Reads every file once, so that nothing is written where one is damaged.
-
-    Raises:
-        UserError: one cannot be read; names it.
-    """
-    for path in paths:
-        read(path)
-
-
 def from_files(paths: Sequence[Path]) -> Iterator[NamedImage]:
     """Reads image files.
 
@@ -75,23 +41,6 @@ def from_files(paths: Sequence[Path]) -> Iterator[NamedImage]:
     """
     for image_id, path in zip(_image_ids(paths), paths, strict=True):
         yield NamedImage(image_id, os.fspath(path), read(path))
-
-
-def read(path: str | os.PathLike[str]) -> np.ndarray:
-    """An image file as uint8 (height, width, 3), turned upright where the file says how.
-
-    Raises:
-        UserError: it is no image, a damaged one, or one too large to be meant.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{os.fspath(path)}: is too large ({error})") from None
-    # Pillow's readers raise errors of many types over damaged files.
-    except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None
 
 
 def from_data(side: Any) -> Iterator[NamedImage]:

@@ -27,7 +27,8 @@ class CellStack(hyperparams.Config):
     """A genotype and the network stacked from it; None keeps the named network's own setting.
 
     Attributes:
-        genotype: a name of the catalogue, or a genotype file.
+        genotype: a name of the catalogue, or a genotype file; "" takes genotype and stack from
+            `task.init_checkpoint`.
         network: `cifar`, `imagenet_mobile` or `imagenet_large`.
         drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
         drop_path_steps: steps until it is reached; 0 stands for the length of training.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import glob
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +16,11 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells import weights_file
 from cells.errors import UserError
 from cells.weights import Moved, move_weights
 from transfer import model_dir
+from transfer.backbone import cells_of
 from transfer.task import ClassificationTask
 
 #: Model Garden's folder for the checkpoint with the best metric, where a recipe asks for one.
@@ -60,16 +66,76 @@ def find(folder: str, which: str = "latest") -> str:
                 f"trainer.{BEST} and trainer.best_checkpoint_eval_metric set"
             )
         folder = os.path.join(folder, name)
-    path = tf.train.latest_checkpoint(folder)
+    path = newest_whole(folder)
     if not path:
         raise UserError(f"--model_dir: there is no checkpoint in {folder}; train first")
     return path
+
+
+def newest_whole(folder: str) -> str | None:
+    """The newest checkpoint of a folder that can be read to its end; None where there is none.
+
+    Damaged ones that are newer are passed over with a warning.
+
+    Raises:
+        UserError: all of them are damaged.
+    """
+    damaged: list[str] = []
+    for path in reversed(_listed(folder)):
+        why = _damage(path)
+        if why is None:
+            for line in damaged:
+                logging.warning("%s; %s is used in its place", line, path)
+            return path
+        damaged.append(f"{path}: the checkpoint is damaged ({why})")
+    if damaged:
+        others = " and so are those before it" if len(damaged) > 1 else ""
+        raise UserError(f"{damaged[0]}{others}; restore it, or train anew in another folder")
+    return None
+
+
+def go_on_from_whole(folder: str) -> None:
+    """Has a run go on from its newest checkpoint that is whole; damaged files stay where they are.
+
+    Raises:
+        UserError: all of them are damaged.
+    """
+    listed, whole = _listed(folder), newest_whole(folder)
+    if whole and whole != listed[-1]:
+        kept = listed[: listed.index(whole) + 1]
+        tf.compat.v1.train.update_checkpoint_state(folder, whole, kept)
+
+
+def _listed(folder: str) -> list[str]:
+    """The checkpoints of a folder, oldest first."""
+    state = tf.train.get_checkpoint_state(folder)
+    if state:
+        return list(state.all_model_checkpoint_paths)
+    # The file that lists them is lost or damaged.
+    found = [path[: -len(".index")] for path in glob.glob(os.path.join(folder, "*-*.index"))]
+    numbered = [path for path in found if path.rpartition("-")[2].isdecimal()]
+    return sorted(numbered, key=lambda path: int(path.rpartition("-")[2]))
+
+
+def _damage(path: str) -> str | None:
+    """Why a checkpoint cannot be read; None where it can. Every tensor's checksum is tried."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    # The reader raises OpError, and RuntimeError or IndexError by the way in which it is called.
+    except (tf.errors.OpError, RuntimeError, IndexError, ValueError) as error:
+        return _first_line(error)
+    return None
 
 
 def open_trained(
     folder: str, which: str = "latest", *, params: Any = None, task_class: type = ClassificationTask
 ) -> Trained:
     """Opens the network of a run, with the moving averages of its weights where it keeps them.
+
+    A network of another image size, number of classes or with another auxiliary head than the
+    run's takes what fits by the names of layers; one line of the log says what did not.
 
     Args:
         folder: `model_dir` of the run.
@@ -78,34 +144,28 @@ def open_trained(
         task_class: Model Garden's task for its configuration.
 
     Raises:
-        UserError: the folder is none of a run, or has no checkpoint, or a damaged one.
+        UserError: the folder is none of a run, or has no checkpoint, or only damaged ones; or
+            the network asked for has other cells.
     """
-    params = params or model_dir.read_params(folder)
+    own = model_dir.read_params(folder, copy.deepcopy(params))
+    params = params or own
+    model_dir.check_genotype(folder, cells_of(params).genotype)
     path = find(folder, which)
-    task = task_class(params.task)
-    policy = tf_keras.mixed_precision.global_policy()
-    tf_keras.mixed_precision.set_global_policy("float32")
-    try:
-        # The trainer's own objects, so that a checkpoint is read as it was written.
-        trainer = train_utils.create_trainer(params, task, train=False, evaluate=False)
-    finally:
-        tf_keras.mixed_precision.set_global_policy(policy)
-    try:
-        status = trainer.checkpoint.restore(path)
-        status.assert_existing_objects_matched()
-    except (tf.errors.OpError, IndexError, ValueError) as error:
-        raise UserError(f"{path}: the checkpoint is damaged ({_first_line(error)})") from error
-    except AssertionError as error:
-        raise UserError(
-            f"{path}: the checkpoint is of another network ({_first_line(error)})"
-        ) from error
-    status.expect_partial()  # Slots of optimizers that only training makes are left alone.
+    trainer, task = _restored(path, own, task_class)
     averaged = isinstance(trainer.optimizer, optimization.ExponentialMovingAverage)
     # Model Garden saves the best checkpoint while averages and weights are exchanged.
     if averaged and which != "best":
         trainer.optimizer.assign_average_vars(trainer.model.trainable_variables)
+    model = trainer.model
+    if _layout(params) != _layout(own):
+        task = task_class(params.task)
+        with _float32():
+            model = task.build_model()
+        logging.warning("%s: %s", path, move_weights(trainer.model, model))
+    elif params is not own:
+        task = task_class(params.task)
     return Trained(
-        model=trainer.model,
+        model=model,
         task=task,
         params=params,
         class_names=tuple(model_dir.class_names(folder)),
@@ -114,38 +174,67 @@ def open_trained(
     )
 
 
-def take_weights(source: str, target: Any) -> Moved:
-    """Moves the weights of an earlier run into a network, by the names of layers.
+def _restored(path: str, params: Any, task_class: type) -> tuple[Any, Any]:
+    """The trainer whose checkpoint it is, and its task.
 
-    Heads of other classes and an auxiliary head that the source lacks keep their own; the log
-    says what was moved and what was not.
+    The trainer's own objects, so that a checkpoint is read as it was written.
+    """
+    task = task_class(params.task)
+    with _float32():
+        trainer = train_utils.create_trainer(params, task, train=False, evaluate=False)
+    try:
+        status = trainer.checkpoint.restore(path)
+        status.assert_existing_objects_matched()
+    except (AssertionError, ValueError) as error:
+        raise UserError(
+            f"{path}: the checkpoint is of another network than {model_dir.PARAMS} beside it "
+            f"({_first_line(error)}); use the folder as its training left it"
+        ) from error
+    status.expect_partial()  # Slots of optimizers that only training makes are left alone.
+    return trainer, task
+
+
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    policy = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        tf_keras.mixed_precision.set_global_policy(policy)
+
+
+def _layout(params: Any) -> dict[str, Any]:
+    """What decides which layers there are, and their shapes; the genotype is compared by itself."""
+    params = copy.deepcopy(params)
+    cells_of(params).genotype = ""
+    return params.task.model.as_dict()
+
+
+def take_weights(source: str, target: Any) -> Moved:
+    """Moves the weights of an earlier run or of a file into a network, by the names of layers.
+
+    Heads of other classes and an auxiliary head that the source lacks keep their own; one line of
+    the log says what was moved and what was not.
 
     Args:
-        source: `model_dir` of the earlier run.
+        source: `model_dir` of the earlier run, or a weights file (`.safetensors`).
         target: a `tf_keras` model.
 
     Raises:
-        UserError: there is no such run, or nothing of it fits.
+        UserError: there is no such run or file, or nothing of it fits.
     """
-    moved = move_weights(open_trained(source).model, target)
+    if source.endswith(weights_file.ENDING):
+        moved = move_weights(weights_file.read(source).layers, target)
+    else:
+        moved = move_weights(open_trained(source).model, target)
     if not moved.moved:
         raise UserError(
             f"task.init_checkpoint: no layer of {source} fits this network; train the same "
             "genotype with the same stack, or leave init_checkpoint out"
         )
-    for what, layers in (
-        ("keep their initial weights (not in the source)", moved.missing),
-        ("keep their initial weights (of another shape)", moved.unfit),
-        ("of the source are not used", moved.unused),
-    ):
-        if layers:
-            logging.warning("%s: %d layers %s: %s", source, len(layers), what, _some(layers))
-    logging.warning("%s: took the weights of %d layers", source, len(moved.moved))
+    logging.warning("%s: %s", source, moved)
     return moved
-
-
-def _some(layers: tuple[str, ...]) -> str:
-    return ", ".join(layers[:6]) + (", ..." if len(layers) > 6 else "")
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,10 @@ from absl import flags
 
 import cells.cli
 
-MODES = ("train", "eval", "train_and_eval", "export", "summary")
+MODES = ("train", "eval", "train_and_eval", "predict", "export", "summary")
+
+#: Of `transfer.formats`, which imports what --help has no time for.
+FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
 
 HELP = """\
 cell-transfer: trains a genotype as an image classifier, with Model Garden's trainer.
@@ -21,31 +24,46 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
   Train on CIFAR-10 for 200 steps and evaluate:
     cell-transfer --mode=train_and_eval --config_file=configs/transfer/cifar10_smoke.yaml \\
       --genotype=genotype.json --model_dir=/tmp/cifar10
+  Your own images (a folder CLASS/*), from the weights of an earlier training:
+    cell-transfer --mode=train_and_eval --config_file=configs/transfer/finetune.yaml \\
+      --model_dir=/tmp/flowers --params_override="task.init_checkpoint=/tmp/cifar10,\\
+      task.train_data.tfds_name=./flowers,task.validation_data.tfds_name=./flowers"
   Train what a search found, with the settings that it wrote:
     cell-transfer --mode=train_and_eval --config_file=SEARCH_DIR/train.yaml --model_dir=/tmp/won
   The paper's recipe for ImageNet (mobile) on 8 GPUs:
     cell-transfer --mode=train_and_eval --config_file=configs/transfer/imagenet_mobile.yaml \\
       --model_dir=/tmp/mobile
-  Evaluate a trained network again, on another split:
+  Evaluate a trained network again, on another split, or on a folder of images (CLASS/*):
     cell-transfer --mode=eval --model_dir=/tmp/cifar10 \\
       --params_override="task.validation_data.tfds_split=train[:1000]"
+    cell-transfer --mode=eval --model_dir=/tmp/cifar10 --crops=10 \\
+      --params_override="task.validation_data.tfds_name=./photos"
+  Say what is on images, in files or folders:
+    cell-transfer --mode=predict --model_dir=/tmp/cifar10 photo.jpg holiday/ --output=said.json
   Write it as a Keras file that opens without this project:
     cell-transfer --mode=export --model_dir=/tmp/cifar10 --output=classifier.keras
+  Write it for TensorFlow Serving and for phones, in a folder with the labels:
+    cell-transfer --mode=export --model_dir=/tmp/cifar10 --output=exported \\
+      --formats=saved_model,tflite,tflite_int8
   Count parameters and multiply-adds of what would be trained:
     cell-transfer --mode=summary --config_file=configs/transfer/imagenet_mobile.yaml
 
 Modes:
   train           trains; an interrupted run goes on from its last checkpoint
   train_and_eval  the same, with evaluations in between and at the end
-  eval            evaluates the last checkpoint of --model_dir; writes evaluation.json there
-  export          writes a .keras file, and a .json with the classes and the input's scaling
-  summary         prints parameters and multiply-adds; trains nothing
+  eval            evaluates the last checkpoint of --model_dir: accuracy by class, confusion,
+                  calibration; writes evaluation.json and evaluation.png there
+  predict         the likeliest classes of image files
+  export          writes a .keras file, or those that --formats names, and a .json with the
+                  classes and the input's scaling
+  summary         prints parameters, multiply-adds and memory; with --measure the time of a step
 
 The configuration is: the experiment that --experiment or a file's `experiment:` names, then each
 --config_file, then --params_override, then --genotype. The experiments are cells_classification
-(any TFDS set of labelled images), cells_cifar10, cells_imagenet_mobile and cells_imagenet_large.
-eval and export start from the configuration that --model_dir holds instead. docs/transfer.md
-explains all of it.
+(any TFDS set or folder of labelled images), cells_cifar10, cells_imagenet_mobile,
+cells_imagenet_large and cells_finetune (from earlier weights).
+eval, predict and export start from the configuration that --model_dir holds instead.
+docs/transfer.md explains all of it.
 """
 
 
@@ -63,27 +81,39 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "output",
         None,
-        "File to write: the .keras file of export, or the JSON of eval and summary.",
+        "File to write: the .keras file of export, or the JSON of eval, predict and summary.",
     )
     flags.DEFINE_enum(
         "checkpoint",
         "latest",
         ("latest", "best"),
-        "Which weights export takes; best where the recipe keeps one.",
+        "Which weights eval, predict and export take; best where the recipe keeps one.",
+    )
+    flags.DEFINE_list(
+        "formats", [], f"What export writes to the folder --output: {', '.join(FORMATS)}."
+    )
+    flags.DEFINE_integer("top", 5, "How many classes predict tells of each image.", lower_bound=1)
+    flags.DEFINE_boolean("measure", False, "Whether summary also times some training steps.")
+    flags.DEFINE_integer(
+        "crops", 1, "eval averages over so many crops of each image: 1, 5 or 10 (5 and mirrored)."
     )
 
 
 def _main(argv: Sequence[str]) -> None:
     from cells.errors import UserError
 
+    mode = cells.cli.required("mode")
+    if mode == "predict":
+        cells.cli.hush()
+        _predict(argv[1:])
+        return
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-transfer --help")
-    mode = cells.cli.required("mode")
     cells.cli.hush()
     {
         "train": _run,
         "train_and_eval": _run,
-        "eval": _run,
+        "eval": _eval,
         "export": _export,
         "summary": _summary,
     }[mode]()
@@ -108,59 +138,127 @@ def _params(*, of_model_dir: bool) -> Any:
 
 
 def _run() -> None:
-    from cells.files import write_atomically
-
     values = flags.FLAGS
     folder = cells.cli.required("model_dir")
-    params = _params(of_model_dir=values.mode == "eval")
-    from transfer import checkpoints, progress, runner
+    params = _params(of_model_dir=False)
+    from transfer import runner
 
-    if values.mode == "eval":
-        checkpoints.find(folder)
     metrics = runner.run(params, values.mode, folder)
     if metrics is None:
         print(f"trained {params.trainer.train_steps:,} steps; the run is in {folder}")
         return
+    _write_evaluation(params, metrics, values.output or os.path.join(folder, "evaluation.json"))
+
+
+def _eval() -> None:
+    values = flags.FLAGS
+    folder = cells.cli.required("model_dir")
+    params = _params(of_model_dir=True)
+    from cells.errors import UserError
+    from transfer import evaluation
+
+    if values.crops not in evaluation.CROPS:
+        raise UserError(f"--crops: {values.crops} is none of 1, 5 and 10")
+    found = evaluation.evaluate(params, folder, values.checkpoint, crops=values.crops)
+    by_class = found.by_class()
+    for line in evaluation.worst(by_class):
+        print(line)
     path = values.output or os.path.join(folder, "evaluation.json")
+    picture = os.path.splitext(path)[0] + ".png"
+    evaluation.draw(found, picture)
+    print(f"confusion matrix in {picture}")
+    metrics = found.metrics(params.task.evaluation.top_k)
+    _write_evaluation(params, metrics, path, crops=values.crops, by_class=by_class)
+
+
+def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more: Any) -> None:
+    from cells.files import write_atomically
+    from transfer import progress
+
     data = params.task.validation_data
-    result = {"data": data.tfds_name, "split": data.tfds_split, **metrics}
-    write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
+    result = {"data": data.tfds_name or data.input_path, "split": data.tfds_split}
+    text = json.dumps({**result, **metrics, **more}, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode())
     print(
         f"{progress.described(metrics)} on {data.tfds_name or data.input_path} "
         f"{data.tfds_split} after {int(metrics['step']):,} steps; written to {path}"
     )
 
 
-def _export() -> None:
+def _predict(paths: Sequence[str]) -> None:
+    from cells import image_files
     from cells.errors import UserError
+    from cells.files import write_atomically
 
     values = flags.FLAGS
+    _refuse_settings("predict")
+    folder = cells.cli.required("model_dir")
+    if not paths:
+        raise UserError("--mode=predict: needs images: files or folders, behind the flags")
+    files = image_files.find_files(paths)
+    image_files.check_files(files)
+    from transfer import checkpoints, predict
+
+    trained = checkpoints.open_trained(folder, values.checkpoint)
+    told = list(predict.predict(trained, files, values.top))
+    if values.output:
+        result = [prediction.to_dict() for prediction in told]
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(values.output, text.encode())
+    print("\n".join(predict.table(told)))
+
+
+def _refuse_settings(mode: str) -> None:
+    from cells.errors import UserError
+
     for name in ("config_file", "params_override", "genotype"):
-        if getattr(values, name):
-            raise UserError(f"--{name}: export takes the network as it was trained; leave it out")
+        if getattr(flags.FLAGS, name):
+            raise UserError(f"--{name}: {mode} takes the network as it was trained; leave it out")
+
+
+def _export() -> None:
+    values = flags.FLAGS
+    _refuse_settings("export")
+    from cells.errors import unknown
+
+    folder, output = cells.cli.required("model_dir"), cells.cli.required("output")
+    for name in values.formats:
+        if name not in FORMATS:
+            raise unknown("--formats", name, FORMATS)
     from transfer.export import export
 
-    path = cells.cli.required("output")
-    told = export(cells.cli.required("model_dir"), path, values.checkpoint)
+    told = export(folder, output, values.checkpoint, values.formats)
+    for kind, file in told["files"].items():
+        print(
+            f"{kind:12} {file['file']:24} top-1 agrees with the trained network on "
+            f"{file['top_1_agreement']:.1%}, largest difference {file['largest_difference']:.1e} "
+            f"of the largest logit; takes {file['input']}"
+        )
     print(
-        f"wrote {path}: {len(told['classes'])} classes, weights of step {told['step']:,} "
-        f"({told['weights']}), logits as in training to "
-        f"{told['logits_differ_from_training_by']:.1e}; open it with keras.models.load_model"
+        f"wrote {output}: {len(told['classes'])} classes, weights of step {told['step']:,} "
+        f"({told['weights']}), compared on {told['compared_on']}"
     )
 
 
 def _summary() -> None:
     from cells.files import write_atomically
-    from transfer.summary import summary
+    from transfer.summary import measure, summary
 
     values = flags.FLAGS
     trained = bool(values.model_dir) and not (values.config_file or values.experiment)
-    counts = summary(_params(of_model_dir=trained))
+    params = _params(of_model_dir=trained)
+    counts = summary(params)
+    if values.measure:
+        counts |= measure(params)
     for name, value in counts.items():
-        print(
-            f"{name.replace('_', ' '):24} {value:,}"
-            if isinstance(value, int)
-            else f"{name.replace('_', ' '):24} {value}"
-        )
+        print(f"{name.replace('_', ' '):24} {_shown(name, value)}")
     if values.output:
         write_atomically(values.output, (json.dumps(counts, indent=2) + "\n").encode())
+
+
+def _shown(name: str, value: Any) -> str:
+    if name.endswith("_bytes"):
+        return f"{value / 2**20:,.1f} MiB (estimate)"
+    if name.endswith("_seconds"):
+        return f"{value:.3f} s" + (" (estimate)" if name == "step_seconds" else "")
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -42,10 +42,13 @@ class Model(hyperparams.Config):
 
     Attributes:
         num_classes: classes of the head; 0 stands for those of the training data.
-        input_size: height, width and channels (1 or 3). Images are brought to it.
+        input_size: height, width and channels (1 or 3). Images are brought to it. [0, 0, 0] is
+            that of `task.init_checkpoint`.
         auxiliary_head: a second classifier for training; see `Losses.auxiliary_weight`.
         synchronized_batch_norm: batch-norm statistics over all replicas.
         cells: genotype and stack.
+        baseline: a network that people designed in place of the cells, see `transfer.baselines`;
+            it has no auxiliary head and no drop path, whatever a recipe says.
     """
 
     num_classes: int = 0
@@ -53,6 +56,7 @@ class Model(hyperparams.Config):
     auxiliary_head: bool = False
     synchronized_batch_norm: bool = False
     cells: CellStack = dataclasses.field(default_factory=CellStack)
+    baseline: str = ""
 
 
 @dataclasses.dataclass
@@ -67,12 +71,15 @@ class DataConfig(base.DataConfig):
         aug_shift: pixels; pad by as many on each side and crop at a random place (CIFAR).
             Not together with `aug_crop`.
         aug_cutout: side of the square of mean grey that is laid over each image, in pixels.
+        max_damaged: how many images that cannot be decoded are passed over, each named in one
+            line; one more ends the run.
     """
 
     aug_crop: bool | None = False
     decode_jpeg_only: bool = False
     aug_shift: int = 0
     aug_cutout: int = 0
+    max_damaged: int = 10
 
 
 @dataclasses.dataclass
@@ -91,8 +98,11 @@ class Task(base.ImageClassificationTask):
     """Classification with a network of cells.
 
     Attributes:
-        init_checkpoint: the `model_dir` of an earlier run, whose last weights are taken by the
-            names of layers; a head of other classes keeps its initial values.
+        init_checkpoint: the `model_dir` of an earlier run, or a weights file (`.safetensors`),
+            whose weights are taken by the names of layers; a head of other classes keeps its
+            initial values.
+        unfreeze_every: steps after which one group of cells more learns, from above; at first only
+            the heads do. 0 is off; it takes weights to start from.
         seed: of weights, dropout and augmentation; None is another one in every run.
     """
 
@@ -102,6 +112,7 @@ class Task(base.ImageClassificationTask):
         default_factory=lambda: DataConfig(is_training=False, drop_remainder=False)
     )
     losses: Losses = dataclasses.field(default_factory=Losses)
+    unfreeze_every: int = 0
     seed: int | None = None
 
 

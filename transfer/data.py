@@ -19,11 +19,14 @@ from official.vision.dataloaders import (
 from official.vision.ops import augment, preprocess_ops
 
 from cells import datasets, images
-from transfer import config
+from transfer import config, damaged
+
+#: The name by which a damaged image is told.
+NAME = "name"
 
 
 class TfdsDecoder(decoder.Decoder):
-    """Gives image and label of a TFDS example the names that the parser reads."""
+    """Gives the parts of a TFDS example the names that the parser reads; the image stays bytes."""
 
     def __init__(self, classes: datasets.ImageClasses):
         self._classes = classes
@@ -32,7 +35,42 @@ class TfdsDecoder(decoder.Decoder):
         return {
             classification_input.DEFAULT_IMAGE_FIELD_KEY: example[self._classes.image_key],
             classification_input.DEFAULT_LABEL_FIELD_KEY: example[self._classes.label_key],
+            NAME: example["tfds_id"],
         }
+
+
+class RecordDecoder(classification_input.Decoder):
+    """Reads an example of a TFRecord file, and checks its label."""
+
+    def __init__(self, params: config.DataConfig, model: config.Model):
+        super().__init__(params.image_field_key, params.label_field_key)
+        self._label_key = params.label_field_key
+        self._num_classes = model.num_classes
+
+    def decode(self, file: tf.Tensor, index: tf.Tensor, record: tf.Tensor) -> dict[str, Any]:
+        name = tf.strings.join([file, " record ", tf.strings.as_string(index)])
+        example = super().decode(record)
+        label = example[self._label_key]
+        known = damaged.require(
+            (label >= 0) & (label < self._num_classes),
+            f"{self._label_key}: a record has a label that is none of the {self._num_classes} "
+            "classes, 0 to one less; set task.model.num_classes, or mend the files",
+        )
+        with tf.control_dependencies([known]):
+            return {**example, NAME: name}
+
+
+def _records(params: config.DataConfig) -> Any:
+    """Files -> a data set of file, number within it, and record."""
+    kind = dataset_fn.pick_dataset_fn(params.file_type)
+
+    def of_file(file: tf.Tensor) -> tf.data.Dataset:
+        return kind(file).enumerate().map(lambda index, record: (file, index, record))
+
+    def of_files(files: Any) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(tf.reshape(files, [-1])).flat_map(of_file)
+
+    return of_files
 
 
 class Parser(classification_input.Parser):
@@ -88,16 +126,24 @@ class Parser(classification_input.Parser):
     def _parse_eval_image(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
         image = self._pixels(decoded_tensors)
         if self._aug_crop:
-            image = preprocess_ops.center_crop_image(image, self._center_crop_fraction)
+            # Of a single row or column the crop would be empty.
+            image = tf.cond(
+                tf.reduce_min(tf.shape(image)[:2]) > 1,
+                lambda: preprocess_ops.center_crop_image(image, self._center_crop_fraction),
+                lambda: image,
+            )
         return self._finished(images.scale(self._resized(image)))
 
+    def evaluation_image(self, pixels: Any) -> tf.Tensor:
+        """An image as evaluation feeds it: `(height, width, channels)`, scaled.
+
+        Args:
+            pixels: uint8 `(any, any, 3)`.
+        """
+        return self._parse_eval_image({self._image_field_key: tf.convert_to_tensor(pixels)})
+
     def _pixels(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
-        """The image as `(height, width, 3)`, uint8; decoded where it is still a file's bytes."""
-        image = decoded_tensors[self._image_field_key]
-        if image.dtype == tf.string:
-            image = tf.io.decode_image(image, channels=3, expand_animations=False)
-            image.set_shape([None, None, 3])
-        return images.with_channels(image, 3)
+        return images.with_channels(decoded_tensors[self._image_field_key], 3)
 
     def _resized(self, image: tf.Tensor) -> tf.Tensor:
         image = images.resize(image, tuple(self._output_size))
@@ -127,25 +173,51 @@ def build_dataset(
     keys: dict[str, str] = {}
     decode: decoder.Decoder
     source = None
+    pixels = _decoded
+    shape: tuple[int | None, int | None, int] = (None, None, 3)
     if params.tfds_name:
         builder = datasets.builder(params.tfds_name, params.tfds_data_dir or None)
-        decode = TfdsDecoder(datasets.image_classes(builder))
-        source = examples(builder, params, input_context)
+        classes = datasets.image_classes(builder)
+        decode = TfdsDecoder(classes)
+        skipped = f"{params.tfds_skip_decoding_feature},{classes.image_key}"
+        raw = params.replace(tfds_skip_decoding_feature=skipped)
+        source = examples(builder, raw, input_context, add_tfds_id=True)
+        feature = builder.info.features[classes.image_key]
+        height, width, channels = classes.image_shape
+        if channels in (1, 3):
+            shape = (height, width, 3)
+
+            def pixels(data: tf.Tensor) -> tf.Tensor:
+                return images.with_channels(feature.decode_example(data), 3)
     else:
         keys = {
             "image_field_key": params.image_field_key,
             "label_field_key": params.label_field_key,
         }
-        decode = classification_input.Decoder(**keys)
+        decode = RecordDecoder(params, model)
+    side = "train_data" if params.is_training else "validation_data"
     reader = input_reader_factory.input_reader_generator(
         params,
-        dataset_fn=dataset_fn.pick_dataset_fn(params.file_type),
+        dataset_fn=_records(params),
         decoder_fn=decode.decode,
         combine_fn=input_reader.create_combine_fn(params),
+        sample_fn=lambda dataset: damaged.pass_over(
+            dataset,
+            pixels,
+            image_key=keys.get("image_field_key", classification_input.DEFAULT_IMAGE_FIELD_KEY),
+            name_key=NAME,
+            shape=shape,
+            limit=params.max_damaged,
+            setting=f"task.{side}.max_damaged",
+        ),
         parser_fn=Parser(params, model, **keys).parse_fn(params.is_training),
         postprocess_fn=_mixup(params, model) if params.is_training else None,
     )
     return reader.read(input_context=input_context, dataset=source)
+
+
+def _decoded(data: tf.Tensor) -> tf.Tensor:
+    return tf.io.decode_image(data, channels=3, expand_animations=False)
 
 
 def examples(

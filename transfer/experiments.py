@@ -17,6 +17,7 @@ NAMES = (
     "cells_cifar10",
     "cells_imagenet_mobile",
     "cells_imagenet_large",
+    "cells_finetune",
 )
 
 CIFAR10_TRAIN_IMAGES = 50_000
@@ -119,6 +120,34 @@ def imagenet_large() -> config_definitions.ExperimentConfig:
         weight_decay=5e-5,
         drop_path_keep=0.7,
     )
+
+
+@exp_factory.register_config_factory("cells_finetune")
+def finetune() -> config_definitions.ExperimentConfig:
+    """Any labelled images, from the weights, cells and stack of an earlier training; ours."""
+    experiment = _experiment(
+        model=config.Model(
+            input_size=[0, 0, 0], cells=CellStack(genotype="", network="cifar", drop_path_keep=1.0)
+        ),
+        train=config.DataConfig(
+            is_training=True, tfds_split="train", global_batch_size=64, aug_shift=4
+        ),
+        validation=config.DataConfig(
+            is_training=False, tfds_split="test", global_batch_size=256, drop_remainder=False
+        ),
+        losses=config.Losses(l2_weight_decay=1e-4, label_smoothing=0.1),
+        trainer=_trainer(
+            steps=1_000,
+            interval=250,
+            optimizer=_momentum(clip=5.0),
+            learning_rate=_cosine(0.02),
+            warmup_steps=50,
+            ema={"average_decay": 0.99},
+        ),
+        strategy="one_device",
+    )
+    experiment.task.unfreeze_every = 50
+    return experiment
 
 
 def _imagenet(

@@ -1,55 +1,129 @@
-"""Trained networks as Keras 3 files of standard layers only.
+"""Trained networks as files for other programs, each compared with the network that was trained.
 
-`keras.models.load_model` opens such a file where this project is not installed. What only
-training needs is left out: auxiliary head, drop path, weight decay.
+`transfer.formats` says which; a `.keras` file opens with `keras.models.load_model` where this
+project is not installed. What only training needs is left out: auxiliary head, drop path, weight
+decay.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cells import genotype_file, images
 from cells.errors import UserError
-from cells.files import atomic_path, write_atomically
 from cells.network import build_network
-from cells.weights import move_weights
-from transfer import checkpoints, network
+from cells.weights import move_weights, weighted_layers
+from transfer import baselines, checkpoints, formats, network
 
-#: Largest difference of logits between the trained and the exported network, relative to the
-#: largest logit, with which a file is written.
-TOLERANCE = 1e-4
+#: Images on which files are compared with the trained network, and by which int8 is calibrated.
+COMPARED = 100
+_REPRESENTATIVE = 100
 
 
-def export(folder: str, output: str, which: str = "latest") -> dict[str, Any]:
-    """Writes the network of a run as a `.keras` file, and what one must know to use it as JSON.
+def export(
+    folder: str, output: str, which: str = "latest", kinds: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Writes the network of a run, and what one must know to use it as JSON.
+
+    Nothing is written unless all files say what the trained network says.
 
     Args:
         folder: `model_dir` of the run.
-        output: path of the file, ending in `.keras`; the JSON goes beside it.
+        output: path of a file that ends in `.keras`, the JSON goes beside it; with `kinds` a
+            folder, in which files of the same names are replaced.
         which: see `transfer.checkpoints.find`.
+        kinds: names of `transfer.formats.FORMATS`.
 
     Returns:
         What the JSON holds: size and scaling of the input, names of the classes, the genotype,
-        the step of the weights, and the largest relative difference of the two networks' logits.
+        the step of the weights, and for each file how it compares.
 
     Raises:
-        UserError: `output` ends in something else or cannot be written, or the run has no
-            checkpoint.
+        UserError: `output` ends in something else or cannot be written, the run has no
+            checkpoint, a format is not installed, or a file differs from the trained network.
     """
-    if not output.endswith(".keras"):
-        raise UserError(f"--output: {output} must end in .keras")
+    if not kinds and not output.endswith(".keras"):
+        raise UserError(
+            f"--output: {output} must end in .keras; for other files give --formats, and a folder"
+        )
+    formats.check(kinds)
     trained = checkpoints.open_trained(folder, which)
-    model = keras_model(trained)
-    description = _description(trained, _difference(trained.model, model))
-    with atomic_path(output) as temporary:
-        model.save(temporary)
-    text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(os.path.splitext(output)[0] + ".json", text.encode())
+    baseline = trained.params.task.model.baseline
+    bare = [kind for kind in kinds or ("keras",) if kind in ("keras", "weights")]
+    if baseline and bare:
+        raise UserError(
+            f"--formats: {bare[0]} is for networks of cells, not for {baseline}; use saved_model"
+        )
+    source = f"step {trained.step} of {os.path.basename(os.path.abspath(folder))}"
+    written = _network(trained, source, representative="tflite_int8" in kinds)
+    pixels, real = _pixels(trained, trained.params.task.validation_data, COMPARED)
+    if not len(pixels):
+        shape = (2, *written.model.input_shape[1:])
+        pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    expected = network.logits(trained.model(images.scale(pixels), training=False)).numpy()
+    description = _description(trained)
+    description["compared_on"] = f"{len(pixels)} {'real' if real else 'random'} images"
+    description["files"] = {}
+    place = os.path.dirname(output.rstrip(os.sep)) or "."
+    try:
+        os.makedirs(output if kinds else place, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
+            for kind in kinds or ("keras",):
+                form = formats.FORMATS[kind]
+                path = os.path.join(temporary, form.file)
+                form.write(written, path)
+                told = compare(kind, expected, form.open(path)(pixels))
+                name = form.file if kinds else os.path.basename(output)
+                description["files"][kind] = {"file": name, "input": form.input, **told}
+            text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+            with open(os.path.join(temporary, "classifier.json"), "w", encoding="utf-8") as file:
+                file.write(text)
+            if kinds:
+                formats.write_labels(written, temporary)
+                for name in os.listdir(temporary):
+                    _replace(os.path.join(temporary, name), os.path.join(output, name))
+            else:
+                _replace(os.path.join(temporary, "classifier.keras"), output)
+                beside = os.path.splitext(output)[0] + ".json"
+                _replace(os.path.join(temporary, "classifier.json"), beside)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise UserError(
+            f"--output: {output} cannot be written ({os.strerror(error.errno)})"
+        ) from error
     return description
+
+
+def compare(kind: str, expected: np.ndarray, actual: np.ndarray) -> dict[str, float]:
+    """How a file's logits compare with the trained network's.
+
+    Returns:
+        `top_1_agreement`, a share of the images, and `largest_difference` of logits, relative to
+        the largest logit.
+
+    Raises:
+        UserError: they differ by more than the format's rounding can.
+    """
+    form = formats.FORMATS[kind]
+    agreement = float(np.mean(expected.argmax(-1) == actual.argmax(-1)))
+    difference = float(np.max(np.abs(expected - actual)) / np.max(np.abs(expected)))
+    exact = form.difference is None or difference <= form.difference
+    if agreement < form.agreement or not exact:
+        raise UserError(
+            f"--formats: {kind} differs from the trained network (the likeliest class agrees on "
+            f"{agreement:.1%} of the images, logits differ by up to {difference:.1e} of the "
+            "largest), so nothing is written; leave it out, or train longer"
+        )
+    return {"top_1_agreement": agreement, "largest_difference": difference}
 
 
 def keras_model(trained: checkpoints.Trained) -> Any:
@@ -61,8 +135,14 @@ def keras_model(trained: checkpoints.Trained) -> Any:
     """
     import keras
 
-    genotype, stack = network.layout(trained.params.task.model)
-    stack = stack.replace(auxiliary_head=False, drop_path_keep=1.0)
+    if trained.params.task.model.baseline:
+        model = baselines.build(trained.params.task.model, keras)
+        # Some of their layers are numbered anew with every model, but come in one order.
+        pairs = zip(weighted_layers(trained.model), weighted_layers(model), strict=True)
+        for layer, own in pairs:
+            own.set_weights(layer.get_weights())
+        return model
+    genotype, stack = _layout(trained)
     model = build_network(genotype, stack, keras)
     moved = move_weights(trained.model, model)
     # Names follow from the layout: if one is missing, the two layouts differ.
@@ -70,20 +150,54 @@ def keras_model(trained: checkpoints.Trained) -> Any:
     return model
 
 
-def _difference(trained: Any, exported: Any) -> float:
-    """The largest difference of logits on random images, relative to the largest logit."""
-    shape = (2, *exported.input_shape[1:])
-    pixels = np.random.default_rng(0).integers(0, 256, shape)
-    inputs = images.scale(pixels)
-    expected = network.logits(trained(inputs, training=False)).numpy()
-    actual = np.asarray(exported(inputs, training=False))
-    difference = float(np.max(np.abs(expected - actual)) / np.max(np.abs(expected)))
-    assert difference < TOLERANCE, f"logits differ by {difference}"
-    return difference
-
-
-def _description(trained: checkpoints.Trained, difference: float) -> dict[str, Any]:
+def _layout(trained: checkpoints.Trained) -> tuple[Any, Any]:
+    """Genotype and stack for inference; None of a baseline."""
+    if trained.params.task.model.baseline:
+        return None, None
     genotype, stack = network.layout(trained.params.task.model)
+    return genotype, stack.replace(auxiliary_head=False, drop_path_keep=1.0)
+
+
+def _network(trained: checkpoints.Trained, source: str, *, representative: bool) -> formats.Network:
+    model = keras_model(trained)
+    genotype, stack = _layout(trained)
+    pixels = np.zeros((0, *model.input_shape[1:]), np.uint8)
+    if representative:
+        pixels, _ = _pixels(trained, trained.params.task.train_data, _REPRESENTATIVE)
+    return formats.Network(
+        model=model,
+        serving=formats.serving_model(model),
+        class_names=trained.class_names,
+        representative=pixels,
+        genotype=genotype,
+        stack=stack,
+        source=source,
+    )
+
+
+def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.ndarray, bool]:
+    """Images as evaluation feeds them, before they are scaled; none where the data are not here.
+
+    Returns:
+        uint8 `(n, height, width, channels)`, and whether there are any.
+    """
+    data = data.replace(is_training=False, drop_remainder=False, global_batch_size=count)
+    with contextlib.suppress(UserError, ValueError):
+        for given, _ in trained.task.build_inputs(data).take(1):
+            scaled = np.asarray(given, np.float32)
+            return np.clip(np.rint((scaled + 1.0) * 127.5), 0, 255).astype(np.uint8), True
+    return np.zeros((0,), np.uint8), False
+
+
+def _replace(source: str, target: str) -> None:
+    """Moves a file or a folder to where one of that name may be."""
+    if os.path.isdir(target) and not os.path.islink(target):
+        shutil.rmtree(target)
+    os.replace(source, target)
+
+
+def _description(trained: checkpoints.Trained) -> dict[str, Any]:
+    genotype, stack = _layout(trained)
     height, width, channels = trained.params.task.model.input_size
     return {
         "input": {
@@ -96,7 +210,12 @@ def _description(trained: checkpoints.Trained, difference: float) -> dict[str, A
         "classes": list(trained.class_names),
         "step": trained.step,
         "weights": "moving averages" if trained.averaged else "as trained",
-        "border_rule": stack.border_rule,
-        "genotype": genotype_file.to_dict(genotype),
-        "logits_differ_from_training_by": difference,
+        **(
+            {
+                "border_rule": stack.border_rule,
+                "genotype": genotype_file.to_dict(genotype),
+            }
+            if genotype
+            else {"baseline": trained.params.task.model.baseline}
+        ),
     }

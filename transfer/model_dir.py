@@ -66,21 +66,21 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...]) -> None:
     Raises:
         UserError: the folder is that of another run, says what differs; or cannot be written.
     """
-    genotype = catalogue.find(cells_of(params).genotype)
+    cells = catalogue.find(cells_of(params).genotype)
     if os.path.exists(os.path.join(folder, PARAMS)):
-        _check_same(folder, params, genotype)
+        _check_same(folder, params, cells, class_names)
     elif os.path.exists(os.path.join(folder, "checkpoint")):
         raise UserError(
             f"--model_dir: {folder} holds checkpoints but no {PARAMS}, so it was made by "
             "something else; give another folder"
         )
-    genotype_file.write(genotype, os.path.join(folder, GENOTYPE))
+    genotype_file.write(cells, os.path.join(folder, GENOTYPE))
     _write_json(os.path.join(folder, CLASSES), list(class_names))
-    cells = cells_of(params)
-    cells.genotype = GENOTYPE
+    settings = cells_of(params)
+    settings.genotype = GENOTYPE
     text = yaml.safe_dump(_plain(params), sort_keys=False)
     write_atomically(os.path.join(folder, PARAMS), text.encode())
-    cells.genotype = os.path.join(folder, GENOTYPE)
+    settings.genotype = os.path.join(folder, GENOTYPE)
 
 
 def read_params(folder: str, base: Any = None) -> Any:
@@ -117,11 +117,32 @@ def class_names(folder: str) -> list[str]:
         raise UserError(f"{path}: cannot be read ({error}); train again") from None
 
 
-def _check_same(folder: str, params: Any, genotype: Genotype) -> None:
+def genotype(folder: str) -> Genotype:
+    """The cells of a run.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return genotype_file.read(os.path.join(folder, GENOTYPE))
+
+
+def check_genotype(folder: str, given: str) -> None:
+    """Raises a UserError where a run's cells are others than `given`, a name or a file."""
+    own, other = genotype(folder), catalogue.find(given)
+    if (own.cells, own.stacking) != (other.cells, other.stacking):
+        raise UserError(
+            f"the genotype {other.name} ({given}) has other cells than {own.name}, with which "
+            f"{folder} was trained, so its weights do not fit; give that genotype, or none"
+        )
+
+
+def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, ...]) -> None:
     old = read_params(folder, copy.deepcopy(params))
     differences = []
     if catalogue.find(cells_of(old).genotype) != genotype:
         differences.append("the genotype")
+    if os.path.exists(os.path.join(folder, CLASSES)) and class_names(folder) != list(names):
+        differences.append("the names of the classes")
     before, now = dict(_flat(_plain(old))), dict(_flat(_plain(params)))
     for key in sorted(before.keys() | now.keys()):
         if not key.startswith(_MAY_DIFFER) and before.get(key) != now.get(key):

@@ -7,7 +7,7 @@ from typing import Any
 from cells.genotype import Genotype
 from cells.network import build_network
 from cells.stack import StackConfig
-from transfer import config
+from transfer import baselines, config
 from transfer.backbone import stack_of
 
 
@@ -27,6 +27,14 @@ def layout(model: config.Model) -> tuple[Genotype, StackConfig]:
     )
 
 
+def check(model: config.Model) -> None:
+    """Raises a UserError where the network is impossible."""
+    if model.baseline:
+        baselines.check(model)
+    else:
+        layout(model)
+
+
 def build(model: config.Model, weight_decay: float = 0.0) -> Any:
     """The whole network in `tf_keras`, which Model Garden trains.
 
@@ -40,6 +48,8 @@ def build(model: config.Model, weight_decay: float = 0.0) -> Any:
     """
     import tf_keras
 
+    if model.baseline:
+        return baselines.build(model, tf_keras, weight_decay)
     genotype, stack = layout(model)
     return build_network(
         genotype,

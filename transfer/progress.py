@@ -83,6 +83,8 @@ def described(metrics: dict[str, float]) -> str:
         "AP50": "AP50",
         **{name: f"top-{name.split('_')[1]}" for name in top},
         "validation_loss": "loss",
+        "cross_entropy": "cross entropy",
+        "calibration_error": "calibration error",
     }
     return ", ".join(
         f"{told} {metrics[name]:.4f}" for name, told in names.items() if name in metrics

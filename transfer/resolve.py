@@ -5,14 +5,13 @@ All of it happens before any tensor exists.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from cells import datasets
 from cells.config import fields
 from cells.errors import UserError, unknown
-from transfer import config, model_dir, network
+from transfer import config, network, source, tfrecords
 from transfer.backbone import CellStack
 
 STRATEGIES = (
@@ -44,6 +43,7 @@ def resolve(
     """
     check_restrictions(params)
     task = params.task
+    source.complete(task)
     _check_input_size(task.model)
     sides = {"train_data": train, "validation_data": evaluate}
     read = [side for side, wanted in sides.items() if wanted]
@@ -54,12 +54,15 @@ def resolve(
     _check_losses(task)
     resolve_steps(params, task.model.cells)
     resolve_runtime(params.runtime)
-    network.layout(task.model)
-    source = task.init_checkpoint
-    if source and not os.path.exists(os.path.join(source, model_dir.PARAMS)):
+    network.check(task.model)
+    if task.init_checkpoint:
+        source.check(task.init_checkpoint, task.model)
+    if task.unfreeze_every < 0:
+        raise UserError("task.unfreeze_every: is negative; 0 is off")
+    if task.unfreeze_every and not task.init_checkpoint:
         raise UserError(
-            f"task.init_checkpoint: {source} is no folder of a run, since it has no "
-            f"{model_dir.PARAMS}; give the --model_dir of an earlier training"
+            "task.unfreeze_every: holds back layers that have learnt before, and there are none "
+            "without task.init_checkpoint; give it, or set 0"
         )
     return names
 
@@ -70,10 +73,11 @@ def resolve_model(params: config.Experiment) -> None:
     Raises:
         UserError: the network is impossible, or its number of classes unknown.
     """
+    source.complete(params.task)
     _check_input_size(params.task.model)
     if not params.task.model.num_classes:
         _resolve_classes(params.task, "train_data")
-    network.layout(params.task.model)
+    network.check(params.task.model)
 
 
 def check_restrictions(params: Any) -> None:
@@ -129,6 +133,10 @@ def _check_data(side: str, data: config.DataConfig, task: config.Task) -> None:
         )
     if data.tfds_name:
         datasets.split_size(_builder(data), data.tfds_split)
+    else:
+        tfrecords.check(data, at)
+    if data.max_damaged < 0:
+        raise UserError(f"{at}.max_damaged: is negative; 0 stops at the first damaged image")
     if data.aug_crop and data.aug_shift:
         raise UserError(
             f"{at}: aug_crop and aug_shift are two ways to crop; set aug_crop to false or "

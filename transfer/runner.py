@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +13,10 @@ from official.common import distribute_utils
 from official.core import train_lib
 from official.modeling import performance
 
-from transfer import model_dir, resolve
-from transfer.progress import Progress
+from cells.errors import Stopped
+from transfer import checkpoints, damaged, model_dir, resolve
+from transfer.progress import Progress, numbers
+from transfer.survival import Signals, check_numbers
 from transfer.task import ClassificationTask
 
 MODES = ("train", "eval", "train_and_eval")
@@ -40,11 +44,14 @@ def run(
         The metrics of the last evaluation, with its `step`; None without an evaluation.
 
     Raises:
-        UserError: a setting is impossible, or the folder is that of another run.
+        UserError: a setting is impossible, the folder is that of another run, the data or all
+            checkpoints are damaged, or the loss is no number any more.
+        Stopped: by SIGTERM or Ctrl-C, behind a checkpoint.
     """
     names = complete(params, train="train" in mode, evaluate="eval" in mode)
     if "train" in mode:
         model_dir.prepare(folder, params, names)
+    checkpoints.go_on_from_whole(folder)
     runtime = params.runtime
     if params.task.seed is not None:
         tf_keras.utils.set_random_seed(params.task.seed)
@@ -57,12 +64,23 @@ def run(
         tpu_address=runtime.tpu,
     )
     progress = Progress(params.trainer.train_steps)
-    controller = _controller(strategy, task_class, params, mode, folder, progress)
-    with progress.quiet(), strategy.scope():
-        _loop(controller, params.trainer, mode)
-        if mode == "train_and_eval" and progress.evaluated is None:
-            # Training was over already, and the loop evaluates behind training only.
-            _loop(controller, params.trainer, "eval")
+    with contextlib.ExitStack() as stack:
+        signals = Signals()
+        if "train" in mode and threading.current_thread() is threading.main_thread():
+            stack.enter_context(signals.listening())
+        try:
+            controller = _controller(strategy, task_class, params, mode, folder, progress, signals)
+            stack.enter_context(progress.quiet())
+            stack.enter_context(strategy.scope())
+            _loop(controller, params.trainer, mode)
+            if mode == "train_and_eval" and progress.evaluated is None:
+                # Training was over already, and the loop evaluates behind training only.
+                _loop(controller, params.trainer, "eval")
+        except tf.errors.OpError as error:
+            told = damaged.explained(error)
+            if told is None:
+                raise
+            raise told from error
     if progress.evaluated is None:
         return None
     return {"step": progress.step, **progress.evaluated}
@@ -75,11 +93,22 @@ def _controller(
     mode: str,
     folder: str,
     progress: Progress,
+    signals: Signals,
 ) -> Any:
     """Model Garden's training and evaluation loops, with the last checkpoint restored."""
 
     def trained(output: dict[str, Any]) -> None:
-        progress.trained(int(runner.trainer.global_step.numpy()), output)
+        """Behind every loop, before its checkpoint is written."""
+        trainer = runner.trainer
+        step = int(trainer.global_step.numpy())
+        progress.trained(step, output)
+        if params.trainer.recovery_max_trials < 1:  # Else Model Garden goes back to a checkpoint.
+            loss = numbers({"loss": output["training_loss"]})["loss"]
+            kept = runner.checkpoint_manager.latest_checkpoint
+            check_numbers(step, loss, trainer.model.trainable_variables, kept)
+        if signals.received:
+            runner.controller.save_checkpoint()
+            raise Stopped(signals.received, f"at step {step:,}, whose checkpoint is saved")
 
     with strategy.scope():
         task = task_class(params.task, logging_dir=folder)

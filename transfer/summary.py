@@ -1,12 +1,16 @@
-"""Parameters and multiply-adds of the network that a configuration describes."""
+"""What a configuration would train: its size by counting, its speed by a short measurement."""
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 import cells.summary
 from cells.stack import penultimate_filters, stack
-from transfer import network, resolve
+from transfer import baselines, network, resolve
+
+_FLOAT = 4  # Bytes.
 
 
 def summary(params: Any) -> dict[str, Any]:
@@ -16,29 +20,103 @@ def summary(params: Any) -> dict[str, Any]:
         params: a configuration; its number of classes is resolved here.
 
     Returns:
-        Genotype, network and image size in words, then `trainable`, `total` and
-        `multiply_adds` of the network without its auxiliary head, and `auxiliary_trainable` and
-        `auxiliary_total` where it has one.
+        Genotype, network and image size in words, then `trainable`, `total`, `multiply_adds` and
+        `layers` of the network without its auxiliary head; `auxiliary_trainable` and
+        `auxiliary_total` where it has one; `inference_bytes`, the most that the maps of one image
+        take at one time, and `training_bytes`, those of a whole training batch with all heads,
+        both estimates for float32.
 
     Raises:
         UserError: the network is impossible.
     """
     resolve.resolve_model(params)
+    if params.task.model.baseline:
+        return _of_baseline(params)
     genotype, config = network.layout(params.task.model)
     graph = stack(genotype, config)
     counts = cells.summary.summarize(graph, ("logits",), config.image_size)
+    assert config.image_size is not None
+    maps = cells.summary.activations(graph, ("logits",), config.image_size)
     result: dict[str, Any] = {
         "genotype": genotype.name,
         "network": f"{config.normal_cells} @ {penultimate_filters(genotype, config)}",
         "image_size": "x".join(str(n) for n in params.task.model.input_size),
         "classes": config.num_classes,
+        "layers": maps.layers,
         "trainable": counts.trainable,
         "total": counts.total,
         "multiply_adds": counts.multiply_adds,
     }
     if config.auxiliary_head:
-        assert config.image_size is not None
         head = cells.summary.auxiliary_summary(graph, config.image_size)
         result["auxiliary_trainable"] = head.trainable
         result["auxiliary_total"] = head.total
+        maps = cells.summary.activations(graph, ("logits", "auxiliary_logits"), config.image_size)
+    batch = params.task.train_data.global_batch_size
+    result["batch"] = batch
+    result["inference_bytes"] = maps.inference * _FLOAT
+    result["training_bytes"] = maps.training * _FLOAT * batch
     return result
+
+
+def _of_baseline(params: Any) -> dict[str, Any]:
+    """The same of a network of `transfer.baselines`, counted on the built one."""
+    import tf_keras
+
+    model = baselines.build(params.task.model, tf_keras)
+    maps = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    batch = params.task.train_data.global_batch_size
+    return {
+        "network": params.task.model.baseline,
+        "image_size": "x".join(str(n) for n in params.task.model.input_size),
+        "classes": params.task.model.num_classes,
+        "layers": len(model.layers) - 1,
+        "trainable": sum(math.prod(w.shape) for w in model.trainable_weights),
+        "total": sum(math.prod(w.shape) for w in model.weights),
+        "multiply_adds": baselines.multiply_adds(model),
+        "batch": batch,
+        "training_bytes": maps * _FLOAT * batch,
+    }
+
+
+def measure(params: Any, *, most: int = 8, steps: int = 3) -> dict[str, Any]:
+    """Times training steps on random images, with the network, the loss and its precision.
+
+    Args:
+        params: a configuration that `summary` has completed.
+        most: images of a measured step at most; time is taken to grow with their number.
+        steps: how many are timed, behind one that builds the graph; the fastest counts.
+
+    Returns:
+        `measured_batch`, `measured_seconds` of a step with it, `device`, and `step_seconds`: the
+        estimate for the whole batch on this one device.
+    """
+    import tensorflow as tf
+    import tf_keras
+    from official.modeling import performance
+
+    from transfer.task import ClassificationTask
+
+    performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
+    task_config = params.task.replace(init_checkpoint="")
+    task_config.model.cells.drop_path_steps = 1
+    task = ClassificationTask(task_config)
+    model = task.build_model()
+    optimizer = tf_keras.optimizers.legacy.SGD(0.0)
+    batch = params.task.train_data.global_batch_size
+    images = tf.random.uniform([min(batch, most), *params.task.model.input_size], -1.0, 1.0)
+    labels = tf.zeros([len(images)], tf.int32)
+    step = tf.function(lambda: task.train_step((images, labels), model, optimizer)["loss"])
+    times = []
+    for _ in range(1 + steps):
+        begin = time.perf_counter()
+        step().numpy()
+        times.append(time.perf_counter() - begin)
+    seconds = min(times[1:])
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return {
+        "device": devices[0].name.removeprefix("/device:"),
+        "measured_batch": len(images),
+        "measured_seconds": seconds,
+        "step_seconds": seconds * batch / len(images),
+    }

@@ -6,13 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from absl import logging
 from official.core import task_factory
 from official.vision.tasks import image_classification
 
 from cells.drop_path import follow_training
 from cells.errors import UserError
-from transfer import config, data, network
+from transfer import config, data, network, unfreezing
 
 
 @task_factory.register_task_cls(config.Task)
@@ -34,13 +33,19 @@ class ClassificationTask(image_classification.ImageClassificationTask):
             )
         return built
 
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """Model Garden's optimizer; with stages of fine-tuning it holds lower layers back."""
+        optimizer = super().create_optimizer(*args, **kwargs)
+        if self.task_config.unfreeze_every:
+            unfreezing.hold_back(optimizer, self.task_config.unfreeze_every)
+        return optimizer
+
     def initialize(self, model: tf_keras.Model) -> None:
         """Takes the weights of an earlier run, by the names of layers."""
         if self.task_config.init_checkpoint:
             from transfer import checkpoints
 
-            moved = checkpoints.take_weights(self.task_config.init_checkpoint, model)
-            logging.info("%s", moved)
+            checkpoints.take_weights(self.task_config.init_checkpoint, model)
 
     def build_inputs(
         self,

@@ -14,10 +14,10 @@ import tensorflow as tf
 from PIL import Image
 from pycocotools.coco import COCO
 
-from cells import datasets
+from cells import datasets, image_files
 from cells.errors import UserError
 from cells.weights import weighted_layers
-from detection import commands, images, resolve
+from detection import commands, resolve
 from detection.detector import open_detector
 from detection.task import CellsRetinaNetTask
 from transfer import checkpoints, runner
@@ -192,7 +192,7 @@ def test_photographs_are_turned_upright(tmp_path):
     pixels = np.zeros((20, 30, 3), np.uint8)
     pixels[:, :5] = 255
     Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif)
-    np.testing.assert_array_equal(images.read(tmp_path / "photo.png"), np.rot90(pixels, -1))
+    np.testing.assert_array_equal(image_files.read(tmp_path / "photo.png"), np.rot90(pixels, -1))
 
 
 def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, caplog):

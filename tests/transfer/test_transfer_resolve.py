@@ -64,6 +64,9 @@ REFUSED = {
     "task.losses.label_smoothing=1.0": r"1.0 is not in \[0, 1\)",
     "task.losses.l2_weight_decay=-1.0": "cannot be negative",
     "task.init_checkpoint=/nowhere": "/nowhere is no folder of a run",
+    "task.unfreeze_every=5": "there are none without task.init_checkpoint",
+    "task.model.cells.genotype=''": "task.init_checkpoint: is needed",
+    "task.train_data.max_damaged=-1": "max_damaged: is negative",
     "trainer.train_steps=0": "train_steps",
     "trainer.steps_per_loop=300": "summary_interval: 100 is no multiple",
     "trainer: {optimizer_config: {optimizer: {type: rmsprob}}}": "did you mean 'rmsprop'",
@@ -109,7 +112,7 @@ CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs" / "transfer").gl
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_dir):
+def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_dir, run):
     """It opens with purpose, command, hardware, time and accuracy, and passes all checks."""
     opening = "".join(line for line in path.read_text().splitlines(True) if line[0] == "#")
     for word in ("Command:", "--config_file=configs/transfer/" + path.name, "Hardware:", "Time"):
@@ -120,6 +123,8 @@ def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_d
     )
     for side, split in ((params.task.train_data, "train"), (params.task.validation_data, "test")):
         side.tfds_name, side.tfds_data_dir, side.tfds_split = "digits", str(digits_dir), split
+    if params.task.unfreeze_every:
+        params.task.init_checkpoint = str(run[0])
     resolve.resolve(params)
 
 
@@ -142,9 +147,12 @@ def test_the_genotype_flag_is_applied_last():
 
 
 @pytest.mark.parametrize("name", experiments.NAMES)
-def test_the_recipes_hold_together(digits_dir, name):
+def test_the_recipes_hold_together(digits_dir, run, name):
     """Every experiment passes its own checks, on a data set that everybody has."""
-    resolve.resolve(digits(digits_dir, experiment=name))
+    params = digits(digits_dir, experiment=name)
+    if params.task.unfreeze_every:
+        params.task.init_checkpoint = str(run[0])
+    resolve.resolve(params)
 
 
 # Fact sheet: trainable, total, multiply-adds; auxiliary head's trainable and total.

@@ -1,0 +1,70 @@
+"""Image files as they come: found in folders, read upright as colour of 8 bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cells.errors import UserError
+
+#: What a folder is searched for; a file that is named may have any ending.
+ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def find_files(paths: Sequence[str]) -> list[Path]:
+    """The image files among files and folders, those of a folder sorted by name.
+
+    Raises:
+        UserError: a path does not exist, or a folder has no image.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS)
+            if not inside:
+                raise UserError(f"{path}: has no images ({', '.join(ENDINGS)})")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UserError(f"{path}: there is no such image or folder")
+    return list(dict.fromkeys(found))
+
+
+def check_files(paths: Sequence[Path]) -> None:
+    """Reads every file once, so that nothing is written where one is damaged.
+
+    Raises:
+        UserError: one cannot be read; names it.
+    """
+    for path in paths:
+        read(path)
+
+
+def read(path: str | os.PathLike[str]) -> np.ndarray:
+    """An image file as uint8 (height, width, 3), turned upright where the file says how.
+
+    Of 16 bits the upper 8 are kept, as TensorFlow's decoders do; CMYK becomes RGB, and alpha is
+    left out.
+
+    Raises:
+        UserError: it is no image, a damaged one, or one too large to be meant.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            if image.mode.startswith("I;16"):
+                # Pillow's own conversion cuts off what is brighter than 255.
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            return np.asarray(image.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{os.fspath(path)}: is too large ({error})") from None
+    # Pillow's readers raise errors of many types over damaged files.
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None

@@ -1,0 +1,54 @@
+"""A short run on the embedded digits, which many tests of the second stage look at."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+from transfer import configure
+
+#: One block a cell: what is tested here is not the network.
+TINY = str(pathlib.Path(__file__).with_name("tiny.json"))
+
+STEPS = 60
+SETTINGS = f"""
+task:
+  seed: 1
+  model:
+    auxiliary_head: true
+    cells: {{network: cifar, normal_cells: 1, filters: 16, drop_path_keep: 0.9}}
+  train_data: {{tfds_name: digits, aug_shift: 0, aug_rand_hflip: false, shuffle_buffer_size: 1437,
+               global_batch_size: 32}}
+  validation_data: {{tfds_name: digits, global_batch_size: 180}}
+trainer:
+  train_steps: {STEPS}
+  steps_per_loop: 20
+  summary_interval: 20
+  checkpoint_interval: 20
+  validation_interval: {STEPS}
+  best_checkpoint_export_subdir: best
+  best_checkpoint_eval_metric: accuracy
+  optimizer_config:
+    ema: {{average_decay: 0.9}}
+    learning_rate: {{cosine: {{initial_learning_rate: 0.1}}}}
+"""
+
+
+def params(digits_dir, override: str | None = None, genotype: str | None = None):
+    base = configure.configure(configure.experiment(), override=SETTINGS)
+    return configure.configure(
+        base, override=override, genotype=genotype or TINY, data_dir=str(digits_dir)
+    )
+
+
+def command(*arguments: str, **options):
+    """Starts `cell-transfer` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "transfer", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=pathlib.Path(__file__).parents[2],
+        **options,
+    )

@@ -1,0 +1,293 @@
+"""The files that a trained network is written as, each with the way to open it again.
+
+Keras and TensorFlow write them; what is ours is what stands in their signatures: `pixels` of 0 to
+255 go in, which the file scales itself, and `logits` and `probabilities` come out. A `.keras` file
+holds the bare network, whose images are scaled already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cells import images, weights_file
+from cells.errors import UserError
+from cells.weights import weighted_layers
+
+Logits = Callable[[np.ndarray], np.ndarray]
+"""Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
+
+LABELS = "labels.txt"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is written.
+
+    Attributes:
+        model: Keras 3: scaled images in, logits out.
+        serving: around it: `pixels` in, a dictionary of `logits` and `probabilities` out.
+        class_names: in the order of the labels.
+        representative: pixels of real images, by which int8 finds its ranges; maybe none.
+        genotype, stack: the network's layout.
+        source: where the weights come from.
+    """
+
+    model: Any
+    serving: Any
+    class_names: Sequence[str]
+    representative: np.ndarray
+    genotype: Any
+    stack: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        file: its name in the folder of an export.
+        write: writes a network to a path.
+        open: opens a path.
+        input: what goes in, in words.
+        difference: of logits to the trainer's that is allowed, relative to the largest; None
+            where only the likeliest class counts.
+        agreement: share of images whose likeliest class must be the trainer's.
+        extra: of the project's that must be installed.
+    """
+
+    file: str
+    write: Callable[[Network, str], None]
+    open: Callable[[str], Logits]
+    input: str
+    difference: float | None = 1e-4
+    agreement: float = 0.99
+    extra: str | None = None
+
+
+def serving_model(model: Any) -> Any:
+    """The model around a network that takes pixels; see the module."""
+    import keras
+
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
+    logits = model(scaled)
+    probabilities = keras.layers.Softmax(name="probabilities")(logits)
+    return keras.Model(pixels, {"logits": logits, "probabilities": probabilities})
+
+
+def _write_keras(network: Network, path: str) -> None:
+    network.model.save(path)
+
+
+def _open_keras(path: str) -> Logits:
+    import keras
+
+    model = keras.models.load_model(path)
+    return lambda pixels: np.asarray(model(images.scale(pixels), training=False))
+
+
+def _write_weights(network: Network, path: str) -> None:
+    layers = {layer.name: layer.get_weights() for layer in weighted_layers(network.model)}
+    file = weights_file.WeightsFile(network.genotype, network.stack, layers, network.source)
+    weights_file.write(file, path)
+
+
+def _open_weights(path: str) -> Logits:
+    import keras
+
+    model = weights_file.build(weights_file.read(path), keras)
+    return lambda pixels: np.asarray(model(images.scale(pixels), training=False))
+
+
+def _write_saved_model(network: Network, path: str) -> None:
+    """`serving_default` takes pixels, the signature `scaled` images that are scaled already."""
+    import keras
+    import tensorflow as tf
+
+    shape = (None, *network.model.input_shape[1:])
+
+    def scaled(scaled_images: Any) -> dict[str, Any]:
+        logits = network.model(scaled_images, training=False)
+        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(network.serving)
+    archive.add_endpoint(
+        "serving_default",
+        lambda pixels: network.serving(pixels, training=False),
+        [tf.TensorSpec(shape, tf.float32, "pixels")],
+    )
+    archive.add_endpoint("scaled", scaled, [tf.TensorSpec(shape, tf.float32, "scaled_images")])
+    archive.write_out(path, verbose=False)
+    # TensorFlow's own place for files that users want beside a model.
+    extra = os.path.join(path, "assets.extra")
+    os.mkdir(extra)
+    write_labels(network, extra)
+
+
+def _open_saved_model(path: str) -> Logits:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)
+
+    def logits(pixels: np.ndarray) -> np.ndarray:
+        # By way of the whole: a signature alone does not keep its variables alive.
+        run = loaded.signatures["serving_default"]
+        return run(pixels=tf.constant(pixels, tf.float32))["logits"].numpy()
+
+    return logits
+
+
+def _write_tflite(network: Network, path: str) -> None:
+    import tensorflow as tf
+
+    _convert(network, path, target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]})
+
+
+def _write_tflite_int8(network: Network, path: str) -> None:
+    import tensorflow as tf
+
+    if not len(network.representative):
+        raise UserError(
+            "--formats: tflite_int8 finds the ranges of its numbers by real images, and the run's "
+            "data set cannot be read; give --data_dir, or leave tflite_int8 out"
+        )
+
+    def representative() -> Iterator[list[np.ndarray]]:
+        for image in network.representative:
+            yield [image[None].astype(np.float32)]
+
+    _convert(
+        network,
+        path,
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        representative_dataset=representative,
+        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+        inference_input_type=tf.uint8,
+    )
+
+
+def _convert(network: Network, path: str, **settings: Any) -> None:
+    with _quiet():
+        network.serving.export(path, format="litert", verbose=False, **settings)
+    # A model may end in a ZIP archive; so TensorFlow's own tools attach files to it.
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(LABELS, _labels(network))
+
+
+def _open_tflite(path: str) -> Logits:
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(model_path=path)
+    run = interpreter.get_signature_runner()
+    ((name, details),) = run.get_input_details().items()
+
+    def logits(pixels: np.ndarray) -> np.ndarray:
+        given = pixels.astype(details["dtype"])
+        return np.concatenate([run(**{name: image[None]})["logits"] for image in given])
+
+    return logits
+
+
+def _write_onnx(network: Network, path: str) -> None:
+    with _quiet():
+        network.serving.export(path, format="onnx", verbose=False)
+    import onnx
+
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = LABELS, _labels(network)
+    onnx.save(model, path)
+
+
+def _open_onnx(path: str) -> Logits:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+
+    def logits(pixels: np.ndarray) -> np.ndarray:
+        return session.run(["logits"], {given.name: pixels.astype(np.float32)})[0]
+
+    return logits
+
+
+FORMATS = {
+    "keras": Format(
+        "classifier.keras", _write_keras, _open_keras, f"scaled images: {images.SCALING}"
+    ),
+    "weights": Format(
+        "classifier.safetensors", _write_weights, _open_weights, f"scaled images: {images.SCALING}"
+    ),
+    "saved_model": Format(
+        "saved_model",
+        _write_saved_model,
+        _open_saved_model,
+        "pixels of 0 to 255, float32; signature 'scaled': scaled images",
+    ),
+    "tflite": Format(
+        "classifier.tflite",
+        _write_tflite,
+        _open_tflite,
+        "pixels of 0 to 255, float32",
+        difference=1e-3,
+    ),
+    "tflite_int8": Format(
+        "classifier_int8.tflite",
+        _write_tflite_int8,
+        _open_tflite,
+        "pixels of 0 to 255, uint8",
+        difference=None,
+        agreement=0.9,
+    ),
+    "onnx": Format(
+        "classifier.onnx",
+        _write_onnx,
+        _open_onnx,
+        "pixels of 0 to 255, float32",
+        difference=1e-3,
+        extra="onnx",
+    ),
+}
+
+_MODULES = {"onnx": ("tf2onnx", "onnxruntime")}
+
+
+def check(names: Sequence[str]) -> None:
+    """Raises a UserError where a format needs a package that is not installed."""
+    for name in names:
+        extra = FORMATS[name].extra
+        missing = [m for m in _MODULES.get(extra or "", ()) if not importlib.util.find_spec(m)]
+        if missing:
+            raise UserError(
+                f"--formats: {name} needs {' and '.join(missing)}; install the extra "
+                f"transferable-cells[{extra}], or leave it out"
+            )
+
+
+def _labels(network: Network) -> str:
+    # A line a class, whatever a name holds.
+    return "".join(" ".join(name.split()) + "\n" for name in network.class_names)
+
+
+def write_labels(network: Network, folder: str) -> None:
+    """Writes the names of the classes, a line each, in the order of the labels."""
+    with open(os.path.join(folder, LABELS), "w", encoding="utf-8") as file:
+        file.write(_labels(network))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what converters print from the screen."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
