@@ -137,6 +137,11 @@ def _require_same(study: optuna.Study, directory: SearchDirectory, longer: Searc
         study.set_user_attr(reranking.REWARD, longer.evaluator.reward)
         study.set_user_attr(reranking.PROTOCOL, protocol)
         return
+    # Settings that the version of then did not know were as they are by default.
+    default = dataclasses.replace(
+        longer, evaluator=type(longer.evaluator)(), images=ImageSettings()
+    )
+    before = {**protocol_of(default), **before}
     different = [
         f"{key} is {protocol.get(key)!r}, was {before.get(key)!r}"
         for key in dict.fromkeys([*protocol, *before])

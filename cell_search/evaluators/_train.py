@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -173,6 +174,12 @@ class Train(Evaluator):
             from cell_search.evaluators import _keeper
 
             _keeper.forget(folder, number)
+
+    def from_scratch(self) -> Evaluator:
+        # A longer training has another time limit, if any, and nobody to start from.
+        if not self.inherit and not self.seconds:
+            return self
+        return dataclasses.replace(self, inherit=False, seconds=0.0)
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

@@ -252,10 +252,17 @@ def test_what_cannot_stop_early_is_told(counting: dict) -> None:
 
 
 def test_the_best_are_trained_again_to_the_end() -> None:
-    values = {"pruner": {"type": "median", "rungs": [1]}}
+    train = {"epochs": 5, "inherit": True, "seconds": 9.0, "reward_power": 3.0}
+    values = {"pruner": {"type": "median", "rungs": [1]}, "evaluator": {"train": train}}
     search = config.resolve(config.from_values(values, "test"))
     assert search.rungs.epochs == (1,)
-    assert rerank.final(search).rungs.epochs == ()
+    longer = rerank.final(search)
+    assert longer.rungs.epochs == ()
+    # From new weights, and without the search's time limit; the reward is the same.
+    assert longer.evaluator == Train(normal_cells=4, filters=64, epochs=20, reward_power=3.0)
+    values["rerank"] = {"evaluator": {"train": {"seconds": 100.0, "epochs": 7}}}
+    named = rerank.final(config.resolve(config.from_values(values, "test")))
+    assert named.evaluator == Train(epochs=7, seconds=100.0, reward_power=3.0)
 
 
 def test_a_directory_keeps_its_rungs(tmp_path: pathlib.Path) -> None:

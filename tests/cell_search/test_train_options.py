@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pathlib
 
 import numpy as np
+import optuna
 import pytest
 from child_requests import SPACE, request
 
-from cell_search import settings
+from cell_search import config, rerank, reranking, settings
 from cell_search.children import Training
+from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result, Train, evaluate
 from cell_search.evaluators._augmentation import augment
 from cell_search.images import ImageSettings
@@ -125,3 +129,16 @@ def test_the_transfer_stage_gets_what_was_searched_along() -> None:
     }
     off = settings.train_values({"auxiliary_weight": 0.0}, 64, 64)
     assert off["task.model.auxiliary_head"] is False
+
+
+def test_a_re_ranking_from_before_an_option_existed_goes_on(tmp_path: pathlib.Path) -> None:
+    longer = rerank.final(config.resolve(config.SearchConfig()))
+    study = optuna.create_study()
+    older = json.loads(json.dumps(rerank.protocol_of(longer)))
+    del older["evaluator.cutout"]
+    study.set_user_attr(reranking.PROTOCOL, older)
+    directory = SearchDirectory(tmp_path)
+    rerank._require_same(study, directory, longer)
+    changed = dataclasses.replace(longer, evaluator=dataclasses.replace(longer.evaluator, cutout=8))
+    with pytest.raises(UserError, match=r"evaluator\.cutout is 8, was 0"):
+        rerank._require_same(study, directory, changed)
