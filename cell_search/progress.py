@@ -100,7 +100,8 @@ class Progress:
     def _line(self, trial: FrozenTrial) -> str:
         if trial.state == TrialState.PRUNED:
             metric, (value,) = self.objectives[0].metric, trial.values
-            what = f"stopped after {trial.last_step} epochs, {metric} {value:.4g}"
+            epochs = "1 epoch" if trial.last_step == 1 else f"{trial.last_step} epochs"
+            what = f"stopped after {epochs}, {metric} {value:.4f}"
         elif trials.reward(trial) is None:
             what = f"failed: {trials.failure(trial)}"
         else:
