@@ -342,7 +342,9 @@ class Search:
             )
         config = copy.deepcopy(self.config)
         config.seed += _SIEVE_SEED
-        config.objectives, config.sieve, config.pruner.type = [], SieveConfig(), "none"
+        # One vote is an objective like any other; several have no value of their own.
+        config.objectives = list(wanted.vote) if len(wanted.vote) == 1 else []
+        config.sieve, config.pruner.type = SieveConfig(), "none"
         config.trials = wanted.candidates
         changes = {"type": "zero_cost", **wanted.evaluator.set_values()}
         evaluator = change_evaluator(config, changes, "sieve.evaluator")

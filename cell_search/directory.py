@@ -128,10 +128,14 @@ class SearchDirectory:
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
-    def open_sieve(self) -> optuna.Study:
-        """Opens the study of the sieve beside that of the search. Only under the lock."""
+    def open_sieve(self, directions: Sequence[str] = ("maximize",)) -> optuna.Study:
+        """Opens the study of the sieve beside that of the search. Only under the lock.
+
+        Args:
+            directions: of a new study's objective.
+        """
         self._mend_journal()
-        return self._load_or_make(SIEVE_NAME, ["maximize"])
+        return self._load_or_make(SIEVE_NAME, directions)
 
     def open_rerank(self, name: str) -> optuna.Study:
         """Opens the study of a re-ranking beside that of the search. Only under the lock.

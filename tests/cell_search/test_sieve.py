@@ -142,6 +142,17 @@ def test_a_vote_is_the_mean_of_the_ranks(settings: dict, tmp_path: pathlib.Path)
     assert "30 candidates were scored by <b>vote</b>; the best 6" in page
 
 
+def test_less_can_be_better(
+    settings: dict, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
+) -> None:
+    settings["sieve"]["vote"] = ["-parameters"]
+    directory, _ = run(tmp_path / "search", settings)
+    counts = sorted(t.value for t in sieve_trials(directory))
+    assert [t.value for t in directory.read_study().trials[:6]] == counts[:6]
+    last = next(line for line in capsys.readouterr().out.splitlines() if " 30/30 " in line)
+    assert f"best {counts[0]:,.4g} (trial" in last
+
+
 @pytest.mark.parametrize("dies_at", [0, 17])
 def test_a_killed_sieve_goes_on_and_chooses_the_same(
     settings: dict, tmp_path: pathlib.Path, dies_at: int
@@ -210,9 +221,10 @@ def test_more_candidates_than_there_are(settings: dict, tmp_path: pathlib.Path) 
 
 
 def test_zero_cost_chooses_and_training_decides(small: dict, tmp_path: pathlib.Path) -> None:
-    """The real thing: six children scored at initialisation, two of them trained."""
+    """The real thing: four children scored at initialisation, two of them trained."""
     settings = {
         **small,
+        "images": {**small["images"], "size": 8},
         "trials": 2,
         "sieve": {
             "candidates": 4,
