@@ -359,6 +359,16 @@ class Search:
         self.pool.check()
         if self.sieve is not None:
             self.sieve.check()
+        if self.evaluator.proposes != self.strategy.follows:
+            able = [name for name, other in STRATEGIES.items() if other.follows]
+            kind, wanted = self.config.evaluator.type, self.config.strategy.type
+            raise UserError(
+                f"strategy.type: {kind} says itself which cells come next, and {wanted} would not "
+                f"propose them; use {', '.join(able)}"
+                if self.evaluator.proposes
+                else f"strategy.type: {wanted} proposes what the evaluator says, and {kind} says "
+                "nothing; use another strategy"
+            )
         if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
             kind = self.config.pool.type
             raise UserError(

@@ -15,7 +15,16 @@ from cell_search import pareto
 from cell_search.evaluators import Result
 from cell_search.objectives import Objective
 from cell_search.space import Point, Space
-from cell_search.strategies import AFTER, ATTEMPT, FINISHED, PARENT, REJECTED, Strategy, trial_of
+from cell_search.strategies import (
+    AFTER,
+    ATTEMPT,
+    FINISHED,
+    NEXT,
+    PARENT,
+    REJECTED,
+    Strategy,
+    trial_of,
+)
 from cells.errors import UserError
 
 #: Attributes of a trial, for people.
@@ -155,7 +164,9 @@ def finish(
             "a new trial to score a candidate again"
         )
     values, failure = _values(result, objectives)
-    more = {FINISHED: order} | ({} if failure is None else {FAILURE: failure})
+    more: dict[str, Any] = {FINISHED: order}
+    more |= {} if failure is None else {FAILURE: failure}
+    more |= {} if result.proposal is None else {NEXT: result.proposal}
     _note(study, before, result, more)
     if failure is None:
         study.tell(number, values)

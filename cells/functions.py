@@ -120,6 +120,11 @@ def _add(_: p.Add, inputs: list, weights: list, now: Pass) -> Any:
     return tf.add_n(inputs)
 
 
+def _weighted_sum(_: p.WeightedSum, inputs: list, weights: list, now: Pass) -> Any:
+    factors = tf.unstack(tf.cast(weights[0], inputs[0].dtype), num=len(inputs))
+    return tf.add_n([factor * x for factor, x in zip(factors, inputs, strict=True)])
+
+
 def _concat(_: p.Concat, inputs: list, weights: list, now: Pass) -> Any:
     return tf.concat(inputs, axis=-1)
 
@@ -160,6 +165,7 @@ _FUNCTIONS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.Pool: _pool,
     p.Shift: _shift,
     p.Add: _add,
+    p.WeightedSum: _weighted_sum,
     p.Concat: _concat,
     p.DropPath: _drop_path,
     p.Dropout: _dropout,

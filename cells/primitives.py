@@ -178,6 +178,17 @@ class Add(Primitive):
 
 
 @dataclass(frozen=True)
+class WeightedSum(Primitive):
+    """Sum of `count` maps of equal shape, each times a number of its own: an edge of a relaxed
+    cell (Liu et al. 2019, section 2.2). No network that is built has it, so it has no layer."""
+
+    count: int = 1
+
+    def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
+        return ((self.count,),)
+
+
+@dataclass(frozen=True)
 class Concat(Primitive):
     """Join along channels."""
 

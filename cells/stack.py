@@ -7,6 +7,7 @@ are those of the code that made the published networks (`cells.families`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,8 +107,16 @@ def with_penultimate_filters(
     return config.replace(filters=penultimate // unit)
 
 
-def stack(genotype: Genotype, config: StackConfig) -> Graph:
+def stack(
+    genotype: Genotype, config: StackConfig, build: Callable[..., Tensor] = build_cell
+) -> Graph:
     """Lays out the network of a genotype.
+
+    Args:
+        genotype: the cells, and the family that stacks them.
+        config: the network.
+        build: lays out one cell, as `build_cell` does; another one makes other networks of the
+            same stack.
 
     Returns:
         A graph with the outputs `logits` (and `auxiliary_logits`) where there is a head, else
@@ -119,7 +128,7 @@ def stack(genotype: Genotype, config: StackConfig) -> Graph:
         UserError: the configuration is impossible; names field and remedy.
     """
     check(genotype, config)
-    return _Stack(genotype, config).build()
+    return _Stack(genotype, config, build).build()
 
 
 def check(genotype: Genotype, config: StackConfig) -> None:
@@ -193,8 +202,9 @@ def _check_size(genotype: Genotype, config: StackConfig) -> None:
 class _Stack:
     """The state of a layout: the outputs of the last two cells, and the number of the next."""
 
-    def __init__(self, genotype: Genotype, config: StackConfig):
+    def __init__(self, genotype: Genotype, config: StackConfig, build_cell: Callable[..., Tensor]):
         self.genotype = genotype
+        self.build_cell = build_cell
         self.config = config
         self.family = family_of(genotype.stacking)
         self.graph = Graph()
@@ -263,7 +273,7 @@ class _Stack:
         # Deeper cells drop more: linear in depth, stem cells counted (slim's drop path "v3").
         keep = 1.0 - self.number / self.cells * (1.0 - self.config.drop_path_keep)
         cell = self.genotype.reduction if reduction else self.genotype.normal
-        output = build_cell(
+        output = self.build_cell(
             self.graph,
             name,
             cell,

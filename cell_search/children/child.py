@@ -14,7 +14,9 @@ from cell_search.children.bank import Bank, vector_size
 from cell_search.children.initial import initial_weights
 from cell_search.children.layers import Layer, layers_of
 from cell_search.children.pieces import Place, cut
+from cells.cell import build_cell
 from cells.genotype import Genotype
+from cells.graph import Tensor
 from cells.stack import StackConfig, stack
 
 
@@ -39,6 +41,7 @@ class Child:
         bank: compiled pieces; those that it does not have yet are compiled when they are first
             used.
         seed: of the initial weights.
+        build: lays out one cell, see `cells.stack.stack`.
 
     Attributes:
         places: the path.
@@ -49,9 +52,16 @@ class Child:
         moved: all batch-norm statistics, one float32 vector.
     """
 
-    def __init__(self, genotype: Genotype, config: StackConfig, bank: Bank, seed: int = 0):
+    def __init__(
+        self,
+        genotype: Genotype,
+        config: StackConfig,
+        bank: Bank,
+        seed: int = 0,
+        build: Callable[..., Tensor] = build_cell,
+    ):
         assert config.image_size is not None, "pieces have sizes"
-        graph = stack(genotype, config)
+        graph = stack(genotype, config, build)
         heads = [name for name in ("logits", "auxiliary_logits") if name in graph.outputs]
         self.config, self.bank, self.cells = config, bank, graph.cells
         self.places = cut(graph, heads, config.image_size)

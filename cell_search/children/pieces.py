@@ -18,6 +18,7 @@ from cells.primitives import (
     Primitive,
     Relu,
     Size,
+    WeightedSum,
 )
 
 Shape = tuple[int, ...]
@@ -122,7 +123,7 @@ def _goes_on(before: Node, node: Node) -> bool:
     """Whether the piece that ends in `before` takes in `node`."""
     if isinstance(before.primitive, Concat):
         return isinstance(node.primitive, BatchNorm)
-    ends = (Input, BatchNorm, Add, DropPath, Relu)
+    ends = (Input, BatchNorm, Add, WeightedSum, DropPath, Relu)
     return not isinstance(before.primitive, ends) and not isinstance(node.primitive, DropPath)
 
 

@@ -120,7 +120,7 @@ class Training:
         )
         return (
             loss,
-            *_descend(
+            *descend(
                 trained,
                 velocity,
                 gradient,
@@ -136,7 +136,7 @@ _VECTOR, _SCALAR = tf.TensorSpec([None]), tf.TensorSpec([])
 
 
 @tf.function(autograph=False, input_signature=[*[_VECTOR] * 4, *[_SCALAR] * 4])
-def _descend(
+def descend(
     weights: Any,
     velocity: Any,
     gradient: Any,
@@ -146,6 +146,7 @@ def _descend(
     l2: Any,
     clip: Any,
 ) -> tuple[Any, Any]:
+    """A step of momentum on the loss and L2; gives the weights and the velocity after it."""
     gradient = tf.clip_by_norm(gradient + 2.0 * l2 * kernels * weights, clip)
     velocity = momentum * velocity - learning_rate * gradient
     return weights + velocity, velocity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cell_search.evaluators._darts import Darts
 from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Result, evaluate
 from cell_search.evaluators._parameters import Parameters
 from cell_search.evaluators._table import (
@@ -18,6 +19,7 @@ from cell_search.evaluators._zero_cost import ZeroCost
 __all__ = [
     "EVALUATORS",
     "AnyTable",
+    "Darts",
     "Evaluator",
     "NasBench201",
     "NasBench301",

@@ -64,6 +64,7 @@ class Result:
         metrics: numbers for people and for several objectives, by name.
         seconds: duration.
         failure: why there is no reward, in one sentence; None where there is one.
+        proposal: the decisions that the evaluation leads to, for a strategy that follows it.
         worker: host and process that evaluated it; empty where none came to the end.
         began: when, in seconds since 1970 by that host's clock.
     """
@@ -72,8 +73,17 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     failure: str | None = None
+    proposal: dict[str, Any] | None = None
     worker: str = ""
     began: float = 0.0
+
+
+class Scores(dict[str, float]):
+    """Metrics, and the decisions that the evaluation leads to."""
+
+    def __init__(self, metrics: Mapping[str, float], proposal: dict[str, Any]):
+        super().__init__(metrics)
+        self.proposal = proposal
 
 
 class Evaluator(abc.ABC):
@@ -85,12 +95,15 @@ class Evaluator(abc.ABC):
         one_at_a_time: whether candidates must be scored one after the other, in the order of
             their numbers, because a score depends on those before it.
         resumable: whether it can stop after some of its `epochs` and go on (`Request.until`).
+        proposes: whether it says what comes next (`Scores`), so that the strategy must be one
+            that follows it.
     """
 
     reward: ClassVar[str]
     uses_images: ClassVar[bool] = True
     one_at_a_time: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
+    proposes: ClassVar[bool] = False
 
     def check(self, images: ImageSettings, space: Space) -> None:
         """Raises a UserError where no candidate could be scored; called before the first.
@@ -148,8 +161,11 @@ def evaluate(request: Request) -> Result:
     """
     began, started = time.time(), time.perf_counter()
     metrics: dict[str, float] = {}
+    proposal = None
     try:
-        metrics = {k: float(v) for k, v in request.evaluator.score(request).items()}
+        scores = request.evaluator.score(request)
+        proposal = scores.proposal if isinstance(scores, Scores) else None
+        metrics = {k: float(v) for k, v in scores.items()}
         reward: float | None = metrics[request.evaluator.reward]
         failure = None
         if not math.isfinite(metrics[request.evaluator.reward]):
@@ -164,6 +180,7 @@ def evaluate(request: Request) -> Result:
         finite,
         time.perf_counter() - started,
         failure,
+        proposal,
         worker=f"{socket.gethostname()} {os.getpid()}",
         began=began,
     )

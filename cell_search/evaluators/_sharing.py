@@ -12,19 +12,15 @@ import tensorflow as tf
 from cell_search.cell_space import CellSpace
 from cell_search.children import Child, Descent, Training
 from cell_search.children.shared import SharedWeights
+from cell_search.evaluators import _kept
 from cell_search.evaluators._augmentation import augment
 from cell_search.evaluators._training import bank
 from cell_search.images import Images
-from cell_search.store import Store
 from cells.genotype import Genotype
 
 if TYPE_CHECKING:
     from cell_search.evaluators._evaluation import Request
     from cell_search.evaluators._weight_sharing import WeightSharing
-
-#: Files of the weights, by the trial that trained them last. A driver that was killed may have
-#: kept the weights of a trial, but not its result: two are there, so that it can do it again.
-_NAME, _FILES = "after-{:08}.npz", 2
 
 
 def train_and_score(request: Request, settings: WeightSharing, images: Images) -> dict[str, float]:
@@ -75,16 +71,15 @@ def _take(request: Request) -> SharedWeights:
     assert isinstance(request.space, CellSpace)
     held = _held.pop() if _held else None
     if request.folder:
-        store = Store(request.folder)
-        kept = [n for n in _kept(store) if n < request.number]
+        kept = [n for n in _kept.numbers(request.folder) if n < request.number]
         if (
             held is not None
             and held.folder == request.folder
             and max([-1, *kept]) <= held.after < request.number
         ):
             return held.weights
-        if kept and (data := store.read(_NAME.format(kept[-1]))) is not None:
-            return SharedWeights.from_bytes(data)
+        if kept:
+            return SharedWeights.from_bytes(_kept.read(request.folder, kept[-1]))
     return SharedWeights(request.space.blocks + 2, request.seed)
 
 
@@ -92,17 +87,8 @@ def _keep(request: Request, weights: SharedWeights, every: int) -> None:
     if not request.folder:
         return
     _held[:] = [_Held(request.folder, request.number, weights)]
-    if (request.number + 1) % every:
-        return
-    store = Store(request.folder)
-    store.write(_NAME.format(request.number), weights.to_bytes())
-    for number in _kept(store)[:-_FILES]:
-        store.remove(_NAME.format(number))
-
-
-def _kept(store: Store) -> list[int]:
-    """The trials after which weights were kept, in order."""
-    return [int(name[6:14]) for name in store.names() if name.startswith("after-")]
+    if (request.number + 1) % every == 0:
+        _kept.write(request.folder, request.number, weights.to_bytes())
 
 
 class _Trainer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from html import escape
@@ -58,8 +57,6 @@ def write(
     write_atomically(path, page.encode())
     return str(path)
 
-
-_NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
 
 #: A trial that was stopped early has a value of another kind.
 _DRAWN = (TrialState.COMPLETE, TrialState.FAIL)
@@ -155,18 +152,16 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
 
 
 def _failures(known: list[FrozenTrial]) -> str:
-    # Reasons that differ in numbers only (of a step, of a second) are one.
-    alike: dict[str, list[FrozenTrial]] = {}
+    reasons: dict[str, list[int]] = {}
     for trial in known:
         if trial.state == TrialState.FAIL:
-            alike.setdefault(_NUMBER.sub("0", trials.failure(trial)), []).append(trial)
-    if not alike:
+            reasons.setdefault(trials.failure(trial), []).append(trial.number)
+    if not reasons:
         return ""
-    rows = []
-    for failed in sorted(alike.values(), key=lambda failed: -len(failed)):
-        reasons = list(dict.fromkeys(map(trials.failure, failed)))
-        more = " (and alike)" if len(reasons) > 1 else ""
-        rows.append(row([str(len(failed)), reasons[0] + more, _some([t.number for t in failed])]))
+    rows = [
+        row([str(len(numbers)), reason, _some(numbers)])
+        for reason, numbers in sorted(reasons.items(), key=lambda item: -len(item[1]))
+    ]
     return f"<h2>Failures</h2>{table(['times', 'reason', 'trials'], rows)}"
 
 

@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._bayesian import Bayesian
-from cell_search.strategies._history import AFTER, ATTEMPT, FINISHED, PARENT, REJECTED, trial_of
+from cell_search.strategies._derived import Derived
+from cell_search.strategies._history import (
+    AFTER,
+    ATTEMPT,
+    FINISHED,
+    NEXT,
+    PARENT,
+    REJECTED,
+    trial_of,
+)
 from cell_search.strategies._large_scale_evolution import LargeScaleEvolution
 from cell_search.strategies._local_search import LocalSearch
 from cell_search.strategies._mutation import mutate
@@ -25,11 +34,13 @@ __all__ = [
     "AFTER",
     "ATTEMPT",
     "FINISHED",
+    "NEXT",
     "PARENT",
     "PPO",
     "REJECTED",
     "STRATEGIES",
     "Bayesian",
+    "Derived",
     "LargeScaleEvolution",
     "LocalSearch",
     "OptunaSampler",

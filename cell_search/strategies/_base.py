@@ -19,6 +19,7 @@ from cell_search.space import Point, Space
 from cell_search.strategies._history import (
     AFTER,
     ATTEMPT,
+    NEXT,
     REJECTED,
     History,
     note_parent,
@@ -54,6 +55,9 @@ class Strategy(optuna.samplers.BaseSampler):
     #: Whether cells should be able to grow in the space, see `CellSpace`.
     growing: ClassVar[bool] = False
 
+    #: Whether it proposes what evaluations lead to, and nothing of its own.
+    follows: ClassVar[bool] = False
+
     #: Known in `learn`: how many trials have finished, failed ones and this one included.
     finished: int = 0
 
@@ -62,6 +66,9 @@ class Strategy(optuna.samplers.BaseSampler):
 
     #: Known in `learn`: how many had finished when this one was proposed; None if nobody noted it.
     proposed_after: int | None = None
+
+    #: Known in `learn`: the decisions that the evaluation leads to; None if it says nothing.
+    proposal: Mapping[str, Any] | None = None
 
     def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
         self.space = Space.of(space)
@@ -160,7 +167,7 @@ class Strategy(optuna.samplers.BaseSampler):
         if scored and trial.values and all(map(math.isfinite, trial.values)):
             rewards = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
             self.proposed_after = trial.system_attrs.get(AFTER)
-            self.number = trial.number
+            self.number, self.proposal = trial.number, trial.user_attrs.get(NEXT)
             self.learn(point, rewards if len(rewards) > 1 else rewards[0])
 
     def sample_independent(

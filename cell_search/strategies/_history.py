@@ -25,6 +25,9 @@ AFTER = "proposed after"
 #: The attribute of a trial that names the trial whose weights its child may start from.
 PARENT = "parent"
 
+#: The attribute of a trial with the decisions that its evaluation leads to.
+NEXT = "next"
+
 #: From so many unread trials on, one request for all is quicker than a request for each.
 _MANY = 100
 

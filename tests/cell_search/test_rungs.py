@@ -112,9 +112,7 @@ def test_the_winner_was_trained_to_the_end(
     provenance = genotype_file.read(tmp_path / "genotype.json").provenance
     assert provenance["score"]["height"] == max(t.value for t in complete) < 1.0
     stopped = next(t for t in study.trials if t.state == TrialState.PRUNED)
-    line = (
-        f"trial {stopped.number}  {stopped.number + 1}/40  stopped after {stopped.last_step} epoch"
-    )
+    line = f"trial {stopped.number}  {stopped.number + 1}/40  stopped after {stopped.last_step} epoch"
     assert line in capsys.readouterr().out
     assert f"<dt>pruned</dt><dd>{40 - len(complete)}</dd>" in (
         (tmp_path / "report.html").read_text()

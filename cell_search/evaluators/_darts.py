@@ -1,0 +1,135 @@
+"""Cells by the gradient of a relaxed network (Liu et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cell_search import images as image_files
+from cell_search.evaluators._child import child_config, child_summary
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Scores
+from cell_search.evaluators._train import Train
+from cell_search.images import ImageSettings
+from cell_search.relaxed import RelaxedSpace
+from cell_search.space import Space
+from cells.errors import UserError
+from cells.genotype import Genotype
+from cells.stack import StackConfig
+
+
+@EVALUATORS.register("darts")
+@dataclass(frozen=True)
+class Darts(Evaluator):
+    """Trains one network of all operations, and with it the weights of the operations.
+
+    A trial is an epoch. Trial n holds the cells that the paper's rule derives after n epochs; its
+    evaluation says what they reach, trains one epoch more, and leaves the cells that follow from
+    that as the decisions of the next trial, which the strategy `derived` proposes. So a search of
+    E epochs has E + 1 trials. The reward is the number of epochs behind a trial: the paper takes
+    the cells of the last epoch, and so does the search. (`objectives: [discrete_accuracy]` would
+    take another.)
+
+    The training images train the weights, the held-out images the alphas: the paper takes half of
+    CIFAR-10's training images for each.
+
+    Attributes:
+        normal_cells: N; the network has 3N + 2 cells (8 in the paper's search).
+        filters: F.
+        epochs: passes over the training images.
+        batch: images of a minibatch, of either kind.
+        second_order: whether the alphas follow the loss after a step of the weights, by finite
+            differences, or the loss as it is (first order).
+        learning_rate: of the weights, at the start of the cosine.
+        learning_rate_end: at its end.
+        momentum: of the weights' stochastic gradient descent.
+        l2: factor of the sum of squares of all kernels (half the paper's weight decay).
+        clip: largest global norm of a gradient of the weights.
+        alpha_rate: of the alphas' Adam.
+        alpha_decay: weight decay of the alphas.
+        flip: whether images are mirrored at random (not for digits and letters).
+        shift: pixels by which they are moved at random, at most.
+        score_batches: minibatches of held-out images that score the network after an epoch; 0: all.
+    """
+
+    reward: ClassVar[str] = "epochs"
+    one_at_a_time: ClassVar[bool] = True
+    proposes: ClassVar[bool] = True
+
+    normal_cells: int = 2
+    filters: int = 16
+    epochs: int = 50
+    batch: int = 64
+    second_order: bool = True
+    learning_rate: float = 0.025
+    learning_rate_end: float = 0.001
+    momentum: float = 0.9
+    l2: float = 1.5e-4
+    clip: float = 5.0
+    alpha_rate: float = 3e-4
+    alpha_decay: float = 1e-3
+    flip: bool = True
+    shift: int = 4
+    score_batches: int = 0
+
+    def check(self, images: ImageSettings, space: Space) -> None:
+        where = "evaluator.darts"
+        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("score_batches", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {least}")
+        for name in ("learning_rate", "learning_rate_end", "alpha_rate", "clip"):
+            if not getattr(self, name) > 0.0:
+                raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        super().check(images, space)
+        relaxed_space(space)
+        loaded = image_files.load(images)
+        count = min(len(loaded.training[1]), len(loaded.held_out[1]))
+        if count < self.batch:
+            raise UserError(
+                f"{where}.batch: {self.batch} is more than the {count:,} images for the weights "
+                "or for the alphas; use a smaller batch or more images"
+            )
+
+    def score(self, request: Request) -> Scores:
+        from cell_search.evaluators import _relaxing
+
+        assert request.genotype is not None
+        images = image_files.load(request.images)
+        config = self.config(request.genotype, images)
+        counts = child_summary(request.genotype, config)
+        assert counts.multiply_adds is not None
+        metrics, proposal = _relaxing.score_and_train(request, self, images)
+        sizes = {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}
+        return Scores({**metrics, **sizes}, proposal)
+
+    def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
+        """The network of a candidate, which is also the stack of the relaxed one."""
+        return child_config(
+            genotype,
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            size=images.size,
+            num_classes=images.num_classes,
+        )
+
+    def from_scratch(self) -> Evaluator:
+        return Train(
+            normal_cells=self.normal_cells, filters=self.filters, flip=self.flip, shift=self.shift
+        )
+
+    def metrics(self) -> tuple[str, ...]:
+        return ("epochs", "accuracy", "discrete_accuracy", "loss", "parameters", "multiply_adds")
+
+    def network(self) -> dict[str, int]:
+        return {"normal_cells": self.normal_cells, "filters": self.filters}
+
+
+def relaxed_space(space: Space) -> RelaxedSpace:
+    """The space of a search, relaxed.
+
+    Raises:
+        UserError: it cannot be relaxed.
+    """
+    from cell_search.cell_space import CellSpace
+
+    assert isinstance(space, CellSpace)
+    return RelaxedSpace(space)

@@ -1,0 +1,41 @@
+"""No strategy of its own: what an evaluation leads to comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from cell_search.space import Point, Space
+from cell_search.strategies._base import STRATEGIES, Strategy
+
+
+@STRATEGIES.register("derived")
+class Derived(Strategy):
+    """Proposes the decisions that the last evaluation led to.
+
+    For evaluators that search by themselves, as by the gradient of a relaxed network (Liu et al.
+    2019): their trials are a record of what they would choose by now. Until one has said so, the
+    proposal is random.
+    """
+
+    follows = True
+
+    def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
+        super().__init__(space, seed=seed)
+        self.reset()
+
+    def reset(self) -> None:
+        self._next: Point | None = None
+
+    def reject(self, point: Point) -> None:
+        if point == self._next:
+            self._next = None
+
+    def learn(self, point: Point, reward: float) -> None:
+        if self.proposal is not None:
+            self._next = {d.name: self.proposal[d.name] for d in self.space.decisions}
+
+    def propose(self, rng: np.random.Generator) -> Point:
+        return dict(self._next) if self._next is not None else self.space.random(rng)
