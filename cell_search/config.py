@@ -432,6 +432,11 @@ def resolve(config: SearchConfig) -> Search:
             f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
             "the candidates of this space are none; leave them out or use a space of cells"
         )
+    if getattr(evaluator, "inherit", False) and strategy.parent is Strategy.parent:
+        raise UserError(
+            f"evaluator.train.inherit: {config.strategy.type} names no parents whose weights a "
+            "child could start from; use strategy.type=large_scale_evolution, or inherit=false"
+        )
     search = Search(
         config=config,
         space=space,

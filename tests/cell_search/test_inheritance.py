@@ -19,6 +19,7 @@ from cell_search.evaluators._keeper import Keeper
 from cell_search.images import ImageSettings
 from cell_search.interruption import Interruptible
 from cell_search.store import Store
+from cells.errors import UserError
 from cells.network import build_network
 
 
@@ -88,6 +89,12 @@ def test_without_a_parent_or_its_file_a_child_starts_anew(
     assert evaluate(wanted).metrics["inherited"] == 0.0
     Store(tmp_path).write("0.npz", b"PK\x03\x04 not at all")
     assert evaluate(dataclasses.replace(wanted, number=2)).metrics["inherited"] == 0.0
+
+
+def test_a_strategy_without_parents_is_told() -> None:
+    values = {"evaluator": {"train": {"inherit": True}}, "strategy": {"type": "random"}}
+    with pytest.raises(UserError, match=r"train\.inherit: random names no parents whose weights"):
+        config.resolve(config.from_values(values, "test"))
 
 
 def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None:

@@ -112,7 +112,9 @@ def test_the_winner_was_trained_to_the_end(
     provenance = genotype_file.read(tmp_path / "genotype.json").provenance
     assert provenance["score"]["height"] == max(t.value for t in complete) < 1.0
     stopped = next(t for t in study.trials if t.state == TrialState.PRUNED)
-    line = f"trial {stopped.number}  {stopped.number + 1}/40  stopped after {stopped.last_step} epoch"
+    line = (
+        f"trial {stopped.number}  {stopped.number + 1}/40  stopped after {stopped.last_step} epoch"
+    )
     assert line in capsys.readouterr().out
     assert f"<dt>pruned</dt><dd>{40 - len(complete)}</dd>" in (
         (tmp_path / "report.html").read_text()
@@ -253,7 +255,11 @@ def test_what_cannot_stop_early_is_told(counting: dict) -> None:
 
 def test_the_best_are_trained_again_to_the_end() -> None:
     train = {"epochs": 5, "inherit": True, "seconds": 9.0, "reward_power": 3.0}
-    values = {"pruner": {"type": "median", "rungs": [1]}, "evaluator": {"train": train}}
+    values = {
+        "strategy": {"type": "large_scale_evolution"},
+        "pruner": {"type": "median", "rungs": [1]},
+        "evaluator": {"train": train},
+    }
     search = config.resolve(config.from_values(values, "test"))
     assert search.rungs.epochs == (1,)
     longer = rerank.final(search)
