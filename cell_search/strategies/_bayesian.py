@@ -41,9 +41,10 @@ class Bayesian(Strategy):
         space: see `Strategy`.
         seed: of all proposals.
         initial: trials that must have finished before the model is asked.
-        acquisition: `expected_improvement` on the best mean of the model (Jones et al. 1998); or
-            `thompson`, a draw from the prediction of each candidate, independently (White et al.
-            2021, section 4), which explores more.
+        thompson: the share of proposals whose acquisition is a draw from the prediction of each
+            candidate, independently (White et al. 2021, section 4), which explores more. That of
+            the others is the expected improvement on the best mean of the model (Jones et al.
+            1998), which is quicker to what is good, and slower away from it.
         parents: how many of the best points are mutated.
         candidates: how many mutations of one decision are looked at, at most; half as many of two
             decisions and of random points are added. A space without more points is looked at
@@ -56,7 +57,7 @@ class Bayesian(Strategy):
         *,
         seed: int = 0,
         initial: int = 10,
-        acquisition: str = "expected_improvement",
+        thompson: float = 0.0,
         parents: int = 10,
         candidates: int = 500,
     ):
@@ -69,13 +70,10 @@ class Bayesian(Strategy):
         ):
             if value < least:
                 raise UserError(f"{where}.{name}: {value} is too small; use at least {least}")
-        if acquisition not in _ACQUISITIONS:
-            raise UserError(
-                f"{where}.acquisition: there is no {acquisition!r}; use one of "
-                f"{', '.join(_ACQUISITIONS)}"
-            )
+        if not 0.0 <= thompson <= 1.0:
+            raise UserError(f"{where}.thompson: {thompson} is not in [0, 1]")
         self._initial, self._parents, self._candidates = initial, parents, candidates
-        self._acquire = _ACQUISITIONS[acquisition]
+        self._thompson = thompson
         self._sizes = np.array([len(d.choices) for d in self.space.decisions])
         self._process = CategoricalProcess(self.space.decisions)
         self.reset()
@@ -114,10 +112,13 @@ class Bayesian(Strategy):
     def _most_promising(self, rng: np.random.Generator) -> Point:
         posterior = self._posterior = self._posterior or self._condition()
         best = posterior.fitted.max()
+        draws = self._thompson > 0.0 and rng.random() < self._thompson
 
         def score(indices: np.ndarray) -> np.ndarray:
             mean, deviation = posterior.predict(self._process.one_hot(indices))
-            return self._acquire(mean, deviation, best, rng)
+            if draws:
+                return mean + deviation * rng.standard_normal(len(mean))
+            return log_expected_improvement(mean, deviation, best)
 
         if self.space.size <= self._candidates:
             found = np.indices(self._sizes.tolist()).reshape(len(self._sizes), -1).T
@@ -182,9 +183,7 @@ class Bayesian(Strategy):
         return mutated
 
 
-def log_expected_improvement(
-    mean: np.ndarray, deviation: np.ndarray, best: float, rng: np.random.Generator | None = None
-) -> np.ndarray:
+def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
     """log E[max(f - best, 0)] for f normal with that mean and deviation, elementwise.
 
     As a logarithm it still tells candidates apart where it is too small for a floating point
@@ -202,16 +201,6 @@ def log_expected_improvement(
     tiny = np.finfo(np.float64).tiny
     log_gain = np.where(z < -1.0, log_density + np.log(np.maximum(ratio, tiny)), np.log(above))
     return np.log(deviation) + log_gain
-
-
-def thompson(
-    mean: np.ndarray, deviation: np.ndarray, best: float, rng: np.random.Generator
-) -> np.ndarray:
-    """A draw from the prediction of each candidate, independently."""
-    return mean + deviation * rng.standard_normal(len(mean))
-
-
-_ACQUISITIONS = {"expected_improvement": log_expected_improvement, "thompson": thompson}
 
 
 def _last_fit(count: int, initial: int) -> int:

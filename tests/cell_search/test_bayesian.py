@@ -29,12 +29,12 @@ SIX = Space(tuple(Decision(f"d{i}", tuple(range(4)), "operation") for i in range
 
 class TestBayesian(StrategyContract):
     def make(self, space: Space | dict, seed: int) -> Strategy:
-        return Bayesian(space, seed=seed, initial=5, parents=3, candidates=60)
+        return Bayesian(space, seed=seed, initial=5, parents=3, candidates=60, thompson=0.0)
 
 
 class TestThompson(StrategyContract):
     def make(self, space: Space | dict, seed: int) -> Strategy:
-        return Bayesian(space, seed=seed, initial=5, candidates=60, acquisition="thompson")
+        return Bayesian(space, seed=seed, initial=5, candidates=60, thompson=0.5)
 
 
 def _process(seed: int) -> tuple[CategoricalProcess, np.ndarray, np.ndarray]:
@@ -207,11 +207,7 @@ def test_a_long_history_is_cut() -> None:
         ({"initial": 1}, "strategy.bayesian.initial: 1 is too small; use at least 2"),
         ({"parents": 0}, "strategy.bayesian.parents: 0 is too small; use at least 1"),
         ({"candidates": 1}, "strategy.bayesian.candidates: 1 is too small; use at least 2"),
-        (
-            {"acquisition": "ucb"},
-            "strategy.bayesian.acquisition: there is no 'ucb'; use one of expected_improvement, "
-            "thompson",
-        ),
+        ({"thompson": 1.5}, "strategy.bayesian.thompson: 1.5 is not in [0, 1]"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict, sentence: str) -> None:
