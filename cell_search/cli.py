@@ -73,6 +73,9 @@ def _define_flags() -> None:
     flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, cells.cli.DATA_DIR_HELP)
+    flags.DEFINE_bool(
+        "takeover", False, "Go on with a search that another process is at work on, and end it."
+    )
     flags.DEFINE_integer("seed", None, "Seed of everything random; the same as seed in YAML.")
 
 
@@ -120,7 +123,7 @@ def _search_until(interruptible: Any) -> None:
     # Before anything is written: what is wrong here would be wrong for every candidate.
     with interruptible.block():
         search.check()
-    with directory.locked():
+    with directory.locked(flags.FLAGS.takeover):
         _config(directory)  # Once more: another search may have begun here meanwhile.
         directory.store_config(config.used_values(wanted))
         paths = driver.search(directory, search, interruptible)
@@ -138,7 +141,7 @@ def _rerank_until(interruptible: Any) -> None:
     longer = rerank.final(search)
     with interruptible.block():
         longer.check()
-    with directory.locked():
+    with directory.locked(flags.FLAGS.takeover):
         _config(directory)
         directory.store_config(config.used_values(wanted))
         paths = rerank.rerank(directory, search, longer, interruptible)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pathlib
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import optuna
 import yaml
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
 import cells.config
+from cell_search.journal import Journal, mend
+from cell_search.ownership import Ownership
 from cells.errors import UserError
 from cells.files import write_atomically
 
@@ -35,7 +34,7 @@ class SearchDirectory:
         self.path = pathlib.Path(path).expanduser()
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
-        self._lock = self.path / "driver.lock"
+        self._ownership = Ownership(self.path)
 
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
         """Where evaluators may keep files between requests: a path or a URL.
@@ -62,34 +61,25 @@ class SearchDirectory:
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         write_atomically(self.config, text.encode())
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other drivers out; the operating system lets go when this process ends.
+    def locked(self, takeover: bool = False) -> AbstractContextManager[None]:
+        """Keeps other drivers out for the time of a `with` block.
+
+        Args:
+            takeover: whether to end the driver that is at work here, or to keep it from writing.
 
         Raises:
             UserError: another driver is at work here (says which), or the directory cannot be
                 written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = open(self._lock, "a+", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise UserError(
-                f"--search_dir: {self.path} cannot be written ({os.strerror(error.errno or 0)})"
-            ) from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                owner = file.read().strip() or "unknown"
-                raise UserError(
-                    f"--search_dir: {self.path} is in use by another search ({owner}); wait for "
-                    "it, stop it, or use another directory"
-                ) from None
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            file.flush()
+        return self._ownership.held(takeover, self._silence)
+
+    @contextmanager
+    def _silence(self) -> Iterator[None]:
+        """Nobody writes to the journal meanwhile."""
+        if not self.journal.exists():
+            yield
+            return
+        with Journal(self.journal, lambda: None).held():
             yield
 
     def open_study(self, directions: Sequence[str] = ("maximize",)) -> optuna.Study:
@@ -98,7 +88,7 @@ class SearchDirectory:
         Args:
             directions: of a new study's objectives.
         """
-        self._mend_journal()
+        mend(self.journal)
         if self.journal.exists() and not self.has_trials():
             # Made, maybe, for other objectives than those that are wanted now.
             self.journal.unlink()
@@ -145,7 +135,7 @@ class SearchDirectory:
         """
         if name in (STUDY_NAME, SIEVE_NAME) or not name:
             raise UserError(f"rerank.name: {name!r} is taken by the search; use another name")
-        self._mend_journal()
+        mend(self.journal)
         return self._load_or_make(name, ["maximize"])
 
     def _load_or_make(self, name: str, directions: Sequence[str]) -> optuna.Study:
@@ -161,28 +151,4 @@ class SearchDirectory:
         return optuna.load_study(study_name=name, storage=self._storage())
 
     def _storage(self) -> JournalStorage:
-        return JournalStorage(JournalFileBackend(str(self.journal)))
-
-    def _mend_journal(self) -> None:
-        """Removes what a killed driver leaves behind.
-
-        A last line without its end is no record: Optuna would read past it, but the next record
-        would be glued to it and make the whole study unreadable.
-        """
-        # The backend's own lock: whoever held it is dead, since the directory is locked.
-        pathlib.Path(f"{self.journal}.lock").unlink(missing_ok=True)
-        if not self.journal.exists():
-            return
-        with open(self.journal, "rb+") as file:
-            end = file.seek(0, os.SEEK_END)
-            keep = end
-            while keep > 0:
-                start = max(keep - 65536, 0)
-                file.seek(start)
-                newline = file.read(keep - start).rfind(b"\n")
-                if newline >= 0:
-                    keep = start + newline + 1
-                    break
-                keep = start
-            if keep < end:
-                file.truncate(keep)
+        return JournalStorage(Journal(self.journal, self._ownership.permit))

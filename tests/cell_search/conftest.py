@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -94,3 +95,20 @@ def command(tmp_path: pathlib.Path) -> Callable[..., list[str]]:
         return arguments
 
     return make
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Any]]:
+    """Starts the drivers of `drivers.Job`s, and ends what is left of them."""
+    from drivers import begin
+
+    started: list[Any] = []
+
+    def start(job: Any) -> Any:
+        started.append(begin(job))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()

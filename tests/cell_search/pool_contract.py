@@ -82,7 +82,7 @@ def result(future: Future[Result]) -> Result:
     return future.result(timeout=240)
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
+def wait_for(condition, seconds: float = 240.0) -> None:
     """Returns when a condition holds."""
     until = time.monotonic() + seconds
     while not condition():
@@ -96,6 +96,16 @@ def gone(process: int) -> bool:
         return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def workers_of(driver: int) -> set[int]:
+    """The worker processes of a driver: any of its threads may have started them."""
+    found = set()
+    for children in pathlib.Path(f"/proc/{driver}/task").glob("*/children"):
+        for pid in children.read_text().split():
+            if b"spawn_main" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(int(pid))
+    return found
 
 
 class PoolContract:
@@ -169,12 +179,12 @@ class PoolContract:
         assert [result(future).reward for future in again] == [2.0, 3.0]
 
     def test_a_time_limit_ends_what_hangs_and_nothing_else(self, tmp_path: pathlib.Path) -> None:
-        pool = self.make(1, seconds=1.0)
+        pool = self.make(1, seconds=5.0)
         try:
             first = int(result(pool.submit(request(0, tmp_path))).metrics["process"])
             hung = result(pool.submit(request(1, tmp_path, "hang")))
-            assert hung.failure == "took longer than 1 s"
-            assert hung.reward is None and hung.seconds >= 1.0
+            assert hung.failure == "took longer than 5 s"
+            assert hung.reward is None and hung.seconds >= 5.0
             wait_for(lambda: gone(first))
             assert result(pool.submit(request(2, tmp_path))).metrics["process"] != first
         finally:
@@ -187,7 +197,7 @@ class PoolContract:
         wait_for((tmp_path / "begun-1").exists)
         started = time.monotonic()
         pool.close()
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30, "it did not wait for the candidate"
         wait_for(lambda: gone(process))
         with pytest.raises(RuntimeError, match="closed"):
             result(hanging)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from pool_contract import PoolContract, gone, request, result, wait_for
+from pool_contract import PoolContract, gone, request, result, wait_for, workers_of
 from search_commands import ROOT
 
 import cells.config
@@ -78,12 +78,12 @@ def test_a_killed_driver_leaves_no_worker_behind(tmp_path: pathlib.Path) -> None
     first = int(process.stdout.readline())
     for number in (1, 2):
         wait_for((tmp_path / f"begun-{number}").exists)
-    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    workers = {first, *(int(pid) for pid in children.read_text().split())}
+    workers = workers_of(process.pid)
+    assert first in workers and len(workers) == 2
     process.send_signal(signal.SIGKILL)
     process.wait()
     for worker in workers:
-        wait_for(lambda worker=worker: gone(worker), seconds=10)
+        wait_for(lambda worker=worker: gone(worker), seconds=60)
 
 
 class Stillborn(Worker):
