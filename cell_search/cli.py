@@ -223,6 +223,8 @@ def _config(directory: Any) -> Any:
         wanted.rerank.top_k = values.top_k
     if values.data_dir is not None:
         wanted.images.data_dir = values.data_dir
+    if wanted.storage and not wanted.study:
+        wanted.study = (stored or {}).get("study") or directory.new_study_name()
     if stored is not None:
         try:
             config.require_same(wanted, stored, str(directory.config))

@@ -24,7 +24,7 @@ import numpy as np
 from official.modeling import hyperparams
 
 import cells.config
-from cell_search import objectives, rungs, settings, space_file, spaces
+from cell_search import objectives, rungs, settings, space_file, spaces, storage
 from cell_search.cell_space import CellSpace, genotype_of
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -227,6 +227,8 @@ class SearchConfig(hyperparams.Config):
         seed: of everything random.
         deterministic: TensorFlow's deterministic operations.
         pool: where candidates are evaluated.
+        storage: where the study lies: the URL of a database; empty: in the search directory.
+        study: its name in the database.
         top: how many of the best are written as genotypes and shown in the report.
         report_minutes: time between two reports during the search; 0 writes one at the end only.
         weights_dir: where evaluators keep weights between requests, a folder of this search alone
@@ -247,6 +249,8 @@ class SearchConfig(hyperparams.Config):
     seed: int = 0
     deterministic: bool = False
     pool: Any = dataclasses.field(default_factory=_PoolChoice)
+    storage: str = ""
+    study: str = ""
     top: int = 25
     report_minutes: float = 2.0
     weights_dir: str = ""
@@ -369,6 +373,8 @@ class Search:
                 else f"strategy.type: {wanted} proposes what the evaluator says, and {kind} says "
                 "nothing; use another strategy"
             )
+        if self.config.storage:
+            storage.open_url(self.config.storage)
         if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
             kind = self.config.pool.type
             raise UserError(
@@ -419,6 +425,8 @@ def resolve(config: SearchConfig) -> Search:
     for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
         if getattr(config, name) < least:
             raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
+    if config.storage and not config.study:
+        raise UserError("study: give the study a name, which no other has in this storage")
     strategy = STRATEGIES.find(config.strategy.type)
     space = _space(config.space, strategy.growing)
     evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())

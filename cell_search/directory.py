@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 from optuna.storages import JournalStorage
 
 import cells.config
+from cell_search import storage
 from cell_search.journal import Journal, mend
 from cell_search.ownership import Ownership
 from cells.errors import UserError
@@ -27,7 +30,8 @@ class SearchDirectory:
     Attributes:
         path: the directory.
         config: `config.yaml`, the configuration that made it.
-        journal: `study.journal`, Optuna's journal file with all trials.
+        journal: `study.journal`, Optuna's journal file with all trials, unless `config.yaml` names
+            another storage.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -35,6 +39,7 @@ class SearchDirectory:
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
         self._ownership = Ownership(self.path)
+        self._pause: Callable[[float], None] = time.sleep
 
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
         """Where evaluators may keep files between requests: a path or a URL.
@@ -61,6 +66,10 @@ class SearchDirectory:
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         write_atomically(self.config, text.encode())
 
+    def new_study_name(self) -> str:
+        """A name for the study in a database that other searches share."""
+        return f"{self.path.resolve().name}-{uuid.uuid4().hex[:8]}"
+
     def locked(self, takeover: bool = False) -> AbstractContextManager[None]:
         """Keeps other drivers out for the time of a `with` block.
 
@@ -82,26 +91,37 @@ class SearchDirectory:
         with Journal(self.journal, lambda: None).held():
             yield
 
-    def open_study(self, directions: Sequence[str] = ("maximize",)) -> optuna.Study:
+    def open_study(
+        self,
+        directions: Sequence[str] = ("maximize",),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> optuna.Study:
         """Opens the study to go on with it, or makes it. Only under the lock.
 
         Args:
             directions: of a new study's objectives.
+            pause: waits some seconds, where the server of the storage is away.
         """
         mend(self.journal)
-        if self.journal.exists() and not self.has_trials():
-            # Made, maybe, for other objectives than those that are wanted now.
-            self.journal.unlink()
-        return self._load_or_make(STUDY_NAME, directions)
+        self._pause = pause
+        study = self._load_or_make(self._name(), directions)
+        changed = [d.name.lower() for d in study.directions] != list(directions)
+        if changed and not study.get_trials(deepcopy=False):
+            # Made for other objectives than those that are wanted now.
+            study._storage.delete_study(study._study_id)
+            study = self._load_or_make(self._name(), directions)
+        return study
 
     def has_trials(self) -> bool:
         """Whether a trial has begun here, be it of the sieve; without one, the directory is as
         good as new."""
-        return self.journal.exists() and any(map(self._has_trials, (STUDY_NAME, SIEVE_NAME)))
+        if not self.journal.exists() and not self._url():
+            return False
+        return any(map(self._has_trials, (STUDY_NAME, SIEVE_NAME)))
 
     def _has_trials(self, study: str) -> bool:
         try:
-            return bool(self._load(study).get_trials(deepcopy=False))
+            return bool(self._load(self._name(study)).get_trials(deepcopy=False))
         except KeyError:
             return False
 
@@ -111,10 +131,10 @@ class SearchDirectory:
         Raises:
             UserError: there is no search here.
         """
-        if not self.journal.exists() or not self.config.exists():
+        if not self.config.exists() or not (self.journal.exists() or self._url()):
             raise UserError(f"--search_dir: there is no search in {self.path}")
         try:
-            return self._load()
+            return self._load(self._name())
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
@@ -136,7 +156,7 @@ class SearchDirectory:
         if name in (STUDY_NAME, SIEVE_NAME) or not name:
             raise UserError(f"rerank.name: {name!r} is taken by the search; use another name")
         mend(self.journal)
-        return self._load_or_make(name, ["maximize"])
+        return self._load_or_make(self._name(name), ["maximize"])
 
     def _load_or_make(self, name: str, directions: Sequence[str]) -> optuna.Study:
         try:
@@ -146,9 +166,23 @@ class SearchDirectory:
                 study_name=name, storage=self._storage(), directions=list(directions)
             )
 
-    def _load(self, name: str = STUDY_NAME) -> optuna.Study:
+    def _load(self, name: str) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         return optuna.load_study(study_name=name, storage=self._storage())
 
-    def _storage(self) -> JournalStorage:
-        return JournalStorage(Journal(self.journal, self._ownership.permit))
+    def _url(self) -> str:
+        """Of the storage, as `config.yaml` says; empty: the journal here."""
+        return str((self.stored_config() or {}).get("storage") or "")
+
+    def _name(self, part: str = STUDY_NAME) -> str:
+        """Of a study of this search: a database is shared with other searches."""
+        if not self._url():
+            return part
+        search = str((self.stored_config() or {})["study"])
+        return search if part == STUDY_NAME else f"{search}/{part}"
+
+    def _storage(self) -> Any:
+        permit = self._ownership.permit
+        if url := self._url():
+            return storage.open_url(url, permit, lambda seconds: self._pause(seconds))
+        return JournalStorage(Journal(self.journal, permit))

@@ -47,7 +47,7 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
         UserError: the settings are at fault, or no candidate succeeded.
         Interruption: by a signal; nothing is lost but what was running.
     """
-    study = directory.open_study([o.direction for o in search.objectives])
+    study = directory.open_study([o.direction for o in search.objectives], interruptible.sleep)
 
     told: list[str] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -68,3 +69,12 @@ class Interruptible:
         finally:
             self._open = False
         self.check()
+
+    def sleep(self, seconds: float) -> None:
+        """Waits.
+
+        Raises:
+            Interruption: a signal came.
+        """
+        with self.block():
+            time.sleep(seconds)

@@ -93,7 +93,8 @@ def rerank(
             no candidate could be trained.
         Interruption: by a signal.
     """
-    found = directory.open_study()  # It exists, and this mends its journal before anyone writes.
+    # It exists, and this mends its journal before anyone writes.
+    found = directory.open_study(pause=interruptible.sleep)
     wanted = search.config.rerank
     results.best_of(directory, search, found)  # One succeeded.
     known = found.get_trials(deepcopy=False)

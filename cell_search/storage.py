@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import time
 from collections.abc import Callable
@@ -102,7 +101,8 @@ class Patient:
         found = getattr(self._storage, name)
         if not callable(found):
             return found
-        return functools.partial(self._patiently, found, name.startswith(("set_", "create_")))
+        changes = name.startswith(("set_", "create_", "delete_"))
+        return lambda *args, **named: self._attempts(lambda _: found(*args, **named), changes)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Adds a trial, once."""
@@ -133,9 +133,6 @@ class Patient:
                 raise
 
         return self._attempts(tell, changes=True)
-
-    def _patiently(self, method: Callable[..., Any], changes: bool, *args: Any, **named: Any) -> Any:
-        return self._attempts(lambda again: method(*args, **named), changes)
 
     def _attempts(self, attempt: Callable[[bool], Any], changes: bool) -> Any:
         """Tries until the server answers.

@@ -18,6 +18,7 @@ from typing import Any
 from cell_search.evaluators import Request, Result
 from cell_search.pools._pool import POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
+from cell_search.pools._threads import thread_variables
 from cell_search.worker import work
 from cells.errors import UserError
 
@@ -92,8 +93,7 @@ def _leave_gpus() -> None:
 
 def _environment(threads: int, gpus: list[str], index: int, workers: int) -> dict[str, str]:
     """The environment of a worker."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    made = dict.fromkeys((*names, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(threads))
+    made = thread_variables(threads)
     if gpus:
         made[_GPUS] = gpus[index % len(gpus)]
         if workers > len(gpus):

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from cell_search.evaluators import Evaluator, Request
 from cells.errors import UserError
 
-# Workers import this module for `Scored` alone; whatever else it needs is imported where it is used.
+# Workers import this module for `Scored` alone; what else it needs is imported late.
 
 #: What is searched where a job says nothing else.
 TRIALS = 60
@@ -38,6 +38,7 @@ SETTINGS: dict[str, Any] = {
     "top": 2,
     "report_minutes": 0.0,
 }
+
 
 @dataclass(frozen=True)
 class Scored(Evaluator):
@@ -158,7 +159,8 @@ def trials_of(path: pathlib.Path) -> list[Any]:
 def story(path: pathlib.Path) -> list[tuple]:
     """What must be equal between two runs of one search."""
     return [
-        (t.number, t.state, t.value, t.params, t.user_attrs.get("finished")) for t in trials_of(path)
+        (t.number, t.state, t.value, t.params, t.user_attrs.get("finished"))
+        for t in trials_of(path)
     ]
 
 
