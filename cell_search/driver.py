@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import sys
 import time
@@ -24,6 +25,7 @@ from cell_search.progress import Progress
 from cell_search.space import Point
 from cell_search.strategies import trial_of
 from cell_search.weights import Weights
+from cells.errors import UserError
 
 #: So many new cells are drawn for a report while workers may be waiting.
 DRAWINGS = 5
@@ -115,9 +117,14 @@ def run(
     try:
         with driver.progress:
             driver.run()
-    finally:
+    except BaseException:
         driver.pool.close()
-        driver.boards.close()
+        # What has ended the search is what people must read.
+        with contextlib.suppress(UserError):
+            driver.boards.close()
+        raise
+    driver.pool.close()
+    driver.boards.close()
 
 
 def request_of(

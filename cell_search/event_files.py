@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cell_search.space import Decision
+from cells.files import writing
 
 _COUNTER = itertools.count()
 
@@ -72,14 +73,18 @@ class EventFile:
         self.add(hparams.hparams_pb(values, trial_id=name), 0)
 
     def add(self, summary: Any, step: int) -> None:
-        """Writes a record of TensorBoard's type `Summary`, so that a reader sees it."""
+        """Writes a record of TensorBoard's type `Summary`, so that a reader sees it.
+
+        Raises:
+            UserError: the disk is full.
+        """
         from tensorboard.compat.proto.event_pb2 import Event
 
-        if self._writer is None:
-            self._writer = self._open()
-            self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-        self._write(Event(wall_time=time.time(), step=step, summary=summary))
-        self._writer.flush()
+        with writing(self._folder):
+            if self._writer is None:
+                self._writer = self._open()
+                self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+            self._write(Event(wall_time=time.time(), step=step, summary=summary))
 
     def _write(self, event: Any) -> None:
         self._writer.write(event.SerializeToString())
@@ -90,7 +95,8 @@ class EventFile:
         self._folder.mkdir(parents=True, exist_ok=True)
         parts = (int(time.time()), socket.gethostname(), os.getpid(), next(_COUNTER))
         name = "events.out.tfevents." + ".".join(map(str, parts))
-        return RecordWriter(open(self._folder / name, "wb"))
+        # Without a buffer: a reader sees a record at once, and none is left for a full disk.
+        return RecordWriter(open(self._folder / name, "wb", buffering=0))
 
     def close(self) -> None:
         """Ends the file."""

@@ -25,7 +25,7 @@ MAY_IMPORT = {
 
 
 #: Imported only where an extra is installed, so neither locked nor built.
-OPTIONAL = {"nats_bench", "onnx", "onnxruntime", "torch"}
+OPTIONAL = {"nats_bench", "onnx", "onnxruntime", "ray", "torch"}
 
 
 def normalised(name: str) -> str:

@@ -8,11 +8,13 @@ worker is killed. Here a slot knows its own worker only, and so does its misfort
 from __future__ import annotations
 
 import abc
+import contextlib
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from cell_search.evaluators import Request, Result
 from cells.errors import UserError
@@ -76,11 +78,22 @@ class Worker(abc.ABC):
         """Ends the worker; may be called from any thread, at any time, and again."""
 
 
+@dataclass
+class _Task:
+    request: Request
+    future: Future[Result] = field(default_factory=Future)
+    deaths: int = 0
+
+
+_Tasks = queue.SimpleQueue[_Task | None]
+
+
 class Slots:
     """A pool of workers that are independent of each other.
 
-    A worker is started when there is something to do, and again where it died. It lives as long
-    as the pool, so whatever it has compiled serves all its candidates.
+    A slot takes a request only when its worker is there, so that none waits for a worker that
+    finds no room while others are free. A worker lives as long as the pool, so whatever it has
+    compiled serves all its candidates; where it dies, another is started.
 
     Args:
         makers: one for each slot; makes a worker that is not started.
@@ -90,87 +103,101 @@ class Slots:
 
     def __init__(self, makers: Sequence[Callable[[], Worker]], seconds: float, where: str):
         self.workers = len(makers)
-        self._queue: queue.SimpleQueue[tuple[Future[Result], Request] | None] = queue.SimpleQueue()
-        self._slots = [_Slot(make, seconds, where, self._queue) for make in makers]
+        self._tasks: _Tasks = queue.SimpleQueue()
+        self._slots = [_Slot(make, seconds, where, self._tasks) for make in makers]
 
     def submit(self, request: Request) -> Future[Result]:
-        future: Future[Result] = Future()
-        self._queue.put((future, request))
-        return future
+        task = _Task(request)
+        self._tasks.put(task)
+        return task.future
 
     def close(self) -> None:
         for slot in self._slots:
             slot.close()
-            self._queue.put(None)
+            self._tasks.put(None)
         until = time.monotonic() + _FAREWELL
         for slot in self._slots:
             slot.join(max(0.0, until - time.monotonic()))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if task := self._tasks.get_nowait():
+                    task.future.set_exception(_closed())
+
+
+def _closed() -> RuntimeError:
+    return RuntimeError("the pool is closed")
 
 
 class _Slot(threading.Thread):
-    def __init__(
-        self,
-        make: Callable[[], Worker],
-        seconds: float,
-        where: str,
-        requests: queue.SimpleQueue[tuple[Future[Result], Request] | None],
-    ):
+    def __init__(self, make: Callable[[], Worker], seconds: float, where: str, tasks: _Tasks):
         super().__init__(daemon=True)
-        self._make, self._seconds, self._where = make, seconds, where
-        self._requests = requests
+        self._make, self._seconds, self._where, self._tasks = make, seconds, where, tasks
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._closed = False
         self.start()
 
     def run(self) -> None:
-        while (item := self._requests.get()) is not None and not self._closed:
-            future, request = item
-            try:
-                future.set_result(self._serve(request))
-            except Exception as error:
-                future.set_exception(error)
-
-    def _serve(self, request: Request) -> Result:
-        started = time.monotonic()
-        deaths = 0
         while True:
             worker = self._present()
-            try:
-                return worker.ask(request, self._seconds or None)
-            except TooLate:
+            task = self._tasks.get()
+            if task is None:
+                return
+            if isinstance(worker, UserError):
+                task.future.set_exception(worker)
+            elif self._closed:
+                task.future.set_exception(_closed())
+            elif worker.alive():
+                self._serve(worker, task)
+            else:
                 self._drop()
-                failure = f"took longer than {self._seconds:g} s"
-            except WorkerDied as death:
-                self._drop()
-                deaths += not death.innocent
-                if deaths < DEATHS:
-                    continue
-                failure = f"its worker died {deaths} times, the last {death}"
-            return Result(None, {}, time.monotonic() - started, failure)
+                self._tasks.put(task)
 
-    def _present(self) -> Worker:
-        """The worker of this slot, alive as far as one can know."""
-        if self._worker is not None and not self._worker.alive():
-            self._drop()
-        for attempt in range(DEATHS):
+    def _present(self) -> Worker | UserError:
+        """The worker of this slot, started if need be; or why there is none."""
+        deaths = 0
+        while True:
             with self._lock:
-                if self._closed:
-                    raise RuntimeError("the pool is closed")
                 if self._worker is not None:
                     return self._worker
+                if self._closed:
+                    return UserError(str(_closed()))
                 worker = self._worker = self._make()
             try:
                 worker.start()
-                return worker
             except WorkerDied as death:
                 self._drop()
-                if attempt + 1 == DEATHS:
-                    raise UserError(
+                deaths += 1
+                if deaths == DEATHS:
+                    return UserError(
                         f"{self._where}: a worker died while it started, {death}; what it wrote "
                         "is above"
-                    ) from None
-        raise AssertionError
+                    )
+            except Exception as error:
+                self._drop()
+                return UserError(f"{self._where}: a worker cannot be started ({error})")
+
+    def _serve(self, worker: Worker, task: _Task) -> None:
+        started = time.monotonic()
+        try:
+            result = worker.ask(task.request, self._seconds or None)
+        except TooLate:
+            self._drop()
+            result = _failed(f"took longer than {self._seconds:g} s", started)
+        except WorkerDied as death:
+            self._drop()
+            task.deaths += not death.innocent
+            if self._closed:
+                task.future.set_exception(_closed())
+                return
+            if task.deaths < DEATHS:
+                self._tasks.put(task)
+                return
+            result = _failed(f"its worker died {task.deaths} times, the last {death}", started)
+        except Exception as error:
+            task.future.set_exception(error)
+            return
+        task.future.set_result(result)
 
     def _drop(self) -> None:
         with self._lock:
@@ -181,3 +208,7 @@ class _Slot(threading.Thread):
     def close(self) -> None:
         self._closed = True
         self._drop()
+
+
+def _failed(why: str, started: float) -> Result:
+    return Result(None, {}, time.monotonic() - started, why)

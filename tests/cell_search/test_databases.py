@@ -1,0 +1,251 @@
+"""Studies in a database: a PostgreSQL server of its own, which is stopped and started again."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import optuna
+import pytest
+from drivers import Job, Scored, ends, has_finished, said, story, trials_of
+from optuna.trial import TrialState
+from pool_contract import wait_for
+
+import cells.config
+from cell_search import config, storage
+from cell_search.evaluators import Result
+from cell_search.spaces import named
+from cell_search.trials import begin, finish, propose
+from cells.errors import UserError
+
+Start = Callable[[Job], Any]
+
+
+class Server:
+    """A PostgreSQL server of its own in a temporary folder, on a socket in it."""
+
+    def __init__(self, binaries: pathlib.Path, folder: pathlib.Path):
+        self._binaries, self._folder = binaries, folder
+        # PostgreSQL refuses to run as root.
+        self._user = None if os.geteuid() else "nobody"
+        if self._user:
+            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
+        self._run("initdb", "--username=cells", "--auth=trust", "--no-sync", f"{folder}/data")
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://cells@/postgres?host={self._folder}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        done = subprocess.run(command, user=self._user, capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(str(self._binaries / "postgres"), "-D", f"{self._folder}/data", "-F"),
+                *("-k", str(self._folder), "-c", "listen_addresses="),
+            ],
+            user=self._user,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+
+    def stop(self) -> None:
+        """Ends all connections and the server."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(60)
+
+
+def _binaries() -> pathlib.Path | None:
+    """Where PostgreSQL's programs are, if there are any."""
+    found = shutil.which("initdb")
+    if found:
+        return pathlib.Path(found).parent
+    if shutil.which("pg_config"):
+        done = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True)
+        folder = pathlib.Path(done.stdout.strip())
+        return folder if (folder / "initdb").exists() else None
+    return None
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("there is no PostgreSQL on this machine")
+    # Not pytest's folder, into which another user cannot look.
+    with tempfile.TemporaryDirectory(prefix="cells-postgresql-") as folder:
+        made = Server(binaries, pathlib.Path(folder))
+        try:
+            wait_for(lambda: _answers(made.url))
+            yield made
+        finally:
+            made.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        storage.open_url(url)
+    except UserError:
+        return False
+    return True
+
+
+def _told_once(job: Job, count: int) -> None:
+    known = trials_of(job.path)
+    assert [t.number for t in known] == list(range(count))
+    assert {t.state for t in known} == {TrialState.COMPLETE}
+    assert [t.user_attrs["finished"] for t in known] == list(range(count))
+
+
+def test_a_search_in_a_database_is_that_in_a_file(server: Server, tmp_path: pathlib.Path) -> None:
+    embedded = Job(tmp_path / "embedded", {"trials": 15})
+    embedded.run()
+    job = Job(tmp_path / "database", {"trials": 10, "storage": server.url, "study": "mine"})
+    job.run()
+    assert not (job.path / "study.journal").exists()
+    # It goes on, and another one in the same database is another study.
+    Job(job.path, {**job.settings, "trials": 15}).run()
+    Job(tmp_path / "other", {"trials": 3, "storage": server.url, "study": "other"}).run()
+    assert story(job.path) == story(embedded.path)
+    assert len(trials_of(tmp_path / "other")) == 3
+    # Anybody can read it with Optuna alone.
+    plain = server.url.replace("postgresql:", "postgresql+psycopg:")
+    read = optuna.load_study(study_name="mine", storage=plain)
+    assert [t.value for t in read.trials] == [t.value for t in trials_of(embedded.path)]
+
+
+def test_the_server_is_away_for_a_while(
+    server: Server, tmp_path: pathlib.Path, start: Start
+) -> None:
+    job = Job(
+        tmp_path / "search",
+        {"trials": 25, "storage": server.url, "study": "away"},
+        Scored(seconds=0.1),
+    )
+    undisturbed = Job(tmp_path / "undisturbed", {"trials": 25})
+    undisturbed.run()
+    process = start(job)
+    wait_for(lambda: has_finished(job.path, 5))
+    server.stop()
+    time.sleep(5.0)
+    assert process.is_alive()
+    server.start()
+    ends(process)
+    _told_once(job, 25)
+    assert story(job.path) == story(undisturbed.path)
+    lines = [line for line in said(job.path).splitlines() if "storage: " in line]
+    assert "does not answer" in lines[0] and "next attempt in 1 s" in lines[0]
+    assert "is back after" in lines[-1]
+
+
+def test_a_driver_killed_with_a_database(
+    server: Server, tmp_path: pathlib.Path, start: Start
+) -> None:
+    settings = {"trials": 25, "storage": server.url, "study": "killed"}
+    job = Job(tmp_path / "search", settings, Scored(seconds=0.05))
+    undisturbed = Job(tmp_path / "undisturbed", {"trials": 25})
+    undisturbed.run()
+    for finished in (3, 9):
+        process = start(job)
+        wait_for(lambda finished=finished: has_finished(job.path, finished))
+        process.kill()
+        process.join()
+    ends(start(job))
+    _told_once(job, 25)
+    assert story(job.path) == story(undisturbed.path)
+
+
+class Forgetful(optuna.storages.InMemoryStorage):
+    """Does what it is told, and often loses the connection before or after it."""
+
+    calls = 0
+
+    def _lossy(self, method: Any, *arguments: Any) -> Any:
+        self.calls += 1
+        if self.calls % 3 == 1:
+            raise storage.ConnectionLost("before")
+        found = method(*arguments)
+        if self.calls % 3 == 2:
+            raise storage.ConnectionLost("after")
+        return found
+
+    def create_new_trial(self, *arguments: Any) -> int:
+        return self._lossy(super().create_new_trial, *arguments)
+
+    def set_trial_user_attr(self, *arguments: Any) -> None:
+        self._lossy(super().set_trial_user_attr, *arguments)
+
+    def set_trial_state_values(self, *arguments: Any) -> bool:
+        return self._lossy(super().set_trial_state_values, *arguments)
+
+
+def test_what_was_done_before_the_connection_was_lost_is_not_done_twice() -> None:
+    waited: list[float] = []
+    patient = storage.Patient(Forgetful(), "it", lambda: None, waited.append)
+    study = optuna.create_study(storage=patient, direction="maximize")
+    space = named("pnas", 1)
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    points = []
+    for number in range(10):
+        points.append(propose(study, sampler, space, number))
+        begin(study, space, points[-1])
+        finish(study, number, Result(float(number)), order=number)
+    assert [t.value for t in study.trials] == [float(number) for number in range(10)]
+    assert [t.params for t in study.trials] == points
+    assert len(waited) >= 20
+    with pytest.raises(UserError, match="has a result already"):
+        finish(study, 3, Result(0.5), order=3)
+
+
+def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away(optuna.storages.InMemoryStorage):
+        def get_all_studies(self) -> list:
+            raise storage.ConnectionLost("no route")
+
+    monkeypatch.setattr(storage, "_PATIENCE", 0.0)
+    patient = storage.Patient(Away(), "it", lambda: None, lambda _: time.sleep(0.001))
+    with pytest.raises(UserError, match=r"it has been away for 0 minutes \(no route\)"):
+        patient.get_all_studies()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", r"^storage: 'nonsense' is no URL of a database"),
+        ("oracle9://host/x", r"^storage: oracle9://host/x needs a driver that is not installed"),
+        ("sqlite:////nowhere/at/all.db", r"^storage: sqlite.* cannot be opened \(.*unable to open"),
+        (
+            "postgresql://me:secret@127.0.0.1:1/x",
+            r"^storage: postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/x (needs|cannot be opened)",
+        ),
+    ],
+)
+def test_a_database_that_is_not_there(url: str, sentence: str) -> None:
+    values = cells.config.override(config.SearchConfig(), text=f"storage={url}")
+    values.space.name = "pnas"
+    values.evaluator.type = "parameters"
+    with pytest.raises(UserError, match=sentence) as error:
+        config.resolve(values).check()
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_studies_in_sqlite_too(tmp_path: pathlib.Path) -> None:
+    job = Job(tmp_path / "search", {"trials": 5, "storage": f"sqlite:///{tmp_path}/all.db"})
+    with pytest.raises(UserError, match=r"^study: "):
+        job.run()
+    Job(job.path, {**job.settings, "study": "named"}).run()
+    _told_once(job, 5)
