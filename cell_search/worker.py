@@ -20,8 +20,9 @@ def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, 
     """Evaluates requests until the pipe is closed.
 
     Args:
-        pipe: sends None once requests may come, then for each a `Result`, or an exception where
-            the settings are at fault.
+        pipe: sends None once requests may come; then for each None when it has been read, which
+            may have imported something, and a `Result`, or an exception where the settings are at
+            fault.
         environment: variables to set first.
         levels: of loggers by name, as in the driver.
     """
@@ -45,6 +46,7 @@ def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, 
                 what = f"{type(error).__name__}: {error}"
                 pipe.send(UserError(f"pool.processes: a worker cannot read a request ({what})"))
                 continue
+            pipe.send(None)
             try:
                 pipe.send(evaluate(request))
             except UserError as error:

@@ -133,7 +133,8 @@ class _Process(Worker):
             self._pipe.send(request)
         except OSError:
             raise WorkerDied(self._how(), innocent=True) from None
-        answer = self._receive(seconds)
+        # The time of the candidate begins when its worker has read the request.
+        answer = self._receive(None) or self._receive(seconds)
         if isinstance(answer, Exception):
             raise answer
         return answer

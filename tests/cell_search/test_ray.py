@@ -43,6 +43,9 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.usefixtures("cluster")
 class TestRay(PoolContract):
+    # Ray counts the time in which a worker imports what a request needs.
+    limit = 10.0
+
     @classmethod
     def make(cls, workers: int, seconds: float = 0.0) -> Pool:
         return Ray(workers=workers, seconds=seconds).open()
