@@ -24,6 +24,23 @@ from cells.files import write_atomically
 STUDY_NAME, SIEVE_NAME = "search", "sieve"
 
 
+def beside(study: optuna.Study, part: str) -> optuna.Study:
+    """Another study of the same search, in the same storage, which need not be read again.
+
+    Args:
+        study: that of the search.
+        part: `SIEVE_NAME`, or the name of a re-ranking.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return optuna.load_study(study_name=_beside(study.study_name, part), storage=study._storage)
+
+
+def _beside(search: str, part: str) -> str:
+    return part if search == STUDY_NAME else f"{search}/{part}"
+
+
 class SearchDirectory:
     """Paths of a search directory, its study and its lock.
 
@@ -138,14 +155,20 @@ class SearchDirectory:
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
-    def open_sieve(self, directions: Sequence[str] = ("maximize",)) -> optuna.Study:
+    def open_sieve(
+        self,
+        directions: Sequence[str] = ("maximize",),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> optuna.Study:
         """Opens the study of the sieve beside that of the search. Only under the lock.
 
         Args:
             directions: of a new study's objective.
+            pause: as in `open_study`.
         """
-        self._mend_journal()
-        return self._load_or_make(SIEVE_NAME, directions)
+        mend(self.journal)
+        self._pause = pause
+        return self._load_or_make(self._name(SIEVE_NAME), directions)
 
     def open_rerank(self, name: str) -> optuna.Study:
         """Opens the study of a re-ranking beside that of the search. Only under the lock.
@@ -176,10 +199,8 @@ class SearchDirectory:
 
     def _name(self, part: str = STUDY_NAME) -> str:
         """Of a study of this search: a database is shared with other searches."""
-        if not self._url():
-            return part
-        search = str((self.stored_config() or {})["study"])
-        return search if part == STUDY_NAME else f"{search}/{part}"
+        search = str((self.stored_config() or {})["study"]) if self._url() else STUDY_NAME
+        return search if part == STUDY_NAME else _beside(search, part)
 
     def _storage(self) -> Any:
         permit = self._ownership.permit

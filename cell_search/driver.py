@@ -81,7 +81,8 @@ def _sieved(
     """What the sieve keeps, best first; nothing where there is none."""
     if search.sieve is None:
         return []
-    study = directory.open_sieve([o.direction for o in search.sieve.objectives])
+    directions = [o.direction for o in search.sieve.objectives]
+    study = directory.open_sieve(directions, interruptible.sleep)
     sieve.begin(study, search.sieve, search.feasible)
     folder = directory.path / "tensorboard" / SIEVE_NAME
     weights = directory.weights(search.config.weights_dir, SIEVE_NAME)

@@ -17,7 +17,7 @@ import cells
 from cell_search import reranking, settings, trials
 from cell_search.cell_space import CellSpace
 from cell_search.config import Search, used_settings
-from cell_search.directory import SearchDirectory
+from cell_search.directory import SearchDirectory, beside
 from cell_search.images import builder_of, facts, transfer_name
 from cell_search.reranking import Reranking
 from cells import genotype_file
@@ -77,8 +77,7 @@ def reranking_of(search: Search, study: optuna.Study) -> Reranking | None:
             read again.
     """
     try:
-        name = search.config.rerank.name
-        again = optuna.load_study(study_name=name, storage=study._storage)
+        again = beside(study, search.config.rerank.name)
     except KeyError:
         return None
     known = study.get_trials(deepcopy=False)

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import objectives, trials
 from cell_search.config import Search
-from cell_search.directory import SIEVE_NAME
+from cell_search.directory import SIEVE_NAME, beside
 from cell_search.space import Point
 from cells.errors import UserError
 
@@ -138,7 +138,7 @@ def read(search: Search, study: optuna.Study) -> Sieved | None:
     if search.sieve is None:
         return None
     try:
-        own = optuna.load_study(study_name=SIEVE_NAME, storage=study._storage)
+        own = beside(study, SIEVE_NAME)
     except KeyError:
         return None
     known = own.get_trials(deepcopy=False)

@@ -87,7 +87,7 @@ def wait_for(condition, seconds: float = 240.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it has not happened"
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def gone(process: int) -> bool:
