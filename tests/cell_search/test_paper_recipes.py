@@ -29,6 +29,8 @@ RECIPES = {
     "enas_paper": "space.blocks=2,evaluator.shared_weights.batch=16,"
     "evaluator.shared_weights.normal_cells=1,evaluator.shared_weights.filters=4,"
     "evaluator.shared_weights.validation_batch=50",
+    "darts_paper": "space.blocks=1,evaluator.darts.batch=16,evaluator.darts.normal_cells=1,"
+    "evaluator.darts.filters=4,evaluator.darts.epochs=1,evaluator.darts.score_batches=1",
 }
 
 
@@ -69,6 +71,19 @@ def test_candidates_and_steps_of_enas() -> None:
     assert (3 * shared.normal_cells, shared.filters) == (6, 20)
     again = rerank.final(search).evaluator
     assert (3 * again.normal_cells, again.filters, again.epochs) == (15, 36, 630)
+
+
+def test_halves_and_epochs_of_darts() -> None:
+    """Liu et al. 2019, section 3.1 and appendix A.1."""
+    search = config.resolve(_config("darts_paper"))
+    darts = search.evaluator
+    assert 2 * search.images.held_out == 50_000
+    assert search.config.trials == darts.epochs + 1 == 51
+    assert (3 * darts.normal_cells + 2, darts.filters, darts.batch) == (8, 16, 64)
+    longer = rerank.final(search)
+    again = longer.evaluator
+    assert (3 * again.normal_cells + 2, again.filters, again.epochs) == (20, 36, 600)
+    assert longer.images.held_out == 5_000
 
 
 def test_sizes_of_the_papers() -> None:
