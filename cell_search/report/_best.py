@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search import charts, settings, trials
 from cell_search.cell_space import CellSpace
 from cell_search.config import Search
-from cell_search.report._html import number, pairs, table, title
+from cell_search.report._html import number, table, title
 from cell_search.report._pictures import Pictures
 
 
@@ -89,5 +89,9 @@ def _ranked_row(
 def _shown(search: Search, trial: FrozenTrial, pictures: Pictures) -> str:
     if isinstance(search.space, CellSpace):
         return pictures.of(search.space, trial)
-    rows = [(d.name, trial.params[d.name]) for d in search.space.decisions]
-    return f"<p><code>{escape(search.space.describe(trial.params))}</code></p>{pairs(rows)}"
+    made = "".join(
+        f"<span>{escape(d.name)} <b>{escape(str(trial.params[d.name]))}</b></span>"
+        for d in search.space.decisions
+    )
+    described = escape(search.space.describe(trial.params))
+    return f"<p><code>{described}</code></p><p class=decisions>{made}</p>"

@@ -35,7 +35,7 @@ footer { margin-top: 40px; font-size: 13px; }
 .legend { font-size: 13px; margin: 4px 0 0 64px; }
 .legend span { display: inline-block; margin: 0 6px 0 14px; vertical-align: middle; }
 .legend .line { width: 20px; border-top: 2px solid var(--accent); margin-left: 0; }
-.legend .middle { border-top: 2px dashed var(--median); }
+.legend .middle { border-top: 2px dashed var(--median); margin-left: 14px; }
 .legend .dot { width: 7px; height: 7px; border-radius: 50%; background: var(--point); }
 .legend .cross { color: var(--bad); }
 .shares { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr));
@@ -53,6 +53,8 @@ thead th { color: var(--pale); font-weight: 500; white-space: nowrap; }
 .best td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .best tr:not(.cells) td { border-bottom: 0; }
 .best td:nth-child(2) { font-weight: 600; }
+.decisions { display: flex; flex-wrap: wrap; gap: 2px 20px; white-space: normal; }
+.decisions b { font-weight: 500; }
 .settings th { font-weight: 400; color: var(--pale); width: 45%; }
 summary { cursor: pointer; color: var(--pale); }
 .cells .legend { margin: 0; }
