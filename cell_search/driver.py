@@ -184,6 +184,7 @@ class _Driver:
         self.left = [t for t in known if t.state == TrialState.RUNNING]
         self.again: list[FrozenTrial] = []
         self.begun, self.finished = len(known), len(finished)
+        self.news: list[int] = []
         self.progress = Progress(search.config.trials, finished, search.objectives)
         self.boards = Boards(tensorboard, search)
         self.reported = time.monotonic()
@@ -215,7 +216,7 @@ class _Driver:
             return None
         number, space = self.begun, self.search.space
         if number < len(self.first):
-            point, rejected, parent = self.first[number], [], None
+            point, rejected, parent = self.first[number], list[Point](), None
         else:
             point, rejected = trials.propose_feasible(
                 self.study,
@@ -224,7 +225,9 @@ class _Driver:
                 number,
                 self.search.feasible,
                 self.search.bounds,
+                self.news,
             )
+            self.news = []
             parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
@@ -255,6 +258,7 @@ class _Driver:
     def _over(self, number: int) -> None:
         trial = trial_of(self.study, number)
         self.finished += 1
+        self.news.append(number)
         self.progress.finished(trial)
         self.boards.finished(trial, self.progress.best)
         self.weights.ends(number, succeeded=trial.state != TrialState.FAIL)

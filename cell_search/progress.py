@@ -84,6 +84,7 @@ class Progress:
     def finished(self, trial: FrozenTrial) -> None:
         """Tells of a trial that has just finished."""
         self._take(trial)
+        self.running = max(self.running - 1, 0)
         self._times.append(time.monotonic())
         if self._panel is None:
             print(self._line(trial), flush=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import trials
+from cell_search import sieve, trials
 from cell_search.config import Search
 from cell_search.space import Point
 from cell_search.strategies import AFTER, FINISHED, PARENT, REJECTED, trial_of
@@ -38,7 +38,8 @@ class Replayed:
 def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
     """Proposes all trials of a study once more, each from what could be known then.
 
-    A difference does not spread: the next proposals follow the record again.
+    A difference does not spread: the next proposals follow the record again. Candidates that came
+    from a sieve are compared with those that its scores choose.
 
     Args:
         search: what the study is of; with a strategy that has not proposed anything yet.
@@ -54,15 +55,20 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
     )
     again = optuna.create_study(directions=[o.direction for o in search.objectives])
     told = 0
+    first = sieve.first(search, study)
     for trial in recorded:
         after = _noted(trial, trial.system_attrs, AFTER)
         for known in arrived[told:after]:
             _tell(again, known, trial.number)
         told = max(told, after)
-        point, rejected = trials.propose_feasible(
-            again, search.strategy, search.space, trial.number, search.feasible, search.bounds
-        )
-        parent = search.strategy.parent(point)
+        rejected: list[Point] = []
+        if trial.number < len(first):
+            point, parent = first[trial.number], None
+        else:
+            point, rejected = trials.propose_feasible(
+                again, search.strategy, search.space, trial.number, search.feasible, search.bounds
+            )
+            parent = search.strategy.parent(point)
         yield Replayed(trial.number, _difference(search, trial, point, rejected, parent))
         trials.begin(
             again,
@@ -91,8 +97,13 @@ def _tell(again: optuna.Study, known: FrozenTrial, number: int) -> None:
             f"trial {number} was proposed"
         )
     trial_id = trial_of(again, known.number)._trial_id
-    again._storage.set_trial_user_attr(trial_id, FINISHED, known.user_attrs[FINISHED])
-    again.tell(known.number, known.values, state=known.state)
+    for name, noted in known.user_attrs.items():
+        again._storage.set_trial_user_attr(trial_id, name, noted)
+    for step, value in known.intermediate_values.items():
+        again._storage.set_trial_intermediate_value(trial_id, step, value)
+    # Optuna takes the value of a pruned trial from its last step.
+    values = known.values if known.state == TrialState.COMPLETE else None
+    again.tell(known.number, values, state=known.state)
 
 
 def _difference(

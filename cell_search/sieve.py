@@ -85,6 +85,19 @@ def kept(search: Search, study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial, _ in scored[: search.config.sieve.keep]]
 
 
+def first(search: Search, study: optuna.Study) -> list[Point]:
+    """The candidates of the first trials of a search that has begun; none without a sieve.
+
+    Args:
+        search: the search.
+        study: that of the search; the sieve's lies in the same storage.
+    """
+    if search.sieve is None:
+        return []
+    own = optuna.load_study(study_name=SIEVE_NAME, storage=study._storage)
+    return [search.space.point(t) or {} for t in kept(search, own)]
+
+
 def scores(search: Search, known: list[FrozenTrial]) -> list[tuple[FrozenTrial, float]]:
     """The candidates that were scored, best first, with what they are ordered by.
 

@@ -19,6 +19,7 @@ from cell_search.strategies import (
     AFTER,
     ATTEMPT,
     FINISHED,
+    NEWS,
     NEXT,
     PARENT,
     REJECTED,
@@ -42,7 +43,12 @@ ATTEMPTS = 1000
 
 
 def propose(
-    study: optuna.Study, strategy: Strategy, space: Space, number: int, attempt: int = 0
+    study: optuna.Study,
+    strategy: Strategy,
+    space: Space,
+    number: int,
+    attempt: int = 0,
+    news: Sequence[int] | None = None,
 ) -> Point:
     """Asks any Optuna sampler for all decisions of trial `number`, which need not exist yet.
 
@@ -53,8 +59,14 @@ def propose(
         number: of the trial.
         attempt: how many proposals for this trial were rejected before; another number, another
             proposal.
+        news: the numbers of all trials that finished since this strategy was asked before; None
+            where that is not known, and it has to look.
     """
-    trial = create_trial(state=TrialState.RUNNING, user_attrs={ATTEMPT: attempt} if attempt else {})
+    trial = create_trial(
+        state=TrialState.RUNNING,
+        user_attrs={ATTEMPT: attempt} if attempt else {},
+        system_attrs={} if news is None else {NEWS: list(news)},
+    )
     trial.number = number
     wanted = strategy.infer_relative_search_space(study, trial)
     point = strategy.sample_relative(study, trial, wanted)
@@ -71,6 +83,7 @@ def propose_feasible(
     number: int,
     feasible: Callable[[Point], bool],
     what: str = "the limits",
+    news: Sequence[int] | None = None,
 ) -> tuple[Point, list[Point]]:
     """Asks until a proposal is feasible. The others are no trials and count for nothing.
 
@@ -81,6 +94,7 @@ def propose_feasible(
         number: of the trial.
         feasible: whether a point may be evaluated.
         what: what feasible points keep to, for people.
+        news: see `propose`.
 
     Returns:
         The point, and the different ones that were rejected before it, for `begin`.
@@ -90,7 +104,7 @@ def propose_feasible(
     """
     rejected: dict[Hashable, Point] = {}
     for attempt in range(ATTEMPTS):
-        point = propose(study, strategy, space, number, attempt)
+        point = propose(study, strategy, space, number, attempt, news)
         if feasible(point):
             return point, list(rejected.values())
         rejected.setdefault(tuple(space.indices(point)), point)

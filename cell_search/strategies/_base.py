@@ -19,6 +19,7 @@ from cell_search.space import Point, Space
 from cell_search.strategies._history import (
     AFTER,
     ATTEMPT,
+    NEWS,
     NEXT,
     REJECTED,
     History,
@@ -140,7 +141,7 @@ class Strategy(optuna.samplers.BaseSampler):
                 1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
                 for direction in study.directions
             ]
-            for known in self._history.news(trial.number):
+            for known in self._history.news(trial.number, trial.system_attrs.get(NEWS)):
                 self._take(known, signs)
             note_proposal(study, trial, self.finished)
             attempt = trial.user_attrs.get(ATTEMPT, 0)

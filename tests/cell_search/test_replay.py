@@ -6,12 +6,16 @@ import json
 import pathlib
 import sys
 
+import numpy as np
+import optuna
 import pytest
 import shuffled
+from optuna.trial import FrozenTrial
 from search_commands import run_command
 
-from cell_search import config
+from cell_search import config, strategies, trials
 from cell_search.directory import SearchDirectory
+from cell_search.evaluators import Result
 from cell_search.replay import Replayed, replay
 from cells.errors import UserError
 
@@ -45,6 +49,30 @@ def test_what_was_proposed_out_of_order_is_proposed_again(
     assert any(t.system_attrs["proposed after"] < t.number for t in known)
     replayed = _replayed(tmp_path, _settings(strategy, 50))
     assert replayed == [Replayed(number, "") for number in range(50)]
+
+
+def test_of_many_running_trials_only_those_that_have_finished_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    search = shuffled.shuffled(_settings("regularized_evolution", 300))
+    study = optuna.create_study(direction="maximize")
+    for number in range(200):
+        point = search.space.random(np.random.default_rng(number))
+        trials.begin(study, search.space, point, after=0)
+    trials.propose(study, search.strategy, search.space, 200, news=[])
+    read: list[int] = []
+
+    def counting(study: optuna.Study, number: int) -> FrozenTrial:
+        read.append(number)
+        return strategies.trial_of(study, number)
+
+    monkeypatch.setattr(strategies._history, "trial_of", counting)
+    monkeypatch.setattr(study, "get_trials", None)
+    for told, number in enumerate((17, 150)):
+        trials.finish(study, number, Result(1.0), order=told)
+    trials.propose(study, search.strategy, search.space, 200, news=[150, 17])
+    assert read == [17, 150]
+    assert search.strategy.finished == 2
 
 
 def test_another_seed_or_another_order_of_arrivals_is_another_search(

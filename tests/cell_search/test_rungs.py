@@ -23,6 +23,7 @@ from cell_search.evaluators._keeper import Keeper
 from cell_search.images import ImageSettings
 from cell_search.interruption import Interruptible, Interruption
 from cell_search.objectives import Objective
+from cell_search.replay import replay
 from cell_search.store import Store
 from cell_search.strategies import RandomSearch
 from cells import genotype_file
@@ -95,6 +96,9 @@ def test_successive_halving_lets_a_third_go_on(counting: dict, tmp_path: pathlib
             expected.append((TrialState.COMPLETE, 3, Climbing.height(number, 9)))
     assert [(t.state, t.last_step, t.value) for t in study.trials] == expected
     assert [t.user_attrs["finished"] for t in study.trials] == list(range(40))
+    # Proposed once more from the record: what was learned from stopped trials is in it.
+    fresh = config.resolve(config.from_values(counting, "test"))
+    assert [t.difference for t in replay(fresh, study)] == [""] * 40
     # Each part was trained once; of what is over nothing is left.
     store = Store(SearchDirectory(tmp_path).weights())
     calls = (store.read("calls") or b"").decode().splitlines()

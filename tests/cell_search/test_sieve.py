@@ -17,6 +17,7 @@ from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request
 from cell_search.evaluators._child import child_config, child_summary
 from cell_search.interruption import Interruptible
+from cell_search.replay import replay
 from cells.errors import UserError
 
 
@@ -115,6 +116,9 @@ def test_the_strategy_learns_from_them(settings: dict, tmp_path: pathlib.Path) -
     for i in range(6, 12):
         distances = [sum(points[i][d] != p[d] for d in p) for p in points[:i]]
         assert min(distances) <= 1
+    # A strategy that has seen nothing proposes the same from the record.
+    search = config.resolve(config.from_values(settings, "test"))
+    assert [t.difference for t in replay(search, directory.read_study())] == [""] * 12
 
 
 def test_a_vote_is_the_mean_of_the_ranks(settings: dict, tmp_path: pathlib.Path) -> None:
