@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from cell_search.children import Bank, Child, Descent, Precision, Training
 from cell_search.evaluators._augmentation import augment
+from cell_search.evaluators._inheritance import inherit
 from cell_search.images import Images
 from cells.genotype import Genotype
 from cells.stack import StackConfig
@@ -68,10 +69,11 @@ def train_child(
         tf.config.experimental.enable_op_determinism()
     try:
         child = _Child(genotype, config, images, settings, seed)
-        if keeper is not None and (kept := keeper.read()) is not None:
-            child.restore(kept)
-        elif keeper is not None and parent is not None and settings.inherit:
-            child.inherit(keeper.of(parent))
+        if keeper is not None:
+            if (kept := keeper.read()) is not None:
+                child.restore(kept)
+            elif settings.inherit and parent is not None and (kept := keeper.of(parent)):
+                child.inherited = inherit(child.child, kept)
         child.train(min(until or settings.epochs, settings.epochs))
         if keeper is not None and (child.epoch < settings.epochs or settings.inherit):
             keeper.write(*child.state())
@@ -136,28 +138,6 @@ class _Child:
         self.scores = {epoch: (accuracy, loss) for epoch, (accuracy, loss) in kept.facts["scores"]}
         self.rng.bit_generator.state = kept.facts["rng"]
         self.training.restore(kept.arrays, kept.facts["steps"])
-
-    def inherit(self, parent: Kept | None) -> None:
-        """Takes over the weights of all layers that the parent has, too, in equal shapes."""
-        if parent is None:
-            return
-        own = {name: getattr(self.child, name).numpy().copy() for name in ("trained", "moved")}
-        taken = 0
-        for layer in self.child.layers:
-            # JSON knows no tuples.
-            theirs = [
-                (v, at, tuple(shape)) for v, at, shape in parent.facts["layers"].get(layer.name, [])
-            ]
-            if [(v, shape) for v, _, shape in theirs] != [
-                (v, shape) for v, _, shape in layer.parts
-            ]:
-                continue
-            for (vector, at, shape), (_, there, _) in zip(layer.parts, theirs, strict=True):
-                size = math.prod(shape)
-                own[vector][at : at + size] = parent.arrays[vector][there : there + size]
-                taken += size if vector == "trained" else 0
-        self.child.trained, self.child.moved = (tf.constant(own[n]) for n in ("trained", "moved"))
-        self.inherited = taken / len(own["trained"])
 
     def _shown(self, pixels: Any) -> Any:
         return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
