@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from html import escape
@@ -57,6 +58,8 @@ def write(
     write_atomically(path, page.encode())
     return str(path)
 
+
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
 
 #: A trial that was stopped early has a value of another kind.
 _DRAWN = (TrialState.COMPLETE, TrialState.FAIL)
@@ -152,16 +155,18 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
 
 
 def _failures(known: list[FrozenTrial]) -> str:
-    reasons: dict[str, list[int]] = {}
+    # Reasons that differ in numbers only (of a step, of a second) are one.
+    alike: dict[str, list[FrozenTrial]] = {}
     for trial in known:
         if trial.state == TrialState.FAIL:
-            reasons.setdefault(trials.failure(trial), []).append(trial.number)
-    if not reasons:
+            alike.setdefault(_NUMBER.sub("0", trials.failure(trial)), []).append(trial)
+    if not alike:
         return ""
-    rows = [
-        row([str(len(numbers)), reason, _some(numbers)])
-        for reason, numbers in sorted(reasons.items(), key=lambda item: -len(item[1]))
-    ]
+    rows = []
+    for failed in sorted(alike.values(), key=lambda failed: -len(failed)):
+        reasons = list(dict.fromkeys(map(trials.failure, failed)))
+        more = " (and alike)" if len(reasons) > 1 else ""
+        rows.append(row([str(len(failed)), reasons[0] + more, _some([t.number for t in failed])]))
     return f"<h2>Failures</h2>{table(['times', 'reason', 'trials'], rows)}"
 
 

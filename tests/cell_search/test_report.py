@@ -151,8 +151,14 @@ def test_the_front_is_what_no_trial_is_better_than(page: _Page, known: list[Froz
 
 def test_failures_are_counted_by_reason(page: _Page) -> None:
     rows = {row[1]: (row[0], row[2]) for row in page.rows["Failures"] if row}
-    assert rows["MemoryError: <out of memory> 0"] == ("5", "5, 11, 17, 23, 29")
-    assert rows["MemoryError: <out of memory> 2"] == ("1", "65")
+    # Those that differ in a number only are one row.
+    numbers = range(5, 66, 6)
+    assert rows == {
+        "MemoryError: <out of memory> 0 (and alike)": (
+            str(len(numbers)),
+            ", ".join(map(str, numbers)),
+        )
+    }
 
 
 def test_shares_of_operations_are_those_of_the_last_proposals(
