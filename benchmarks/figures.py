@@ -60,6 +60,7 @@ FIGURES = {
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
     "20-proxies": "-m benchmarks.proxies --output=runs/proxies",
     "21-scale": "-m benchmarks.scale",
+    "22-finetuning": "-m benchmarks.finetuning",
 }
 
 
