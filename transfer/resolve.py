@@ -59,6 +59,11 @@ def resolve(
         source.check(task.init_checkpoint, task.model)
     if task.unfreeze_every < 0:
         raise UserError("task.unfreeze_every: is negative; 0 is off")
+    if task.unfreeze_every and task.model.baseline:
+        raise UserError(
+            f"task.unfreeze_every: {task.model.baseline} has no groups of cells that could learn one "
+            "after the other; set 0"
+        )
     if task.unfreeze_every and not task.init_checkpoint:
         raise UserError(
             "task.unfreeze_every: holds back layers that have learnt before, and there are none "

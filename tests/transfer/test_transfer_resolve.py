@@ -64,6 +64,7 @@ REFUSED = {
     "task.losses.label_smoothing=1.0": r"1.0 is not in \[0, 1\)",
     "task.losses.l2_weight_decay=-1.0": "cannot be negative",
     "task.init_checkpoint=/nowhere": "/nowhere is no folder of a run",
+    "task.unfreeze_every=5,task.model.baseline=resnet_50": "resnet_50 has no groups of cells",
     "task.unfreeze_every=5": "there are none without task.init_checkpoint",
     "task.model.cells.genotype=''": "task.init_checkpoint: is needed",
     "task.train_data.max_damaged=-1": "max_damaged: is negative",
