@@ -61,8 +61,8 @@ def resolve(
         raise UserError("task.unfreeze_every: is negative; 0 is off")
     if task.unfreeze_every and task.model.baseline:
         raise UserError(
-            f"task.unfreeze_every: {task.model.baseline} has no groups of cells that could learn one "
-            "after the other; set 0"
+            f"task.unfreeze_every: {task.model.baseline} has no groups of cells to learn one after "
+            "the other; set 0"
         )
     if task.unfreeze_every and not task.init_checkpoint:
         raise UserError(
