@@ -113,7 +113,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(digits_dir, tmp_path
     """Momenta, averages and step come back: all steps see one batch, and nothing is random."""
     settings = (
         "task: {model: {auxiliary_head: false, cells: {filters: 4, drop_path_keep: 1.0}}, "
-        "train_data: {tfds_split: 'train[:32]', shuffle_buffer_size: 1}}\n"
+        "train_data: {tfds_split: 'train[:32]', shuffle_buffer_size: 1, cycle_length: 1}}\n"
         "trainer: {train_steps: 8, steps_per_loop: 2, summary_interval: 2, checkpoint_interval: 4}"
     )
     folder = tmp_path / "model"
