@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from cells import weights_file
 from cells.errors import UserError
-from transfer import export, formats, network
+from transfer import cli, export, formats, network
 
 KINDS = ("keras", "weights", "saved_model", "tflite", "tflite_int8")
 
@@ -114,6 +114,10 @@ def test_a_format_that_is_not_installed_is_told_first(run, tmp_path):
     with pytest.raises(UserError, match=r"onnx needs tf2onnx .*transferable-cells\[onnx\]"):
         export.export(str(run[0]), str(tmp_path / "out"), kinds=("keras", "onnx"))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_help_names_the_formats_that_there_are():
+    assert tuple(formats.FORMATS) == cli.FORMATS
 
 
 def test_a_folder_that_cannot_be_written(run, tmp_path):
