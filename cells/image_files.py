@@ -14,8 +14,15 @@ from cells.errors import UserError
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
-def find_files(paths: Sequence[str]) -> list[Path]:
+def find_files(
+    paths: Sequence[str], endings: Sequence[str] = ENDINGS, noun: str = "images"
+) -> list[Path]:
     """The image files among files and folders, those of a folder sorted by name.
+
+    Args:
+        paths: files and folders.
+        endings: of the files that a folder is searched for.
+        noun: what these are, for messages.
 
     Raises:
         UserError: a path does not exist, or a folder has no image.
@@ -23,9 +30,9 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS)
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
             if not inside:
-                raise UserError(f"{path}: has no images ({', '.join(ENDINGS)})")
+                raise UserError(f"{path}: has no {noun} ({', '.join(endings)})")
             found += inside
         elif path.exists():
             found.append(path)

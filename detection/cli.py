@@ -8,7 +8,7 @@ from absl import flags
 
 import cells.cli
 
-MODES = ("train", "eval", "train_and_eval", "predict", "convert", "summary")
+MODES = ("train", "eval", "train_and_eval", "predict", "export", "convert", "summary")
 
 HELP = """\
 cell-detect: trains a genotype as the backbone of an object detector, with Model Garden's trainer.
@@ -27,7 +27,7 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
     cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
       --model_dir=/tmp/mine --params_override=\\
     task.train_data.input_path=boxes/train,task.validation_data.input_path=boxes/validation
-  Find objects in files and folders; draws them, and writes COCO's result file:
+  Find objects in images, videos and folders; draws them, and writes COCO's result file:
     cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found photo.jpg holiday/
   The same for images of the validation data, or of another split:
     cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found \\
@@ -38,16 +38,19 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
 Modes:
   train           trains; an interrupted run goes on from its last checkpoint
   train_and_eval  the same, with evaluations in between and at the end
-  eval            COCO's 12 numbers for the last checkpoint; writes evaluation.json to --model_dir
+  eval            COCO's 12 numbers for the last checkpoint; writes evaluation.json to --model_dir,
+                  and evaluation/ with a table of classes, curves and the worst images
   predict         writes results.json and pictures/ to the folder --output
+  export          writes a SavedModel to --output: files of images in, boxes in their pixels out
   convert         makes TFRecords of --annotations and --images in the folder --output, or a COCO
                   file where --output ends in .json; an interrupted conversion goes on
   summary         prints parameters and multiply-adds; trains nothing
 
 The configuration is: the experiment (that --experiment or a file names), then each --config_file,
-then --params_override, then --genotype. The experiments are cells_retinanet (small, for a computer
-without accelerator; the one if none is named) and cells_retinanet_coco. eval and predict start from
-the configuration that --model_dir holds instead.
+then --params_override, then --genotype. The experiments are cells_retinanet (the one if none is
+named), cells_fasterrcnn and cells_maskrcnn, small for a computer without accelerator; each with
+_coco behind its name; resnet_retinanet_coco and resnet_fasterrcnn_coco to compare with. eval and
+predict start from the configuration that --model_dir holds instead.
 docs/detection.md explains all of it.
 """
 
@@ -62,11 +65,20 @@ def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
     cells.cli.define_run_flags(MODES, "Name of the experiment; cells_retinanet if none.")
     flags.DEFINE_string(
-        "output", None, "Folder to write for predict and convert, JSON file for eval and summary."
+        "output",
+        None,
+        "Folder to write for predict, export and convert, JSON file for eval and summary.",
     )
     flags.DEFINE_float(
-        "score_threshold", 0.3, "predict leaves out what it finds with a lower score, 0 to 1."
+        "score_threshold", 0.3, "What is found with a lower score is not shown, 0 to 1."
     )
+    flags.DEFINE_integer(
+        "tile_size",
+        0,
+        "predict: images with a longer side are looked at in parts of so many pixels, too; 0: off.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer("worst", 10, "eval: how many images with the most errors are drawn.")
     flags.DEFINE_string(
         "annotations", None, "convert: COCO file, or folder of Pascal VOC's or YOLO's files."
     )
@@ -93,6 +105,7 @@ def _main(argv: Sequence[str]) -> None:
     required = {
         "predict": ("model_dir", "output"),
         "convert": ("annotations", "output"),
+        "export": ("model_dir", "output"),
         "summary": (),
     }
     for name in required.get(mode, ("model_dir",)):
@@ -105,6 +118,9 @@ def _main(argv: Sequence[str]) -> None:
 
     from detection import commands
 
-    {"predict": commands.predict, "summary": commands.summary}.get(mode, commands.run)(
-        values, argv[1:]
-    )
+    modes = {
+        "predict": commands.predict,
+        "export": commands.export,
+        "summary": commands.summary,
+    }
+    modes.get(mode, commands.run)(values, argv[1:])

@@ -7,46 +7,36 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from cells import image_files
 from cells.files import write_atomically
-from detection import experiments, resolve
-from detection.task import CellsRetinaNetTask
-from transfer import configure, model_dir
+from detection import evaluation, experiments, resolve
+from detection.categories import Categories
+from transfer import configure
 
 EVALUATION = "evaluation.json"
 
-#: COCO's 12 numbers, as Model Garden's evaluator calls them and as people read them.
-COCO_NUMBERS = {
-    "AP": "AP, mean over IoU 0.50 to 0.95",
-    "AP50": "AP at IoU 0.50",
-    "AP75": "AP at IoU 0.75",
-    "APs": "AP, small (below 32x32 pixels)",
-    "APm": "AP, medium (up to 96x96)",
-    "APl": "AP, large",
-    "ARmax1": "AR with 1 detection an image",
-    "ARmax10": "AR with 10 detections",
-    "ARmax100": "AR with 100 detections",
-    "ARs": "AR, small",
-    "ARm": "AR, medium",
-    "ARl": "AR, large",
-}
+COCO_NUMBERS = evaluation.NUMBERS
 
 
 def run(flags: Any, _: Sequence[str]) -> None:
     """Trains, evaluates, or both."""
-    from detection import data
+    from detection import data, task
     from transfer import checkpoints, runner
 
     params = _params(flags, of_model_dir=flags.mode == "eval")
     if flags.mode == "eval":
         checkpoints.find(flags.model_dir)
-    metrics = runner.run(
-        params,
-        flags.mode,
-        flags.model_dir,
-        complete=lambda given, **sides: resolve.resolve(given, **sides).names,
-        task_class=CellsRetinaNetTask,
-    )
+    tasks: list[Any] = []
+    categories: list[Categories] = []
+
+    def complete(given: Any, **sides: bool) -> tuple[str, ...]:
+        categories.append(resolve.resolve(given, **sides))
+        return categories[-1].names
+
+    def task_class(config: Any, **more: Any) -> Any:
+        tasks.append(task.create(config, **more))
+        return tasks[-1]
+
+    metrics = runner.run(params, flags.mode, flags.model_dir, complete, task_class)
     if metrics is None:
         print(f"trained {params.trainer.train_steps:,} steps; the run is in {flags.model_dir}")
         return
@@ -57,17 +47,47 @@ def run(flags: Any, _: Sequence[str]) -> None:
         given = {"data": side.input_path}
     result = {**given, **metrics}
     write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
+    evaluated = tasks[0].evaluation
+    if evaluated is not None:
+        _report(flags, evaluated, categories[0], side, os.path.splitext(path)[0])
     for line in described(metrics):
         print(line)
     print(f"{data.name_of(side)} after {int(metrics['step']):,} steps; written to {path}")
 
 
+def _report(
+    flags: Any, evaluated: evaluation.Evaluation, categories: Categories, side: Any, folder: str
+) -> None:
+    """Tables and pictures beside the numbers; the classes are told before these."""
+    from detection import evaluation_report, images
+
+    drawn = evaluation_report.write(
+        evaluated,
+        categories,
+        images.from_data(side),
+        folder,
+        worst=flags.worst,
+        score_threshold=flags.score_threshold,
+    )
+    for line in evaluation_report.described(evaluated.classes, categories):
+        print(line)
+    print(f"classes, curves and the {len(drawn)} worst images are in {folder}")
+
+
 def described(metrics: dict[str, float]) -> list[str]:
     """COCO's 12 numbers in words; -1 stands for no object of that kind in the data."""
     # The evaluator names the last recall by the number of detections that it is set to.
+    told = {
+        f"{kind}{name}": words for kind in ("", "mask_") for name, words in COCO_NUMBERS.items()
+    }
     return [
-        f"{words:32} {metrics[name]:.4f}" if metrics[name] >= 0 else f"{words:32} no such object"
-        for name, words in COCO_NUMBERS.items()
+        ("masks: " if name.startswith("mask_") else "")
+        + (
+            f"{words:32} {metrics[name]:.4f}"
+            if metrics[name] >= 0
+            else f"{words:32} no such object"
+        )
+        for name, words in told.items()
         if name in metrics
     ]
 
@@ -79,14 +99,31 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
     from detection.predict import predict as look
 
     params = _params(flags, of_model_dir=True)
-    files = image_files.find_files(paths)
-    image_files.check_files(files)
+    files = images.find_files(paths)
+    images.check_files(files)
     detector = open_detector(flags.model_dir, params)
     source = images.from_files(files) if paths else images.from_data(params.task.validation_data)
-    told = look(detector, source, flags.output, score_threshold=flags.score_threshold)
+    told = look(
+        detector,
+        source,
+        flags.output,
+        score_threshold=flags.score_threshold,
+        tile_size=flags.tile_size,
+    )
     print(
         f"{told.detections:,} objects in {told.images:,} images; pictures in {told.pictures}, "
         f"COCO's result file in {told.results}"
+    )
+
+
+def export(flags: Any, _: Sequence[str]) -> None:
+    """Writes a SavedModel."""
+    from detection.export import export as write
+
+    differences = write(flags.model_dir, flags.output)
+    print(
+        f"written to {flags.output}; boxes and scores differ from training's by at most "
+        f"{differences['boxes']:.1e} of the image and {differences['scores']:.1e}"
     )
 
 
@@ -105,7 +142,7 @@ def summary(flags: Any, _: Sequence[str]) -> None:
 
 def _params(flags: Any, *, of_model_dir: bool) -> Any:
     if of_model_dir:
-        base = model_dir.read_params(flags.model_dir, experiments.cells_retinanet())
+        base = experiments.of_model_dir(flags.model_dir)
     else:
         name = configure.experiment_of(flags.config_file, flags.experiment)
         base = configure.experiment(name or experiments.NAMES[0], experiments.NAMES)

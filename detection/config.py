@@ -1,16 +1,16 @@
-"""Model Garden's RetinaNet configuration with this project's backbones."""
+"""Model Garden's detectors with this project's backbones."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from official.vision.configs import retinanet
+from official.vision.configs import maskrcnn, retinanet
 
 from transfer.backbone import Backbone, CellBackbone
 
 
-def _backbone() -> Backbone:
-    return Backbone(type="cells", cells=CellBackbone(min_level=3, max_level=5))
+def _backbone(min_level: int) -> Backbone:
+    return Backbone(type="cells", cells=CellBackbone(min_level=min_level, max_level=5))
 
 
 @dataclasses.dataclass
@@ -23,7 +23,20 @@ class RetinaNet(retinanet.RetinaNet):
     """
 
     num_classes: int = 0
-    backbone: Backbone = dataclasses.field(default_factory=_backbone)
+    backbone: Backbone = dataclasses.field(default_factory=lambda: _backbone(3))
+
+
+@dataclasses.dataclass
+class MaskRCNN(maskrcnn.MaskRCNN):
+    """Model Garden's Mask R-CNN; without `include_mask` it is Faster R-CNN.
+
+    Attributes:
+        num_classes: classes and one for the background; 0 stands for those of the data.
+        The others: see Model Garden.
+    """
+
+    num_classes: int = 0
+    backbone: Backbone = dataclasses.field(default_factory=lambda: _backbone(2))
 
 
 @dataclasses.dataclass
@@ -31,15 +44,31 @@ class RetinaNetTask(retinanet.RetinaNetTask):
     """Model Garden's RetinaNet task.
 
     Attributes:
-        init_checkpoint: the model directory of a `cell-transfer` training, whose weights the
-            backbone takes by the names of its layers; or, as in Model Garden, a checkpoint of a
-            detector.
+        init_checkpoint: the model directory of a `cell-transfer` training, or a file of
+            `cells import-weights`, whose weights the backbone takes by the names of its layers; or,
+            as in Model Garden, a checkpoint of a detector.
         category_ids: what COCO's result files call the classes, in the order of the labels; none
             stands for the data set's own (`detection.categories`).
+        freeze_stem: keeps the weights in front of the first cell.
+        freeze_batch_norm: keeps the batch norms of the backbone, their statistics included, as the
+            detectors of the NASNet paper do.
         seed: of weights and augmentation; None is another one in every run.
         The others: see Model Garden.
     """
 
     model: RetinaNet = dataclasses.field(default_factory=RetinaNet)
     category_ids: list[int] = dataclasses.field(default_factory=list)
+    freeze_stem: bool = False
+    freeze_batch_norm: bool = False
+    seed: int | None = None
+
+
+@dataclasses.dataclass
+class MaskRCNNTask(maskrcnn.MaskRCNNTask):
+    """Model Garden's task of Faster and Mask R-CNN; its further fields are `RetinaNetTask`'s."""
+
+    model: MaskRCNN = dataclasses.field(default_factory=MaskRCNN)
+    category_ids: list[int] = dataclasses.field(default_factory=list)
+    freeze_stem: bool = False
+    freeze_batch_norm: bool = False
     seed: int | None = None

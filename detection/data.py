@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from official.common import dataset_fn
 from official.vision.dataloaders import decoder as decoders
@@ -52,6 +54,30 @@ def decoded(data: Any) -> tf.data.Dataset:
     else:
         stored = examples(_builder(data), data.replace(is_training=False), None, add_tfds_id=True)
     return stored.map(decoder_of(data).decode).prefetch(2)
+
+
+def outlines(data: Any) -> Callable[[], dict[int, list[Any]]]:
+    """A function that reads the outlines of converted boxes: COCO's run lengths by image.
+
+    Args:
+        data: Model Garden's data configuration, resolved.
+    """
+
+    def read() -> dict[int, list[Any]]:
+        from pycocotools import mask as coco_masks
+
+        found: dict[int, list[Any]] = {}
+        for record in tf.data.TFRecordDataset(records.find(data.input_path).files):
+            feature = tf.train.Example.FromString(record.numpy()).features.feature
+            masks = [
+                tf.io.decode_png(png, channels=1).numpy()[..., 0]
+                for png in feature["image/object/mask"].bytes_list.value
+            ]
+            image_id = int(feature["image/source_id"].bytes_list.value[0])
+            found[image_id] = [coco_masks.encode(np.asfortranarray(m > 0, np.uint8)) for m in masks]
+        return found
+
+    return read
 
 
 def batches(

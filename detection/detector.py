@@ -12,8 +12,8 @@ from cells.errors import UserError
 from detection import experiments
 from detection.categories import Categories
 from detection.decoder import SHIFT
-from detection.task import CellsRetinaNetTask, clip_to_images
-from transfer import checkpoints, model_dir
+from detection.task import clip_to_images, create
+from transfer import checkpoints
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,21 @@ class Detector:
 
     Args:
         task: the task that the model was built by.
-        model: a trained RetinaNet.
+        model: a trained detector.
         categories: its classes.
+
+    Attributes:
+        categories: its classes.
+        model: Model Garden's.
 
     Example:
         >>> detector = open_detector("runs/digits_scenes")
         >>> found = detector.detect(image_files.read("scene.jpg"))
     """
 
-    def __init__(self, task: CellsRetinaNetTask, model: Any, categories: Categories):
+    def __init__(self, task: Any, model: Any, categories: Categories):
         self.categories = categories
-        self._model = model
+        self.model = model
         # Longer sides than this many times the shorter would leave less than half a pixel of it.
         self._longest = 2 * min(task.task_config.model.input_size[:2]) - 1
         # Evaluation's own way from decoded examples to the model, so that predictions and the
@@ -94,11 +98,12 @@ class Detector:
             "groundtruth_boxes": tf.zeros([0, 4]),
             "groundtruth_is_crowd": tf.zeros([0], tf.bool),
             "groundtruth_area": tf.zeros([0]),
+            "groundtruth_instance_masks": tf.zeros([0, 1, 1]),
         }
         batch = tf.nest.map_structure(lambda x: x[tf.newaxis], self._parse(example))
         images, labels = clip_to_images(*batch)
         info = labels["image_info"]
-        outputs = self._model(
+        outputs = self.model(
             images,
             anchor_boxes=labels["anchor_boxes"],
             image_shape=info[:, 1, :],
@@ -123,8 +128,8 @@ def open_detector(folder: str, params: Any = None) -> Detector:
     """
     trained = checkpoints.open_trained(
         folder,
-        params=params or model_dir.read_params(folder, experiments.cells_retinanet()),
-        task_class=CellsRetinaNetTask,
+        params=params or experiments.of_model_dir(folder),
+        task_class=create,
     )
     categories = Categories(tuple(trained.params.task.category_ids), trained.class_names)
     return Detector(trained.task, trained.model, categories)

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import copy
+import os
+from typing import Any
+
 from official.core import config_definitions as cfg
 from official.core import exp_factory
 from official.modeling import optimization
-from official.vision.configs import common, retinanet
+from official.vision.configs import backbones, common, maskrcnn, retinanet
 from official.vision.configs.decoders import FPN, Decoder
 
-from detection.config import RetinaNet, RetinaNetTask
+from cells.config import read_yaml
+from detection.config import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
+from transfer import model_dir
 from transfer.backbone import Backbone, CellBackbone
 from transfer.experiments import RESTRICTIONS
 
 #: The first is the one that is used when none is named.
-NAMES = ("cells_retinanet", "cells_retinanet_coco")
+NAMES = (
+    "cells_retinanet",
+    "cells_fasterrcnn",
+    "cells_maskrcnn",
+    "cells_retinanet_coco",
+    "cells_fasterrcnn_coco",
+    "cells_maskrcnn_coco",
+    "resnet_retinanet_coco",
+    "resnet_fasterrcnn_coco",
+)
+
+
+def of_model_dir(folder: str) -> cfg.ExperimentConfig:
+    """The configuration of a run, of whatever kind of detector.
+
+    Raises:
+        UserError: this is no folder of a run, or its configuration is damaged.
+    """
+    path = os.path.join(folder, model_dir.PARAMS)
+    given: Any = read_yaml(path) if os.path.exists(path) else {}
+    for key in ("task", "model"):
+        given = given.get(key) if isinstance(given, dict) else None
+    if not isinstance(given, dict) or "rpn_head" not in given:
+        base = cells_retinanet()
+    else:
+        base = cells_maskrcnn() if given.get("include_mask") else cells_fasterrcnn()
+    return model_dir.read_params(folder, base)
 
 
 @exp_factory.register_config_factory("cells_retinanet_coco")
@@ -115,6 +147,134 @@ def cells_retinanet() -> cfg.ExperimentConfig:
     )
 
 
-def _data(name: str, split: str, given: retinanet.DataConfig) -> retinanet.DataConfig:
+@exp_factory.register_config_factory("cells_fasterrcnn_coco")
+def cells_fasterrcnn_coco() -> cfg.ExperimentConfig:
+    """Faster R-CNN on COCO with NASNet-A mobile below.
+
+    As in the detectors of the NASNet paper (Zoph et al. 2018, section 4.3, and its released
+    configuration): batch norms of the backbone stay as the classifier's training left them,
+    gradients are clipped at a norm of 10, flips only, 300 proposals, overlaps of 0.7 (proposals)
+    and 0.6 (objects), 100 objects; images of 600 pixels, here 640, a multiple of all strides. The
+    pyramid (FPN) over levels 2 to 5 in the place of the paper's one map, schedule and batch are
+    Model Garden's (its `fasterrcnn_resnetfpn_coco`).
+    """
+    return _rcnn_coco("fasterrcnn_resnetfpn_coco", masks=False)
+
+
+@exp_factory.register_config_factory("cells_maskrcnn_coco")
+def cells_maskrcnn_coco() -> cfg.ExperimentConfig:
+    """Mask R-CNN on COCO, the recipe of `cells_fasterrcnn_coco`; data must be converted boxes."""
+    return _rcnn_coco("maskrcnn_resnetfpn_coco", masks=True)
+
+
+def _rcnn_coco(theirs: str, *, masks: bool) -> cfg.ExperimentConfig:
+    config = exp_factory.get_exp_config(theirs)
+    given = config.task
+    generator = maskrcnn.ROIGenerator(
+        num_proposals=300, test_num_proposals=300, nms_iou_threshold=0.7, test_nms_iou_threshold=0.7
+    )
+    model = MaskRCNN(
+        input_size=[640, 640, 3],
+        include_mask=masks,
+        roi_generator=generator,
+        detection_generator=maskrcnn.DetectionGenerator(nms_iou_threshold=0.6),
+        norm_activation=common.NormActivation(use_sync_bn=True),
+    )
+    parser = maskrcnn.Parser(aug_rand_hflip=True)
+    task = MaskRCNNTask(
+        model=model,
+        losses=given.losses,
+        train_data=_data("coco/2017", "train", given.train_data).replace(parser=parser),
+        validation_data=_data("coco/2017", "validation", given.validation_data),
+        init_checkpoint_modules="backbone",
+        freeze_batch_norm=True,
+    )
+    config.trainer.optimizer_config.optimizer.sgd.global_clipnorm = 10.0
+    config.trainer.validation_steps = -1
+    return cfg.ExperimentConfig(
+        task=task, trainer=config.trainer, runtime=config.runtime, restrictions=list(RESTRICTIONS)
+    )
+
+
+@exp_factory.register_config_factory("resnet_retinanet_coco")
+def resnet_retinanet_coco() -> cfg.ExperimentConfig:
+    """ResNet-50-FPN under the recipe of `cells_retinanet_coco`, to compare with."""
+    return _with_resnet(cells_retinanet_coco())
+
+
+@exp_factory.register_config_factory("resnet_fasterrcnn_coco")
+def resnet_fasterrcnn_coco() -> cfg.ExperimentConfig:
+    """ResNet-50-FPN under the recipe of `cells_fasterrcnn_coco`, to compare with."""
+    return _with_resnet(cells_fasterrcnn_coco())
+
+
+def _with_resnet(config: cfg.ExperimentConfig) -> cfg.ExperimentConfig:
+    config.task.model.backbone.type = "resnet"
+    config.task.model.backbone.resnet = backbones.ResNet(model_id=50)
+    # Batch norms that nobody trained yet must move.
+    config.task.freeze_batch_norm = False
+    return config
+
+
+@exp_factory.register_config_factory("cells_fasterrcnn")
+def cells_fasterrcnn() -> cfg.ExperimentConfig:
+    """A small Faster R-CNN for a computer without accelerator, as `cells_retinanet`."""
+    return _small_rcnn(masks=False)
+
+
+@exp_factory.register_config_factory("cells_maskrcnn")
+def cells_maskrcnn() -> cfg.ExperimentConfig:
+    """A small Mask R-CNN for a computer without accelerator; data must be converted boxes."""
+    return _small_rcnn(masks=True)
+
+
+def _small_rcnn(*, masks: bool) -> cfg.ExperimentConfig:
+    config = cells_retinanet()
+    given = config.task
+    data = maskrcnn.DataConfig(
+        tfds_name=given.train_data.tfds_name,
+        dtype="float32",
+        global_batch_size=8,
+        drop_remainder=False,
+        shuffle_buffer_size=1000,
+        parser=maskrcnn.Parser(rpn_batch_size_per_im=64),
+    )
+    train = data.replace(is_training=True, tfds_split="train", drop_remainder=True)
+    train.parser.aug_scale_min, train.parser.aug_scale_max = 0.8, 1.25
+    generator = maskrcnn.ROIGenerator(
+        pre_nms_top_k=200,
+        num_proposals=100,
+        test_pre_nms_top_k=200,
+        test_num_proposals=100,
+        # The other kinds loop over boxes one by one, which a CPU feels.
+        use_batched_nms=True,
+    )
+    model = MaskRCNN(
+        input_size=list(given.model.input_size),
+        min_level=3,
+        max_level=5,
+        include_mask=masks,
+        backbone=copy.deepcopy(given.model.backbone),
+        anchor=maskrcnn.Anchor(anchor_size=3.0, num_scales=2),
+        decoder=copy.deepcopy(given.model.decoder),
+        rpn_head=maskrcnn.RPNHead(num_filters=64),
+        detection_head=maskrcnn.DetectionHead(num_convs=0, num_fcs=2, fc_dims=256),
+        mask_head=maskrcnn.MaskHead(num_convs=2, num_filters=64),
+        mask_sampler=maskrcnn.MaskSampler(num_sampled_masks=16),
+        roi_generator=generator,
+        roi_sampler=maskrcnn.ROISampler(num_sampled_rois=64),
+        detection_generator=maskrcnn.DetectionGenerator(nms_version="batched"),
+        norm_activation=copy.deepcopy(given.model.norm_activation),
+    )
+    config.task = MaskRCNNTask(
+        model=model,
+        train_data=train,
+        validation_data=data.replace(is_training=False, tfds_split="validation"),
+        init_checkpoint_modules="backbone",
+    )
+    return config
+
+
+def _data(name: str, split: str, given: Any) -> Any:
     """Model Garden's data settings, read from TFDS in place of its TFRecords."""
     return given.replace(input_path="", tfds_name=name, tfds_split=split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from cells import datasets
+from cells import datasets, image_files
 from cells.image_files import read
-from detection import data
+from detection import data, videos
 
 
 @dataclass(frozen=True)
@@ -23,24 +24,58 @@ class NamedImage:
         image_id: its number in result files.
         name: of its file, or None where a data set holds it.
         pixels: uint8 (height, width, 3), RGB.
+        frame: its place in a video, from 0; None where it is none of one.
     """
 
     image_id: int
     name: str | None
     pixels: np.ndarray
+    frame: int | None = None
 
 
-def from_files(paths: Sequence[Path]) -> Iterator[NamedImage]:
-    """Reads image files.
+def find_files(paths: Sequence[str]) -> list[Path]:
+    """The images and videos among files and folders, those of a folder sorted by name.
 
-    They are numbered as COCO numbers its files, by the number in the name, where every name is
-    another number; else from 1 in the order given.
+    Raises:
+        UserError: a path does not exist, or a folder has neither.
+    """
+    endings = (*image_files.ENDINGS, *videos.ENDINGS)
+    return image_files.find_files(paths, endings, "images or videos")
+
+
+def check_files(paths: Sequence[Path]) -> None:
+    """Reads every image and a frame of every video: nothing is written where one is damaged.
 
     Raises:
         UserError: one cannot be read; names it.
     """
-    for image_id, path in zip(_image_ids(paths), paths, strict=True):
-        yield NamedImage(image_id, os.fspath(path), read(path))
+    for path in paths:
+        if videos.is_video(path):
+            next(videos.frames(path))
+        else:
+            read(path)
+
+
+def from_files(paths: Sequence[Path]) -> Iterator[NamedImage]:
+    """Reads image files and the frames of videos.
+
+    Images are numbered as COCO numbers its files, by the number in the name, where every name is
+    another number; else, and where there are videos, all images and frames from 1 in order.
+
+    Raises:
+        UserError: one cannot be read; names it.
+    """
+    if not any(map(videos.is_video, paths)):
+        for image_id, path in zip(_image_ids(paths), paths, strict=True):
+            yield NamedImage(image_id, os.fspath(path), read(path))
+        return
+    numbers = itertools.count(1)
+    for path in paths:
+        if videos.is_video(path):
+            for frame, pixels in enumerate(videos.frames(path)):
+                yield NamedImage(next(numbers), os.fspath(path), pixels, frame)
+        else:
+            yield NamedImage(next(numbers), os.fspath(path), read(path))
 
 
 def from_data(side: Any) -> Iterator[NamedImage]:

@@ -1,4 +1,4 @@
-"""Model Garden's RetinaNet on the images that this project's networks are trained with."""
+"""Model Garden's detectors on the images that this project's networks are trained with."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from official.vision.modeling import backbones, factory
 from official.vision.ops import preprocess_ops
 
 from cells import images
-from detection.config import RetinaNet
+from detection.config import MaskRCNN, RetinaNet
 
 
-def build_retinanet(
-    config: RetinaNet, l2_regularizer: tf_keras.regularizers.Regularizer | None = None
+def build_detector(
+    config: RetinaNet | MaskRCNN, l2_regularizer: tf_keras.regularizers.Regularizer | None = None
 ) -> tf_keras.Model:
     """Builds the detector.
 
@@ -20,7 +20,8 @@ def build_retinanet(
         l2_regularizer: of every kernel.
 
     Returns:
-        Model Garden's `RetinaNetModel`. Images come in as its parsers normalise them.
+        Model Garden's `RetinaNetModel` or `MaskRCNNModel`. Images come in as its parsers normalise
+        them.
 
     Raises:
         UserError: the backbone is impossible.
@@ -34,7 +35,8 @@ def build_retinanet(
     )
     if config.backbone.type == "cells":
         backbone = _on_normalized_images(backbone, config.input_size)
-    return factory.build_retinanet(
+    build = factory.build_retinanet if isinstance(config, RetinaNet) else factory.build_maskrcnn
+    return build(
         input_specs=specs, model_config=config, l2_regularizer=l2_regularizer, backbone=backbone
     )
 

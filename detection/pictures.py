@@ -21,7 +21,9 @@ _GOLDEN = 0.618034
 Color = tuple[int, int, int]
 
 
-def draw(image: np.ndarray, detections: Detections, names: Sequence[str]) -> Image.Image:
+def draw(
+    image: np.ndarray, detections: Detections, names: Sequence[str], *, scores: bool = True
+) -> Image.Image:
     """Draws what was found.
 
     A line in the colour of the class between two dark ones shows on light and on dark ground;
@@ -31,6 +33,7 @@ def draw(image: np.ndarray, detections: Detections, names: Sequence[str]) -> Ima
         image: uint8 (height, width, 3), RGB.
         detections: boxes in pixels of `image`.
         names: of the classes, in the order of the labels.
+        scores: whether they are written behind the names.
 
     Returns:
         A picture of the size of `image`, or of a whole multiple of it.
@@ -48,7 +51,7 @@ def draw(image: np.ndarray, detections: Detections, names: Sequence[str]) -> Ima
         _draw_box(canvas, box, color(int(detections.labels[i])), line)
     for i, box in zip(order, boxes, strict=True):
         label = int(detections.labels[i])
-        text = f"{names[label]} {detections.scores[i]:.2f}"
+        text = f"{names[label]} {detections.scores[i]:.2f}" if scores else names[label]
         _draw_name(canvas, box, text, color(label), font, picture.size)
     return picture
 
@@ -100,9 +103,14 @@ def _draw_name(
     y = box[1] - height if box[1] >= height else box[1]
     y = max(0, min(y, size[1] - height))
     canvas.rectangle((x, y, x + width - 1, y + height - 1), fill=fill, outline=(0, 0, 0), width=1)
-    luma = 0.299 * fill[0] + 0.587 * fill[1] + 0.114 * fill[2]
-    ink = (0, 0, 0) if luma > 110 else (255, 255, 255)
-    canvas.text((x + pad - left, y + pad - top), text, fill=ink, font=font)
+    canvas.text((x + pad - left, y + pad - top), text, fill=_ink(fill), font=font)
+
+
+def _ink(ground: Color) -> Color:
+    """Black or white, whichever has the higher contrast (WCAG 2.1): at least 4.5 on any ground."""
+    red, green, blue = (((c / 255 + 0.055) / 1.055) ** 2.4 for c in ground)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)
 
 
 @functools.cache

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from cells.errors import UserError
-from detection import pictures, results
+from detection import pictures, results, tiling, videos
 from detection.detector import Detections, Detector
 from detection.images import NamedImage
 
@@ -22,8 +25,8 @@ class Predicted:
 
     Attributes:
         results: COCO's result file.
-        pictures: folder of the pictures with boxes.
-        images, detections: how many.
+        pictures: folder of the pictures and videos with boxes.
+        images, detections: how many; a frame of a video is an image.
     """
 
     results: str
@@ -38,15 +41,20 @@ def predict(
     output: str,
     *,
     score_threshold: float = 0.3,
+    tile_size: int = 0,
     draw: bool = True,
 ) -> Predicted:
     """Looks at images and writes what is found.
+
+    The frames of a video become a video again.
 
     Args:
         detector: a trained detector.
         images: what to look at.
         output: folder for `results.json` and `pictures/`; made where it is missing.
         score_threshold: detections below it are left out of both.
+        tile_size: side in pixels of the parts that larger images are looked at in, too; 0 for
+            none (`detection.tiling`).
         draw: whether to write pictures.
 
     Raises:
@@ -56,21 +64,38 @@ def predict(
     count = 0
     folder = os.path.join(output, "pictures")
     names = _PictureNames()
-    for image in images:
-        count += 1
-        found = _detect(detector, image).above(score_threshold)
-        more = {"file_name": image.name} if image.name else {}
-        entries += results.to_coco(image.image_id, found, detector.categories, **more)
-        if draw:
-            picture = pictures.draw(image.pixels, found, detector.categories.names)
-            pictures.save(picture, os.path.join(folder, names.of(image)))
+
+    def drawn(some: Iterable[NamedImage]) -> Iterator[Image.Image]:
+        nonlocal count, entries
+        for image in some:
+            count += 1
+            found = _detect(detector, image, tile_size).above(score_threshold)
+            more: dict[str, Any] = {"file_name": image.name} if image.name else {}
+            if image.frame is not None:
+                more["frame"] = image.frame
+            entries += results.to_coco(image.image_id, found, detector.categories, **more)
+            yield pictures.draw(image.pixels, found, detector.categories.names)
+
+    # The frames of a video come one behind the other.
+    for video, group in itertools.groupby(images, lambda i: None if i.frame is None else i.name):
+        if video is not None and draw:
+            path = os.path.join(folder, names.of(video, ".mp4"))
+            videos.write(drawn(group), path, videos.frame_rate(video))
+            continue
+        for image in group:
+            for picture in drawn([image]):
+                if draw:
+                    name = image.name or f"{image.image_id:012d}"
+                    pictures.save(picture, os.path.join(folder, names.of(name, ".jpg")))
     path = os.path.join(output, RESULTS)
     results.write(entries, path)
     return Predicted(path, folder, count, len(entries))
 
 
-def _detect(detector: Detector, image: NamedImage) -> Detections:
+def _detect(detector: Detector, image: NamedImage, tile_size: int) -> Detections:
     try:
+        if tile_size:
+            return tiling.detect(detector, image.pixels, tile_size)
         return detector.detect(image.pixels)
     except UserError as error:
         raise UserError(f"{image.name or f'image {image.image_id}'}: {error}") from None
@@ -82,11 +107,11 @@ class _PictureNames:
     def __init__(self) -> None:
         self._given: set[str] = set()
 
-    def of(self, image: NamedImage) -> str:
-        stem = Path(image.name).stem if image.name else f"{image.image_id:012d}"
+    def of(self, image: str, ending: str) -> str:
+        stem = Path(image).stem
         name = next(name for name in _variants(stem) if name not in self._given)
         self._given.add(name)
-        return f"{name}.jpg"
+        return f"{name}{ending}"
 
 
 def _variants(stem: str) -> Iterator[str]:

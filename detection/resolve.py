@@ -11,11 +11,14 @@ from typing import Any
 from cells import datasets
 from cells.config import fields
 from cells.errors import UserError, unknown
-from detection import categories, records
+from detection import backbone_weights, categories, records
 from detection.categories import Categories
-from detection.config import RetinaNet, RetinaNetTask
+from detection.config import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
 from transfer import resolve as common
 from transfer.backbone import levels_of, stack_of
+
+Model = RetinaNet | MaskRCNN
+Task = RetinaNetTask | MaskRCNNTask
 
 
 def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Categories:
@@ -34,7 +37,7 @@ def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Catego
     """
     common.check_restrictions(params)
     check_model(params.task.model)
-    _check_task(params.task)
+    _check_task(params.task, train=train)
     sides = {"train_data": train, "validation_data": evaluate}
     found = _resolve_classes(params.task, [side for side, wanted in sides.items() if wanted])
     cells = params.task.model.backbone.cells if _has_cells(params.task.model) else None
@@ -54,7 +57,7 @@ def resolve_model(params: Any) -> None:
         _resolve_classes(params.task, ["train_data"])
 
 
-def check_model(model: RetinaNet) -> None:
+def check_model(model: Model) -> None:
     """Checks what the layout of the detector needs; the data are not asked.
 
     Raises:
@@ -81,11 +84,11 @@ def check_model(model: RetinaNet) -> None:
         _check_levels(model)
 
 
-def _has_cells(model: RetinaNet) -> bool:
+def _has_cells(model: Model) -> bool:
     return model.backbone.type == "cells"
 
 
-def _check_input_size(model: RetinaNet) -> None:
+def _check_input_size(model: Model) -> None:
     size, at = list(model.input_size), "task.model.input_size"
     if len(size) != 3 or size[2] != 3 or not all(isinstance(n, int) and n > 0 for n in size):
         raise UserError(f"{at}: {size} is not [height, width, 3]; use for example [640, 640, 3]")
@@ -99,7 +102,7 @@ def _check_input_size(model: RetinaNet) -> None:
         )
 
 
-def _check_levels(model: RetinaNet) -> None:
+def _check_levels(model: Model) -> None:
     cells = model.backbone.cells
     _, config = stack_of(cells, image_size=(model.input_size[0], model.input_size[1]))
     levels_of(cells, config)
@@ -111,7 +114,7 @@ def _check_levels(model: RetinaNet) -> None:
         )
 
 
-def _check_task(task: RetinaNetTask) -> None:
+def _check_task(task: Task, *, train: bool) -> None:
     if task.annotation_file:
         raise UserError(
             "task.annotation_file: evaluation takes the boxes from task.validation_data; leave it "
@@ -119,13 +122,27 @@ def _check_task(task: RetinaNetTask) -> None:
         )
     if task.init_checkpoint and not os.path.exists(os.path.dirname(task.init_checkpoint) or "."):
         raise UserError(f"task.init_checkpoint: there is no {task.init_checkpoint}")
-    if task.model.head.attribute_heads:
+    if train and task.freeze_batch_norm and not task.init_checkpoint:
+        raise UserError(
+            "task.freeze_batch_norm: keeps statistics of a trained backbone, and none is named: "
+            "give task.init_checkpoint, or set it to false"
+        )
+    if _has_cells(task.model):
+        if train and backbone_weights.is_weights_file(task.init_checkpoint or ""):
+            backbone_weights.follow_weights_file(task.model.backbone.cells, task.init_checkpoint)
+    elif task.freeze_stem:
+        raise UserError(
+            f"task.freeze_stem: is for backbones of cells, not {task.model.backbone.type!r}; leave "
+            "it out"
+        )
+    if isinstance(task.model, RetinaNet) and task.model.head.attribute_heads:
         raise UserError("task.model.head.attribute_heads: are not supported; leave them out")
 
 
-def _resolve_classes(task: RetinaNetTask, sides: list[str]) -> Categories:
+def _resolve_classes(task: Task, sides: list[str]) -> Categories:
     """Sets the number of classes where it is 0; gives the classes of the first side."""
-    found = {side: _categories(side, getattr(task, side)) for side in sides}
+    masks = isinstance(task.model, MaskRCNN) and task.model.include_mask
+    found = {side: _categories(side, getattr(task, side), masks=masks) for side in sides}
     first, *others = found.values()
     if any(other != first for other in others):
         raise UserError(
@@ -149,9 +166,14 @@ def _resolve_classes(task: RetinaNetTask, sides: list[str]) -> Categories:
     return Categories(tuple(task.category_ids), first.names)
 
 
-def _categories(side: str, data: Any) -> Categories:
+def _categories(side: str, data: Any, *, masks: bool) -> Categories:
     if data.input_path:
-        return _resolve_records(side, data)
+        return _resolve_records(side, data, masks=masks)
+    if masks:
+        raise UserError(
+            f"task.{side}: TFDS sets have no outlines, which Mask R-CNN learns; give input_path, a "
+            "folder that --mode=convert --masks wrote, or set task.model.include_mask to false"
+        )
     if not data.tfds_name:
         raise UserError(
             f"task.{side}: needs tfds_name, a TFDS set with the features of coco/2017 or the "
@@ -163,13 +185,22 @@ def _categories(side: str, data: Any) -> Categories:
     return found
 
 
-def _resolve_records(side: str, data: Any) -> Categories:
+def _resolve_records(side: str, data: Any, *, masks: bool) -> Categories:
     """Names the record files to Model Garden; `input_path` goes before the experiment's own set."""
     try:
         found = records.find(data.input_path)
     except UserError as error:
         raise UserError(f"task.{side}.{error}") from None
+    if masks and not found.info["masks"]:
+        raise UserError(
+            f"task.{side}.input_path: {found.folder} was converted without outlines, which Mask "
+            "R-CNN learns; convert with --masks, or set task.model.include_mask to false"
+        )
     data.input_path, data.tfds_name = found.pattern, ""
+    if side == "validation_data":
+        # Model Garden evaluates against no more objects than its parser keeps.
+        most = int(found.info["contents"]["most_objects"])
+        data.parser.max_num_instances = max(data.parser.max_num_instances, most)
     return found.categories
 
 

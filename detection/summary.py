@@ -8,8 +8,7 @@ import numpy as np
 
 import cells.summary
 from cells.stack import penultimate_filters, stack
-from detection import model as detector_model
-from detection import resolve
+from detection import resolve, task
 from transfer.backbone import levels_of, stack_of
 
 
@@ -47,7 +46,7 @@ def summary(params: Any) -> dict[str, Any]:
             "backbone_trainable": counts.trainable,
             "backbone_multiply_adds": counts.multiply_adds,
         }
-    built = detector_model.build_retinanet(config)
+    built = task.create(params.task).build_model()
     result["trainable"] = _size(built.trainable_weights)
     result["total"] = _size(built.weights)
     return result

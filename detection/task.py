@@ -1,60 +1,107 @@
-"""Model Garden's RetinaNet task, on any set with COCO's features."""
+"""Model Garden's detection tasks, on any set of boxes and with these backbones.
+
+What they share is in `_CellsTask`. The part of training that is over, which ScheduledDropPath
+follows, is computed in every step from `optimizer.iterations`, so a resumed run goes on where it
+was.
+"""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 from official.core import task_factory
-from official.vision.dataloaders import retinanet_input
-from official.vision.tasks import retinanet
+from official.vision.dataloaders import maskrcnn_input, retinanet_input
+from official.vision.tasks import maskrcnn, retinanet
 
-from cells.config import read_yaml
 from cells.drop_path import follow_training
-from detection import data
+from detection import backbone_weights, data
 from detection import model as detector_model
-from detection.config import RetinaNetTask
-from transfer import checkpoints, model_dir
+from detection.config import MaskRCNNTask, RetinaNetTask
+from detection.evaluation import Evaluation
+from detection.evaluator import Evaluator
+from transfer import checkpoints
 
 
-@task_factory.register_task_cls(RetinaNetTask)
-class CellsRetinaNetTask(retinanet.RetinaNetTask):
-    """What Model Garden's task does not know: these backbones, their weights, any set of boxes.
+class _CellsTask:
+    """What Model Garden's tasks do not know: these backbones, their weights, any set of boxes."""
 
-    The part of training that is over, which ScheduledDropPath follows, is computed in every step
-    from `optimizer.iterations`, so a resumed run goes on where it was.
-    """
+    task_config: Any
 
     def build_model(self) -> tf_keras.Model:
         """The detector; see `detection.model`."""
         # Half of the decay, since the papers' L2 term is half the sum of squares.
         decay = self.task_config.losses.l2_weight_decay / 2.0
         regularizer = tf_keras.regularizers.L2(decay) if decay else None
-        model = detector_model.build_retinanet(self.task_config.model, regularizer)
-        if self.task_config.freeze_backbone:
-            model.backbone.trainable = False
+        model = detector_model.build_detector(self.task_config.model, regularizer)
+        backbone_weights.freeze(
+            model.backbone,
+            everything=self.task_config.freeze_backbone,
+            stem=self.task_config.freeze_stem,
+            batch_norm=self.task_config.freeze_batch_norm,
+        )
         return model
 
     def initialize(self, model: tf_keras.Model) -> None:
         """Takes the weights of a trained classifier into the backbone, by the names of layers.
 
-        What is no folder of a `cell-transfer` training is read as Model Garden does.
+        What is no folder of a `cell-transfer` training, nor a weights file, is read as Model Garden
+        does.
         """
         source = self.task_config.init_checkpoint
-        if source and is_classifier(source):
+        if source and (
+            backbone_weights.is_weights_file(source) or backbone_weights.is_classifier(source)
+        ):
             checkpoints.take_weights(source, model.backbone)
         else:
-            super().initialize(model)
+            super().initialize(model)  # type: ignore[misc]
 
     def build_inputs(
         self, params: Any, input_context: tf.distribute.InputContext | None = None
     ) -> tf.data.Dataset:
         """Reads a TFDS set by its features, or converted boxes."""
         parse = self.parser(params).parse_fn(params.is_training)
-        dataset = data.batches(params, parse, input_context)
+        dataset = data.batches(params, parse, input_context, with_masks=self.with_masks)
         return dataset if params.is_training else dataset.map(clip_to_images)
+
+    @property
+    def with_masks(self) -> bool:
+        """Whether outlines are learnt, too."""
+        return False
+
+    def parser(self, params: Any) -> Any:
+        """Model Garden's parser of decoded examples, for one side of the data."""
+        raise NotImplementedError
+
+    def evaluator(self) -> Evaluator:
+        """Collects evaluation batches, in the data set's own numbers."""
+        most = getattr(self.task_config, "max_num_eval_detections", 100)
+        outlines = data.outlines(self.task_config.validation_data) if self.with_masks else None
+        return Evaluator(self.task_config.category_ids, most, outlines)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The last evaluation, image by image; None before the first."""
+        metric = getattr(self, "coco_metric", None)
+        return metric.evaluation if isinstance(metric, Evaluator) else None
+
+    def train_step(
+        self,
+        inputs: tuple[Any, Any],
+        model: tf_keras.Model,
+        optimizer: tf_keras.optimizers.Optimizer,
+        metrics: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """One step of one replica; drop path follows `optimizer.iterations`."""
+        steps = self.task_config.model.backbone.cells.drop_path_steps
+        follow_training(model.backbone, optimizer.iterations, steps)
+        return super().train_step(inputs, model, optimizer, metrics)  # type: ignore[misc]
+
+
+@task_factory.register_task_cls(RetinaNetTask)
+class CellsRetinaNetTask(_CellsTask, retinanet.RetinaNetTask):
+    """RetinaNet."""
 
     def parser(self, params: Any) -> retinanet_input.Parser:
         """Model Garden's parser of decoded examples, for one side of the data."""
@@ -81,26 +128,70 @@ class CellsRetinaNetTask(retinanet.RetinaNetTask):
             keep_aspect_ratio=parser.keep_aspect_ratio,
         )
 
-    def train_step(
-        self,
-        inputs: tuple[Any, Any],
-        model: tf_keras.Model,
-        optimizer: tf_keras.optimizers.Optimizer,
-        metrics: list[Any] | None = None,
-    ) -> dict[str, Any]:
-        """One step of one replica; drop path follows `optimizer.iterations`."""
-        steps = self.task_config.model.backbone.cells.drop_path_steps
-        follow_training(model.backbone, optimizer.iterations, steps)
-        return super().train_step(inputs, model, optimizer, metrics)
+    def build_metrics(self, training: bool = True) -> list[Any]:
+        """Model Garden's, with COCO's figures in the data set's own numbers."""
+        metrics = super().build_metrics(training)
+        if not training and self.task_config.use_coco_metrics:
+            self.coco_metric = self.evaluator()
+        return metrics
 
 
-def is_classifier(folder: str) -> bool:
-    """Whether a folder is that of a `cell-transfer` training."""
-    path = os.path.join(folder, model_dir.PARAMS)
-    if not os.path.exists(path):
-        return False
-    model = read_yaml(path).get("task", {}).get("model", {})
-    return "cells" in model
+@task_factory.register_task_cls(MaskRCNNTask)
+class CellsMaskRCNNTask(_CellsTask, maskrcnn.MaskRCNNTask):
+    """Faster R-CNN, and with `include_mask` Mask R-CNN.
+
+    Model Garden's own task hands a TFDS set to its decoder of TFRecords, which dies; here each
+    source has its decoder (`detection.data`).
+    """
+
+    @property
+    def with_masks(self) -> bool:
+        """Whether outlines are learnt, too."""
+        return self.task_config.model.include_mask
+
+    def build_model(self) -> tf_keras.Model:
+        """The detector; it has its weights after a first call."""
+        model = super().build_model()
+        shapes = (self.task_config.model.input_size, [2])
+        image, size = (tf_keras.Input(shape) for shape in shapes)
+        model(image, image_shape=size, training=False)
+        return model
+
+    def parser(self, params: Any) -> maskrcnn_input.Parser:
+        """Model Garden's parser of decoded examples, for one side of the data."""
+        model, parser = self.task_config.model, params.parser
+        return maskrcnn_input.Parser(
+            output_size=model.input_size[:2],
+            min_level=model.min_level,
+            max_level=model.max_level,
+            num_scales=model.anchor.num_scales,
+            aspect_ratios=model.anchor.aspect_ratios,
+            anchor_size=model.anchor.anchor_size,
+            rpn_match_threshold=parser.rpn_match_threshold,
+            rpn_unmatched_threshold=parser.rpn_unmatched_threshold,
+            rpn_batch_size_per_im=parser.rpn_batch_size_per_im,
+            rpn_fg_fraction=parser.rpn_fg_fraction,
+            aug_rand_hflip=parser.aug_rand_hflip,
+            aug_rand_vflip=parser.aug_rand_vflip,
+            aug_scale_min=parser.aug_scale_min,
+            aug_scale_max=parser.aug_scale_max,
+            aug_type=parser.aug_type,
+            skip_crowd_during_training=parser.skip_crowd_during_training,
+            max_num_instances=parser.max_num_instances,
+            include_mask=model.include_mask,
+            outer_boxes_scale=model.outer_boxes_scale,
+            mask_crop_size=parser.mask_crop_size,
+            dtype=params.dtype,
+        )
+
+    def _build_coco_metrics(self) -> None:
+        # Model Garden's hook; it would scan the records for an annotation file of its own.
+        self.coco_metric = self.evaluator()
+
+
+def create(config: Any, **more: Any) -> Any:
+    """The task of a configuration, of the kind that its class says."""
+    return task_factory.get_task(config, **more)
 
 
 def clip_to_images(images: tf.Tensor, labels: dict[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:

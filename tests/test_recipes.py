@@ -18,11 +18,11 @@ def recipes(stage: str) -> list[pathlib.Path]:
 @pytest.mark.parametrize("path", recipes("detection"), ids=lambda p: p.stem)
 def test_detection_recipes(path):
     from cells.stack import stack
-    from detection import experiments  # registers the experiments
+    from detection import experiments
     from transfer import configure
     from transfer.backbone import stack_of
 
-    base = experiments.cells_retinanet()
+    base = configure.experiment(configure.experiment_of([str(path)]), experiments.NAMES)
     params = configure.configure(base, files=[str(path)])
     assert stack(*stack_of(params.task.model.backbone.cells)).outputs
 

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,7 +130,11 @@ def _damage(path: str) -> str | None:
 
 
 def open_trained(
-    folder: str, which: str = "latest", *, params: Any = None, task_class: type = ClassificationTask
+    folder: str,
+    which: str = "latest",
+    *,
+    params: Any = None,
+    task_class: Callable[..., Any] = ClassificationTask,
 ) -> Trained:
     """Opens the network of a run, with the moving averages of its weights where it keeps them.
 
@@ -174,7 +178,7 @@ def open_trained(
     )
 
 
-def _restored(path: str, params: Any, task_class: type) -> tuple[Any, Any]:
+def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[Any, Any]:
     """The trainer whose checkpoint it is, and its task.
 
     The trainer's own objects, so that a checkpoint is read as it was written.

@@ -37,6 +37,7 @@ _MAY_DIFFER = (
     "task.train_data.autotune_algorithm",
     "task.train_data.cache",
     "task.train_data.cycle_length",
+    "task.train_data.input_path",
     "task.train_data.prefetch_buffer_size",
     "task.train_data.ram_budget",
     "task.train_data.shuffle_buffer_size",

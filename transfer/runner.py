@@ -27,7 +27,7 @@ def run(
     mode: str,
     folder: str,
     complete: Callable[..., tuple[str, ...]] = resolve.resolve,
-    task_class: type = ClassificationTask,
+    task_class: Callable[..., Any] = ClassificationTask,
 ) -> dict[str, float] | None:
     """Trains, evaluates, or both.
 
@@ -88,7 +88,7 @@ def run(
 
 def _controller(
     strategy: tf.distribute.Strategy,
-    task_class: type,
+    task_class: Callable[..., Any],
     params: Any,
     mode: str,
     folder: str,

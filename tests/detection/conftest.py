@@ -100,6 +100,8 @@ def flags() -> Any:
             "params_override": None,
             "score_threshold": 0.3,
             "shards": None,
+            "tile_size": 0,
+            "worst": 10,
         }
         return types.SimpleNamespace(**{**defaults, **values})
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from cells import datasets, image_files
+from cells import datasets
 from cells.errors import UserError
 from detection import commands, images, resolve
 
@@ -73,13 +73,13 @@ def test_training_and_validation_must_have_the_same_classes(small, data_dir):
 
 def test_paths_that_hold_no_images_are_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.jpg: there is no such image"):
-        image_files.find_files([str(tmp_path / "nothing.jpg")])
-    with pytest.raises(UserError, match="has no images"):
-        image_files.find_files([str(tmp_path)])
+        images.find_files([str(tmp_path / "nothing.jpg")])
+    with pytest.raises(UserError, match="has no images or videos"):
+        images.find_files([str(tmp_path)])
     text = tmp_path / "text.png"
     text.write_text("no image")
     with pytest.raises(UserError, match=r"text\.png: cannot be read as an image"):
-        image_files.check_files(image_files.find_files([str(text)]))
+        images.check_files(images.find_files([str(text)]))
 
 
 def test_files_are_numbered_by_name_where_all_names_are_numbers(tmp_path):
@@ -87,7 +87,7 @@ def test_files_are_numbered_by_name_where_all_names_are_numbers(tmp_path):
 
     for name in ("000000000139.jpg", "7.png", "b.png"):
         Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(tmp_path / name)
-    found = image_files.find_files([str(tmp_path)])
+    found = images.find_files([str(tmp_path)])
     assert [i.image_id for i in images.from_files(found)] == [1, 2, 3]
     assert [i.image_id for i in images.from_files(found[:2])] == [139, 7]
 
@@ -107,7 +107,7 @@ def test_a_folder_of_no_run_is_named(flags, tmp_path):
         (["--mode=predict", "--score_threshold=2"], "--score_threshold: 2.0 is not in [0, 1]"),
         (["--mode=detect"], "--mode"),
         (["--mode=convert", "--output=x"], "--annotations: is needed here"),
-        (["--mode=summary", "--experiment=cells_fasterrcnn"], "did you mean 'cells_retinanet'"),
+        (["--mode=summary", "--experiment=cells_retinane"], "did you mean 'cells_retinanet'"),
     ],
 )
 def test_the_command_ends_with_2_and_one_line(arguments, sentence, tmp_path):

@@ -53,6 +53,7 @@ def trained(tmp_path_factory, settings, scenes_dir):
         genotype=None,
         output=None,
         score_threshold=0.3,
+        worst=2,
     )
     commands.run(flags, [])
     return folder
@@ -236,5 +237,37 @@ def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, 
     for layer in backbone:
         for ours, theirs in zip(layer.weights, classifier[layer.name].weights, strict=True):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    assert f"took the weights of {len(backbone)} layers" in caplog.text
-    assert "not used: logits" in caplog.text
+    assert f"loaded the weights of {len(backbone)} layers" in caplog.text
+    assert "of the source, not used: logits" in caplog.text
+
+
+def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, flags, tmp_path, scenes_dir):
+    """Loaded by TensorFlow alone: two files of different sizes at once, JPEG and PNG."""
+    output = tmp_path / "saved"
+    commands.export(flags(model_dir=str(trained), output=str(output)), [])
+    with pytest.raises(UserError, match="exists already"):
+        commands.export(flags(model_dir=str(trained), output=str(output)), [])
+    names = json.loads((output / "categories.json").read_bytes())
+    assert [entry["name"] for entry in names] == [str(i) for i in range(10)]
+    scene = next(
+        datasets.builder("digits_scenes", scenes_dir)
+        .as_dataset(split="train[:1]")
+        .as_numpy_iterator()
+    )["image"]
+    wide = np.full((128, 300, 3), 100, np.uint8)
+    wide[:, :128] = scene
+    files = [tf.io.encode_jpeg(scene, quality=95).numpy(), tf.io.encode_png(wide).numpy()]
+    served = tf.saved_model.load(str(output)).signatures["serving_default"]
+    found = served(inputs=tf.constant(files))
+    detector = open_detector(str(trained))
+    for i, pixels in enumerate((tf.io.decode_jpeg(files[0]).numpy(), wide)):
+        expected = detector.detect(pixels)
+        count = int(found["num_detections"][i])
+        assert count == len(expected.scores) > 0
+        np.testing.assert_allclose(
+            found["detection_scores"][i, :count], expected.scores, rtol=0, atol=1e-4
+        )
+        x, y, width, height = expected.boxes.T
+        corners = np.stack([y, x, y + height, x + width], axis=1)
+        np.testing.assert_allclose(found["detection_boxes"][i, :count], corners, atol=0.03)
+        np.testing.assert_array_equal(found["detection_classes"][i, :count], expected.labels)
