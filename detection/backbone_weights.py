@@ -56,7 +56,8 @@ def follow_weights_file(cells: CellBackbone, path: str) -> None:
     """
     weights = weights_file.read(path)
     given = weights.config
-    if catalogue.find(cells.genotype) != weights.genotype:
+    genotype = catalogue.find(cells.genotype)
+    if (genotype.cells, genotype.stacking) != (weights.genotype.cells, weights.genotype.stacking):
         raise UserError(
             f"task.init_checkpoint: {path} has the weights of {weights.genotype.name!r}, another "
             f"genotype than {cells.genotype!r}; give that one"
