@@ -36,6 +36,12 @@ class Evaluator(coco_evaluator.COCOEvaluator):
         self._outlines = outlines
         self.evaluation: Evaluation | None = None
 
+    def update_state(self, groundtruths: Any, predictions: Any) -> None:
+        """Takes a batch, see Model Garden."""
+        # Its cropped masks, which would fill the memory; whole ones come from `outlines`.
+        kept = {key: value for key, value in groundtruths.items() if key != "masks"}
+        super().update_state(kept, predictions)
+
     def evaluate(self) -> dict[str, float]:
         """COCO's 12 numbers of the batches that were collected; masks' begin with `mask_`."""
         truth = _truth(self._groundtruths, self._category_ids)
