@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -161,6 +162,16 @@ class Train(Evaluator):
             "parameters": counts.trainable,
             "multiply_adds": counts.multiply_adds,
         }
+
+    def reward_from(self, accuracies: Sequence[float]) -> float:
+        """The reward of a child.
+
+        Args:
+            accuracies: after epoch upon epoch, as many as count at least; the last one last.
+        """
+        recent = accuracies[-self.reward_epochs :]  # All of them for 0.
+        kinds = {"last": recent[-1], "best": max(recent), "mean": sum(recent) / len(recent)}
+        return float(kinds[self.reward_of] ** self.reward_power)
 
     def metrics(self) -> tuple[str, ...]:
         names = ["accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds"]

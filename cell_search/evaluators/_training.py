@@ -194,19 +194,11 @@ class _Child:
             "steps": self.training.steps,
         }
         if self.settings.reward == "reward":
-            found["reward"] = self._reward()
+            accuracies = [accuracy for accuracy, _ in self.scores.values()]
+            found["reward"] = self.settings.reward_from(accuracies)
         if self.settings.inherit:
             found["inherited"] = self.inherited
         return found
-
-    def _reward(self) -> float:
-        of, last = self.settings.reward_of, self.settings.reward_epochs or self.epoch
-        recent = [a for epoch, (a, _) in self.scores.items() if epoch > self.epoch - last]
-        if of == "last":
-            accuracy = self.scores[self.epoch][0]
-        else:
-            accuracy = max(recent) if of == "best" else sum(recent) / len(recent)
-        return float(accuracy**self.settings.reward_power)
 
     def _score(self) -> tuple[float, float]:
         """Accuracy and loss on the held-out images."""

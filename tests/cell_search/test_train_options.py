@@ -70,6 +70,24 @@ def test_an_option_changes_the_training_and_not_the_network(
         assert now == pytest.approx(before, rel=0.3)
 
 
+@pytest.mark.parametrize(
+    ("settings", "reward"),
+    [
+        ({"reward_of": "last", "reward_power": 2.0}, 0.25),
+        ({"reward_of": "best", "reward_epochs": 2}, 0.75),
+        ({"reward_of": "best", "reward_epochs": 3}, 0.75),
+        ({"reward_of": "best", "reward_epochs": 0}, 1.0),
+        ({"reward_of": "mean", "reward_epochs": 2}, 0.625),
+        ({"reward_of": "mean", "reward_epochs": 0, "reward_power": 3.0}, (3.25 / 7) ** 3),
+        # Zoph & Le 2017, section 4.1: the best of the last 5 epochs, cubed.
+        ({"reward_of": "best", "reward_power": 3.0}, 0.421875),
+    ],
+)
+def test_the_reward(settings: dict, reward: float) -> None:
+    accuracies = [1.0, 0.0, 0.25, 0.5, 0.25, 0.75, 0.5]
+    assert Train(**settings).reward_from(accuracies) == pytest.approx(reward)
+
+
 def test_a_child_slower_than_its_limit_has_failed(digits: ImageSettings) -> None:
     result = evaluate(request(dataclasses.replace(SHORT, seconds=1e-6), digits))
     assert result.reward is None
