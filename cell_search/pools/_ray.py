@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from cells.errors import UserError
 
 #: Seconds until an actor that does not answer counts as lost.
 _PATIENCE = 60.0
+
+#: Seconds for a connection to the cluster.
+_KNOCK = 20.0
 
 
 @POOLS.register("ray")
@@ -76,6 +80,7 @@ class Ray(PoolSettings):
 
         if ray.is_initialized():
             return False
+        _knock(self.address)
         wanted = {"working_dir": self.working_dir, "image_uri": self.image}
         # Ray puts its own handlers in the place of the driver's.
         handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -111,6 +116,18 @@ class Ray(PoolSettings):
                 "that grows, say how many with pool.ray.workers"
             )
         return room
+
+
+def _knock(address: str) -> None:
+    """Whether somebody listens there: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"pool.ray.address: {address} cannot be reached ({reason})") from None
 
 
 class _RayPool(Slots):
