@@ -278,7 +278,8 @@ def figures_of(costs: Costs) -> list[Figure]:
         name = f"{workers} workers, children of {seconds:,.0f} s, utilisation"
         if workers > len(costs.trials) // 2:
             continue
-        figures.append(at_least(name, round(simulate(costs, workers, seconds), 4), limit))
+        share = round(simulate(costs, workers, seconds), 4)
+        figures.append(at_least(name, share, limit) if limit else Figure(name, share, "none", True))
     processor, disk = np.array(costs.processor), np.array(costs.disk)
     size = len(processor)
     late, early = (
