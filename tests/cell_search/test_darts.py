@@ -23,6 +23,7 @@ from cell_search.evaluators._child import child_config
 from cell_search.images import ImageSettings
 from cell_search.interruption import Interruptible
 from cell_search.relaxed import RelaxedSpace, softmax
+from cell_search.replay import replay
 from cells import functions
 from cells.errors import UserError
 from cells.primitives import Relu, WeightedSum
@@ -235,6 +236,7 @@ def settings(small: dict) -> dict[str, Any]:
                 "filters": 4,
                 "epochs": 2,
                 "batch": 32,
+                "second_order": False,
                 "alpha_rate": 0.1,
                 "flip": False,
                 "shift": 1,
@@ -293,6 +295,9 @@ def test_a_search_is_the_training_of_one_network(
     assert 0.0 < winner["provenance"]["metrics"]["discrete_accuracy"] < 1.0
     losses = [metrics["loss"] for _, _, metrics, _ in known]
     assert losses[2] < losses[0]
+
+    search = config.resolve(config.from_values(settings, "test"))
+    assert [r.difference for r in replay(search, whole.read_study())] == ["", "", ""]
 
     # Dead between what the second trial left and its result.
     finish = trials.finish

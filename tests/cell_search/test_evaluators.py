@@ -20,6 +20,7 @@ from cell_search.evaluators import (
     Request,
     Result,
     Train,
+    WeightSharing,
     ZeroCost,
     evaluate,
 )
@@ -131,6 +132,12 @@ class TestTrain(EvaluatorContract):
         ):
             with pytest.raises(UserError, match=sentence):
                 dataclasses.replace(self.evaluator, **changes).check(digits, spaces.find("pnas", 1))
+
+
+class TestWeightSharing(EvaluatorContract):
+    evaluator = WeightSharing(
+        normal_cells=1, filters=4, batch=32, validation_batch=50, flip=False, shift=1
+    )
 
 
 class TestZeroCost(EvaluatorContract):
