@@ -234,7 +234,7 @@ def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_database_that_is_not_there(url: str, sentence: str) -> None:
-    values = cells.config.override(config.SearchConfig(), text=f"storage={url}")
+    values = cells.config.override(config.SearchConfig(), text=f"storage={url},study=mine")
     values.space.name = "pnas"
     values.evaluator.type = "parameters"
     with pytest.raises(UserError, match=sentence) as error:
