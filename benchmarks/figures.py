@@ -54,13 +54,13 @@ FIGURES = {
     "15-children": "-m benchmarks.children",
     "16-children-memory": "-m benchmarks.children_memory",
     "17-skip-connections": "-m benchmarks.skip_connections",
-    "22-shared-weights": "-m benchmarks.shared_weights --seeds=3 --trials=150 --cells=3",
     "18-pools": "-m benchmarks.pools",
-    "22-driver-cost": "-m benchmarks.driver_cost",
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
     "20-proxies": "-m benchmarks.proxies --output=runs/proxies",
     "21-scale": "-m benchmarks.scale",
-    "22-finetuning": "-m benchmarks.finetuning",
+    "22-driver-cost": "-m benchmarks.driver_cost",
+    "23-shared-weights": "-m benchmarks.shared_weights --seeds=3 --trials=150 --cells=3",
+    "24-finetuning": "-m benchmarks.finetuning",
 }
 
 
