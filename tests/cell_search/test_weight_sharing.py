@@ -199,6 +199,7 @@ def settings(small: dict) -> dict[str, Any]:
         "space": {"name": "enas", "blocks": 1},
         "strategy": {"type": "reinforce", "reinforce": {"batch": 2, "attempts": 1}},
         "evaluator": {"type": "shared_weights", "shared_weights": EVALUATOR},
+        "images": {**small["images"], "size": 16},
         "trials": 6,
         "report_minutes": 0.0,
     }
