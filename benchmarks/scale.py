@@ -8,8 +8,9 @@ and in waiting for the disk.
 
 Then searches with 1, 8, 64 and 512 workers are simulated. The driver's costs are those that were
 measured, trial by trial; a child takes 60 or 1,800 virtual seconds with a standard deviation of
-30 %; a report is written every two minutes and everybody waits for it. Utilisation is the share of
-the workers' time, from the moment when all of them have work to the last proposal, that was work.
+30 %; a report is written every two minutes, and whoever ends meanwhile waits. Utilisation is the
+share of the workers' time, from the moment when all of them have work to the last proposal, that
+was work.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import pathlib
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,12 +112,12 @@ def simulate(costs: Costs, workers: int, seconds: float) -> float:
         if len(ends) == workers:
             # The driver takes up what has ended first, when it has time.
             now = max(now, heapq.heappop(ends))
-        if now - reported >= REPORTS:
-            now += costs.report(number)
-            reported = now
         now += cost
         spans.append((now, now + duration))
         heapq.heappush(ends, now + duration)
+        if len(ends) == workers and now - reported >= REPORTS:
+            now += costs.report(number)
+            reported = now
     return utilisation(spans, workers)
 
 
@@ -151,24 +152,21 @@ def measure(folder: pathlib.Path, trials: int, workers: int = WORKERS) -> Costs:
     search = config.resolve(config.from_values(values, "scale"))
     search = dataclasses.replace(search, pool=_Settings(pool))
     directory = SearchDirectory(folder)
-    marks = {round(trials * share) for share in (0.05, 0.25, 0.5, 0.75)} | {trials}
+    marks = {round(trials * share) for share in (0.05, 0.25, 0.5, 0.75)}
     with directory.locked(), contextlib.redirect_stdout(io.StringIO()):
         study = directory.open_study()
-        meter = _Meter(pool)
 
-        def look() -> None:
-            """Sizes and reports now and then, off the record."""
-            done = len(meter.costs.processor)
-            if done in marks and done not in meter.costs.journal:
-                started = time.process_time()
-                report.write(directory, search, study, drawings=driver.DRAWINGS)
-                meter.costs.reports[done] = time.process_time() - started
-                meter.costs.journal[done] = directory.journal.stat().st_size
+        def look(done: int) -> None:
+            """Sizes and reports, off the record."""
+            started = time.process_time()
+            report.write(directory, search, study, drawings=driver.DRAWINGS)
+            meter.costs.reports[done] = time.process_time() - started
+            meter.costs.journal[done] = directory.journal.stat().st_size
 
-        meter.look = look
+        meter = _Meter(pool, marks, look)
         with meter.timing_the_disk():
             driver.run(directory.path / "tensorboard", "", search, study, meter, lambda: None)
-        look()
+        look(trials)
     return meter.costs
 
 
@@ -177,13 +175,14 @@ class _Meter(Interruptible):
 
     Args:
         pool: where children end when the driver waits.
+        marks: after so many trials `look` is called.
+        look: is told how many there are; what it does costs nothing.
     """
 
-    def __init__(self, pool: _Imaginary):
+    def __init__(self, pool: _Imaginary, marks: set[int], look: Callable[[int], None]):
         super().__init__()
         self.costs = Costs()
-        self.look: Any = None
-        self._pool = pool
+        self._pool, self._marks, self._look = pool, marks, look
         self._disk, self._mark = 0.0, time.process_time()
 
     @contextlib.contextmanager
@@ -191,7 +190,9 @@ class _Meter(Interruptible):
         known = self._pool.submitted
         if self._pool.waits():
             worked = time.process_time() - self._mark
-            self.look()
+            if (done := self._pool.submitted) in self._marks:
+                self._marks.remove(done)
+                self._look(done)
             self._pool.end_some()
             self._mark = time.process_time() - worked
         yield

@@ -200,11 +200,12 @@ class _Driver:
                 with self.interruptible.block():
                     running[self.pool.submit(request)] = request.number
             self.progress.running = len(running)
+            # Now that all have work, and whoever ends meanwhile waits a moment.
+            self._report()
             with self.interruptible.block():
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda f: running[f]):
                 self._tell(running.pop(future), future.result())
-            self._report()
 
     def _next(self) -> Request | None:
         """The next request: a trial that is to go on, else a new one."""

@@ -19,12 +19,14 @@ _LAST = 50
 
 
 def duration(seconds: float) -> str:
-    """Such as `8.2 s`, `4 min 10 s`, `3 h 20 min`."""
+    """Such as `8.2 s`, `4 min 10 s`, `3 h 20 min`, `12 d 3 h`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+    if seconds < 100 * 3600:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+    return f"{int(seconds // 86400):,} d {int(seconds % 86400 // 3600)} h"
 
 
 class Progress:

@@ -35,12 +35,12 @@ def dots(points: Iterable[tuple[float, float, str]], kind: str, radius: int, man
         points: place on the picture, and the tooltip.
         kind: one that the page has colours for.
         radius: of a point.
-        many: whether all are one element; points on one place are then one.
+        many: whether all are one element of smaller points; those on one place are then one.
     """
     if many:
         places = sorted({(round(x), round(y)) for x, y, _ in points})
         path = "".join(f"M{x} {y}h0" for x, y in places)
-        return f'<path class="dots {kind}" stroke-width={2 * radius} d="{path}"/>'
+        return f'<path class="dots {kind}" stroke-width={radius} d="{path}"/>'
     return "".join(
         f'<circle class={kind} cx="{x:.1f}" cy="{y:.1f}" r={radius}>'
         f"<title>{escape(tip)}</title></circle>"

@@ -14,12 +14,12 @@ h1 q { quotes: none; color: var(--accent); overflow-wrap: anywhere; }
 h2 { font-size: 19px; margin: 36px 0 12px; }
 .lead, footer, .legend { color: var(--pale); }
 footer { margin-top: 40px; font-size: 13px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 12px;
   margin: 20px 0; }
 .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 8px;
   padding: 10px 14px; }
 .tiles dt { color: var(--pale); font-size: 13px; }
-.tiles dd { margin: 0; font-size: 21px; font-variant-numeric: tabular-nums; }
+.tiles dd { margin: 0; font-size: 19px; font-variant-numeric: tabular-nums; }
 .chart { width: 100%; height: auto; display: block; }
 .chart .dots { fill: none; stroke-linecap: round; }
 .chart .dots.trial { stroke: var(--point); stroke-opacity: 0.5; }
