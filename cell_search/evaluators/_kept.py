@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable
+from typing import TypeVar
+
 from cell_search.store import Store
+from cells.errors import UserError
+
+T = TypeVar("T")
 
 #: A driver that was killed may have kept what a trial left, but not its result, and evaluates the
 #: trial again: so the last two are there.
@@ -16,16 +23,28 @@ def numbers(folder: str) -> list[int]:
     return [int(n[_BEGIN:_END]) for n in Store(folder).names() if n.startswith("after-")]
 
 
-def read(folder: str, number: int) -> bytes:
-    """What a trial left.
+def last(folder: str, number: int, parse: Callable[[bytes], T]) -> T | None:
+    """What the last trial before trial `number` left, or None where none has left anything.
+
+    Args:
+        folder: of the requests.
+        number: of the trial that is evaluated.
+        parse: reads the file.
 
     Raises:
-        FileNotFoundError: nothing.
+        UserError: the file is damaged.
     """
-    data = Store(folder).read(_NAME.format(number))
-    if data is None:
-        raise FileNotFoundError(f"{folder}: what trial {number} left is gone")
-    return data
+    before = [n for n in numbers(folder) if n < number]
+    if not before:
+        return None
+    name = _NAME.format(before[-1])
+    try:
+        return parse(Store(folder).read(name) or b"")
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{folder}/{name}: is damaged ({error}); remove it, and the search goes on with what "
+            "an earlier trial left"
+        ) from None
 
 
 def write(folder: str, number: int, data: bytes) -> None:

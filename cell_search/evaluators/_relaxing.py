@@ -87,7 +87,9 @@ def score_and_train(
         tf.config.experimental.enable_op_determinism()
     assert request.genotype is not None and isinstance(request.space, CellSpace)
     relaxed = RelaxedSpace(request.space)
-    state = _taken(request)
+    state = None
+    if request.folder:
+        state = _kept.last(request.folder, request.number, State.from_bytes)
     config = settings.config(request.genotype, images)
     seed = request.seed if state is None else state.seed
     net = Supernet(relaxed, config, bank(config.batch_norm_epsilon), seed)
@@ -110,14 +112,6 @@ def score_and_train(
     if request.folder:
         _kept.write(request.folder, request.number, state.to_bytes())
     return metrics, relaxed.prescribed(state.alphas)
-
-
-def _taken(request: Request) -> State | None:
-    """What the trials before this one left."""
-    if not request.folder:
-        return None
-    before = [n for n in _kept.numbers(request.folder) if n < request.number]
-    return State.from_bytes(_kept.read(request.folder, before[-1])) if before else None
 
 
 def _first(net: Supernet, seed: int) -> State:

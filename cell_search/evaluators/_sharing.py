@@ -71,15 +71,16 @@ def _take(request: Request) -> SharedWeights:
     assert isinstance(request.space, CellSpace)
     held = _held.pop() if _held else None
     if request.folder:
-        kept = [n for n in _kept.numbers(request.folder) if n < request.number]
+        newest = max((n for n in _kept.numbers(request.folder) if n < request.number), default=-1)
         if (
             held is not None
             and held.folder == request.folder
-            and max([-1, *kept]) <= held.after < request.number
+            and newest <= held.after < request.number
         ):
             return held.weights
-        if kept:
-            return SharedWeights.from_bytes(_kept.read(request.folder, kept[-1]))
+        found = _kept.last(request.folder, request.number, SharedWeights.from_bytes)
+        if found is not None:
+            return found
     return SharedWeights(request.space.blocks + 2, request.seed)
 
 

@@ -311,6 +311,14 @@ def test_several_workers_are_refused(settings: dict[str, Any]) -> None:
     config.resolve(config.from_values(settings, "test")).check()
 
 
+def test_damaged_weights_are_told(settings: dict[str, Any], tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "after-00000000.npz"
+    for content in (b"", b"no weights", SharedWeights(3, 1).to_bytes()[:-30]):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"after-00000000\.npz: is damaged .*; remove it"):
+            evaluate(request(settings, 1, str(tmp_path)))
+
+
 def test_without_a_folder_nothing_is_shared(settings: dict[str, Any]) -> None:
     results = [evaluate(request(settings, n, "")) for n in (0, 1)]
     assert [r.metrics["steps"] for r in results] == [2, 2]
