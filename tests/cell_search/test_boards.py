@@ -133,7 +133,7 @@ def test_the_panel_counts_and_the_lines_above_it_tell_what_is_new(
     objectives = (Objective("weight", True), Objective("cost", True))
     seen = Progress(20, known[:4], objectives)
     with seen:
-        seen.running = 3
+        seen.running = 3 + len(known[4:])
         for trial in known[4:]:
             seen.finished(trial)
         box = Console(file=io.StringIO(), width=90, record=True)
