@@ -91,20 +91,31 @@ def test_a_driver_killed_again_and_again(
         assert (path / "report.html").read_text().endswith("</html>\n")
 
 
+def _running(path: pathlib.Path) -> set[int]:
+    return {t.number for t in trials_of(path) if not t.state.is_finished()}
+
+
 def test_workers_killed_while_they_work(tmp_path: pathlib.Path, start: Start) -> None:
+    """All at once, three times, and no candidate twice: none may fail then."""
     path = tmp_path / "search"
     process = start(Job(path, {"pool": WORKERS, "trials": 20}, Scored(seconds=0.2)))
     killed: set[int] = set()
-    for finished in (2, 8):
+    for finished in (2, 7, 12):
         wait_for(lambda finished=finished: has_finished(path, finished))
-        for worker in workers_of(process.pid):
-            os.kill(worker, signal.SIGKILL)
-            killed.add(worker)
-    assert len(killed) == 4
+        wait_for(lambda: len(workers_of(process.pid)) == 2)
+        workers = workers_of(process.pid)
+        # Stopped first, so that none takes the candidate of another and dies of it, too.
+        for signum in (signal.SIGSTOP, signal.SIGKILL):
+            for worker in workers:
+                os.kill(worker, signum)
+        killed |= workers
+        victims = _running(path)
+        wait_for(lambda victims=victims: not victims & _running(path))
+    assert len(killed) == 6
     ends(process)
     known = trials_of(path)
     assert [t.number for t in known] == list(range(20))
-    assert {t.state for t in known} == {TrialState.COMPLETE}
+    assert {t.number: t.user_attrs.get("failure") for t in known if t.values is None} == {}
     assert sorted(t.user_attrs["finished"] for t in known) == list(range(20))
 
 
