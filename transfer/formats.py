@@ -200,9 +200,13 @@ def _open_tflite(path: str) -> Logits:
 
 
 def _write_onnx(network: Network, path: str) -> None:
-    with _quiet():
-        network.serving.export(path, format="onnx", verbose=False)
+    import keras
     import onnx
+
+    shape = (None, *network.model.input_shape[1:])
+    given = keras.InputSpec(dtype="float32", shape=shape, name="pixels")
+    with _quiet():
+        network.serving.export(path, format="onnx", verbose=False, input_signature=[given])
 
     model = onnx.load(path)
     entry = model.metadata_props.add()

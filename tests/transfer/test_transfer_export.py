@@ -108,6 +108,17 @@ def test_a_file_that_says_something_else_is_not_written(expected):
         export.compare("tflite_int8", expected, turned)
 
 
+def test_an_onnx_file_says_what_the_network_says(run, pixels, expected, tmp_path):
+    pytest.importorskip("tf2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export.export(str(run[0]), str(tmp_path), kinds=("onnx",))
+    session = onnxruntime.InferenceSession(str(tmp_path / "classifier.onnx"))
+    (logits,) = session.run(["logits"], {"pixels": pixels[:7].astype("float32")})
+    np.testing.assert_allclose(logits, expected[:7], rtol=1e-4, atol=1e-4)
+    labels = session.get_modelmeta().custom_metadata_map["labels.txt"]
+    assert labels.split() == list("0123456789")
+
+
 def test_a_format_that_is_not_installed_is_told_first(run, tmp_path):
     if importlib.util.find_spec("tf2onnx"):
         pytest.skip("ONNX is installed")
