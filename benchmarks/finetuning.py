@@ -20,7 +20,6 @@ from typing import Any
 
 from benchmarks.report import at_least, print_figures
 
-
 #: Of ten numerals.
 CHANCE = 0.1
 
