@@ -234,13 +234,14 @@ def test_a_thousand_boxes_are_kept_and_counted(tmp_path, photos, small):
     found = converted(tmp_path, photos, coco(boxes))
     assert found.info["contents"]["most_objects"] == 1000
     assert len(stored(found)[0]["groundtruth_boxes"]) == 1000
-    # The trainer looks at max_num_instances of them.
+    # Training looks at max_num_instances of them, evaluation at all.
     at = {"input_path": str(found.folder), "global_batch_size": 2}
     params = small({"task": {"train_data": at, "validation_data": at}}, tmp_path)
     resolve.resolve(params)
     task = CellsRetinaNetTask(params.task)
     _, labels = next(iter(task.build_inputs(params.task.validation_data)))
-    assert labels["groundtruths"]["boxes"].shape[1] == 100
+    assert labels["groundtruths"]["boxes"].shape[1] == 1000
+    assert params.task.train_data.parser.max_num_instances == 100
 
 
 def test_a_killed_conversion_goes_on_and_ends_in_the_same_files(tmp_path, photos, monkeypatch):
