@@ -154,7 +154,7 @@ def _figures(kept: _Kept, seeds: int, args: argparse.Namespace) -> list[Figure]:
     sampled, random = (kept.of(kind, "accuracy", seeds) for kind in ("sampled", "random"))
     error = np.sqrt(sum(v.var(ddof=1) / len(v) for v in (sampled, random)))
     gain = float(sampled.mean() - random.mean())
-    what = f"{len(sampled)} cells each of {seeds} searches of {args.trials} candidates"
+    what = f"{len(sampled)} of each, from {seeds} searches with {args.trials} candidates each"
     figures = [
         Figure(
             f"held-out accuracy after {args.epochs} epochs from scratch, sampled cells less random "
