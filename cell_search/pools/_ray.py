@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -88,7 +89,7 @@ class Ray(PoolSettings):
             ray.init(
                 address=self.address or None,
                 runtime_env={name: value for name, value in wanted.items() if value},
-                logging_level="warning",
+                logging_level=logging.WARNING,
             )
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             where = self.address or "a cluster on this machine"
@@ -156,7 +157,8 @@ class _Actor:
 
 class _RayWorker(Worker):
     def __init__(self, made: Any):
-        self._made, self._actor = made, None
+        self._made = made
+        self._actor: Any = None
 
     def start(self) -> None:
         import ray

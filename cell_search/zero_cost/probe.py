@@ -66,7 +66,8 @@ class Probe:
     def weights(self, vector: np.ndarray) -> list[list[list[np.ndarray]]]:
         """A vector like `Child.trained` cut: for each place, for each of its primitives, the
         weights in Keras's order and layout."""
-        start, places = 0, []
+        places: list[list[list[np.ndarray]]] = []
+        start = 0
         for place in self.child.places:
             places.append([])
             for shapes in place.piece.trained:
