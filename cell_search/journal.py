@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._storage import JournalOperation
+from optuna.trial import TrialState
 
 from cells.errors import UserError
 
@@ -58,19 +60,35 @@ class Journal(JournalFileBackend):
         with self.held():
             self._permit()
             try:
-                _append(self._path, "".join(lines).encode())
+                _append(self._path, "".join(lines).encode(), wait=any(map(_precious, logs)))
             except OSError as error:
                 raise _unwritable(self._path, error) from error
 
 
-def _append(path: pathlib.Path, data: bytes) -> None:
+def _precious(log: Mapping[str, Any]) -> bool:
+    """Whether a record waits for the disk.
+
+    A trial that begins, and what is noted of it, are worth nothing without its result. That is a
+    later record of the same file, and waits for all before it: once a trial, not at each of its records.
+    """
+    operation = log["op_code"]
+    if operation == JournalOperation.CREATE_TRIAL:
+        return log.get("state") != TrialState.RUNNING
+    return operation not in (
+        JournalOperation.SET_TRIAL_USER_ATTR,
+        JournalOperation.SET_TRIAL_SYSTEM_ATTR,
+    )
+
+
+def _append(path: pathlib.Path, data: bytes, *, wait: bool) -> None:
     # Without a buffer, which would try to write its rest when it is closed.
     with open(path, "ab", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         try:
             while data:
                 data = data[file.write(data) :]
-            os.fsync(file.fileno())
+            if wait:
+                os.fsync(file.fileno())
         except OSError:
             file.truncate(size)
             raise

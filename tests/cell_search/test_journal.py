@@ -1,0 +1,34 @@
+"""The journal waits for the disk when a trial has its result, and not before."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from cell_search import spaces, trials
+from cell_search.directory import SearchDirectory
+from cell_search.evaluators import Result
+
+
+def test_a_trial_waits_once_for_the_disk_with_its_result_written(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    directory, space = SearchDirectory(tmp_path), spaces.find("darts")
+    study = directory.open_study()
+    waited: list[dict] = []
+
+    def fsync(file: int) -> None:
+        waited.append(json.loads(directory.journal.read_text().splitlines()[-1]))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    trials.begin(study, space, space.random(np.random.default_rng(0)), after=0)
+    assert not waited
+    trials.finish(study, 0, Result(0.5, {"valid": 0.5}, 1.0), order=0)
+    assert [record["values"] for record in waited] == [[0.5]]
+    trials.begin(study, space, space.random(np.random.default_rng(1)), after=1)
+    trials.finish(study, 1, Result(None, {}, 1.0, "no memory"), order=1)
+    assert len(waited) == 2
