@@ -69,7 +69,7 @@ def _precious(log: Mapping[str, Any]) -> bool:
     """Whether a record waits for the disk.
 
     A trial that begins, and what is noted of it, are worth nothing without its result. That is a
-    later record of the same file, and waits for all before it: once a trial, not at each of its records.
+    later record of the same file, and waits for all before it: once a trial, not with each record.
     """
     operation = log["op_code"]
     if operation == JournalOperation.CREATE_TRIAL:
