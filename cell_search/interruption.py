@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from cells.signals import handled_by
+
 
 class Interruption(Exception):
     """The search was asked to stop.
@@ -35,12 +37,8 @@ class Interruptible:
     @contextmanager
     def listening(self) -> Iterator[Interruptible]:
         """Replaces the handlers of Ctrl-C and SIGTERM for the time of a `with` block."""
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with handled_by(self._handle):
             yield self
-        finally:
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self._signum = signum

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from cells.errors import UserError
+from cells.signals import handled_by
 
 
 class Signals:
@@ -23,12 +23,8 @@ class Signals:
     @contextlib.contextmanager
     def listening(self) -> Iterator[Signals]:
         """Replaces the handlers for the time of a `with` block; a second signal acts at once."""
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with handled_by(self._handle):
             yield self
-        finally:
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.received:

@@ -30,3 +30,10 @@ def child_config(
 def child_summary(genotype: Genotype, config: StackConfig) -> Summary:
     """Parameters and multiply-adds."""
     return summarize(stack(genotype, config), ("logits",), config.image_size)
+
+
+def child_sizes(genotype: Genotype, config: StackConfig) -> dict[str, float]:
+    """The same as metrics of a candidate."""
+    counts = child_summary(genotype, config)
+    assert counts.multiply_adds is not None
+    return {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._child import child_config, child_summary
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Scores
+from cell_search.evaluators._child import child_config, child_sizes
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Scores, check_numbers
 from cell_search.evaluators._train import Train
 from cell_search.images import ImageSettings
 from cell_search.relaxed import RelaxedSpace
@@ -73,12 +73,9 @@ class Darts(Evaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.darts"
-        for name, least in (("epochs", 1), ("batch", 1), ("shift", 0), ("score_batches", 0)):
-            if getattr(self, name) < least:
-                raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {least}")
-        for name in ("learning_rate", "learning_rate_end", "alpha_rate", "clip"):
-            if not getattr(self, name) > 0.0:
-                raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        least = {"epochs": 1, "batch": 1, "shift": 0, "score_batches": 0}
+        rates = ("learning_rate", "learning_rate_end", "alpha_rate", "clip")
+        check_numbers(self, where, least, rates)
         super().check(images, space)
         relaxed_space(space)
         loaded = image_files.load(images)
@@ -95,11 +92,8 @@ class Darts(Evaluator):
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
-        counts = child_summary(request.genotype, config)
-        assert counts.multiply_adds is not None
         metrics, proposal = _relaxing.score_and_train(request, self, images)
-        sizes = {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}
-        return Scores({**metrics, **sizes}, proposal)
+        return Scores({**metrics, **child_sizes(request.genotype, config)}, proposal)
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
         """The network of a candidate, which is also the stack of the relaxed one."""

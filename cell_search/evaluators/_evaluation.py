@@ -7,7 +7,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -151,6 +151,28 @@ class Evaluator(abc.ABC):
     def network(self) -> dict[str, int]:
         """N and F of the child network, for the configuration that trains the winner."""
         return {}
+
+
+def check_numbers(
+    evaluator: Evaluator, where: str, least: Mapping[str, float], positive: Iterable[str]
+) -> None:
+    """Checks settings of an evaluator.
+
+    Args:
+        evaluator: has them.
+        where: its section of the configuration.
+        least: what settings must reach, by name.
+        positive: the names of those that must be larger than 0.
+
+    Raises:
+        UserError: one is too small, or no number.
+    """
+    for name, bound in least.items():
+        if not getattr(evaluator, name) >= bound:
+            raise UserError(f"{where}.{name}: {getattr(evaluator, name)}: use at least {bound}")
+    for name in positive:
+        if not getattr(evaluator, name) > 0.0:
+            raise UserError(f"{where}.{name}: {getattr(evaluator, name)}: must be larger than 0")
 
 
 def evaluate(request: Request) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._child import child_config, child_summary
+from cell_search.evaluators._child import child_config, child_sizes
 from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
 
 
@@ -39,9 +39,7 @@ class Parameters(Evaluator):
             size=(self.size, self.size),
             num_classes=self.num_classes,
         )
-        counts = child_summary(request.genotype, config)
-        assert counts.multiply_adds is not None
-        return {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}
+        return child_sizes(request.genotype, config)
 
     def metrics(self) -> tuple[str, ...]:
         return ("parameters", "multiply_adds")

@@ -11,8 +11,8 @@ import numpy as np
 
 from cell_search import images as image_files
 from cell_search.cell_space import CellSpace
-from cell_search.evaluators._child import child_config, child_summary
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._child import child_config, child_sizes, child_summary
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, check_numbers
 from cell_search.images import Images, ImageSettings
 from cell_search.space import Space
 from cells.errors import UserError
@@ -92,12 +92,7 @@ class Train(Evaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
-        for name, least in _LEAST.items():
-            if not getattr(self, name) >= least:
-                raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {least}")
-        for name in ("learning_rate", "clip", "reward_power"):
-            if not getattr(self, name) > 0.0:
-                raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        check_numbers(self, where, _LEAST, ("learning_rate", "clip", "reward_power"))
         for name, known in (("reward_of", REWARDS), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise UserError(
@@ -144,8 +139,6 @@ class Train(Evaluator):
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self._child(request.genotype, images)
-        counts = child_summary(request.genotype, config)
-        assert counts.multiply_adds is not None
         trained = _training.train_child(
             request.genotype,
             config,
@@ -157,11 +150,7 @@ class Train(Evaluator):
             keeper=Keeper(request) if request.folder else None,
             parent=request.parent,
         )
-        return {
-            **trained,
-            "parameters": counts.trainable,
-            "multiply_adds": counts.multiply_adds,
-        }
+        return {**trained, **child_sizes(request.genotype, config)}
 
     def reward_from(self, accuracies: Sequence[float]) -> float:
         """The reward of a child.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._child import child_config, child_summary
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._child import child_config, child_sizes
+from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, check_numbers
 from cell_search.evaluators._train import Train
 from cell_search.images import ImageSettings
 from cell_search.space import Space
@@ -86,12 +86,7 @@ class WeightSharing(Evaluator):
         where = "evaluator.shared_weights"
         least = {"steps": 1, "batch": 1, "period": 1, "epochs": 1, "validation_batch": 1}
         least |= {"validation_batches": 1, "save_every": 1, "warm_up": 0, "shift": 0}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise UserError(f"{where}.{name}: {getattr(self, name)}: use at least {number}")
-        for name in ("learning_rate", "learning_rate_end", "clip"):
-            if not getattr(self, name) > 0.0:
-                raise UserError(f"{where}.{name}: {getattr(self, name)}: must be larger than 0")
+        check_numbers(self, where, least, ("learning_rate", "learning_rate_end", "clip"))
         super().check(images, space)
         loaded = image_files.load(images)
         for name, wanted, there, what in (
@@ -115,12 +110,9 @@ class WeightSharing(Evaluator):
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
-        counts = child_summary(request.genotype, config)
-        assert counts.multiply_adds is not None
         return {
             **_sharing.train_and_score(request, self, images),
-            "parameters": counts.trainable,
-            "multiply_adds": counts.multiply_adds,
+            **child_sizes(request.genotype, config),
         }
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:

@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from whole_searches import searched, story
 
-from cell_search import config, driver, rerank, spaces
+from cell_search import config, rerank, spaces
 from cell_search.children import Bank, Child
 from cell_search.children.bank import vector_size
 from cell_search.children.supernet import Images, Supernet
-from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Darts
 from cell_search.evaluators._child import child_config
 from cell_search.images import ImageSettings
-from cell_search.interruption import Interruptible
 from cell_search.relaxed import RelaxedSpace, softmax
 from cell_search.replay import replay
 from cells import functions
@@ -247,25 +246,6 @@ def settings(small: dict) -> dict[str, Any]:
         "trials": 3,
         "report_minutes": 0.0,
     }
-
-
-def searched(path: pathlib.Path, settings: dict[str, Any]) -> SearchDirectory:
-    wanted = config.from_values(settings, "test")
-    search = config.resolve(wanted)
-    search.check()
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(config.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    return directory
-
-
-def story(directory: SearchDirectory) -> tuple[list, dict[str, bytes]]:
-    trials = directory.read_study().trials
-    kept = {p.name: p.read_bytes() for p in pathlib.Path(directory.weights()).iterdir()}
-    metrics = [{k: v for k, v in t.user_attrs["metrics"].items() if k != "seconds"} for t in trials]
-    left = [t.user_attrs["next"] for t in trials]
-    return [(t.params, t.value, m, n) for t, m, n in zip(trials, metrics, left, strict=True)], kept
 
 
 class Killed(BaseException):

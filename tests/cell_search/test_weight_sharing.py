@@ -13,11 +13,11 @@ import pytest
 import tensorflow as tf
 import yaml
 from optuna.trial import TrialState
+from whole_searches import searched, story
 
-from cell_search import config, driver, rerank, spaces
+from cell_search import config, rerank, spaces
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.shared import SharedWeights
-from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Request, Result, WeightSharing, evaluate
 from cell_search.evaluators._child import child_config
 from cell_search.images import ImageSettings
@@ -203,24 +203,6 @@ def settings(small: dict) -> dict[str, Any]:
         "trials": 6,
         "report_minutes": 0.0,
     }
-
-
-def searched(path: pathlib.Path, settings: dict[str, Any]) -> SearchDirectory:
-    wanted = config.from_values(settings, "test")
-    search = config.resolve(wanted)
-    search.check()
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(config.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    return directory
-
-
-def story(directory: SearchDirectory) -> tuple[list, dict[str, bytes]]:
-    trials = directory.read_study().trials
-    kept = {p.name: p.read_bytes() for p in pathlib.Path(directory.weights()).iterdir()}
-    metrics = [{k: v for k, v in t.user_attrs["metrics"].items() if k != "seconds"} for t in trials]
-    return [(t.params, t.value, m) for t, m in zip(trials, metrics, strict=True)], kept
 
 
 class Killed(BaseException):
