@@ -50,6 +50,7 @@ class Scored(Evaluator):
     """
 
     reward: ClassVar[str] = "score"
+    uses_images: ClassVar[bool] = False
 
     seconds: float = 0.003
     hanging: tuple[int, ...] = ()
