@@ -11,7 +11,6 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
-from optuna.trial import TrialState
 
 from cells.errors import UserError
 
@@ -68,13 +67,10 @@ class Journal(JournalFileBackend):
 def _precious(log: Mapping[str, Any]) -> bool:
     """Whether a record waits for the disk.
 
-    A trial that begins, and what is noted of it, are worth nothing without its result. That is a
-    later record of the same file, and waits for all before it: once a trial, not with each record.
+    What is noted of a trial is worth nothing without its result. That is a later record of the same
+    file, and waits for all before it.
     """
-    operation = log["op_code"]
-    if operation == JournalOperation.CREATE_TRIAL:
-        return log.get("state") != TrialState.RUNNING
-    return operation not in (
+    return log["op_code"] not in (
         JournalOperation.SET_TRIAL_USER_ATTR,
         JournalOperation.SET_TRIAL_SYSTEM_ATTR,
     )

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from precision import keras_in_float64
 from tensorflow.python.eager import context
 
 from cell_search import spaces
@@ -123,15 +124,8 @@ def _logits(model, images, *, training: bool) -> np.ndarray:
 
 @pytest.fixture
 def float64():
-    """Keras in float64.
-
-    In float32 an activation near zero or a near tie in a pool goes the one way here and the other
-    way there, and some gradients then differ by percents.
-    """
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.utils.clear_session()
+    with keras_in_float64():
+        yield
 
 
 def _same_first_step(genotype: Genotype, config: StackConfig, bank: Bank) -> None:

@@ -1,4 +1,4 @@
-"""The journal waits for the disk when a trial has its result, and not before."""
+"""The journal waits for the disk when a trial begins and when it has its result, and no oftener."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import pathlib
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
 from cell_search import spaces, trials
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result
 
 
-def test_a_trial_waits_once_for_the_disk_with_its_result_written(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_trial_waits_twice_for_the_disk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     directory, space = SearchDirectory(tmp_path), spaces.find("darts")
     study = directory.open_study()
     waited: list[dict] = []
@@ -26,9 +25,9 @@ def test_a_trial_waits_once_for_the_disk_with_its_result_written(
 
     monkeypatch.setattr(os, "fsync", fsync)
     trials.begin(study, space, space.random(np.random.default_rng(0)), after=0)
-    assert not waited
+    assert [record.get("state") for record in waited] == [TrialState.RUNNING]
     trials.finish(study, 0, Result(0.5, {"valid": 0.5}, 1.0), order=0)
-    assert [record["values"] for record in waited] == [[0.5]]
+    assert [record["values"] for record in waited] == [None, [0.5]]
     trials.begin(study, space, space.random(np.random.default_rng(1)), after=1)
     trials.finish(study, 1, Result(None, {}, 1.0, "no memory"), order=1)
-    assert len(waited) == 2
+    assert len(waited) == 4

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from precision import keras_in_float64
 
 from cell_search import spaces
 from cell_search.children import Bank, Child
@@ -37,9 +38,13 @@ class Case(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def case() -> Iterator[Case]:
-    """In float64, so that no activation near zero falls on the other side."""
-    keras.config.set_floatx("float64")
+def float64() -> Iterator[None]:
+    with keras_in_float64():
+        yield
+
+
+@pytest.fixture(scope="module")
+def case(float64: None) -> Case:
     space = spaces.find("nasnet", 1)
     genotype = space.decode(space.random(np.random.default_rng(2)))
     config = child_config(genotype, normal_cells=1, filters=4, size=(SIZE, SIZE), num_classes=10)
@@ -51,9 +56,7 @@ def case() -> Iterator[Case]:
     images = rng.normal(size=(BATCH, SIZE, SIZE, 3))
     labels = rng.integers(10, size=BATCH).astype(np.int32)
     probe = Probe(child, tf.constant(images), labels, child_summary(genotype, config))
-    yield Case(probe, model, images, labels)
-    keras.config.set_floatx("float32")
-    keras.utils.clear_session()
+    return Case(probe, model, images, labels)
 
 
 def kernels(model: Any) -> list[Any]:
