@@ -114,6 +114,7 @@ def run(
         UserError: the settings are at fault.
         Interruption: by a signal; nothing is lost but what was running.
     """
+    trials.name_objectives(study, search.objectives)
     driver = _Driver(tensorboard, weights, search, study, interruptible, write_report, first)
     try:
         with driver.progress:

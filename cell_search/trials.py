@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,16 @@ _FEW = 5
 
 #: So often at most a trial is proposed again because the proposal is not feasible.
 ATTEMPTS = 1000
+
+
+def name_objectives(study: optuna.Study, objectives: Sequence[Objective]) -> None:
+    """Writes the metrics' names into the study, for people who open it with Optuna's tools."""
+    names = [o.metric for o in objectives]
+    with warnings.catch_warnings():
+        # Optuna calls the names experimental, as it has since its version 3.2.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if study.metric_names != names:
+            study.set_metric_names(names)
 
 
 def propose(

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 from search_commands import ROOT, run_command
@@ -59,6 +60,15 @@ def test_a_search_finds_large_cells_and_writes_the_largest(
     assert winner == genotype_file.read(tmp_path / "a" / "top" / "01.json")
     assert sorted(p.name for p in (tmp_path / "a" / "top").iterdir()) == ["01.json", "02.json"]
     assert list((tmp_path / "a" / "tensorboard").iterdir())
+
+
+def test_a_study_names_its_metric_to_those_who_open_it_with_optuna(
+    counting: dict, tmp_path: pathlib.Path
+) -> None:
+    _search(tmp_path, {**counting, "trials": 1})
+    file = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.journal"))
+    study = optuna.load_study(study_name=None, storage=optuna.storages.JournalStorage(file))
+    assert study.metric_names == ["parameters"]
 
 
 def test_more_trials_go_on_as_if_they_had_been_asked_for_at_once(
