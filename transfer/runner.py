@@ -22,12 +22,17 @@ from transfer.task import ClassificationTask
 MODES = ("train", "eval", "train_and_eval")
 
 
+class _Enough(Exception):
+    """Ends Model Garden's training loop."""
+
+
 def run(
     params: Any,
     mode: str,
     folder: str,
     complete: Callable[..., tuple[str, ...]] = resolve.resolve,
     task_class: Callable[..., Any] = ClassificationTask,
+    enough: Callable[[int], bool] = lambda step: False,
 ) -> dict[str, float] | None:
     """Trains, evaluates, or both.
 
@@ -39,6 +44,8 @@ def run(
         folder: `model_dir`: checkpoints, summaries, and what `transfer.model_dir` writes.
         complete: completes and checks a configuration, see `transfer.resolve.resolve`.
         task_class: Model Garden's task for the configuration.
+        enough: is asked behind every loop, with the step, whether to leave it at that: then a
+            checkpoint is saved and training ends early.
 
     Returns:
         The metrics of the last evaluation, with its `step`; None without an evaluation.
@@ -69,13 +76,17 @@ def run(
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())
         try:
-            controller = _controller(strategy, task_class, params, mode, folder, progress, signals)
+            controller = _controller(
+                strategy, task_class, params, mode, folder, progress, signals, enough
+            )
             stack.enter_context(progress.quiet())
             stack.enter_context(strategy.scope())
             _loop(controller, params.trainer, mode)
             if mode == "train_and_eval" and progress.evaluated is None:
                 # Training was over already, and the loop evaluates behind training only.
                 _loop(controller, params.trainer, "eval")
+        except _Enough:
+            pass
         except tf.errors.OpError as error:
             told = damaged.explained(error)
             if told is None:
@@ -94,6 +105,7 @@ def _controller(
     folder: str,
     progress: Progress,
     signals: Signals,
+    enough: Callable[[int], bool],
 ) -> Any:
     """Model Garden's training and evaluation loops, with the last checkpoint restored."""
 
@@ -109,6 +121,9 @@ def _controller(
         if signals.received:
             runner.controller.save_checkpoint()
             raise Stopped(signals.received, f"at step {step:,}, whose checkpoint is saved")
+        if step < params.trainer.train_steps and enough(step):
+            runner.controller.save_checkpoint()
+            raise _Enough
 
     with strategy.scope():
         task = task_class(params.task, logging_dir=folder)

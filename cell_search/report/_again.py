@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cell_search import charts
-from cell_search.report._html import number, row, table, title
 from cell_search.reranking import Candidate, Reranking
+from cells.pages import number, row, table, title
 
 
 def again(found: Reranking | None) -> str:

@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search import charts, settings, trials
 from cell_search.cell_space import CellSpace
 from cell_search.config import Search
-from cell_search.report._html import number, table, title
 from cell_search.report._pictures import Pictures
+from cells.pages import number, table, title
 
 
 def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from html import escape
 
@@ -17,17 +16,17 @@ from cell_search.directory import SearchDirectory
 from cell_search.progress import duration
 from cell_search.report._again import again as reranked
 from cell_search.report._best import front, ranked
-from cell_search.report._html import number, pairs, row, table, title
 from cell_search.report._operations import operations
 from cell_search.report._pictures import Pictures
 from cell_search.report._sieve import of_sieve
-from cell_search.report._style import STYLE
 from cell_search.report._workers import utilisation, workers, workers_of
 from cell_search.reranking import Reranking
 from cell_search.results import ranked as best_of
 from cell_search.results import reranking_of, versions
 from cell_search.sieve import Sieved
+from cells import pages
 from cells.files import write_atomically
+from cells.pages import number, pairs, row, table, title
 
 _TRAIN_COMMAND = "cell-transfer --mode=train_and_eval --config_file=train.yaml --model_dir=trained"
 
@@ -94,17 +93,10 @@ def _page(
         pairs(used_settings(search.config).items()),
         "<h2>Versions</h2>",
         pairs(versions().items()),
-        f"<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S')} by transferable-cells</footer>",
+        pages.footer(),
     ]
     unfinished = len(curve) < search.config.trials
-    return (
-        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        '<meta name=color-scheme content="light dark">'
-        + (f"<meta http-equiv=refresh content={_REFRESH}>" if unfinished else "")
-        + f"<title>Cell search {escape(name)}</title><style>{STYLE}</style></head>\n"
-        f"<body><main>\n{chr(10).join(part for part in parts if part)}\n</main></body></html>\n"
-    )
+    return pages.page(f"Cell search {name}", parts, refresh=_REFRESH if unfinished else 0)
 
 
 def _lead(search: Search) -> str:
@@ -136,7 +128,7 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
     spent = sum(trials.seconds(t) for t in known)
     finished = sum(t.state.is_finished() for t in known)
     found = workers_of(known)
-    tiles = [
+    facts = [
         (f"best {title(first.metric)}", number(best[0].values[0]) if best else "none yet"),
         ("trials finished", f"{finished:,} of {search.config.trials:,}"),
         ("running", f"{states[TrialState.RUNNING]:,}"),
@@ -145,13 +137,7 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
         ("spent on candidates", duration(spent)),
         ("workers", f"{len(found):,}, {utilisation(found):.0%} busy" if found else "none yet"),
     ]
-    return (
-        "<dl class=tiles>"
-        + "".join(
-            f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in tiles
-        )
-        + "</dl>"
-    )
+    return pages.tiles(facts)
 
 
 def _failures(known: list[FrozenTrial]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from typing import Any
 
@@ -10,6 +9,7 @@ from optuna.trial import FrozenTrial
 
 from cell_search.cell_space import CellSpace
 from cells import drawing
+from cells.pages import data_url
 
 #: So many are remembered.
 _KEPT = 256
@@ -38,11 +38,8 @@ class Pictures:
                 self._left -= 1
             if len(_drawn) >= _KEPT:
                 del _drawn[next(iter(_drawn))]
-            _drawn[key] = _url(drawing.adaptive_svg(space.decode(trial.params)))
+            _drawn[key] = data_url(
+                drawing.adaptive_svg(space.decode(trial.params)).encode(), "image/svg+xml"
+            )
         alternative = escape(f"Normal and Reduction cell of trial {trial.number}", quote=True)
         return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'
-
-
-def _url(svg: str) -> str:
-    """A data URL: a picture of its own, whose names meet no others on the page."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

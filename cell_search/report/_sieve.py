@@ -6,9 +6,9 @@ from html import escape
 
 from cell_search import charts
 from cell_search.config import Search
-from cell_search.report._html import title
 from cell_search.reranking import rank_correlations
 from cell_search.sieve import Sieved
+from cells.pages import title
 
 
 def of_sieve(search: Search, found: Sieved | None) -> str:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import charts, trials
 from cell_search.progress import duration
-from cell_search.report._html import row, table
+from cells.pages import row, table
 
 #: Stretches of time on the chart; rows of the table at most.
 _STRETCHES, _ROWS = 200, 64

@@ -1,4 +1,4 @@
-"""The looks of the page."""
+"""The looks of reports, and of the charts in them."""
 
 STYLE = """
 :root { --ground: #ffffff; --panel: #f6f8fa; --line: #d8dee4; --text: #1f2328; --pale: #59636e;

@@ -1,0 +1,85 @@
+"""Reports as HTML pages that need nothing else: their frame, and words, numbers and tables."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from cells.page_style import STYLE
+
+
+def title(metric: str) -> str:
+    """The name of a metric for people."""
+    return metric.replace("multiply_adds", "multiply-adds").replace("_", " ")
+
+
+def number(value: float) -> str:
+    """Such as 0.9417, 312.4 or 5,289,978."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}"
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a table, of plain text."""
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def table(heads: Sequence[str], rows: Iterable[str], kind: str = "") -> str:
+    """A table that may be wider than the page, of rows from `row`."""
+    shown = "".join(f"<th>{escape(head)}</th>" for head in heads)
+    opened = f"<table class={kind}>" if kind else "<table>"
+    return (
+        f"<div class=wide>{opened}<thead><tr>{shown}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def pairs(rows: Iterable[tuple[str, Any]]) -> str:
+    """Names and values."""
+    body = "".join(
+        f"<tr><th>{escape(str(key))}</th><td>{escape(str(value))}</td></tr>" for key, value in rows
+    )
+    return f"<table class=settings><tbody>{body}</tbody></table>"
+
+
+def tiles(facts: Iterable[tuple[str, str]]) -> str:
+    """What must be seen first: names and values as a row of boxes."""
+    boxes = (f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in facts)
+    return f"<dl class=tiles>{''.join(boxes)}</dl>"
+
+
+def data_url(data: bytes, kind: str) -> str:
+    """A picture as a URL, so that a page holds it; names within it meet no others on the page.
+
+    Args:
+        data: the picture's file.
+        kind: its MIME type, such as `image/png`.
+    """
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def page(title: str, parts: Iterable[str], refresh: int = 0) -> str:
+    """A whole page.
+
+    Args:
+        title: of the window.
+        parts: HTML, from the top down; empty ones are left out.
+        refresh: seconds after which it loads itself anew; 0: never.
+    """
+    return (
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
+        '<meta name=color-scheme content="light dark">'
+        + (f"<meta http-equiv=refresh content={refresh}>" if refresh else "")
+        + f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>\n{chr(10).join(part for part in parts if part)}\n</main></body></html>\n"
+    )
+
+
+def footer() -> str:
+    """The foot of a page."""
+    return f"<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S')} by transferable-cells</footer>"
