@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 
 from cells import commands, networks
-from cells.errors import UserError
+from cells.errors import Stopped, UserError
 from cells.formats import FORMATS
 from cells.primitives import BORDER_RULES
 
@@ -23,6 +24,8 @@ Genotypes: the published ones by name, your own by file.
   cells convert darts.txt --from=darts --to=json -o darts.json
   cells diff darts_v1 darts_v2
   cells dataset flowers --output=data             a folder of images as a TFDS set
+  cells auto --images=flowers --output=mine --budget=30m
+                                                  from a folder of images to a classifier
   cells import-weights --from=timm --file=nasnetalarge.safetensors \
       --genotype=nasnet_a --output=nasnet_a_large.safetensors
 """
@@ -37,6 +40,9 @@ def main() -> None:
     except UserError as error:
         print(f"cells: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stop:
+        print(f"cells: {stop}; the same command goes on from there", file=sys.stderr)
+        sys.exit(128 + stop.signum)
     except BrokenPipeError:
         # `cells show ... | head` is no mistake; nobody reads what is still to come.
         sys.stderr.close()
@@ -84,9 +90,28 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
     sub.add_argument("--num_classes", type=int, help="leave a head of another count out")
     _add_dataset(add("dataset", commands.dataset))
+    _add_auto(add("auto", auto))
     sub = add("validate", commands.validate)
     sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
     return parser
+
+
+def auto(args: argparse.Namespace) -> Iterator[str]:
+    """`cells auto`: from a folder of images to a classifier, with a search of cells."""
+    # Of all stages; this program alone stands above them.
+    from auto import command
+
+    return command.run(args)
+
+
+def _add_auto(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--images", required=True, help="images as CLASS/* or SPLIT/CLASS/*")
+    sub.add_argument("--output", "-o", required=True, help="folder of everything that is written")
+    sub.add_argument("--budget", default="30m", help="time for all, such as 30m or 2h (30m)")
+    sub.add_argument("--genotype", help="train these cells, and search none: a name or a file")
+    sub.add_argument("--size", type=int, default=32, help="to which images are brought (32)")
+    sub.add_argument("--flip", action="store_true", help="images may be mirrored (not letters)")
+    sub.add_argument("--seed", type=int, default=0, help="of everything random (0)")
 
 
 def _add_dataset(sub: argparse.ArgumentParser) -> None:

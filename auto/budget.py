@@ -1,0 +1,138 @@
+"""How the time is divided among the steps, and how much of it is gone.
+
+The rule: the search gets 35 % of the budget and the re-ranking 15 %; 10 % are kept back for the
+test, the export and the report; the training gets all that remains, so what an earlier step takes
+too much or leaves over, the training loses or gains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import re
+import threading
+import time
+from collections.abc import Iterator
+
+from cells.errors import UserError
+from cells.files import write_atomically
+
+#: Shares of the budget of the steps that have one of their own.
+SHARES = {"search": 0.35, "rerank": 0.15}
+
+#: The share that is kept back for the steps behind the training.
+FINISH = 0.1
+
+#: Seconds, of a budget.
+LEAST, MOST = 30.0, 30.0 * 86400
+
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+#: Seconds between two notes of the time that is gone: a killed process loses no more.
+_BEAT = 2.0
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of a budget such as `30m`, `1.5h` or `1h30m`.
+
+    Raises:
+        UserError: it is no such text, or nothing could be done in so short a time, or the time is
+            longer than a month.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text.strip().lower())
+    if not parts or "".join(map("".join, parts)) != text.strip().lower():
+        raise UserError(f"--budget: {text!r} is no time; write such as 30m, 2h or 1h30m")
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if not LEAST <= seconds <= MOST:
+        raise UserError(
+            f"--budget: {text} is {'too short' if seconds < LEAST else 'too long'}; give at least "
+            f"{LEAST:.0f}s and at most {MOST / 86400:.0f}d"
+        )
+    return seconds
+
+
+class Budget:
+    """The time of all steps, over all runs of the command.
+
+    Args:
+        total: seconds.
+        file: where the time that is gone is noted.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+
+    def __init__(self, total: float, file: pathlib.Path):
+        self.total, self._file = total, file
+        self._before: dict[str, float] = {}
+        self._step, self._began = "", 0.0
+        if file.exists():
+            try:
+                noted = json.loads(file.read_text(encoding="utf-8"))
+                self._before = {str(step): float(seconds) for step, seconds in noted.items()}
+            except (OSError, ValueError, AttributeError) as error:
+                raise UserError(f"{file}: is damaged ({error}); delete it") from None
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds that each step took so far."""
+        spent = dict(self._before)
+        if self._step:
+            spent[self._step] = spent.get(self._step, 0.0) + time.monotonic() - self._began
+        return spent
+
+    def left(self, step: str) -> float:
+        """Seconds that a step may still take by the rule; negative where they are gone.
+
+        Args:
+            step: one of `SHARES`, or the training.
+        """
+        spent = self.spent
+        if step in SHARES:
+            return SHARES[step] * self.total - spent.get(step, 0.0)
+        return (1.0 - FINISH) * self.total - sum(spent.values())
+
+    @contextlib.contextmanager
+    def during(self, step: str) -> Iterator[None]:
+        """Notes the time of a `with` block as that of a step, also while it lasts."""
+        self._step, self._began = step, time.monotonic()
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(_BEAT):
+                # What is wrong with the disk, the step's own files will say.
+                with contextlib.suppress(UserError):
+                    self._note(self.spent)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self._before, self._step = self.spent, ""
+            self._note(self._before)
+
+    def _note(self, spent: dict[str, float]) -> None:
+        rounded = {step: round(seconds, 2) for step, seconds in spent.items()}
+        write_atomically(self._file, (json.dumps(rounded, indent=2) + "\n").encode())
+
+
+def more(done: int, least: int, spent: float, left: float) -> int:
+    """How many of something there shall be after the next round; `done` where no more fit.
+
+    Args:
+        done: how many there are.
+        least: how many there must be.
+        spent: seconds that those took.
+        left: seconds that are left.
+
+    Returns:
+        At least `least`. A round takes half of those that fit: how long they last is a guess.
+    """
+    if done < least:
+        return least
+    fit = int(max(left, 0.0) / (spent / done))
+    return done + (fit + 1) // 2

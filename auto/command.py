@@ -1,0 +1,71 @@
+"""`cells auto`: from parsed arguments to lines to print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+from collections.abc import Iterator
+
+from auto import budget, images
+from auto.settings import Settings, opened
+from cells import catalogue
+from cells.errors import Stopped, UserError
+from cells.files import writing
+
+
+def run(args: argparse.Namespace) -> Iterator[str]:
+    """Takes all steps, or goes on with them.
+
+    Args:
+        args: `images`, `output`, `budget`, `genotype`, `size`, `flip` and `seed`.
+
+    Raises:
+        UserError: bad input; before anything is computed where it can be known.
+        Stopped: by SIGTERM or Ctrl-C.
+    """
+    total = budget.seconds_of(args.budget)
+    if not 16 <= args.size <= 1024:
+        raise UserError(f"--size: {args.size} is no use; give 16 to 1024 pixels")
+    if args.seed < 0:
+        raise UserError(f"--seed: {args.seed} is negative; use 0 or more")
+    found = images.find(args.images)
+    if args.genotype:
+        catalogue.find(args.genotype)
+    folder = pathlib.Path(args.output).expanduser().absolute()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings = Settings(
+        images=str(found.root.absolute()),
+        fingerprint=found.fingerprint,
+        budget=total,
+        genotype=args.genotype or "",
+        size=args.size,
+        flip=args.flip,
+        seed=args.seed,
+    )
+    record = opened(folder, settings)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    import cells.cli
+    from auto import report
+    from auto.steps import Steps
+    from cell_search.directory import SearchDirectory
+    from cell_search.interruption import Interruptible, Interruption
+
+    cells.cli.hush()
+    time = budget.Budget(total, folder / "seconds.json")
+    directory = SearchDirectory(folder / "search")
+    try:
+        with directory.locked(), Interruptible().listening() as interruptible:
+            steps = Steps(folder, found, record, time, directory, interruptible)
+            results = steps.run()
+    except Interruption as stop:
+        raise Stopped(stop.signum, f"in {folder}; what is finished is kept") from None
+    test = results["test"]
+    page, data = report.write(folder, settings, results, time, steps.genotype())
+    yield (
+        f"accuracy {test['accuracy']:.4f} on {test['images']:,} test images that no step before "
+        f"saw, after {sum(time.spent.values()):,.0f} of {total:,.0f} seconds"
+    )
+    yield from (page, data, str(steps.exported))

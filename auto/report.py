@@ -1,0 +1,199 @@
+"""What came of a run: one page that needs nothing else, and the same as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from auto import plan
+from auto.budget import FINISH, SHARES, Budget
+from auto.images import Divided
+from auto.settings import Settings
+from cell_search.progress import duration
+from cell_search.results import versions
+from cells import drawing, genotype_file, pages
+from cells.files import write_atomically
+from cells.pages import number, pairs, row, table
+
+#: What people call the steps.
+NAMES = {
+    "images": "images to a data set",
+    "pace": "how quickly this machine trains",
+    "search": "search of cells",
+    "rerank": "the best again, longer",
+    "training": "training of the classifier",
+    "test": "test",
+    "export": "export",
+}
+
+
+def write(
+    folder: pathlib.Path,
+    settings: Settings,
+    results: dict[str, Any],
+    budget: Budget,
+    genotype: pathlib.Path,
+) -> tuple[str, str]:
+    """Writes `report.html` and `report.json`.
+
+    Args:
+        folder: of the run.
+        settings: what was asked for.
+        results: of all steps.
+        budget: with the time that each took.
+        genotype: file of the cells.
+
+    Returns:
+        The paths of both.
+
+    Raises:
+        UserError: one cannot be written.
+    """
+    told = _facts(settings, results, budget)
+    page, data = folder / "report.html", folder / "report.json"
+    write_atomically(data, (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode())
+    parts = [*_parts(folder, settings, results, told, genotype)]
+    write_atomically(page, pages.page(f"Classifier of {settings.images}", parts).encode())
+    return str(page), str(data)
+
+
+def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    divided = Divided(**results["images"])
+    return {
+        "settings": dataclasses.asdict(settings),
+        "images": {
+            "training": divided.training,
+            "testing": divided.testing,
+            "unreadable": divided.unreadable,
+            "classes": list(divided.classes),
+            "share_of_the_largest_class": divided.largest,
+        },
+        "seconds": {step: round(seconds, 1) for step, seconds in budget.spent.items()},
+        "seconds_in_all": round(sum(budget.spent.values()), 1),
+        "search": results.get("search"),
+        "rerank": results.get("rerank"),
+        "training": results["training"],
+        "test": results["test"],
+        "files": results["export"]["files"],
+        "versions": versions(),
+    }
+
+
+def _parts(
+    folder: pathlib.Path,
+    settings: Settings,
+    results: dict[str, Any],
+    told: dict[str, Any],
+    genotype: pathlib.Path,
+) -> Iterator[str]:
+    test, training, images = told["test"], told["training"], told["images"]
+    name = pathlib.Path(settings.images).name
+    yield f"<h1>Classifier of <q>{escape(name)}</q></h1>"
+    yield (
+        f"<p class=lead>{len(images['classes'])} classes, told apart by a network of cells that "
+        f"{_origin(settings)}. The accuracy is that on {images['testing']:,} images which no step "
+        "before had seen.</p>"
+    )
+    error = (test["accuracy"] * (1.0 - test["accuracy"]) / test["images"]) ** 0.5
+    yield pages.tiles(
+        [
+            ("accuracy on test images", f"{test['accuracy']:.1%}"),
+            ("its standard error", f"{error:.1%}"),
+            ("always the largest class", f"{images['share_of_the_largest_class']:.1%}"),
+            ("training images", f"{images['training']:,}"),
+            ("network (N, F)", f"{training['normal_cells']}, {training['filters']}"),
+            ("passes over the images", f"{training['epochs']:.1f}"),
+            ("time", duration(told["seconds_in_all"])),
+            ("budget", duration(settings.budget)),
+        ]
+    )
+    yield "<h2>Where the time went</h2>"
+    yield table(["step", "took", "by the rule", "what came of it"], _times(settings, results, told))
+    yield (
+        f"<p class=legend>The search gets {SHARES['search']:.0%} of the budget, the re-ranking "
+        f"{SHARES['rerank']:.0%}; {FINISH:.0%} are kept back for what follows the training, which "
+        "gets all that remains.</p>"
+    )
+    yield "<h2>The cells</h2>"
+    svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
+    yield (
+        f'<div class=cells><img src="{pages.data_url(svg, "image/svg+xml")}" '
+        'alt="Normal and Reduction cell"></div>'
+    )
+    yield "<h2>Class by class</h2>"
+    yield table(["class", "test images", "accuracy", "precision"], _classes(test["by_class"]))
+    matrix = (folder / "training" / "evaluation.png").read_bytes()
+    yield (
+        f'<div class=cells><img src="{pages.data_url(matrix, "image/png")}" '
+        'alt="Confusion matrix: a row is a class, shares of its images by guess"></div>'
+    )
+    yield "<h2>How to use it</h2>"
+    yield (
+        "<pre>cell-transfer --mode=predict --model_dir=training photo.jpg</pre>"
+        "<p>Run it in the folder of this page. <code>exported/classifier.keras</code> opens with "
+        "Keras alone, <code>exported/classifier.tflite</code> runs on phones; "
+        "<code>exported/classifier.json</code> says what they take.</p>"
+    )
+    yield "<h2>Settings</h2>"
+    yield pairs(
+        {
+            "images": settings.images,
+            "size": f"{settings.size}x{settings.size}",
+            "mirrored at random": "yes" if settings.flip else "no",
+            "seed": settings.seed,
+            "files that could not be read": images["unreadable"],
+            "least passes for which the network was chosen": plan.EPOCHS,
+        }.items()
+    )
+    yield "<h2>Versions</h2>"
+    yield pairs(told["versions"].items())
+    yield pages.footer()
+
+
+def _origin(settings: Settings) -> str:
+    if settings.genotype:
+        return f"were given (<b>{escape(settings.genotype)}</b>)"
+    return "a search on these images found"
+
+
+def _times(settings: Settings, results: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
+    for step, seconds in told["seconds"].items():
+        share = SHARES.get(step)
+        rule = duration(share * settings.budget) if share else ""
+        yield row([NAMES.get(step, step), duration(seconds), rule, _outcome(step, results)])
+
+
+def _outcome(step: str, results: dict[str, Any]) -> str:
+    found = results.get(step, {})
+    if step == "images":
+        return f"{found['training']:,} to train, {found['testing']:,} to test"
+    if step == "search":
+        return (
+            f"{found['trials']} cells trained, {found['sieved']} looked at; the best "
+            f"{found['accuracy']:.1%} of the held-out training images"
+        )
+    if step == "rerank":
+        if not found["candidates"]:
+            return f"left out: {found['why']}"
+        return f"{found['candidates']} cells, the best {found['accuracy']:.1%}"
+    if step == "training":
+        return f"{found['steps']:,} steps of {found['batch']} images"
+    if step == "test":
+        return f"accuracy {found['accuracy']:.1%}"
+    if step == "export":
+        return ", ".join(file["file"] for file in found["files"].values())
+    return ""
+
+
+def _classes(by_class: list[dict[str, Any]]) -> Iterator[str]:
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1%}"
+
+    for one in by_class:
+        yield row(
+            [one["class"], number(one["images"]), share(one["accuracy"]), share(one["precision"])]
+        )

@@ -1,0 +1,101 @@
+"""What was asked for, and what came of the steps so far, in `auto.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from cells.errors import UserError
+from cells.files import write_atomically
+
+FILE = "auto.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command was asked for.
+
+    Attributes:
+        images: the folder of images.
+        fingerprint: of the names and sizes of its files.
+        budget: seconds.
+        genotype: cells to train without a search, a name or a file; "": those that a search finds.
+        size: height and width of the images, for all networks.
+        flip: whether images may be mirrored.
+        seed: of everything random.
+    """
+
+    images: str
+    fingerprint: str
+    budget: float
+    genotype: str
+    size: int
+    flip: bool
+    seed: int
+
+
+@dataclass
+class Record:
+    """The file that says how far a run is.
+
+    Attributes:
+        path: of the file.
+        settings: what was asked for.
+        results: of the steps that are over, by name, and what was decided within the one that is
+            not.
+    """
+
+    path: pathlib.Path
+    settings: Settings
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, step: str, result: Any) -> None:
+        """Notes the result of a step, as JSON values.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        self.results[step] = result
+        values = {"settings": dataclasses.asdict(self.settings), "results": self.results}
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path, text.encode())
+
+
+def opened(folder: pathlib.Path, settings: Settings) -> Record:
+    """The record of a run in a folder, begun where there is none.
+
+    Raises:
+        UserError: the folder cannot be written, or holds something else or a run with other
+            settings.
+    """
+    path = folder / FILE
+    if not path.exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(
+                f"--output: {folder} is not empty and holds no {FILE}, so it was made by something "
+                "else; give another folder"
+            )
+        record = Record(path, settings)
+        record.keep("begun", True)
+        return record
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        before, results = Settings(**values["settings"]), dict(values["results"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); give another --output") from None
+    different = [
+        f"{name} was {old!r}, is {new!r}"
+        for (name, old), new in zip(
+            dataclasses.asdict(before).items(), dataclasses.asdict(settings).values(), strict=True
+        )
+        if old != new
+    ]
+    if different:
+        raise UserError(
+            f"--output: {folder} is of a run with other settings ({'; '.join(different)}); give "
+            "another folder, or the same settings and images"
+        )
+    return Record(path, settings, results)

@@ -1,0 +1,117 @@
+"""The budget: how it is written, divided and kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from auto import pace
+from auto.budget import Budget, more, seconds_of
+from cells.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30m", 1800), ("1h30m", 5400), ("1.5h", 5400), ("90s", 90), ("2d", 172800), (" 2H ", 7200)],
+)
+def test_times_are_read(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("30", "is no time"),
+        ("", "is no time"),
+        ("-5m", "is no time"),
+        ("5m later", "is no time"),
+        ("29s", "too short"),
+        ("31d", "too long"),
+    ],
+)
+def test_absurd_times_are_refused(text, said):
+    with pytest.raises(UserError, match=said) as error:
+        seconds_of(text)
+    assert "--budget" in str(error.value)
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.now = 100.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+
+def test_the_rule_gives_training_what_remains(tmp_path, monkeypatch):
+    clock = Clock(monkeypatch)
+    budget = Budget(1000.0, tmp_path / "seconds.json")
+    assert budget.left("search") == pytest.approx(350.0)
+    with budget.during("search"):
+        clock.now += 300.0
+        assert budget.left("search") == pytest.approx(50.0)
+    with budget.during("rerank"):
+        clock.now += 170.0
+    assert budget.left("rerank") == pytest.approx(-20.0)
+    # 10 % are kept back; what the search left over and the re-ranking took too much are its own.
+    assert budget.left("training") == pytest.approx(900.0 - 470.0)
+
+
+def test_time_is_not_forgotten_by_the_next_run(tmp_path, monkeypatch):
+    clock = Clock(monkeypatch)
+    with Budget(1000.0, tmp_path / "seconds.json").during("search"):
+        clock.now += 40.0
+    again = Budget(1000.0, tmp_path / "seconds.json")
+    with again.during("search"):
+        clock.now += 2.0
+        assert again.spent == {"search": pytest.approx(42.0)}
+    assert json.loads((tmp_path / "seconds.json").read_text()) == {"search": 42.0}
+
+
+def test_a_damaged_note_of_the_time_is_told(tmp_path):
+    (tmp_path / "seconds.json").write_text("[")
+    with pytest.raises(UserError, match="is damaged"):
+        Budget(1000.0, tmp_path / "seconds.json")
+
+
+@pytest.mark.parametrize("cost", [1.0, 7.0, 30.0, 99.0])
+def test_rounds_end_within_the_share_by_less_than_one_more(cost):
+    done, least, share = 0, 2, 100.0
+    while (wanted := more(done, least, cost * done, share - cost * done)) > done:
+        done = wanted
+    # Never fewer than must be; else the next one would not fit.
+    assert done == max(least, int(share / cost))
+
+
+def rounds(monkeypatch, seconds: float, steps: int, left: float) -> tuple[pace.Pace, Clock]:
+    """A training whose building takes 10 s, and each step so long, until it is stopped or over."""
+    clock = Clock(monkeypatch)
+    end = clock.now + left
+    watched = pace.Pace(lambda: end - clock.now, steps, late=4.0, early=10.0)
+    clock.now += 10.0
+    for step in range(5, steps + 1, 5):
+        clock.now += 5 * seconds
+        if watched.enough(step):
+            break
+    return watched, clock
+
+
+def test_a_training_in_time_is_let_alone(monkeypatch):
+    watched, _ = rounds(monkeypatch, seconds=0.1, steps=880, left=100.0)
+    assert watched.step == 880
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5])
+def test_a_training_that_would_miss_its_end_gets_another_that_fits(monkeypatch, seconds):
+    watched, clock = rounds(monkeypatch, seconds=seconds, steps=880, left=100.0)
+    assert watched.step < 880 / 2, "it is seen early"
+    steps, loop = watched.plan(least=1, loop=2.0)
+    took = 10.0 + 5 * seconds + (steps - watched.step) * seconds  # It is built once more.
+    assert clock.now - 100.0 + took == pytest.approx(100.0, abs=5 * seconds + 1.0)
+    assert loop == pytest.approx(2.0 / seconds)
+
+
+def test_there_is_a_least_training_whatever_the_time(monkeypatch):
+    watched, _ = rounds(monkeypatch, seconds=1.0, steps=880, left=15.0)
+    assert watched.plan(least=300, loop=2.0)[0] == 300
