@@ -2,6 +2,8 @@
 
   make figures                    all that have no row for this commit yet
   make figures FIGURE=01-demo     one, whether it has a row or not
+  python -m benchmarks.figures 10-strategies-nb301 --strategies=bayesian
+                                  some rows of one; the others stay as they are
   python -m benchmarks.figures --list
 
 Each figure is a program that ends in one JSON line (`benchmarks.report`). A run that is
@@ -14,6 +16,7 @@ import argparse
 import datetime
 import json
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -74,25 +77,41 @@ def main() -> None:
     )
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(FIGURES))
     parser.add_argument("--list", action="store_true", help="only list them")
+    parser.add_argument(
+        "--strategies", default="", help="of one figure that compares strategies, which to measure"
+    )
     args = parser.parse_args()
     unknown = [name for name in args.figures if name not in FIGURES]
     if unknown:
         parser.error(f"no figure {unknown[0]!r}; there are {', '.join(FIGURES)}")
+    if args.strategies and (
+        len(args.figures) != 1 or "--strategies=" not in FIGURES[args.figures[0]]
+    ):
+        parser.error("--strategies belongs to one figure that compares strategies, by name")
     if args.list:
         print("\n".join(f"{name:<24} python {command}" for name, command in FIGURES.items()))
         return
     commit = _commit()
     done = {row["figure"] for row in _rows() if row["commit"] == commit}
     names = args.figures or [name for name in FIGURES if name not in done]
-    bad = [name for name in names if not run(name, commit)]
+    bad = [name for name in names if not run(name, commit, args.strategies)]
     if bad:
         sys.exit(f"not met: {', '.join(bad)}")
 
 
-def run(name: str, commit: str) -> bool:
-    """Runs one figure, records its rows, and says whether all of them are met."""
-    command = [sys.executable, *shlex.split(FIGURES[name])]
-    shown = f"python {FIGURES[name]}"
+def run(name: str, commit: str, strategies: str = "") -> bool:
+    """Runs one figure, records its rows, and says whether all of them are met.
+
+    Args:
+        name: of the figure.
+        commit: what is measured.
+        strategies: which of those it compares, in place of all; the rows of the others stay.
+    """
+    arguments = FIGURES[name]
+    if strategies:
+        arguments = re.sub(r"(?<=--strategies=)\S+", lambda _: strategies, arguments)
+    command = [sys.executable, *shlex.split(arguments)]
+    shown = f"python {arguments}"
     print(f"== {name}: {shown}", flush=True)
     lines = []
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -107,7 +126,12 @@ def run(name: str, commit: str) -> bool:
     except ValueError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return False
-    kept = [row for row in _rows() if row["figure"] != name]
+    measured = {figure.name for figure in figures}
+    kept = [
+        row
+        for row in _rows()
+        if row["figure"] != name or (strategies and row["name"] not in measured)
+    ]
     today = datetime.date.today().isoformat()
     rows = [
         {"figure": name, **asdict(figure), "command": shown, "commit": commit, "date": today}
