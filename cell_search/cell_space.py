@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
+from cell_search.encoding import Column, Encoding, Term
 from cell_search.growth import Growth, Part
-from cell_search.space import Choice, Decision, Space
+from cell_search.space import Choice, Decision, Point, Space
 from cells.canonical import cell_key
 from cells.errors import UserError
 from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+
+_SIDES = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ class CellSpace(Space):
         blocks: of a cell; where cells can grow, at most.
         settings: further decisions that belong to a candidate, but not to its genotype.
         growable: whether cells may have fewer blocks.
+        as_written: whether cells that compute the same, but are written in another way, are
+            different candidates, as they are in a table that has a row for each of them.
     """
 
     decisions: tuple[Decision, ...] = field(init=False)
@@ -77,6 +84,7 @@ class CellSpace(Space):
     blocks: int
     settings: tuple[Decision, ...] = ()
     growable: bool = False
+    as_written: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:
@@ -130,6 +138,74 @@ class CellSpace(Space):
         simplest = {d.name: d.choices[0] for d in self.decisions}
         return Growth(self, simplest, (first, *later), in_order=True)
 
+    @functools.cached_property
+    def encoding(self) -> Encoding:
+        """The edges of a cell: for each block how often it applies which operation to which state,
+        how often it reads the state, how often it has the operation; then what else is decided.
+
+        It does not depend on the order of the two sides, and an edge is the same edge whatever
+        the other one is.
+        """
+        if self.growable:
+            return super().encoding
+        cells = [f"{cell}/{b}" for cell in self.rules.cells for b in range(self.blocks)]
+        terms = [
+            t for block in cells for which in _SIDES for t in self._edge(block, which) if t.names
+        ]
+        of_sides = {name for term in terms for name in term.names}
+        terms += [Term.of(d) for d in self.decisions if d.name not in of_sides]
+        return Encoding(self.decisions, terms)
+
+    def _edge(self, block: str, which: str) -> list[Term]:
+        source = "inputs" if self.rules.two_states else f"{which}/input"
+        decided = {d.name for d in self.decisions}
+        state = tuple({f"{block}/{source}"} & decided)
+        operation = tuple({f"{block}/{which}/operation"} & decided)
+
+        def reader(names: tuple[str, ...], column: Callable[[Point], Column]) -> Term:
+            return Term(names, lambda *chosen: column(dict(zip(names, chosen, strict=True))))
+
+        def edge(point: Point) -> Column:
+            side = self._side(block, which, point)
+            return Column((block, "edge", side.input), ("operation", side.operation))
+
+        def read(point: Point) -> Column:
+            return Column((block, "input"), ("input", self._input(block, which, point)))
+
+        def applied(point: Point) -> Column:
+            return Column((block, "operation"), ("operation", self._operation(block, which, point)))
+
+        return [
+            reader(state + operation, edge),
+            reader(state, read),
+            reader(operation, applied),
+        ]
+
+    def changed(self, points: np.ndarray, decisions: np.ndarray, choices: np.ndarray) -> np.ndarray:
+        """See `Space.changed`. Where one of two states is replaced, the other keeps its
+        operation, also where it changes sides."""
+        changed = super().changed(points, decisions, choices)
+        for decision, (left, right, crossing) in self._crossings.items():
+            at = np.flatnonzero(decisions == decision)
+            at = at[crossing[points[at, decision], choices[at]]]
+            changed[at[:, None], [left, right]] = points[at[:, None], [right, left]]
+        return changed
+
+    @functools.cached_property
+    def _crossings(self) -> dict[int, tuple[int, int, np.ndarray]]:
+        """Of each pair of states: the columns of both operations, and from which choice to which
+        a state changes sides."""
+        place = {d.name: i for i, d in enumerate(self.decisions)}
+        found = {}
+        for i, decision in enumerate(self.decisions):
+            if isinstance(decision, _Pair) and len(self.rules.operations) > 1:
+                block = decision.name.removesuffix("/inputs")
+                pairs = np.array([str(c).split("+") for c in decision.choices])
+                crossing = (pairs[:, None, :] == pairs[None, :, ::-1]).any(axis=2)
+                left, right = (place[f"{block}/{which}/operation"] for which in _SIDES)
+                found[i] = (left, right, crossing)
+        return found
+
     def decode(
         self,
         point: Mapping[str, Any],
@@ -146,32 +222,29 @@ class CellSpace(Space):
         """
         cells = [self._cell(cell, point) for cell in self.rules.cells]
         return Genotype(
-            name=name or f"{self.rules.name}-{self.canonical_key(point)[:8]}",
+            name=name or f"{self.rules.name}-{self._cells_key(point)[:8]}",
             normal=cells[0],
             reduction=cells[-1],
             stacking=self.rules.stacking,
             provenance=dict(provenance or {}),
         )
 
-    def canonical_key(self, point: Mapping[str, Any]) -> str:
-        """Hexadecimal digits, equal for genotypes that are the same up to the order of their
-        blocks and of the two sides of a block; then the further settings."""
-        key = cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
-        return key + "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
+    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
+        """Equal for genotypes that are the same up to the order of their blocks and of the two
+        sides of a block, and have the same further settings; see `as_written`."""
+        if self.as_written:
+            return super().canonical_key(point)
+        settings = "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
+        return self._cells_key(point) + settings
+
+    def _cells_key(self, point: Mapping[str, Any]) -> str:
+        return cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
 
     def _cell(self, cell: str, point: Mapping[str, Any]) -> Cell:
-        def side(b: int, which: str) -> Side:
-            prefix = f"{cell}/{b}"
-            operation = point.get(f"{prefix}/{which}/operation", self.rules.operations[0])
-            if self.rules.two_states:
-                pair = point.get(f"{prefix}/inputs", "0+1").split("+")
-                return Side(int(pair[which == "right"]), operation)
-            return Side(point[f"{prefix}/{which}/input"], operation)
-
         blocks = tuple(
             Block(
-                side(b, "left"),
-                side(b, "right"),
+                self._side(f"{cell}/{b}", "left", point),
+                self._side(f"{cell}/{b}", "right", point),
                 point.get(f"{cell}/{b}/combination", self.rules.combinations[0]),
             )
             for b in range(point.get(f"{cell}/blocks", self.blocks))
@@ -179,6 +252,17 @@ class CellSpace(Space):
         if self.rules.concat == "blocks":
             return Cell(blocks, tuple(range(2, len(blocks) + 2)))
         return Cell(blocks, Cell(blocks, ()).unread)
+
+    def _side(self, block: str, which: str, point: Mapping[str, Any]) -> Side:
+        return Side(self._input(block, which, point), self._operation(block, which, point))
+
+    def _input(self, block: str, which: str, point: Mapping[str, Any]) -> int:
+        if self.rules.two_states:
+            return int(point.get(f"{block}/inputs", "0+1").split("+")[which == "right"])
+        return point[f"{block}/{which}/input"]
+
+    def _operation(self, block: str, which: str, point: Mapping[str, Any]) -> str:
+        return point.get(f"{block}/{which}/operation", self.rules.operations[0])
 
 
 def genotype_of(space: Space, point: Mapping[str, Any]) -> Genotype | None:

@@ -433,7 +433,11 @@ def resolve(config: SearchConfig) -> Search:
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
     limits = Limits(**config.limits.as_dict())
     if isinstance(space, CellSpace):
-        space = dataclasses.replace(space, settings=settings.decisions(choices, evaluator))
+        space = dataclasses.replace(
+            space,
+            settings=settings.decisions(choices, evaluator),
+            as_written=evaluator.as_written,
+        )
         limits.check(space.decode(space.random(np.random.default_rng(0))))
     elif choices or limits.any:
         raise UserError(

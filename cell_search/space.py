@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
+from cell_search.encoding import Encoding
 from cell_search.growth import Growth, Part
 from cells.errors import UserError
 
@@ -90,6 +91,11 @@ class Space:
         }
         return Growth(self, absent, tuple(Part((d.name,)) for d in self.decisions))
 
+    @functools.cached_property
+    def encoding(self) -> Encoding:
+        """What a model sees of the points: here which choice each decision has."""
+        return Encoding.flat(self.decisions)
+
     @property
     def size(self) -> int:
         """The number of points; equal candidates are counted as often as they occur."""
@@ -125,6 +131,21 @@ class Space:
             for d in self.decisions
             for choice in d.neighbours(point[d.name])
         ]
+
+    def changed(self, points: np.ndarray, decisions: np.ndarray, choices: np.ndarray) -> np.ndarray:
+        """Copies of points with one decision made anew in each.
+
+        Args:
+            points: int `(n, decisions)`, rows of `indices`.
+            decisions: int `(n,)`, which decision of each point.
+            choices: int `(n,)`, the place of its new choice.
+
+        Returns:
+            int `(n, decisions)`.
+        """
+        changed = points.copy()
+        changed[np.arange(len(points)), decisions] = choices
+        return changed
 
     def describe(self, point: Mapping[str, Any]) -> str:
         """A point in words, for people."""

@@ -97,6 +97,7 @@ class Evaluator(abc.ABC):
         resumable: whether it can stop after some of its `epochs` and go on (`Request.until`).
         proposes: whether it says what comes next (`Scores`), so that the strategy must be one
             that follows it.
+        as_written: whether it may score cells differently that compute the same, see `CellSpace`.
     """
 
     reward: ClassVar[str]
@@ -104,6 +105,7 @@ class Evaluator(abc.ABC):
     one_at_a_time: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
     proposes: ClassVar[bool] = False
+    as_written: ClassVar[bool] = False
 
     def check(self, images: ImageSettings, space: Space) -> None:
         """Raises a UserError where no candidate could be scored; called before the first.

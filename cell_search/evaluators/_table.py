@@ -23,6 +23,7 @@ class TableEvaluator(Evaluator):
 
     reward: ClassVar[str] = "valid"
     uses_images: ClassVar[bool] = False
+    as_written: ClassVar[bool] = True
 
     @abc.abstractmethod
     def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:

@@ -3,7 +3,7 @@ and BANANAS (White et al. 2021)."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -20,6 +20,9 @@ _FITTED, _REMEMBERED = 400, 1000
 #: The best candidates whose neighbours become candidates too, and how often that is done.
 _CLIMBERS, _CLIMBS = 5, 1
 
+#: The acquisition of points, int `(n, decisions)`.
+_Score = Callable[[np.ndarray], np.ndarray]
+
 
 @STRATEGIES.register("bayesian")
 class Bayesian(Strategy):
@@ -32,6 +35,10 @@ class Bayesian(Strategy):
     of the best points, in one decision and in two, and random points; those with the best
     acquisition are mutated once more. In a small space all points are candidates. No point is
     proposed twice (by canonical key), and running trials count; see `Posterior`.
+
+    Where a search stands still, the process has seen much of the best point's surroundings, and
+    may be sure, and wrong, that no neighbour is better. So the neighbours are tried then, in the
+    order of their acquisition, as local search tries all of them.
 
     The process is fitted anew whenever the number of results has grown by an eighth. It learns
     from the newest results and the best of the older ones, 1,000 at most, so that a proposal
@@ -49,6 +56,8 @@ class Bayesian(Strategy):
         candidates: how many mutations of one decision are looked at, at most; half as many of two
             decisions and of random points are added. A space without more points is looked at
             as a whole.
+        patience: results without a better one, after which the mutations of the best point in one
+            decision come first.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class Bayesian(Strategy):
         thompson: float = 0.0,
         parents: int = 10,
         candidates: int = 500,
+        patience: int = 50,
     ):
         super().__init__(space, seed=seed)
         where = "strategy.bayesian"
@@ -67,15 +77,16 @@ class Bayesian(Strategy):
             ("initial", initial, 2),
             ("parents", parents, 1),
             ("candidates", candidates, 2),
+            ("patience", patience, 1),
         ):
             if value < least:
                 raise UserError(f"{where}.{name}: {value} is too small; use at least {least}")
         if not 0.0 <= thompson <= 1.0:
             raise UserError(f"{where}.thompson: {thompson} is not in [0, 1]")
         self._initial, self._parents, self._candidates = initial, parents, candidates
-        self._thompson = thompson
+        self._thompson, self._patience = thompson, patience
         self._sizes = np.array([len(d.choices) for d in self.space.decisions])
-        self._process = CategoricalProcess(self.space.decisions)
+        self._process = CategoricalProcess(self.space.encoding)
         self.reset()
 
     def reset(self) -> None:
@@ -84,6 +95,8 @@ class Bayesian(Strategy):
         self._points: list[list[int]] = []
         self._rewards: list[float] = []
         self._fitted_to = 0
+        #: The best point, by its place among the results, whose mutations have all been tried.
+        self._exhausted = -1
         self._posterior: Posterior | None = None
 
     def meet(self, point: Point) -> None:
@@ -115,27 +128,37 @@ class Bayesian(Strategy):
         draws = self._thompson > 0.0 and rng.random() < self._thompson
 
         def score(indices: np.ndarray) -> np.ndarray:
-            mean, deviation = posterior.predict(self._process.one_hot(indices))
+            mean, deviation = posterior.predict(self.space.encoding(indices))
             if draws:
                 return mean + deviation * rng.standard_normal(len(mean))
             return log_expected_improvement(mean, deviation, best)
 
         if self.space.size <= self._candidates:
             found = np.indices(self._sizes.tolist()).reshape(len(self._sizes), -1).T
-            scores = score(found)
-        else:
-            found = self._near_the_best(rng)
-            scores = score(found)
-            for _ in range(_CLIMBS):
-                top = found[_descending(scores)[:_CLIMBERS]]
-                further = np.unique(self._mutations(top, rng), axis=0)
-                found = np.concatenate([found, further])
-                scores = np.concatenate([scores, score(further)])
+            return self._first_fresh(found, score(found)) or self.space.fresh(rng, self._known)
+        return (
+            self._beside_the_best(score, rng)
+            or self._first_fresh(*self._near_the_best(score, rng))
+            or self.space.fresh(rng, self._known)
+        )
+
+    def _beside_the_best(self, score: _Score, rng: np.random.Generator) -> Point | None:
+        """Where the search stands still, a mutation of the best point that was never tried."""
+        best = int(np.argmax(self._rewards))
+        if len(self._rewards) - best <= self._patience or best == self._exhausted:
+            return None
+        found = self._mutations(np.array([self._points[best]]), rng)
+        point = self._first_fresh(found, score(found))
+        if point is None:
+            self._exhausted = best
+        return point
+
+    def _first_fresh(self, found: np.ndarray, scores: np.ndarray) -> Point | None:
         for i in _descending(scores):
             point = self.space.from_indices(found[i].tolist())
             if self.space.canonical_key(point) not in self._known:
                 return point
-        return self.space.fresh(rng, self._known)
+        return None
 
     # The model.
 
@@ -147,27 +170,40 @@ class Bayesian(Strategy):
         vectors, values = self._data(len(self._rewards), _REMEMBERED)
         # Sorted: the order in which they were met is not always that of a restart.
         running = sorted(self._running.values())[-_REMEMBERED:]
-        others = self._process.one_hot(np.array(running)) if running else None
+        others = self.space.encoding(np.array(running)) if running else None
         return self._process.posterior(vectors, values, others)
 
     def _data(self, count: int, most: int) -> tuple[np.ndarray, np.ndarray]:
         """One-hot vectors and scores of the first `count` results, or of the `most` to keep."""
         scores = normal_scores(np.array(self._rewards[:count]))
         kept = remembered(scores, most)
-        return self._process.one_hot(np.array([self._points[i] for i in kept])), scores[kept]
+        return self.space.encoding(np.array([self._points[i] for i in kept])), scores[kept]
 
     # Candidates, as int `(n, decisions)`.
 
-    def _near_the_best(self, rng: np.random.Generator) -> np.ndarray:
+    def _near_the_best(
+        self, score: _Score, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates and their scores."""
+        found = self._around(rng)
+        scores = score(found)
+        for _ in range(_CLIMBS):
+            top = found[_descending(scores)[:_CLIMBERS]]
+            further = _different(self._mutations(top, rng))
+            found = np.concatenate([found, further])
+            scores = np.concatenate([scores, score(further)])
+        return found, scores
+
+    def _around(self, rng: np.random.Generator) -> np.ndarray:
         best = _descending(np.array(self._rewards))[: self._parents]
         parents = np.array([self._points[i] for i in best])
         few = self._candidates // 2
         twice = parents[rng.integers(len(parents), size=few)]
         for _ in range(2):
             at = rng.integers(len(self._sizes), size=few)
-            twice[np.arange(few), at] = rng.integers(self._sizes[at])
+            twice = self.space.changed(twice, at, rng.integers(self._sizes[at]))
         anywhere = rng.integers(self._sizes, size=(few, len(self._sizes)))
-        return np.unique(np.concatenate([self._mutations(parents, rng), twice, anywhere]), axis=0)
+        return _different(np.concatenate([self._mutations(parents, rng), twice, anywhere]))
 
     def _mutations(self, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """All mutations in one decision, the points among them, or a random part if too many."""
@@ -178,9 +214,15 @@ class Bayesian(Strategy):
         if count > self._candidates:
             chosen = rng.choice(count, self._candidates, replace=False)
         parent, column = np.divmod(chosen, len(decision))
-        mutated = points[parent]
-        mutated[np.arange(len(chosen)), decision[column]] = choice[column]
-        return mutated
+        return self.space.changed(points[parent], decision[column], choice[column])
+
+
+def _different(points: np.ndarray) -> np.ndarray:
+    """The different rows in lexicographic order, as `np.unique` finds them, which compares rows
+    number by number; as strings of bytes they are sorted in a tenth of the time."""
+    rows = np.ascontiguousarray(points, ">u4")
+    _, first = np.unique(rows.view(f"V{rows.itemsize * rows.shape[1]}"), return_index=True)
+    return points[first]
 
 
 def log_expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:

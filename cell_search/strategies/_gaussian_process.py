@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 
-from cell_search.space import Decision
+from cell_search.encoding import Encoding
 
 #: Added to the diagonal, so that equal rows leave a matrix positive definite.
 _JITTER = 1e-8
@@ -47,76 +46,55 @@ def _libraries():
 class CategoricalProcess:
     """Values of categorical points as a Gaussian process with mean 0.
 
-    Two points that make the decisions x and x' are correlated by
+    Two points with the vectors x and x' (see `Encoding`; of flat decisions they are one-hot) are
+    correlated by
 
-        k(x, x') = s exp(-1/2 sum_d [x_d != x'_d] (w(d, x_d) + w(d, x'_d))),
+        k(x, x') = s exp(-1/2 sum_c w_c (x_c - x'_c)^2),
 
-    a squared-exponential kernel on one-hot vectors with a weight w(d, c) = u_d v_c for each choice
-    c of each decision d: the relevance u of the decision, times how far the choice lies from
-    all others. The factors v are shared by decisions of one kind with the same choices: that
-    `none` is unlike all other operations is learned once for all edges of a cell. Long lengths
-    make it a sum of effects of single decisions, shorter ones let them interact.
+    a squared-exponential kernel with a weight w_c = u_p v_q for each column c: the relevance u of
+    its place p, times how far what is there, q, lies from all else. The factors v are shared by
+    places: that `none` is unlike all other operations is learned once for all edges of a cell.
+    Long lengths make it a sum of effects of single columns, shorter ones let them interact.
 
     Relevances, factors, s and the variance of the noise maximise the likelihood times log-normal
     priors (MAP; Rasmussen & Williams 2006, section 5.4). They start at the prior's middle, so a
     fit depends on the data alone.
 
     Args:
-        decisions: their kinds and choices count, their names do not.
+        encoding: of the points.
     """
 
-    def __init__(self, decisions: Sequence[Decision]):
-        sizes = [len(d.choices) for d in decisions]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        self._columns = int(np.sum(sizes))
-        #: Of each column of the one-hot vectors: its decision, and its shared factor.
-        self._decision = np.repeat(np.arange(len(sizes)), sizes)
-        shared: dict[tuple, int] = {}
-        self._factor = np.array(
-            [
-                shared.setdefault((d.kind, d.choices, i), len(shared))
-                for d in decisions
-                for i in range(len(d.choices))
-            ]
-        )
-        self._relevances, self._factors = len(sizes), len(shared)
+    def __init__(self, encoding: Encoding):
+        places: dict[object, int] = {}
+        things: dict[object, int] = {}
+        #: Of each column: its relevance, and its shared factor.
+        self._place = np.array([places.setdefault(c.place, len(places)) for c in encoding.columns])
+        self._what = np.array([things.setdefault(c.what, len(things)) for c in encoding.columns])
+        self._relevances, self._factors = len(places), len(things)
         # Logarithms of: relevances, factors, scale, noise. With these relevances, two random
-        # points are about two lengths apart, however many decisions there are.
-        relevance = np.log(2.0 / len(sizes))
+        # points are about two lengths apart, however much is counted.
+        relevance = np.log(2.0 / encoding.total)
         self._middle = np.concatenate(
-            [np.full(len(sizes), relevance), np.zeros(len(shared)), [0.0, -5.0]]
+            [np.full(len(places), relevance), np.zeros(len(things)), [0.0, -5.0]]
         )
         self._width = np.concatenate(
-            [np.full(len(sizes), 1.0), np.full(len(shared), 0.5), [1.0, 1.5]]
+            [np.full(len(places), 1.0), np.full(len(things), 0.5), [1.0, 1.5]]
         )
         self.parameters = self._middle
 
-    def one_hot(self, indices: np.ndarray) -> np.ndarray:
-        """Points as vectors.
-
-        Args:
-            indices: int `(n, decisions)`, the place of each choice.
-
-        Returns:
-            float64 `(n, choices of all decisions)`.
-        """
-        vectors = np.zeros((len(indices), self._columns))
-        vectors[np.arange(len(indices))[:, None], self._starts + indices] = 1.0
-        return vectors
-
     def weights(self) -> np.ndarray:
-        """w(d, c) of all columns, float64."""
+        """w of all columns, float64."""
         return self._unpack(self.parameters)[0]
 
     def covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """k of the rows of two arrays of one-hot vectors, without noise, in Fortran's order."""
+        """k of the rows of two arrays of vectors, without noise, in Fortran's order."""
         weights, scale, _ = self._unpack(self.parameters)
         return _kernel(a, b, weights, scale)
 
     def _unpack(self, parameters: np.ndarray) -> tuple[np.ndarray, float, float]:
         relevances = parameters[: self._relevances]
         factors = parameters[self._relevances : -2]
-        weights = np.exp(relevances[self._decision] + factors[self._factor])
+        weights = np.exp(relevances[self._place] + factors[self._what])
         scale, noise = np.exp(parameters[-2:])
         return weights, float(scale), float(noise)
 
@@ -157,12 +135,13 @@ class CategoricalProcess:
         # d loss / d matrix, then by the chain rule through the kernel.
         slope = 0.5 * (inverse - np.outer(alpha, alpha))
         through = slope * kernel
-        by_weight = (vectors * (through @ vectors)).sum(axis=0) - vectors.T @ through.sum(axis=1)
+        by_weight = (vectors * (through @ vectors)).sum(axis=0)
+        by_weight -= (vectors**2).T @ through.sum(axis=1)
         by_weight *= weights
         gradient = np.concatenate(
             [
-                np.bincount(self._decision, by_weight, self._relevances),
-                np.bincount(self._factor, by_weight, self._factors),
+                np.bincount(self._place, by_weight, self._relevances),
+                np.bincount(self._what, by_weight, self._factors),
                 [through.sum(), noise * slope.trace()],
             ]
         )
@@ -228,12 +207,12 @@ class Posterior:
 def _kernel(a: np.ndarray, b: np.ndarray, weights: np.ndarray, scale: float) -> np.ndarray:
     """The transpose of k(b, a), so that it lies in memory as LAPACK wants it.
 
-    The sum over unequal decisions of both weights is |a|^2 + |b|^2 - 2 ab, for weighted one-hot
-    vectors; the exponent takes half of it.
+    The sum over columns of w (a - b)^2 is |a|^2 + |b|^2 - 2 ab, for weighted vectors; the exponent
+    takes half of it.
     """
     exponent = (b * weights) @ a.T
-    exponent -= 0.5 * (b @ weights)[:, None]
-    exponent -= 0.5 * (a @ weights)
+    exponent -= 0.5 * (b**2 @ weights)[:, None]
+    exponent -= 0.5 * (a**2 @ weights)
     np.exp(exponent, out=exponent)
     exponent *= scale
     return exponent.T

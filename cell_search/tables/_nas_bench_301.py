@@ -7,6 +7,7 @@ the sum of a linear map and two SELU networks.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -51,7 +52,9 @@ class Surrogate:
     and the predicted seconds of training as `cost`.
 
     Attributes:
-        space: the published DARTS space, four blocks in each of two cells.
+        space: the published DARTS space, four blocks in each of two cells; they are told apart as
+            they are written, since the model knows nodes by their numbers and predicts something
+            else where two of them change places.
 
     Args:
         weights: arrays `emb_0` to `emb_33`, and `<network>_<layer>_w` and `_b` of the networks
@@ -59,7 +62,7 @@ class Surrogate:
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray]):
-        self.space: CellSpace = spaces.find("darts")
+        self.space: CellSpace = dataclasses.replace(spaces.find("darts"), as_written=True)
         positions = 2 * _EDGES + 2 * (_NODES - 1)
         self._embeddings = [weights[f"emb_{i}"] for i in range(positions)]
         self._networks = [

@@ -12,9 +12,10 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from strategy_contract import StrategyContract, new_study, run
 
 from cell_search import spaces, trials
+from cell_search.encoding import Encoding
 from cell_search.space import Decision, Space
 from cell_search.strategies import Bayesian, Strategy
-from cell_search.strategies._bayesian import log_expected_improvement, normal_scores
+from cell_search.strategies._bayesian import _different, log_expected_improvement, normal_scores
 from cell_search.strategies._gaussian_process import CategoricalProcess
 from cells.errors import UserError
 
@@ -37,13 +38,21 @@ class TestThompson(StrategyContract):
         return Bayesian(space, seed=seed, initial=5, candidates=60, thompson=0.5)
 
 
-def _process(seed: int) -> tuple[CategoricalProcess, np.ndarray, np.ndarray]:
+#: One-hot vectors, and vectors with counts above 1.
+FLAT = Space(DECISIONS)
+CELL = spaces.find("pnas", 2)
+
+
+def _process(seed: int, space: Space) -> tuple[CategoricalProcess, np.ndarray, np.ndarray]:
     """A process with parameters drawn at random, and some data."""
     rng = np.random.default_rng(seed)
-    process = CategoricalProcess(DECISIONS)
+    process = CategoricalProcess(space.encoding)
     process.parameters = process.parameters + rng.normal(size=process.parameters.shape)
-    indices = rng.integers([3, 4, 3], size=(15, 3))
-    return process, indices, rng.normal(size=15)
+    return process, _vectors(space, rng, 15), rng.normal(size=15)
+
+
+def _vectors(space: Space, rng: np.random.Generator, count: int) -> np.ndarray:
+    return space.encoding(np.array([space.indices(space.random(rng)) for _ in range(count)]))
 
 
 def _peer(process: CategoricalProcess, weights: np.ndarray) -> GaussianProcessRegressor:
@@ -53,11 +62,11 @@ def _peer(process: CategoricalProcess, weights: np.ndarray) -> GaussianProcessRe
     return GaussianProcessRegressor(kernel, alpha=1e-8, optimizer=None)
 
 
-def test_the_posterior_is_scikit_learns() -> None:
-    process, indices, values = _process(0)
-    vectors = process.one_hot(indices)
+@pytest.mark.parametrize("space", [FLAT, CELL])
+def test_the_posterior_is_scikit_learns(space: Space) -> None:
+    process, vectors, values = _process(0, space)
     peer = _peer(process, process.weights()).fit(vectors, values)
-    others = process.one_hot(np.array(list(itertools.product(range(3), range(4), range(3)))))
+    others = _vectors(space, np.random.default_rng(9), 30)
     posterior = process.posterior(vectors, values)
     mean, deviation = posterior.predict(others)
     wanted, total = peer.predict(others, return_std=True)
@@ -68,10 +77,9 @@ def test_the_posterior_is_scikit_learns() -> None:
 
 
 def test_points_that_run_move_no_mean_and_leave_the_variance_of_data() -> None:
-    process, indices, values = _process(1)
-    vectors = process.one_hot(indices)
-    running = process.one_hot(np.array([[0, 3, 1], [2, 2, 2]]))
-    others = process.one_hot(np.array(list(itertools.product(range(3), range(4), range(3)))))
+    process, vectors, values = _process(1, FLAT)
+    running = FLAT.encoding(np.array([[0, 3, 1], [2, 2, 2]]))
+    others = FLAT.encoding(np.array(list(itertools.product(range(3), range(4), range(3)))))
     mean, deviation = process.posterior(vectors, values, running).predict(others)
     np.testing.assert_allclose(mean, process.posterior(vectors, values).predict(others)[0])
     believed = process.posterior(vectors, values).predict(running)[0]
@@ -81,14 +89,15 @@ def test_points_that_run_move_no_mean_and_leave_the_variance_of_data() -> None:
     np.testing.assert_allclose(deviation, as_data[1], atol=1e-6)
 
 
-def test_the_loss_is_likelihood_times_prior_with_its_gradient() -> None:
-    process, indices, values = _process(2)
-    vectors, at = process.one_hot(indices), process.parameters
+@pytest.mark.parametrize("space", [FLAT, CELL])
+def test_the_loss_is_likelihood_times_prior_with_its_gradient(space: Space) -> None:
+    process, vectors, values = _process(2, space)
+    at = process.parameters
     loss, gradient = process.loss(at, vectors, values)
     numeric = optimize.approx_fprime(at, lambda p: process.loss(p, vectors, values)[0], 1e-6)
     np.testing.assert_allclose(gradient, numeric, atol=1e-3, rtol=1e-3)
     # At the middle of the prior there is nothing but the likelihood.
-    middle = CategoricalProcess(DECISIONS)
+    middle = CategoricalProcess(space.encoding)
     peer = _peer(middle, middle.weights()).fit(vectors, values)
     constant = 0.5 * len(values) * np.log(2.0 * np.pi)
     found, _ = middle.loss(middle.parameters, vectors, values)
@@ -98,10 +107,10 @@ def test_the_loss_is_likelihood_times_prior_with_its_gradient() -> None:
 
 def test_a_fit_finds_the_decision_that_matters() -> None:
     rng = np.random.default_rng(3)
-    process = CategoricalProcess(SIX.decisions)
+    process = CategoricalProcess(SIX.encoding)
     indices = rng.integers(4, size=(60, 6))
     values = normal_scores(np.array([0.0, 1.0, 5.0, 2.0])[indices[:, 2]] + 1e-3 * indices[:, 0])
-    process.fit(process.one_hot(indices), values)
+    process.fit(SIX.encoding(indices), values)
     weights = process.weights().reshape(6, 4).sum(axis=1)
     assert weights.argmax() == 2
     assert weights[2] > 3.0 * np.delete(weights, 2).max()
@@ -110,12 +119,13 @@ def test_a_fit_finds_the_decision_that_matters() -> None:
 @pytest.mark.parametrize("kinds", [("operation", "operation"), ("operation", "other")])
 def test_decisions_of_one_kind_share_what_they_learn_of_choices(kinds: tuple[str, str]) -> None:
     """The first decision shows that choice 0 is unlike the others; the second never takes it."""
-    decisions = [Decision(kind, (0, 1, 2), kind) for kind in kinds]
-    process = CategoricalProcess(decisions)
+    decisions = [Decision(f"d{i}", (0, 1, 2), kind) for i, kind in enumerate(kinds)]
+    encoding = Encoding.flat(decisions)
+    process = CategoricalProcess(encoding)
     rng = np.random.default_rng(4)
     indices = np.stack([rng.integers(3, size=80), rng.integers(1, 3, size=80)], axis=1)
     values = np.where(indices[:, 0] == 0, -1.5, 0.5) + 0.1 * (indices == 2).sum(axis=1)
-    process.fit(process.one_hot(indices), values)
+    process.fit(encoding(indices), values)
     second = process.weights()[3:]
     assert (second[0] > 1.25 * second[1:].max()) == (kinds[0] == kinds[1])
 
@@ -185,6 +195,29 @@ def test_what_runs_is_not_proposed_again() -> None:
     assert len(keys) == 45
 
 
+@pytest.mark.parametrize("patience", [10, 1000])
+def test_a_search_that_stands_still_tries_all_neighbours_of_the_best(patience: int) -> None:
+    """A trap: the first point is the best, and of the others the farthest from it."""
+    first: dict = {}
+
+    def trap(point: dict) -> float:
+        first.update(point) if not first else None
+        away = sum(point[name] != choice for name, choice in first.items())
+        return away / 10 if away else 1.0
+
+    strategy = Bayesian(SIX, seed=0, initial=5, candidates=60, patience=patience)
+    points = run(new_study(), strategy, 29, trap)
+    tried = [point for point in SIX.neighbours(first) if point in points]
+    # One point, ten results to wait for, at most the 18 neighbours.
+    assert (len(tried) == 18) == (patience == 10)
+
+
+def test_different_rows_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(5)
+    rows = rng.integers(0, [3, 2, 300], size=(400, 3))
+    np.testing.assert_array_equal(_different(rows), np.unique(rows, axis=0))
+
+
 def test_a_long_history_is_cut() -> None:
     """The best are remembered however old they are, and the newest whatever they are worth."""
     strategy = Bayesian(SIX, seed=0)
@@ -195,7 +228,7 @@ def test_a_long_history_is_cut() -> None:
         strategy.learn(point, float(number == 7))
     vectors, scores = strategy._data(1500, 100)
     assert len(vectors) == len(scores) == 100
-    one_hot = strategy._process.one_hot(np.array([SIX.indices(p) for p in points]))
+    one_hot = SIX.encoding(np.array([SIX.indices(p) for p in points]))
     np.testing.assert_array_equal(vectors[-50:], one_hot[-50:])
     assert scores.argmax() < 50 and (vectors[scores.argmax()] == one_hot[7]).all()
     assert set(strategy.propose(rng)) == set(points[0])
@@ -207,6 +240,7 @@ def test_a_long_history_is_cut() -> None:
         ({"initial": 1}, "strategy.bayesian.initial: 1 is too small; use at least 2"),
         ({"parents": 0}, "strategy.bayesian.parents: 0 is too small; use at least 1"),
         ({"candidates": 1}, "strategy.bayesian.candidates: 1 is too small; use at least 2"),
+        ({"patience": 0}, "strategy.bayesian.patience: 0 is too small; use at least 1"),
         ({"thompson": 1.5}, "strategy.bayesian.thompson: 1.5 is not in [0, 1]"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from benchmarks import contenders as harness
 from benchmarks.expected import expected_random
 from benchmarks.kept import ROOT
-from cell_search import nas_bench_201, tables, trials
+from cell_search import nas_bench_201, spaces, tables, trials
 from cell_search.strategies import STRATEGIES
 from cells.errors import UserError
 
@@ -84,6 +84,27 @@ def test_the_surrogate_against_its_recorded_predictions(data_dir: pathlib.Path) 
     assert surrogate.look_up(points[5]) == pytest.approx(
         (predicted[5, 0],) * 2 + (predicted[5, 1],)
     )
+
+
+def test_the_surrogate_tells_nodes_apart_that_change_places(data_dir: pathlib.Path) -> None:
+    surrogate = tables.nas_bench_301(data_dir)
+    one = surrogate.space.random(np.random.default_rng(0))
+    for node, operation in ((2, "identity"), (3, "sep_conv_5x5")):
+        one[f"normal/{node}/inputs"] = "0+1"
+        for side in ("left", "right"):
+            one[f"normal/{node}/{side}/operation"] = operation
+    swap = {"2": "3", "3": "2"}
+    # The two nodes, and nothing else, change places; no node reads them.
+    two = one | {
+        f"normal/{swap[name.split('/')[1]]}/{name.split('/', 2)[2]}": choice
+        for name, choice in one.items()
+        if name.startswith(("normal/2/", "normal/3/"))
+    }
+    same = spaces.find("darts").canonical_key
+    assert one != two and same(one) == same(two)
+    assert abs(surrogate.look_up(one).valid - surrogate.look_up(two).valid) > 1e-3
+    assert surrogate.space.canonical_key(one) != surrogate.space.canonical_key(two)
+    assert surrogate.space.decode(one).name == spaces.find("darts").decode(one).name
 
 
 def test_random_search_reaches_its_exact_expectation(c10: tables.Table) -> None:
