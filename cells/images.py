@@ -1,9 +1,11 @@
 """Images as networks see them, for every stage: the one place that says how pixels are scaled.
 
-Training, evaluation, the search's children and exported files all use `scale`: a pixel of
-0 to 255 becomes `pixel / 127.5 - 1`, in [-1, 1] (as TF-slim and keras.applications scale the
-images of NASNet). The other functions bring images of any size, grey or colour, to one shape, and
-are the augmentation of small images that the search and the training share.
+Training, evaluation and exported files all use `scale`: a pixel of 0 to 255 becomes
+`pixel / 127.5 - 1`, in [-1, 1] (as TF-slim and keras.applications scale the images of NASNet).
+The search's children see the same pixels less the training images' mean, in units of their
+deviation; but for the border, the first batch norm takes that out again, and both train alike
+(`benchmarks/two_stages.py`). The other functions bring images of any size, grey or colour, to one
+shape, and are the augmentation of small images.
 
 All functions take and give single images `(height, width, channels)` inside a `tf.data` pipeline;
 `scale` takes any shape.

@@ -212,6 +212,23 @@ def test_a_killed_run_goes_on_from_its_checkpoint(digits_dir, tmp_path):
     assert reader.get_tensor(iterations) == 80
 
 
+def test_a_training_that_is_enough_leaves_a_checkpoint_of_that_step(digits_dir, tmp_path):
+    asked = []
+
+    def enough(step: int) -> bool:
+        asked.append(step)
+        return step >= 10
+
+    settings = params(
+        digits_dir,
+        "task: {model: {auxiliary_head: false}}\n"
+        "trainer: {steps_per_loop: 5, summary_interval: 5, checkpoint_interval: 60}",
+    )
+    assert runner.run(settings, "train", str(tmp_path / "model"), enough=enough) is None
+    assert asked == [5, 10]
+    assert pathlib.Path(checkpoints.find(str(tmp_path / "model"))).name == "ckpt-10"
+
+
 def test_a_genotype_of_a_file_learns_cifar10(data_dir, tmp_path, capsys):
     """The smoke recipe, shortened; the loss of the last loop is below that of the first."""
     file = tmp_path / "found.json"
