@@ -20,6 +20,8 @@ class Pace:
 
     Attributes:
         step: the last; 0 before the first loop.
+        startup: seconds until the first loop was over: building and tracing.
+        seconds: of a step, once they are known.
     """
 
     def __init__(self, left: Callable[[], float], steps: int, *, late: float, early: float):
@@ -27,7 +29,7 @@ class Pace:
         self._began = time.monotonic()
         self._first: tuple[int, float] | None = None
         self.step = 0
-        self._startup = self._seconds = 0.0
+        self.startup = self.seconds = 0.0
 
     def enough(self, step: int) -> bool:
         """Behind a loop: whether to stop there, since the end would miss the time."""
@@ -35,24 +37,11 @@ class Pace:
         self.step = step
         if self._first is None:
             # The first loop builds and traces.
-            self._first, self._startup = (step, now), now - self._began
+            self._first, self.startup = (step, now), now - self._began
             return False
         since = now - self._first[1]
-        self._seconds = since / (step - self._first[0])
-        over = (self._steps - step) * self._seconds - self._left()
+        self.seconds = since / (step - self._first[0])
+        over = (self._steps - step) * self.seconds - self._left()
         return since >= _PROBE and not (
-            -self._early - self._startup <= over <= self._late + self._startup
+            -self._early - self.startup <= over <= self._late + self.startup
         )
-
-    def plan(self, least: int, loop: float) -> tuple[int, int]:
-        """A new end, behind a stop.
-
-        Args:
-            least: steps that there must be.
-            loop: seconds between two looks at the clock.
-
-        Returns:
-            The step at which the training is to end, and the steps of a loop.
-        """
-        fit = int(max(self._left() - self._startup, 0.0) / self._seconds)
-        return max(self.step + fit, least, self.step + 1), max(1, round(loop / self._seconds))

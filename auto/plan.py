@@ -33,6 +33,12 @@ NETWORKS = ((1, 8), (1, 16), (2, 16), (2, 32), (4, 32), (6, 32))
 #: The largest network is trained that sees every image so often in the time that is left.
 EPOCHS = 30
 
+#: Steps of the training, at least: statistics of batch norms need some.
+LEAST_STEPS = 100
+
+#: Seconds of a multiply-add in training, where none has been seen yet.
+PACE = 1e-9
+
 L2 = 1e-4
 
 

@@ -22,7 +22,6 @@ from cells.pages import number, pairs, row, table
 #: What people call the steps.
 NAMES = {
     "images": "images to a data set",
-    "pace": "how quickly this machine trains",
     "search": "search of cells",
     "rerank": "the best again, longer",
     "training": "training of the classifier",

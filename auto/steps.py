@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import shutil
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from auto import plan
@@ -22,7 +23,6 @@ from cell_search.interruption import Interruptible
 from cell_search.progress import duration
 from cells import catalogue, genotype_file
 from cells.datasets.image_folders import ImageFolder
-from cells.errors import UserError
 from cells.files import write_atomically
 
 #: Children that a search has, and candidates that are trained again, at least.
@@ -72,7 +72,6 @@ class Steps:
         if self.settings.genotype:
             cells = catalogue.find(self.settings.genotype)
             genotype_file.write(cells, self.folder / "genotype.json")
-            self._step("pace", lambda: self._measure(divided))
         else:
             self._step("search", lambda: self._search(divided))
             self._step("rerank", lambda: self._rerank(divided))
@@ -126,7 +125,8 @@ class Steps:
             "sieved": search.config.sieve.candidates,
             "accuracy": best.value,
             "winner": best.number,
-            "pace": statistics.median(
+            # Of those that found most of what they need compiled already.
+            "pace": min(
                 _pace(t.user_attrs[trials.METRICS], trials.seconds(t), batch) for t in trained
             ),
         }
@@ -190,30 +190,6 @@ class Steps:
             deepcopy=False
         )
 
-    def _measure(self, divided: Divided) -> dict[str, Any]:
-        """Trains a child of the given cells, to learn how quickly this machine trains."""
-        from cell_search.evaluators import Request, evaluate
-
-        search = self._resolved(divided, trials=1)
-        with self._interruptible.block():
-            search.check()
-            result = evaluate(
-                Request(
-                    number=0,
-                    genotype=catalogue.find(self.settings.genotype),
-                    decisions={},
-                    space=search.space,
-                    evaluator=search.evaluator,
-                    images=search.images,
-                    seed=self.settings.seed,
-                )
-            )
-        if result.failure:
-            raise UserError(
-                f"--genotype: {self.settings.genotype} cannot be trained: {result.failure}"
-            )
-        return {"pace": _pace(result.metrics, result.seconds, search.evaluator.batch)}
-
     def genotype(self) -> pathlib.Path:
         """The file of the cells that are trained."""
         folder = self.folder if self.settings.genotype else self._directory.path
@@ -224,54 +200,74 @@ class Steps:
 
         from transfer import configure, runner
 
-        results, size = self.record.results, self.settings.size
-        # One epoch at least, whatever has become of the time.
-        least = -(-divided.training // plan.batch_of(divided))
-        if "plan" not in results:
-            self.record.keep("plan", self._first_plan(divided, least))
+        batch = plan.batch_of(divided)
+        if "plan" not in self.record.results:
+            pace = self.record.results.get("search", {}).get("pace")
+            self._plan(divided, plan.NETWORKS[0], 0, pace or plan.PACE, 0.0)
         while True:
-            (normal_cells, filters), steps, loop = results["plan"]
+            network, steps, loop = self.record.results["plan"]
             values = plan.training_values(
                 divided,
                 str(self.genotype()),
-                (normal_cells, filters),
-                size=size,
+                tuple(network),
+                size=self.settings.size,
                 flip=self.settings.flip,
                 seed=self.settings.seed,
                 steps=steps,
                 loop=loop,
             )
             params = configure.configure(configure.experiment(), override=json.dumps(values))
-            pace = Pace(
+            seen = Pace(
                 lambda: self.budget.left("training"),
                 steps,
                 late=_LATE * self.budget.total,
                 early=_EARLY * self.budget.total,
             )
-            runner.run(params, "train", str(self.model_dir), enough=pace.enough)
+            runner.run(params, "train", str(self.model_dir), enough=seen.enough)
             tf_keras.backend.clear_session()
-            if not pace.step or pace.step >= steps:
+            if not seen.step or seen.step >= steps:
                 break
-            steps, loop = pace.plan(least, _LOOP_SECONDS)
-            self.record.keep("plan", [(normal_cells, filters), steps, loop])
+            pace = seen.seconds / (batch * self._work(divided, network))
+            self._plan(divided, tuple(network), seen.step, pace, seen.startup)
+        normal_cells, filters = network
         return {
             "steps": steps,
-            "batch": plan.batch_of(divided),
-            "epochs": steps * plan.batch_of(divided) / divided.training,
+            "batch": batch,
+            "epochs": steps * batch / divided.training,
             "normal_cells": normal_cells,
             "filters": filters,
         }
 
-    def _first_plan(self, divided: Divided, least: int) -> list[Any]:
-        """N and F, steps and steps of a loop, as the children's pace has it."""
-        results, size = self.record.results, self.settings.size
-        pace = results["pace" if self.settings.genotype else "search"]["pace"]
-        cells, left = genotype_file.read(self.genotype()), self.budget.left("training")
-        network = plan.network_of(cells, divided, size=size, seconds=left, pace=pace)
-        work = plan.multiply_adds(cells, size, len(divided.classes), *network)
-        seconds = pace * work * plan.batch_of(divided)
-        steps = max(int(max(left, 0.0) / seconds), least)
-        return [network, steps, max(1, round(_LOOP_SECONDS / seconds))]
+    def _plan(
+        self, divided: Divided, network: tuple[int, int], step: int, pace: float, startup: float
+    ) -> None:
+        """Decides on the network, the steps of its training and those of a loop.
+
+        A larger network than before begins anew.
+
+        Args:
+            divided: the images.
+            network: N and F so far.
+            step: of its training so far.
+            pace: seconds of a multiply-add in training.
+            startup: seconds that building takes.
+        """
+        cells = genotype_file.read(self.genotype())
+        left = max(self.budget.left("training") - startup, 0.0)
+        larger = plan.network_of(cells, divided, size=self.settings.size, seconds=left, pace=pace)
+        if plan.NETWORKS.index(larger) > plan.NETWORKS.index(network):
+            shutil.rmtree(self.model_dir, ignore_errors=True)
+            network, step = larger, 0
+        seconds = pace * plan.batch_of(divided) * self._work(divided, network)
+        # Whatever has become of the time, there is a training.
+        least = max(-(-divided.training // plan.batch_of(divided)), plan.LEAST_STEPS)
+        steps = max(step + int(left / seconds), least, step + 1)
+        self.record.keep("plan", [network, steps, max(1, round(_LOOP_SECONDS / seconds))])
+
+    def _work(self, divided: Divided, network: Sequence[int]) -> int:
+        """Multiply-adds of an image."""
+        cells = genotype_file.read(self.genotype())
+        return plan.multiply_adds(cells, self.settings.size, len(divided.classes), *network)
 
     def _test(self) -> dict[str, Any]:
         from transfer import evaluation, model_dir
