@@ -120,13 +120,13 @@ class Budget:
         write_atomically(self._file, (json.dumps(rounded, indent=2) + "\n").encode())
 
 
-def more(done: int, least: int, spent: float, left: float) -> int:
+def more(done: int, least: int, cost: float, left: float) -> int:
     """How many of something there shall be after the next round; `done` where no more fit.
 
     Args:
         done: how many there are.
         least: how many there must be.
-        spent: seconds that those took.
+        cost: seconds of one of those.
         left: seconds that are left.
 
     Returns:
@@ -134,5 +134,5 @@ def more(done: int, least: int, spent: float, left: float) -> int:
     """
     if done < least:
         return least
-    fit = int(max(left, 0.0) / (spent / done))
+    fit = int(max(left, 0.0) / max(cost, 1e-3))
     return done + (fit + 1) // 2

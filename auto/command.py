@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> Iterator[str]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     import cells.cli
-    from auto import report
-    from auto.steps import Steps
+    from auto import report, steps
+    from auto.run import Run
     from cell_search.directory import SearchDirectory
     from cell_search.interruption import Interruptible, Interruption
 
@@ -58,14 +58,14 @@ def run(args: argparse.Namespace) -> Iterator[str]:
     directory = SearchDirectory(folder / "search")
     try:
         with directory.locked(), Interruptible().listening() as interruptible:
-            steps = Steps(folder, found, record, time, directory, interruptible)
-            results = steps.run()
+            whole = Run(folder, found, record, time, directory, interruptible)
+            results = steps.take(whole)
     except Interruption as stop:
         raise Stopped(stop.signum, f"in {folder}; what is finished is kept") from None
     test = results["test"]
-    page, data = report.write(folder, settings, results, time, steps.genotype())
+    page, data = report.write(folder, settings, results, time, whole.genotype)
     yield (
         f"accuracy {test['accuracy']:.4f} on {test['images']:,} test images that no step before "
         f"saw, after {sum(time.spent.values()):,.0f} of {total:,.0f} seconds"
     )
-    yield from (page, data, str(steps.exported))
+    yield from (page, data, str(whole.exported))

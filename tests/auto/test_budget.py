@@ -78,7 +78,7 @@ def test_a_damaged_note_of_the_time_is_told(tmp_path):
 @pytest.mark.parametrize("cost", [1.0, 7.0, 30.0, 99.0])
 def test_rounds_end_within_the_share_by_less_than_one_more(cost):
     done, least, share = 0, 2, 100.0
-    while (wanted := more(done, least, cost * done, share - cost * done)) > done:
+    while (wanted := more(done, least, cost, share - cost * done)) > done:
         done = wanted
     # Never fewer than must be; else the next one would not fit.
     assert done == max(least, int(share / cost))

@@ -1,0 +1,74 @@
+"""One run of the command: all that its steps have in common."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from auto.budget import Budget
+from auto.settings import Record, Settings
+from cell_search.directory import SearchDirectory
+from cell_search.interruption import Interruptible
+from cell_search.progress import duration
+from cells.datasets.image_folders import ImageFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        folder: of everything that is written.
+        images: what the folder of images holds.
+        record: what was asked for, and how far it is.
+        budget: the time.
+        directory: of the search; its lock keeps a second run out.
+        interruptible: listens for Ctrl-C and SIGTERM.
+    """
+
+    folder: pathlib.Path
+    images: ImageFolder
+    record: Record
+    budget: Budget
+    directory: SearchDirectory
+    interruptible: Interruptible
+
+    @property
+    def settings(self) -> Settings:
+        """What was asked for."""
+        return self.record.settings
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Of the steps that are over, by their names."""
+        return self.record.results
+
+    @property
+    def genotype(self) -> pathlib.Path:
+        """The file of the cells that are trained: those of the search, or a copy of the given."""
+        folder = self.folder if self.settings.genotype else self.directory.path
+        return folder / "genotype.json"
+
+    @property
+    def model_dir(self) -> pathlib.Path:
+        """The folder of the training."""
+        return self.folder / "training"
+
+    @property
+    def exported(self) -> pathlib.Path:
+        """The folder of the classifier's files."""
+        return self.folder / "exported"
+
+    def step(self, name: str, take: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Takes a step, unless it was taken before; gives its result, JSON values."""
+        if name not in self.results:
+            gone = sum(self.budget.spent.values())
+            print(f"{name}: {duration(gone)} of {duration(self.budget.total)} are over", flush=True)
+            with self.budget.during(name):
+                result = take()
+            # As a later run reads it.
+            self.record.keep(name, json.loads(json.dumps(result)))
+        return self.results[name]

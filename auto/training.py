@@ -1,0 +1,107 @@
+"""The training: as large a network, and as many steps, as the time that remains allows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from auto import plan
+from auto.images import Divided
+from auto.pace import Pace
+from auto.run import Run
+from cells import genotype_file
+
+#: Seconds of a training between two looks at the clock.
+_LOOP_SECONDS = 2.0
+
+#: By such shares of the budget the training may miss its end; beyond, it gets another one.
+_LATE, _EARLY = 0.02, 0.05
+
+
+def train(run: Run, divided: Divided) -> dict[str, Any]:
+    """Trains the classifier, or goes on with it.
+
+    Returns:
+        `steps`, `batch`, `epochs`, `normal_cells` and `filters`.
+    """
+    import tf_keras
+
+    from transfer import configure, runner
+
+    batch, budget, asked = plan.batch_of(divided), run.budget, run.settings
+    if "plan" not in run.results:
+        pace = run.results.get("search", {}).get("pace", plan.PACE)
+        _plan(run, divided, plan.NETWORKS[0], 0, pace, 0.0)
+    while True:
+        network, steps, loop = run.results["plan"]
+        values = plan.training_values(
+            divided,
+            str(run.genotype),
+            tuple(network),
+            size=asked.size,
+            flip=asked.flip,
+            seed=asked.seed,
+            steps=steps,
+            loop=loop,
+        )
+        params = configure.configure(configure.experiment(), override=json.dumps(values))
+        seen = Pace(
+            lambda: budget.left("training"),
+            steps,
+            late=_LATE * budget.total,
+            early=_EARLY * budget.total,
+        )
+        runner.run(params, "train", str(run.model_dir), enough=seen.enough)
+        tf_keras.backend.clear_session()
+        if not seen.step or seen.step >= steps:
+            break
+        pace = seen.seconds / (batch * _work(run, divided, network))
+        _plan(run, divided, tuple(network), seen.step, pace, seen.startup)
+    return {
+        "steps": steps,
+        "batch": batch,
+        "epochs": steps * batch / divided.training,
+        "normal_cells": network[0],
+        "filters": network[1],
+    }
+
+
+def _plan(
+    run: Run,
+    divided: Divided,
+    network: tuple[int, int],
+    step: int,
+    pace: float,
+    startup: float,
+) -> None:
+    """Decides on the network, the steps of its training and those of a loop.
+
+    A larger network than before begins anew.
+
+    Args:
+        run: whose plan it is.
+        divided: the images.
+        network: N and F so far.
+        step: of its training so far.
+        pace: seconds of a multiply-add in training.
+        startup: seconds that building takes.
+    """
+    batch, cells = plan.batch_of(divided), genotype_file.read(run.genotype)
+    left = max(run.budget.left("training") - startup, 0.0)
+    larger = plan.network_of(cells, divided, size=run.settings.size, seconds=left, pace=pace)
+    if plan.NETWORKS.index(larger) > plan.NETWORKS.index(network):
+        shutil.rmtree(run.model_dir, ignore_errors=True)
+        network, step = larger, 0
+    seconds = pace * batch * _work(run, divided, network)
+    # Whatever has become of the time, there is a training.
+    least = max(-(-divided.training // batch), plan.LEAST_STEPS)
+    steps = max(step + int(left / seconds), least, step + 1)
+    run.record.keep("plan", [network, steps, max(1, round(_LOOP_SECONDS / seconds))])
+
+
+def _work(run: Run, divided: Divided, network: Sequence[int]) -> int:
+    """Multiply-adds of an image."""
+    cells = genotype_file.read(run.genotype)
+    return plan.multiply_adds(cells, run.settings.size, len(divided.classes), *network)
