@@ -42,6 +42,6 @@ class Pace:
         since = now - self._first[1]
         self.seconds = since / (step - self._first[0])
         over = (self._steps - step) * self.seconds - self._left()
-        return since >= _PROBE and not (
-            -self._early - self.startup <= over <= self._late + self.startup
-        )
+        # Another beginning costs the startup: as long the pace is looked at, but not to the end.
+        known = since >= max(_PROBE, self.startup) or 2 * step >= self._steps
+        return known and not -self._early - self.startup <= over <= self._late + self.startup

@@ -17,7 +17,7 @@ from cells import genotype_file
 _LOOP_SECONDS = 2.0
 
 #: By such shares of the budget the training may miss its end; beyond, it gets another one.
-_LATE, _EARLY = 0.02, 0.05
+_LATE, _EARLY = 0.02, 0.1
 
 
 def train(run: Run, divided: Divided) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_a_training_in_time_is_let_alone(monkeypatch):
 @pytest.mark.parametrize("seconds", [0.01, 0.5])
 def test_a_training_that_would_miss_its_end_is_seen_early(monkeypatch, seconds):
     watched, clock = rounds(monkeypatch, seconds=seconds, steps=880, left=100.0)
-    assert watched.step < 880 / 2
+    assert watched.step <= 880 / 2
     assert watched.seconds == pytest.approx(seconds)
     assert watched.startup == pytest.approx(10.0 + 5 * seconds)
-    assert clock.now - 100.0 < 25.0
+    assert clock.now - 100.0 <= 25.0, "startup, as long of looking at it, and a loop"
