@@ -1,8 +1,8 @@
 """How the time is divided among the steps, and how much of it is gone.
 
-The rule: the search gets 35 % of the budget and the re-ranking 15 %; 10 % are kept back for the
-test, the export and the report; the training gets all that remains, so what an earlier step takes
-too much or leaves over, the training loses or gains.
+The rule: the search gets 35 % of the budget and the re-ranking 15 %; for test, export and report
+10 % are kept back, or a minute where that is more and no quarter of all; the training gets all that
+remains, so what an earlier step takes too much or leaves over, the training loses or gains.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from cells.files import write_atomically
 #: Shares of the budget of the steps that have one of their own.
 SHARES = {"search": 0.35, "rerank": 0.15}
 
-#: The share that is kept back for the steps behind the training.
-FINISH = 0.1
+#: What is kept back for the steps behind the training: a share of the budget, at least so many
+#: seconds (networks are built and compiled again, however small they are), at most another share.
+FINISH, FINISH_SECONDS, FINISH_MOST = 0.1, 60.0, 0.25
 
 #: Seconds, of a budget.
 LEAST, MOST = 30.0, 30.0 * 86400
@@ -82,6 +83,11 @@ class Budget:
             spent[self._step] = spent.get(self._step, 0.0) + time.monotonic() - self._began
         return spent
 
+    @property
+    def kept_back(self) -> float:
+        """Seconds for the steps behind the training."""
+        return min(max(FINISH * self.total, FINISH_SECONDS), FINISH_MOST * self.total)
+
     def left(self, step: str) -> float:
         """Seconds that a step may still take by the rule; negative where they are gone.
 
@@ -91,7 +97,7 @@ class Budget:
         spent = self.spent
         if step in SHARES:
             return SHARES[step] * self.total - spent.get(step, 0.0)
-        return (1.0 - FINISH) * self.total - sum(spent.values())
+        return self.total - self.kept_back - sum(spent.values())
 
     @contextlib.contextmanager
     def during(self, step: str) -> Iterator[None]:

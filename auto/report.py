@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from auto import plan
-from auto.budget import FINISH, SHARES, Budget
+from auto.budget import SHARES, Budget
 from auto.images import Divided
 from auto.settings import Settings
 from cell_search.progress import duration
@@ -73,6 +73,7 @@ def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[
         },
         "seconds": {step: round(seconds, 1) for step, seconds in budget.spent.items()},
         "seconds_in_all": round(sum(budget.spent.values()), 1),
+        "seconds_kept_back": round(budget.kept_back, 1),
         "search": results.get("search"),
         "rerank": results.get("rerank"),
         "training": results["training"],
@@ -114,8 +115,8 @@ def _parts(
     yield table(["step", "took", "by the rule", "what came of it"], _times(settings, results, told))
     yield (
         f"<p class=legend>The search gets {SHARES['search']:.0%} of the budget, the re-ranking "
-        f"{SHARES['rerank']:.0%}; {FINISH:.0%} are kept back for what follows the training, which "
-        "gets all that remains.</p>"
+        f"{SHARES['rerank']:.0%}; {duration(told['seconds_kept_back'])} are kept back for what "
+        "follows the training, which gets all that remains.</p>"
     )
     yield "<h2>The cells</h2>"
     svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()

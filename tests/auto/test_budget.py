@@ -54,8 +54,13 @@ def test_the_rule_gives_training_what_remains(tmp_path, monkeypatch):
     with budget.during("rerank"):
         clock.now += 170.0
     assert budget.left("rerank") == pytest.approx(-20.0)
-    # 10 % are kept back; what the search left over and the re-ranking took too much are its own.
+    # 100 s are kept back; what the search left over and the re-ranking took too much are its own.
     assert budget.left("training") == pytest.approx(900.0 - 470.0)
+
+
+@pytest.mark.parametrize(("total", "kept"), [(3600, 360), (360, 60), (120, 30)])
+def test_a_minute_is_kept_back_at_least_but_no_more_than_a_quarter(tmp_path, total, kept):
+    assert Budget(total, tmp_path / "seconds.json").left("training") == total - kept
 
 
 def test_time_is_not_forgotten_by_the_next_run(tmp_path, monkeypatch):
