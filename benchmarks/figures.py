@@ -84,10 +84,8 @@ def main() -> None:
     unknown = [name for name in args.figures if name not in FIGURES]
     if unknown:
         parser.error(f"no figure {unknown[0]!r}; there are {', '.join(FIGURES)}")
-    if args.strategies and (
-        len(args.figures) != 1 or "--strategies=" not in FIGURES[args.figures[0]]
-    ):
-        parser.error("--strategies belongs to one figure that compares strategies, by name")
+    if args.strategies and len(args.figures) != 1:
+        parser.error("--strategies belongs to one figure, by name")
     if args.list:
         print("\n".join(f"{name:<24} python {command}" for name, command in FIGURES.items()))
         return
@@ -109,7 +107,8 @@ def run(name: str, commit: str, strategies: str = "") -> bool:
     """
     arguments = FIGURES[name]
     if strategies:
-        arguments = re.sub(r"(?<=--strategies=)\S+", lambda _: strategies, arguments)
+        others = re.sub(r" --strategies=\S+", "", arguments)
+        arguments = f"{others} --strategies={strategies}"
     command = [sys.executable, *shlex.split(arguments)]
     shown = f"python {arguments}"
     print(f"== {name}: {shown}", flush=True)
