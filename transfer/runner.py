@@ -121,7 +121,7 @@ def _controller(
         if signals.received:
             runner.controller.save_checkpoint()
             raise Stopped(signals.received, f"at step {step:,}, whose checkpoint is saved")
-        if step < params.trainer.train_steps and enough(step):
+        if enough(step) and step < params.trainer.train_steps:
             runner.controller.save_checkpoint()
             raise _Enough
 

@@ -227,6 +227,11 @@ def test_a_training_that_is_enough_leaves_a_checkpoint_of_that_step(digits_dir, 
     assert runner.run(settings, "train", str(tmp_path / "model"), enough=enough) is None
     assert asked == [5, 10]
     assert pathlib.Path(checkpoints.find(str(tmp_path / "model"))).name == "ckpt-10"
+    # It is asked behind the last loop, too, where nothing is left to leave.
+    settings.trainer.train_steps = 15
+    runner.run(settings, "train", str(tmp_path / "model"), enough=enough)
+    assert asked == [5, 10, 15]
+    assert pathlib.Path(checkpoints.find(str(tmp_path / "model"))).name == "ckpt-15"
 
 
 def test_a_genotype_of_a_file_learns_cifar10(data_dir, tmp_path, capsys):
