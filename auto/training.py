@@ -13,8 +13,8 @@ from auto.pace import Pace
 from auto.run import Run
 from cells import genotype_file
 
-#: Seconds of a training between two looks at the clock.
-_LOOP_SECONDS = 2.0
+#: A share of the budget that lies between two looks at the clock, and seconds at least and at most.
+_LOOP, _LOOP_LEAST, _LOOP_MOST = 0.005, 2.0, 30.0
 
 #: By such shares of the budget the training may miss its end; beyond, it gets another one.
 _LATE, _EARLY = 0.02, 0.1
@@ -98,7 +98,8 @@ def _plan(
     # Whatever has become of the time, there is a training.
     least = max(-(-divided.training // batch), plan.LEAST_STEPS)
     steps = max(step + int(left / seconds), least, step + 1)
-    run.record.keep("plan", [network, steps, max(1, round(_LOOP_SECONDS / seconds))])
+    loop = min(max(_LOOP * run.budget.total, _LOOP_LEAST), _LOOP_MOST)
+    run.record.keep("plan", [network, steps, max(1, round(loop / seconds))])
 
 
 def _work(run: Run, divided: Divided, network: Sequence[int]) -> int:
