@@ -40,9 +40,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(args.output or temporary)
         _write_images(folder / "sign_language_digits")
-        reports = {
-            name: [_run(name, seed, args, folder) for seed in range(args.seeds)] for name in ARMS
-        }
+        reports: dict[str, list[dict]] = {name: [] for name in ARMS}
+        for seed in range(args.seeds):
+            for name, found in reports.items():
+                found.append(_run(name, seed, args, folder))
     print_figures(_figures(reports))
 
 
