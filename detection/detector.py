@@ -15,6 +15,15 @@ from detection.decoder import SHIFT
 from detection.task import clip_to_images, create
 from transfer import checkpoints
 
+#: Of Model Garden's outputs, those that tell what was found; masks only of Mask R-CNN.
+KEYS = (
+    "detection_boxes",
+    "detection_classes",
+    "detection_scores",
+    "detection_masks",
+    "num_detections",
+)
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -24,16 +33,27 @@ class Detections:
         boxes: float32 (n, 4): x, y, width, height in pixels of the image as it was given.
         labels: int64 (n,): places in the detector's `Categories`.
         scores: float32 (n,), in 0..1.
+        masks: float32 (n, side, side), spread over the boxes: how surely each point belongs to the
+            object, in 0..1 (`detection.masks`); None of detectors without.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    masks: np.ndarray | None = None
 
     def above(self, score: float) -> Detections:
         """Those with at least this score."""
-        kept = self.scores >= score
-        return Detections(self.boxes[kept], self.labels[kept], self.scores[kept])
+        return self.only(self.scores >= score)
+
+    def only(self, which: Any) -> Detections:
+        """Some of them, in that order.
+
+        Args:
+            which: places, or whether each is meant.
+        """
+        masks = None if self.masks is None else self.masks[which]
+        return Detections(self.boxes[which], self.labels[which], self.scores[which], masks)
 
 
 class Detector:
@@ -85,7 +105,8 @@ class Detector:
         ymin, xmin, ymax, xmax = found["detection_boxes"][:count].T
         boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
         labels = found["detection_classes"][:count].astype(np.int64) - SHIFT
-        return Detections(boxes, labels, found["detection_scores"][:count])
+        masks = found["detection_masks"][:count] if "detection_masks" in found else None
+        return Detections(boxes, labels, found["detection_scores"][:count], masks)
 
     def _detect(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         size = tf.shape(image, out_type=tf.int64)
@@ -109,8 +130,7 @@ class Detector:
             image_shape=info[:, 1, :],
             training=False,
         )
-        keys = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
-        found = {key: outputs[key][0] for key in keys}
+        found = {key: outputs[key][0] for key in KEYS if key in outputs}
         found["detection_boxes"] /= tf.tile(info[0, 2:3, :], [1, 2])
         return found
 

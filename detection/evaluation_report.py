@@ -90,7 +90,7 @@ def _draw_curves(evaluation: Evaluation, path: str) -> None:
     axes.set(xlabel="recall", ylabel="precision, mean over classes", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     if evaluation.precisions:
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)
 

@@ -10,6 +10,7 @@ from official.vision.evaluation import coco_evaluator
 
 from detection.decoder import SHIFT
 from detection.evaluation import Evaluation, evaluate
+from detection.masks import run_lengths
 
 
 class Evaluator(coco_evaluator.COCOEvaluator):
@@ -110,20 +111,11 @@ def _found(
 
 def _pasted(image: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """The masks that were found in an image, as COCO's run lengths."""
-    from official.vision.ops import mask_ops
-    from pycocotools import mask as coco_masks
-
     count = int(np.ravel(image["num_detections"])[0])
     ymin, xmin, ymax, xmax = image["detection_boxes"][:count].T
     boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
     height, width = (int(n) for n in image["image_info"][0])
-    masks = mask_ops.paste_instance_masks(image["detection_masks"][:count], boxes, height, width)
-    return [packed(coco_masks.encode(np.asfortranarray(m > 0, np.uint8))) for m in masks]
-
-
-def packed(runs: dict[str, Any]) -> dict[str, Any]:
-    """COCO's run lengths as JSON can hold them."""
-    return {"size": [int(n) for n in runs["size"]], "counts": runs["counts"].decode()}
+    return run_lengths(image["detection_masks"][:count], boxes, height, width)
 
 
 def _outline(annotations: list[dict[str, Any]], outlines: dict[int, list[Any]]) -> None:

@@ -73,7 +73,8 @@ def predict(
             more: dict[str, Any] = {"file_name": image.name} if image.name else {}
             if image.frame is not None:
                 more["frame"] = image.frame
-            entries += results.to_coco(image.image_id, found, detector.categories, **more)
+            size = (image.pixels.shape[0], image.pixels.shape[1])
+            entries += results.to_coco(image.image_id, found, detector.categories, size, **more)
             yield pictures.draw(image.pixels, found, detector.categories.names)
 
     # The frames of a video come one behind the other.
@@ -86,7 +87,9 @@ def predict(
             for picture in drawn([image]):
                 if draw:
                     name = image.name or f"{image.image_id:012d}"
-                    pictures.save(picture, os.path.join(folder, names.of(name, ".jpg")))
+                    # JPEG files have no longer sides.
+                    ending = ".jpg" if max(picture.size) < 65_500 else ".png"
+                    pictures.save(picture, os.path.join(folder, names.of(name, ending)))
     path = os.path.join(output, RESULTS)
     results.write(entries, path)
     return Predicted(path, folder, count, len(entries))

@@ -9,10 +9,15 @@ from typing import Any
 from cells.files import write_atomically
 from detection.categories import Categories
 from detection.detector import Detections
+from detection.masks import run_lengths
 
 
 def to_coco(
-    image_id: int, detections: Detections, categories: Categories, **more: Any
+    image_id: int,
+    detections: Detections,
+    categories: Categories,
+    size: tuple[int, int],
+    **more: Any,
 ) -> list[dict[str, Any]]:
     """The entries of one image.
 
@@ -20,13 +25,15 @@ def to_coco(
         image_id: the data set's number of the image.
         detections: what was found in it.
         categories: of the detector.
+        size: height and width of the image.
         **more: further fields of each entry, which COCO's tools pass over.
 
     Returns:
         Dictionaries of `image_id`, `category_id` (the data set's own), `bbox` (x, y, width,
-        height in pixels of the original image) and `score`.
+        height in pixels of the original image), `score`, and, of a detector with masks,
+        `segmentation` (COCO's run lengths).
     """
-    return [
+    entries = [
         {
             "image_id": int(image_id),
             "category_id": categories.ids[label],
@@ -38,6 +45,11 @@ def to_coco(
             detections.boxes, detections.labels, detections.scores, strict=True
         )
     ]
+    if detections.masks is not None:
+        outlines = run_lengths(detections.masks, detections.boxes, *size)
+        for entry, outline in zip(entries, outlines, strict=True):
+            entry["segmentation"] = outline
+    return entries
 
 
 def write(entries: list[dict[str, Any]], path: str | os.PathLike[str]) -> None:

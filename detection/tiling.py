@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -75,16 +76,18 @@ def _in_part(detector: Detector, image: np.ndarray, part: tuple[int, int, int, i
         | ((right < width) & (x + w > right - 1))
         | ((bottom < height) & (y + h > bottom - 1))
     )
-    return Detections(boxes[~cut], seen.labels[~cut], seen.scores[~cut])
+    return dataclasses.replace(seen, boxes=boxes).only(~cut)
 
 
 def _merged(found: list[Detections]) -> Detections:
     """Of boxes of one class that overlap, the surest; surest first."""
     import tensorflow as tf
 
-    boxes = np.concatenate([f.boxes for f in found])
-    labels = np.concatenate([f.labels for f in found])
-    scores = np.concatenate([f.scores for f in found])
+    boxes, labels, scores = (
+        np.concatenate([getattr(f, name) for f in found]) for name in ("boxes", "labels", "scores")
+    )
+    masks = [f.masks for f in found if f.masks is not None]
+    together = Detections(boxes, labels, scores, np.concatenate(masks) if masks else None)
     kept: list[int] = []
     for label in np.unique(labels):
         mine = np.flatnonzero(labels == label)
@@ -92,5 +95,4 @@ def _merged(found: list[Detections]) -> Detections:
         corners = np.stack([y, x, y + h, x + w], axis=1)
         chosen = tf.image.non_max_suppression(corners, scores[mine], len(mine), SAME)
         kept += mine[chosen.numpy()].tolist()
-    order = sorted(kept, key=lambda i: -scores[i])
-    return Detections(boxes[order], labels[order], scores[order])
+    return together.only(sorted(kept, key=lambda i: -scores[i]))

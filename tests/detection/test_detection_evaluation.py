@@ -78,7 +78,9 @@ def test_ground_truth_as_a_result_file_evaluates_to_one_by_pycocotools(data_dir,
             example["objects"]["label"],
             np.ones(len(top), np.float32),
         )
-        entries += results.to_coco(example["image/id"], detections, known)
+        entries += results.to_coco(
+            example["image/id"], detections, known, example["image"].shape[:2]
+        )
     path = tmp_path / "results.json"
     results.write(entries, path)
     truth = COCO(str(data_dir / "coco_sample" / "instances_val2017.json"))

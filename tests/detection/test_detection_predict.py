@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools.coco import COCO
 
 from cells.errors import UserError
 from detection import images, pictures, predict, tiling, videos
@@ -133,6 +135,87 @@ def test_a_damaged_video_is_named_and_nothing_is_written(clip, tmp_path):
     with pytest.raises(UserError, match=r"clip\.mp4: cannot be read as a video"):
         predict.predict(Squares(), images.from_files([clip]), str(tmp_path / "out"))
     assert not (tmp_path / "out" / "results.json").exists()
+
+
+class Discs:
+    """Finds the disc of each centre and radius, with a mask as heads give it: of its own box."""
+
+    categories = Categories((5, 90), ("cat", "dog"))
+
+    def __init__(self, discs):
+        self.discs = discs
+
+    def detect(self, image):
+        boxes = [[x - r, y - r, 2 * r, 2 * r] for x, y, r in self.discs]
+        rows, columns = np.indices((28, 28)) - 13.5
+        masks = [np.float32(np.hypot(rows, columns) <= 14)] * len(boxes)
+        labels, scores = np.arange(len(boxes)), np.linspace(0.9, 0.8, len(boxes))
+        return Detections(np.float32(boxes), labels, np.float32(scores), np.stack(masks))
+
+
+def disc(size, x, y, r):
+    rows, columns = np.indices(size) + 0.5
+    return np.hypot(rows - y, columns - x) <= r
+
+
+def test_masks_stand_in_pictures_and_in_a_file_that_cocos_tools_read(tmp_path):
+    """One disc inside the image, one over its border."""
+    size, discs = (600, 800), [(300, 250, 120), (780, 500, 90)]
+    Image.fromarray(np.full((*size, 3), 200, np.uint8)).save(tmp_path / "7.png")
+    source = images.from_files([tmp_path / "7.png"])
+    told = predict.predict(Discs(discs), source, str(tmp_path / "out"))
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": 7, "height": size[0], "width": size[1]}],
+        "categories": [{"id": 5}, {"id": 90}],
+    }
+    truth.createIndex()
+    found = truth.loadRes(told.results)
+    for annotation, where in zip(found.dataset["annotations"], discs, strict=True):
+        ours, theirs = found.annToMask(annotation) > 0, disc(size, *where)
+        # The mask has 28 points across, so its border is as blurred as that.
+        assert (ours & theirs).sum() / (ours | theirs).sum() > 0.95
+    picture = np.asarray(Image.open(tmp_path / "out" / "pictures" / "7.jpg"), int)
+    ground = np.array([200, 200, 200])
+    for (x, y, _), label in zip(discs, (0, 1), strict=True):
+        inside = (ground + pictures.color(label)) // 2
+        assert np.abs(picture[y, x] - inside).max() < 12
+    assert np.abs(picture[250 - 95, 300 + 95] - ground).max() < 12
+
+
+def test_masks_stay_with_their_boxes_where_an_image_is_looked_at_in_parts():
+    """Each part sees one disc, whose box moves with the part; the whole image sees none."""
+    image = squares((200, 300), (20, 30), (270, 150))
+
+    class Marks(Squares):
+        def detect(self, image):
+            found = super().detect(image if max(image.shape[:2]) <= 100 else 0 * image)
+            masks = np.float32([np.full((4, 4), part.mean() / 255) for part in _cut(image, found)])
+            return dataclasses.replace(found, masks=masks.reshape(-1, 4, 4))
+
+    def _cut(image, found):
+        return [image[y : y + h, x : x + w] for x, y, w, h in found.boxes.astype(int)]
+
+    found = tiling.detect(Marks(), image, 100)
+    assert sorted(map(tuple, found.boxes)) == [(20, 30, 10, 10), (270, 150, 10, 10)]
+    assert found.masks.shape == (2, 4, 4)
+    assert (found.masks == 1).all()
+    assert found.above(0.95).masks.shape == (0, 4, 4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 90), (40, 20_000), (3000, 2000)])
+def test_letters_and_lines_fit_into_pictures_of_all_shapes(height, width):
+    """A name of a panorama is no higher than a tenth of it, and an image of a pixel is drawn."""
+    image = np.full((height, width, 3), 128, np.uint8)
+    one = Detections(np.float32([[0, 0, width, height]]), np.int64([0]), np.float32([1]))
+    picture = np.asarray(pictures.draw(image, one, ["name"]))
+    factor = picture.shape[0] // height
+    assert picture.shape == (height * factor, width * factor, 3)
+    plate = (picture == pictures.color(0)).all(axis=-1)
+    if min(height, width) >= 40:
+        # Lines of the box above and below; elsewhere only letters hide the ground.
+        assert plate[:, width * factor // 2].mean() < 0.3
 
 
 def contrast(one, other):

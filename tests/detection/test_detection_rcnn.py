@@ -117,6 +117,7 @@ def test_mask_rcnn_learns_looks_and_is_evaluated(two_stage, boxes, eagerly):
 
     detector = Detector(made, model, categories)
     found = detector.detect(np.full((40, 80, 3), 90, np.uint8))
+    assert found.masks.shape == (len(found.scores), 28, 28)
     assert (found.boxes[:, :2] >= 0).all()
     assert (found.boxes[:, :2] + found.boxes[:, 2:] <= [80.01, 40.01]).all()
 
