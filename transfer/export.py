@@ -166,7 +166,6 @@ def _network(trained: checkpoints.Trained, source: str, *, representative: bool)
         pixels, _ = _pixels(trained, trained.params.task.train_data, _REPRESENTATIVE)
     return formats.Network(
         model=model,
-        serving=formats.serving_model(model),
         class_names=trained.class_names,
         representative=pixels,
         genotype=genotype,

@@ -8,6 +8,7 @@ holds the bare network, whose images are scaled already.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import io
 import os
@@ -21,6 +22,7 @@ import numpy as np
 from cells import images, weights_file
 from cells.errors import UserError
 from cells.weights import weighted_layers
+from transfer import folding
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
@@ -34,7 +36,6 @@ class Network:
 
     Attributes:
         model: Keras 3: scaled images in, logits out.
-        serving: around it: `pixels` in, a dictionary of `logits` and `probabilities` out.
         class_names: in the order of the labels.
         representative: pixels of real images, by which int8 finds its ranges; maybe none.
         genotype, stack: the network's layout.
@@ -42,12 +43,27 @@ class Network:
     """
 
     model: Any
-    serving: Any
     class_names: Sequence[str]
     representative: np.ndarray
     genotype: Any
     stack: Any
     source: str
+
+    @functools.cached_property
+    def folded(self) -> Any:
+        """The model without what inference can do without (`transfer.folding`)."""
+        return folding.fold(self.model)
+
+    @functools.cached_property
+    def serving(self) -> Any:
+        """Around it: `pixels` in, a dictionary of `logits` and `probabilities` out."""
+        import keras
+
+        pixels = keras.Input(self.folded.input_shape[1:], name="pixels")
+        scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
+        logits = self.folded(scaled)
+        probabilities = keras.layers.Softmax(name="probabilities")(logits)
+        return keras.Model(pixels, {"logits": logits, "probabilities": probabilities})
 
 
 @dataclass(frozen=True)
@@ -72,17 +88,6 @@ class Format:
     difference: float | None = 1e-4
     agreement: float = 0.99
     extra: str | None = None
-
-
-def serving_model(model: Any) -> Any:
-    """The model around a network that takes pixels; see the module."""
-    import keras
-
-    pixels = keras.Input(model.input_shape[1:], name="pixels")
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
-    logits = model(scaled)
-    probabilities = keras.layers.Softmax(name="probabilities")(logits)
-    return keras.Model(pixels, {"logits": logits, "probabilities": probabilities})
 
 
 def _write_keras(network: Network, path: str) -> None:
@@ -110,25 +115,29 @@ def _open_weights(path: str) -> Logits:
 
 
 def _write_saved_model(network: Network, path: str) -> None:
-    """`serving_default` takes pixels, the signature `scaled` images that are scaled already."""
-    import keras
+    """`serving_default` takes pixels, the signature `scaled` images that are scaled already.
+
+    Weights are constants of the graph: TensorFlow then fuses convolutions with what follows them,
+    and lays kernels out once. So the file is for inference only.
+    """
     import tensorflow as tf
 
-    shape = (None, *network.model.input_shape[1:])
+    size = network.model.input_shape[1:]
+    folded = network.folded
+    variables = folded.trainable_variables, folded.non_trainable_variables
+    values = [[v.numpy() for v in some] for some in variables]
 
+    @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "scaled_images")])
     def scaled(scaled_images: Any) -> dict[str, Any]:
-        logits = network.model(scaled_images, training=False)
+        constants = [[tf.constant(value) for value in some] for some in values]
+        logits, _ = folded.stateless_call(*constants, scaled_images, training=False)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(network.serving)
-    archive.add_endpoint(
-        "serving_default",
-        lambda pixels: network.serving(pixels, training=False),
-        [tf.TensorSpec(shape, tf.float32, "pixels")],
-    )
-    archive.add_endpoint("scaled", scaled, [tf.TensorSpec(shape, tf.float32, "scaled_images")])
-    archive.write_out(path, verbose=False)
+    @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "pixels")])
+    def serving_default(pixels: Any) -> dict[str, Any]:
+        return scaled(images.scale(pixels))
+
+    tf.saved_model.save(tf.Module(), path, {"serving_default": serving_default, "scaled": scaled})
     # TensorFlow's own place for files that users want beside a model.
     extra = os.path.join(path, "assets.extra")
     os.mkdir(extra)
@@ -141,7 +150,6 @@ def _open_saved_model(path: str) -> Logits:
     loaded = tf.saved_model.load(path)
 
     def logits(pixels: np.ndarray) -> np.ndarray:
-        # By way of the whole: a signature alone does not keep its variables alive.
         run = loaded.signatures["serving_default"]
         return run(pixels=tf.constant(pixels, tf.float32))["logits"].numpy()
 
