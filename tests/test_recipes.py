@@ -30,13 +30,15 @@ def test_detection_recipes(path):
 @pytest.mark.parametrize("path", recipes("transfer"), ids=lambda p: p.stem)
 def test_transfer_recipes(path):
     from cells.stack import stack
-    from transfer import configure
+    from transfer import baselines, configure
     from transfer.backbone import stack_of
 
     base = configure.experiment(configure.experiment_of([path]) or configure.DEFAULT_EXPERIMENT)
     params = configure.configure(base, files=[str(path)])
     if not params.task.model.cells.genotype:
         pytest.skip("the network is that of task.init_checkpoint")
+    if params.task.model.baseline:
+        baselines.check(params.task.model)
     assert stack(*stack_of(params.task.model.cells)).outputs
 
 
