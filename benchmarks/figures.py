@@ -67,6 +67,8 @@ FIGURES = {
     "26-auto": "-m benchmarks.auto",
     "27-overfit": "-m benchmarks.overfit",
     "28-two-stages": "-m benchmarks.two_stages",
+    "25-transfer-speed": "-m benchmarks.transfer",
+    "25-transfer-speed-large": "-m benchmarks.transfer --large",
 }
 
 

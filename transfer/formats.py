@@ -196,7 +196,7 @@ def _convert(network: Network, path: str, **settings: Any) -> None:
 def _open_tflite(path: str) -> Logits:
     import tensorflow as tf
 
-    interpreter = tf.lite.Interpreter(model_path=path)
+    interpreter = tf.lite.Interpreter(model_path=path, num_threads=os.cpu_count())
     run = interpreter.get_signature_runner()
     ((name, details),) = run.get_input_details().items()
 
