@@ -50,14 +50,22 @@ def fold(model: Any) -> Any:
     return folded
 
 
+def readers(model: Any) -> Counter[int]:
+    """How many layers and outputs of a functional model read each tensor, by its `id`."""
+    import keras
+
+    read = Counter(id(x) for layer in model.layers for x in keras.tree.flatten(layer.input))
+    read.update(id(x) for x in model.outputs)
+    return read
+
+
 def _factors(model: Any) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
     """Factor and summand of every channel, by the convolution that takes them; and the batch
     norms that this leaves nothing to do."""
     import keras
 
     makers = {id(layer.output): layer for layer in model.layers}
-    read = Counter(id(x) for layer in model.layers for x in keras.tree.flatten(layer.input))
-    read.update(id(x) for x in model.outputs)
+    read = readers(model)
 
     def takes(layer: Any) -> bool:
         convolution = isinstance(layer, keras.layers.Conv2D | keras.layers.SeparableConv2D)

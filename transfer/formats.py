@@ -22,7 +22,7 @@ import numpy as np
 from cells import images, weights_file
 from cells.errors import UserError
 from cells.weights import weighted_layers
-from transfer import folding
+from transfer import folding, frozen
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
@@ -115,22 +115,15 @@ def _open_weights(path: str) -> Logits:
 
 
 def _write_saved_model(network: Network, path: str) -> None:
-    """`serving_default` takes pixels, the signature `scaled` images that are scaled already.
-
-    Weights are constants of the graph: TensorFlow then fuses convolutions with what follows them,
-    and lays kernels out once. So the file is for inference only.
-    """
+    """`serving_default` takes pixels, the signature `scaled` images that are scaled already."""
     import tensorflow as tf
 
     size = network.model.input_shape[1:]
-    folded = network.folded
-    variables = folded.trainable_variables, folded.non_trainable_variables
-    values = [[v.numpy() for v in some] for some in variables]
+    logits_of = frozen.frozen(network.folded)
 
     @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "scaled_images")])
     def scaled(scaled_images: Any) -> dict[str, Any]:
-        constants = [[tf.constant(value) for value in some] for some in values]
-        logits, _ = folded.stateless_call(*constants, scaled_images, training=False)
+        logits = logits_of(scaled_images)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
     @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "pixels")])

@@ -53,6 +53,7 @@ def test_the_saved_model_takes_pixels_or_scaled_images_and_holds_the_labels(
     path = exported[0] / "saved_model"
     loaded = tf.saved_model.load(str(path))
     assert set(loaded.signatures) == {"serving_default", "scaled"}
+    assert not loaded.signatures["serving_default"].variables  # All are constants.
     given = tf.constant(pixels[:9], tf.float32)
     told = loaded.signatures["serving_default"](pixels=given)
     np.testing.assert_allclose(told["logits"], expected[:9], rtol=1e-4, atol=1e-4)
