@@ -64,11 +64,11 @@ FIGURES = {
     "22-driver-cost": "-m benchmarks.driver_cost",
     "23-shared-weights": "-m benchmarks.shared_weights --seeds=3 --trials=150 --cells=3",
     "24-finetuning": "-m benchmarks.finetuning",
+    "25-transfer-speed": "-m benchmarks.transfer",
+    "25-transfer-speed-large": "-m benchmarks.transfer --large",
     "26-auto": "-m benchmarks.auto",
     "27-overfit": "-m benchmarks.overfit",
     "28-two-stages": "-m benchmarks.two_stages",
-    "25-transfer-speed": "-m benchmarks.transfer",
-    "25-transfer-speed-large": "-m benchmarks.transfer --large",
 }
 
 
