@@ -72,7 +72,8 @@ def _factors(model: Any) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[
         linear = convolution and layer.activation is keras.activations.linear
         return linear and read[id(layer.output)] == 1
 
-    factors, gone = {}, set()
+    factors: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    gone: set[str] = set()
     for norm in model.layers:
         if not isinstance(norm, keras.layers.BatchNormalization):
             continue
@@ -84,7 +85,8 @@ def _factors(model: Any) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[
             gone.add(norm.name)
             ends = np.cumsum([source.filters for source in sources])[:-1]
             parts = [np.split(each, ends) for each in _affine(norm)]
-            factors.update(zip((s.name for s in sources), zip(*parts, strict=True), strict=True))
+            for source, factor, summand in zip(sources, *parts, strict=True):
+                factors[source.name] = factor, summand
     return factors, gone
 
 
