@@ -6,9 +6,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from PIL import Image
+from transfer_runs import params
 
 from cells.errors import UserError
-from transfer import baselines, config, configure, resolve
+from transfer import (
+    baselines,
+    checkpoints,
+    config,
+    configure,
+    evaluation,
+    export,
+    folding,
+    formats,
+    model_dir,
+    predict,
+    resolve,
+    runner,
+)
 from transfer.summary import summary
 from transfer.task import ClassificationTask
 
@@ -60,3 +75,72 @@ def test_what_cannot_be_is_told():
     )
     with pytest.raises(UserError, match="did you mean 'resnet_50'"):
         resolve.resolve_model(params)
+
+
+@pytest.fixture(scope="module")
+def trained(digits_dir, tmp_path_factory):
+    """A ResNet-50 that saw two batches of digits: its folder, and the network out of it."""
+    folder = tmp_path_factory.mktemp("resnet_50") / "model"
+    settings = params(digits_dir, "task.model.baseline=resnet_50,trainer.train_steps=2")
+    runner.run(settings, "train", str(folder))
+    tf_keras.backend.clear_session()
+    return folder, checkpoints.open_trained(str(folder))
+
+
+@pytest.fixture(scope="module")
+def expected(trained, digits):
+    """Logits of the digits: Keras's own ResNet-50 with the trained weights."""
+    model = export.keras_model(trained[1])
+    return np.concatenate([model(part, training=False) for part in np.split(digits[0], 4)])
+
+
+def softmax(logits):
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
+
+
+def test_evaluation_and_predictions_are_those_of_keras(trained, digits, expected, tmp_path):
+    folder = trained[0]
+    found = evaluation.evaluate(model_dir.read_params(str(folder)), str(folder))
+    np.testing.assert_allclose(found.probabilities, softmax(expected), atol=1e-5)
+    np.testing.assert_array_equal(found.labels, digits[1])
+    pixels = np.round((digits[0][5] + 1) * 127.5).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    (told,) = predict.predict(trained[1], [tmp_path / "digit.png"], top=10)
+    shares = {guess.label: guess.probability for guess in told.guesses}
+    np.testing.assert_allclose([shares[i] for i in range(10)], softmax(expected)[5], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "tflite", "onnx"])
+def test_exported_files_are_the_network(trained, digits, expected, tmp_path, kind):
+    if kind == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    told = export.export(str(trained[0]), str(tmp_path), kinds=(kind,))
+    assert told["baseline"] == "resnet_50" and told["compared_on"] == "100 real images"
+    form = formats.FORMATS[kind]
+    pixels = np.round((digits[0][:20] + 1) * 127.5).astype("uint8")
+    given = form.open(str(tmp_path / form.file))(pixels)
+    np.testing.assert_allclose(given, expected[:20], atol=1e-4 * np.abs(expected).max())
+
+
+def test_files_of_cells_are_refused(trained, tmp_path):
+    with pytest.raises(UserError, match="keras is for networks of cells, not for resnet_50"):
+        export.export(str(trained[0]), str(tmp_path / "classifier.keras"))
+
+
+@pytest.mark.parametrize(("name", "size"), [("xception", 71)])
+def test_the_network_for_files_is_the_one_that_is_trained(name, size):
+    """Weights by order of layers, since some names are numbered anew; then without batch norms."""
+    settings = config.Experiment(task=config.Task(model=model(name, size)))
+    built = baselines.build(settings.task.model, tf_keras)
+    rng = np.random.default_rng(0)
+    for layer in built.layers:
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    trained = checkpoints.Trained(built, None, settings, (), step=0, averaged=False)
+    folded = folding.fold(export.keras_model(trained))
+    images = rng.uniform(-1, 1, (2, size, size, 3)).astype("float32")
+    expected = built(images, training=False).numpy()
+    difference = np.abs(np.asarray(folded(images, training=False)) - expected).max()
+    assert difference <= 1e-4 * np.abs(expected).max()
