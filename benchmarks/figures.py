@@ -69,6 +69,7 @@ FIGURES = {
     "26-auto": "-m benchmarks.auto",
     "27-overfit": "-m benchmarks.overfit",
     "28-two-stages": "-m benchmarks.two_stages",
+    "30-detection-speed": "-m benchmarks.detection",
 }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import pathlib
 import shutil
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -184,6 +186,39 @@ def test_a_damaged_image_is_named_and_nothing_is_written(trained, flags, tmp_pat
     with pytest.raises(UserError, match=r"b\.jpg: cannot be read as an image"):
         commands.predict(flags(model_dir=str(trained), output=str(output)), [str(good), str(bad)])
     assert not output.exists()
+
+
+def test_real_photographs_and_odd_files_are_looked_at(trained, flags, tmp_path, data_dir):
+    """Of COCO; and a pixel, a panorama of 20,000 pixels, CMYK, a palette, 16 bits of grey, WebP."""
+    photos = tmp_path / "photos"
+    with zipfile.ZipFile(data_dir / "coco_sample" / "images.zip") as archive:
+        names = sorted(name for name in archive.namelist() if "val2017/" in name)[:3]
+        for name in names:
+            archive.extract(name, photos)
+    photo = Image.open(photos / names[0])
+    Image.new("RGB", (1, 1)).save(photos / "pixel.png")
+    photo.resize((20_000, 300)).save(photos / "panorama.jpg")
+    photo.convert("CMYK").save(photos / "cmyk.jpg")
+    photo.quantize(16).save(photos / "palette.gif")
+    grey = np.asarray(photo.convert("L")).astype(np.uint16)
+    Image.fromarray(grey << 8).save(photos / "grey.png")
+    photo.save(photos / "photo.webp")
+    given = flags(
+        model_dir=str(trained), output=str(tmp_path / "out"), score_threshold=0.05, tile_size=1000
+    )
+    commands.predict(given, [str(photos)])
+    drawn = {path.stem: Image.open(path) for path in (tmp_path / "out" / "pictures").iterdir()}
+    assert len(drawn) == 9
+    assert drawn["pixel"].size == (512, 512)
+    assert drawn["panorama"].size == (20_000, 300)
+    for name in ("cmyk", "palette", "grey", "photo"):
+        assert drawn[name].size == drawn[pathlib.Path(names[0]).stem].size
+    sizes = {str(path): Image.open(path).size for path in photos.rglob("*.*")}
+    for entry in json.loads((tmp_path / "out" / "results.json").read_bytes()):
+        x, y, width, height = entry["bbox"]
+        right, bottom = sizes[entry["file_name"]]
+        assert -0.01 <= x <= x + width <= right + 0.01
+        assert -0.01 <= y <= y + height <= bottom + 0.01
 
 
 def test_photographs_are_turned_upright(tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cells import config
 from cells.errors import UserError
-from detection import conversion, experiments, resolve, task
+from detection import conversion, experiments, resolve, summary, task
 from detection.detector import Detector
 from transfer import configure, model_dir
 
@@ -168,6 +168,16 @@ def test_a_run_of_each_experiment_is_read_back_as_what_it_is(name, tmp_path):
     again = experiments.of_model_dir(str(tmp_path))
     assert type(again.task) is type(params.task)
     assert again.as_dict() == params.as_dict()
+
+
+def test_multiply_adds_and_weights_are_those_that_model_garden_publishes():
+    """Its table of RetinaNet with ResNet-50-FPN at 640 pixels: 97.0 billion and 34.0 million."""
+    params = configure.experiment("resnet_retinanet_coco", experiments.NAMES)
+    params.task.model.num_classes = 91
+    counts = summary.summary(params)
+    assert counts["multiply_adds"] / 1e9 == pytest.approx(97.0, rel=0.005)
+    assert counts["trainable"] / 1e6 == pytest.approx(34.0, rel=0.005)
+    assert "backbone_multiply_adds" not in counts
 
 
 @pytest.mark.parametrize("kind", ["retinanet", "fasterrcnn"])
