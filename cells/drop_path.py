@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from cells import step_seed
+
 
 def progress_variable() -> Any:
     """A scalar float32 variable for the part of training that is over, in [0, 1].
@@ -50,23 +52,31 @@ def scheduled_drop_path(keras: Any) -> type:
         Args:
             keep: probability of keeping a path at the end of training.
             progress: scalar variable, see `progress_variable`.
+            seed: see `cells.step_seed.variable`; None draws with TensorFlow's own generator.
 
         Input shape: `(batch, height, width, channels)`, floating. Output shape: the same.
         """
 
-        def __init__(self, keep: float, progress: Any, **kwargs: Any):
+        def __init__(self, keep: float, progress: Any, seed: Any = None, **kwargs: Any):
             super().__init__(**kwargs)
             self.keep = keep
-            # Behind a function, since Keras would count an attribute among the weights.
+            # Behind functions, since Keras would count attributes among the weights.
             self._progress = lambda: progress
+            self._step_seed = lambda: seed
 
         def call(self, x: Any, training: bool | None = None) -> Any:
             if not training:
                 return x
             keep = 1.0 - tf.clip_by_value(self._progress(), 0.0, 1.0) * (1.0 - self.keep)
-            draw = tf.random.uniform([tf.shape(x)[0], 1, 1, 1])
+            draw = self._draw([tf.shape(x)[0], 1, 1, 1])
             mask = tf.floor(keep + draw) / keep
             return x * tf.cast(mask, x.dtype)
+
+        def _draw(self, shape: list[Any]) -> Any:
+            seed = self._step_seed()
+            if seed is None:
+                return tf.random.uniform(shape)
+            return tf.random.stateless_uniform(shape, step_seed.of_layer(seed, self.name))
 
         def compute_output_shape(self, input_shape: Any) -> Any:
             return input_shape

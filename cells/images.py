@@ -65,15 +65,67 @@ def resize(image: Any, size: tuple[int, int]) -> Any:
     return tf.image.resize(image, size, antialias=True)
 
 
-def random_shift(image: Any, pixels: int) -> Any:
+def split_seed(seed: Any, count: int) -> Any:
+    """Seeds for `count` draws, int32 `(count, 2)`, from one of `(2,)`; random ones from None."""
+    import tensorflow as tf
+
+    if seed is None:
+        return tf.random.uniform([count, 2], maxval=tf.int32.max, dtype=tf.int32)
+    return tf.random.split(seed, count)
+
+
+def random_shift(image: Any, pixels: int, seed: Any) -> Any:
     """Pads by `pixels` zeros on each side, then cuts the old size out at a random place.
 
     Args:
         image: `(height, width, c)`, static, unscaled, so that the border is black.
         pixels: how far the image moves at most.
+        seed: int32 `(2,)`.
     """
     import tensorflow as tf
 
     height, width, channels = image.shape
     padded = tf.pad(image, [[pixels, pixels], [pixels, pixels], [0, 0]])
-    return tf.image.random_crop(padded, (height, width, channels))
+    return tf.image.stateless_random_crop(padded, (height, width, channels), seed)
+
+
+def random_crop(image: Any, seed: Any, *, area_range: tuple[float, float]) -> Any:
+    """Cuts out a random part, of 3:4 to 4:3 (Szegedy et al. 2015); the whole if none is found.
+
+    Args:
+        image: `(height, width, c)`.
+        seed: int32 `(2,)`.
+        area_range: the least and the largest part of the image's area.
+    """
+    import tensorflow as tf
+
+    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+        tf.shape(image),
+        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+        seed,
+        min_object_covered=area_range[0],
+        aspect_ratio_range=(3 / 4, 4 / 3),
+        area_range=area_range,
+        max_attempts=10,
+    )
+    return tf.slice(image, begin, size)
+
+
+def cutout(image: Any, side: int, seed: Any) -> Any:
+    """Lays a square of zeros over an image (DeVries and Taylor 2017), beyond its edge in part.
+
+    Args:
+        image: `(height, width, c)`, static.
+        side: of the square, in pixels; an odd one is taken for one less.
+        seed: int32 `(2,)`.
+    """
+    import tensorflow as tf
+
+    outside = []
+    for axis, own in zip((0, 1), tf.unstack(split_seed(seed, 2)), strict=True):
+        length = image.shape[axis]
+        centre = tf.random.stateless_uniform([], own, maxval=length, dtype=tf.int32)
+        place = tf.range(length) - centre
+        outside.append((place < -(side // 2)) | (place >= side // 2))
+    kept = outside[0][:, None, None] | outside[1][None, :, None]
+    return tf.where(kept, image, tf.zeros([], image.dtype))

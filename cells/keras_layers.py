@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cells import primitives as p
+from cells import step_seed
 from cells.drop_path import scheduled_drop_path
 
 
@@ -26,6 +27,7 @@ class LayerContext:
         l2: factor of the sum of squares of every kernel that is added to the loss (weight
             decay as TensorFlow's papers count it is twice this number).
         drop_path_progress: scalar variable in [0, 1], the part of training that is over.
+        step_seed: what layers draw with in training (`cells.step_seed`); None leaves it to Keras.
     """
 
     keras: Any
@@ -34,6 +36,7 @@ class LayerContext:
     synchronized_batch_norm: bool = False
     l2: float = 0.0
     drop_path_progress: Any = None
+    step_seed: Any = None
 
     def kernel(self, *names: str) -> dict[str, Any]:
         """Initializer and regularizer arguments for the kernels `names` of one layer."""
@@ -131,12 +134,18 @@ def _concat(name: str, _: p.Concat, inputs: list, context: LayerContext) -> Any:
 
 
 def _drop_path(name: str, drop: p.DropPath, inputs: list, context: LayerContext) -> Any:
-    layer = scheduled_drop_path(context.keras)(drop.keep, context.drop_path_progress, name=name)
+    layer = scheduled_drop_path(context.keras)(
+        drop.keep, context.drop_path_progress, context.step_seed, name=name
+    )
     return layer(inputs[0])
 
 
 def _dropout(name: str, dropout: p.Dropout, inputs: list, context: LayerContext) -> Any:
-    return context.keras.layers.Dropout(dropout.rate, name=name)(inputs[0])
+    if context.step_seed is None:
+        layer = context.keras.layers.Dropout(dropout.rate, name=name)
+    else:
+        layer = step_seed.dropout(context.keras)(dropout.rate, context.step_seed, name=name)
+    return layer(inputs[0])
 
 
 def _global_pool(name: str, _: p.GlobalPool, inputs: list, context: LayerContext) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cells import step_seed
 from cells.drop_path import progress_variable
 from cells.genotype import Genotype
 from cells.graph import Graph
@@ -22,6 +23,7 @@ def build_network(
     l2: float = 0.0,
     synchronized_batch_norm: bool = False,
     image: Any = None,
+    seeded_steps: bool = False,
 ) -> Any:
     """Builds the network of a genotype as a functional model.
 
@@ -36,6 +38,8 @@ def build_network(
         l2: factor of the sum of squares of every kernel, added to `model.losses`.
         synchronized_batch_norm: batch-norm statistics over all replicas.
         image: a Keras tensor to build on instead of a new input.
+        seeded_steps: what is dropped in training follows from the variable that
+            `model.step_seed()` gives, which is to be set in each step (`cells.step_seed`).
 
     Returns:
         A `keras.Model`: `(batch, height, width, channels)` float images, normalised as it was
@@ -46,6 +50,7 @@ def build_network(
         UserError: the configuration is impossible.
     """
     graph = stack(genotype, config)
+    seed = step_seed.variable() if seeded_steps else None
     if outputs is None:
         names = [n for n in ("logits", "auxiliary_logits", "features") if n in graph.outputs]
         outputs = {name: name for name in names}
@@ -56,6 +61,7 @@ def build_network(
         synchronized_batch_norm=synchronized_batch_norm,
         l2=l2,
         drop_path_progress=progress_variable() if config.drop_path_keep < 1.0 else None,
+        step_seed=seed,
     )
     if image is None:
         size = config.image_size or (None, None)
@@ -70,6 +76,8 @@ def build_network(
     if context.drop_path_progress is not None:
         # A function, since Keras would count a variable among the weights.
         model.drop_path_progress = lambda: context.drop_path_progress
+    if seed is not None:
+        model.step_seed = lambda: seed
     return model
 
 

@@ -15,7 +15,7 @@ from official.vision.dataloaders import input_reader, input_reader_factory, tf_e
 from cells import datasets
 from detection import records
 from detection.decoder import ObjectsDecoder
-from transfer.data import examples
+from transfer.stored import examples
 
 #: How many times longer than its other side an image may be: scaled to a detector's input, nothing
 #: of the shorter side would be left, so such images are passed over.

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import glob
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -94,16 +95,32 @@ def newest_whole(folder: str) -> str | None:
     return None
 
 
-def go_on_from_whole(folder: str) -> None:
-    """Has a run go on from its newest checkpoint that is whole; damaged files stay where they are.
-
-    Raises:
-        UserError: all of them are damaged.
-    """
-    listed, whole = _listed(folder), newest_whole(folder)
-    if whole and whole != listed[-1]:
+def go_on_from(folder: str, whole: str | None) -> None:
+    """Has a run go on from `newest_whole`; damaged files stay where they are."""
+    if whole and whole != tf.train.latest_checkpoint(folder):
+        listed = _listed(folder)
         kept = listed[: listed.index(whole) + 1]
         tf.compat.v1.train.update_checkpoint_state(folder, whole, kept)
+
+
+def lend(folder: str, start: str | None, other: str) -> None:
+    """Has a worker that writes to another folder go on from what the run's folder holds.
+
+    Args:
+        folder: `model_dir` of the run.
+        start: `newest_whole`.
+        other: an empty folder.
+    """
+    if start:
+        for path in glob.glob(f"{glob.escape(start)}.*"):
+            os.symlink(os.path.abspath(path), os.path.join(other, os.path.basename(path)))
+        own = os.path.join(other, os.path.basename(start))
+        tf.compat.v1.train.update_checkpoint_state(other, own)
+    # What the best evaluation was, which decides whether the next is written.
+    for path in glob.glob(os.path.join(glob.escape(folder), "*", "info.json")):
+        beside = os.path.join(other, os.path.basename(os.path.dirname(path)))
+        os.makedirs(beside)
+        shutil.copy(path, beside)
 
 
 def _listed(folder: str) -> list[str]:
@@ -114,7 +131,12 @@ def _listed(folder: str) -> list[str]:
     # The file that lists them is lost or damaged.
     found = [path[: -len(".index")] for path in glob.glob(os.path.join(folder, "*-*.index"))]
     numbered = [path for path in found if path.rpartition("-")[2].isdecimal()]
-    return sorted(numbered, key=lambda path: int(path.rpartition("-")[2]))
+    return sorted(numbered, key=step_of)
+
+
+def step_of(path: str) -> int:
+    """The training step by which a checkpoint is named."""
+    return int(path.rpartition("-")[2])
 
 
 def _damage(path: str) -> str | None:

@@ -6,6 +6,7 @@ image and label are, so that any set of labelled images works.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,10 +20,13 @@ from official.vision.dataloaders import (
 from official.vision.ops import augment, preprocess_ops
 
 from cells import datasets, images
-from transfer import config, damaged
+from transfer import config, damaged, order, stored
 
 #: The name by which a damaged image is told.
 NAME = "name"
+
+#: What the augmentation of an example is drawn with, int32 `(2,)`.
+SEED = "seed"
 
 
 class TfdsDecoder(decoder.Decoder):
@@ -31,12 +35,12 @@ class TfdsDecoder(decoder.Decoder):
     def __init__(self, classes: datasets.ImageClasses):
         self._classes = classes
 
-    def decode(self, example: dict[str, Any]) -> dict[str, Any]:
+    def decode(self, example: dict[str, Any], seed: tf.Tensor | None = None) -> dict[str, Any]:
         return {
             classification_input.DEFAULT_IMAGE_FIELD_KEY: example[self._classes.image_key],
             classification_input.DEFAULT_LABEL_FIELD_KEY: example[self._classes.label_key],
             NAME: example["tfds_id"],
-        }
+        } | _seeded(seed)
 
 
 class RecordDecoder(classification_input.Decoder):
@@ -47,9 +51,10 @@ class RecordDecoder(classification_input.Decoder):
         self._label_key = params.label_field_key
         self._num_classes = model.num_classes
 
-    def decode(self, file: tf.Tensor, index: tf.Tensor, record: tf.Tensor) -> dict[str, Any]:
-        name = tf.strings.join([file, " record ", tf.strings.as_string(index)])
-        example = super().decode(record)
+    def decode(self, stored: dict[str, Any], seed: tf.Tensor | None = None) -> dict[str, Any]:
+        index = tf.strings.as_string(stored["index"])
+        name = tf.strings.join([stored["file"], " record ", index])
+        example = super().decode(stored["record"])
         label = example[self._label_key]
         known = damaged.require(
             (label >= 0) & (label < self._num_classes),
@@ -57,7 +62,11 @@ class RecordDecoder(classification_input.Decoder):
             "classes, 0 to one less; set task.model.num_classes, or mend the files",
         )
         with tf.control_dependencies([known]):
-            return {**example, NAME: name}
+            return {**example, NAME: name} | _seeded(seed)
+
+
+def _seeded(seed: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    return {} if seed is None else {SEED: seed}
 
 
 def _records(params: config.DataConfig) -> Any:
@@ -65,7 +74,8 @@ def _records(params: config.DataConfig) -> Any:
     kind = dataset_fn.pick_dataset_fn(params.file_type)
 
     def of_file(file: tf.Tensor) -> tf.data.Dataset:
-        return kind(file).enumerate().map(lambda index, record: (file, index, record))
+        numbered = kind(file).enumerate()
+        return numbered.map(lambda i, record: {"file": file, "index": i, "record": record})
 
     def of_files(files: Any) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(tf.reshape(files, [-1])).flat_map(of_file)
@@ -75,6 +85,9 @@ def _records(params: config.DataConfig) -> Any:
 
 class Parser(classification_input.Parser):
     """Model Garden's parser with the papers' augmentation and `cells.images.scale`.
+
+    Crop, mirror, shift and cutout are drawn with the example's own seed; Model Garden's further
+    augmentations draw anew in every run.
 
     Everything but the scaling is done on three channels of 0 to 255; the network's own number of
     channels is made at the end.
@@ -102,15 +115,16 @@ class Parser(classification_input.Parser):
 
     def _parse_train_image(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
         image = self._pixels(decoded_tensors)
+        seeds = images.split_seed(decoded_tensors.get(SEED), 4)
         if self._aug_crop:
-            image = preprocess_ops.random_crop_image(image, area_range=self._crop_area_range)
+            image = images.random_crop(image, seeds[0], area_range=self._crop_area_range)
         if self._aug_rand_hflip:
-            image = tf.image.random_flip_left_right(image)
+            image = tf.image.stateless_random_flip_left_right(image, seeds[1])
         if self._color_jitter > 0:
             image = preprocess_ops.color_jitter(image, *[self._color_jitter] * 3)
         image = self._resized(image)
         if self._shift:
-            image = images.random_shift(image, self._shift)
+            image = images.random_shift(image, self._shift, seeds[2])
         if self._augmenter is not None:
             image = self._augmenter.distort(image)
         if self._three_augment:
@@ -118,7 +132,7 @@ class Parser(classification_input.Parser):
             image = policy.distort(image)
         image = images.scale(image)
         if self._cutout:
-            image = augment.cutout(image, self._cutout // 2)
+            image = images.cutout(image, self._cutout, seeds[3])
         if self._random_erasing is not None:
             image = self._random_erasing.distort(image)
         return self._finished(image)
@@ -158,6 +172,7 @@ def build_dataset(
     params: config.DataConfig,
     model: config.Model,
     input_context: tf.distribute.InputContext | None = None,
+    step: int = 0,
 ) -> tf.data.Dataset:
     """Batches of one replica group: float `(batch, height, width, channels)` and int32 `(batch,)`.
 
@@ -166,6 +181,7 @@ def build_dataset(
             image and a label under `image_field_key` and `label_field_key`.
         model: input size and number of classes.
         input_context: given by `tf.distribute`.
+        step: training steps whose images were seen already.
 
     Raises:
         UserError: there is no such set, or it has no labelled images.
@@ -173,6 +189,7 @@ def build_dataset(
     keys: dict[str, str] = {}
     decode: decoder.Decoder
     source = None
+    epochs: stored.TfdsEpochs | stored.RecordEpochs | None = None
     pixels = _decoded
     shape: tuple[int | None, int | None, int] = (None, None, 3)
     if params.tfds_name:
@@ -181,7 +198,10 @@ def build_dataset(
         decode = TfdsDecoder(classes)
         skipped = f"{params.tfds_skip_decoding_feature},{classes.image_key}"
         raw = params.replace(tfds_skip_decoding_feature=skipped)
-        source = examples(builder, raw, input_context, add_tfds_id=True)
+        if params.is_training:
+            epochs = stored.TfdsEpochs(builder, raw, input_context)
+        else:
+            source = stored.examples(builder, raw, input_context, add_tfds_id=True)
         feature = builder.info.features[classes.image_key]
         height, width, channels = classes.image_shape
         if channels in (1, 3):
@@ -195,6 +215,20 @@ def build_dataset(
             "label_field_key": params.label_field_key,
         }
         decode = RecordDecoder(params, model)
+        # Several sets that are mixed are left to Model Garden.
+        if params.is_training and isinstance(params.input_path, str | Sequence):
+            epochs = stored.RecordEpochs(params, _records(params), input_context)
+    behind = 0
+    if epochs:
+        own = order.Order.of(params, input_context, step)
+        if params.cache:
+            # Augmented once and kept, so what was seen can only be passed over behind the cache.
+            source = own.epoch(epochs.read, 0, shuffled=False)
+            replicas = input_context.num_replicas_in_sync if input_context else 1
+            behind = own.start // (params.global_batch_size // replicas)
+        else:
+            source = own.epochs(epochs.read, epochs.size)
+            params = params.replace(shuffle_buffer_size=1)  # It is shuffled already.
     side = "train_data" if params.is_training else "validation_data"
     reader = input_reader_factory.input_reader_generator(
         params,
@@ -213,56 +247,12 @@ def build_dataset(
         parser_fn=Parser(params, model, **keys).parse_fn(params.is_training),
         postprocess_fn=_mixup(params, model) if params.is_training else None,
     )
-    return reader.read(input_context=input_context, dataset=source)
+    dataset = reader.read(input_context=input_context, dataset=source)
+    return dataset.skip(behind) if behind else dataset
 
 
 def _decoded(data: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_image(data, channels=3, expand_animations=False)
-
-
-def examples(
-    builder: Any,
-    params: Any,
-    context: tf.distribute.InputContext | None,
-    *,
-    add_tfds_id: bool = False,
-) -> tf.data.Dataset:
-    """The examples of a TFDS split, as Model Garden's reader would read them by name.
-
-    It reads by name and folder only, and so cannot read a set that was given as a folder, or
-    that lies somewhere else than in the folder asked for.
-
-    Args:
-        builder: a prepared builder, as from `cells.datasets.builder`.
-        params: Model Garden's data configuration, of classification or detection.
-        context: given by `tf.distribute`.
-        add_tfds_id: whether each example also gets `tfds_id`, a text that no other example has.
-    """
-    import tensorflow_datasets as tfds
-
-    pipelines = context.num_input_pipelines if context else 1
-    shards = len(builder.info.splits[params.tfds_split].file_instructions)
-    by_files = shards >= pipelines
-    repeat = bool(params.is_training and not params.cache)
-    skipped = [name.strip() for name in params.tfds_skip_decoding_feature.split(",") if name]
-    dataset = builder.as_dataset(
-        split=params.tfds_split,
-        shuffle_files=bool(params.is_training),
-        decoders={name: tfds.decode.SkipDecoding() for name in skipped} or None,
-        read_config=tfds.ReadConfig(
-            input_context=context if by_files else None,
-            interleave_cycle_length=params.cycle_length,
-            interleave_block_length=params.block_length,
-            shuffle_seed=params.seed,
-            repeat_filenames=repeat,
-            assert_cardinality=not repeat,
-            skip_prefetch=True,
-            add_tfds_id=add_tfds_id,
-        ),
-    )
-    if context is not None and not by_files:
-        dataset = dataset.shard(pipelines, context.input_pipeline_id)
-    return dataset
 
 
 def _mixup(params: config.DataConfig, model: config.Model) -> Any:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from official.common import distribute_utils
 
 from cells import datasets
 from cells.errors import UserError
-from transfer import checkpoints, damaged, model_dir, resolve
+from transfer import checkpoints, damaged, devices, model_dir, resolve
 from transfer.predict import probabilities
 
 #: What is cut out of an enlarged image for several crops: as much as the central crop's part.
@@ -110,11 +109,7 @@ def evaluate(params: Any, folder: str, which: str = "latest", *, crops: int = 1)
     task = params.task
     labels = _labels(task, _class_names(folder, params))
     resolve.resolve(params, train=False)
-    strategy = distribute_utils.get_distribution_strategy(
-        distribution_strategy=_one_machine(params.runtime.distribution_strategy),
-        num_gpus=params.runtime.num_gpus,
-        tpu_address=params.runtime.tpu,
-    )
+    strategy = devices.strategy(_one_machine(params.runtime))
     with strategy.scope():
         trained = checkpoints.open_trained(folder, which, params=params)
         seen = list(_seen(trained, strategy, crops))
@@ -132,9 +127,11 @@ def _class_names(folder: str, params: Any) -> tuple[str, ...]:
     return names
 
 
-def _one_machine(strategy: str) -> str:
+def _one_machine(runtime: Any) -> Any:
     """Several machines need a cluster to be described; to evaluate, one is enough."""
-    return "mirrored" if strategy in ("multi_worker_mirrored", "parameter_server") else strategy
+    several = runtime.distribution_strategy == "multi_worker_mirrored"
+    strategy = "mirrored" if several else runtime.distribution_strategy
+    return runtime.replace(distribution_strategy=strategy, enable_xla=False)
 
 
 def _labels(task: Any, known: tuple[str, ...]) -> np.ndarray:

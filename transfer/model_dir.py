@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,8 +54,10 @@ _MAY_DIFFER = (
     "trainer.validation_",
 )
 
+_SEEDS = ("task.seed", "task.train_data.seed")
 
-def prepare(folder: str, params: Any, class_names: tuple[str, ...]) -> None:
+
+def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bool = True) -> None:
     """Makes the folder of a run, or checks that it is this run's; then writes what it holds.
 
     Afterwards the configuration's genotype is the folder's own copy.
@@ -63,11 +66,17 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...]) -> None:
         folder: `--model_dir`.
         params: the resolved configuration.
         class_names: names of the classes, in the order of the labels.
+        write: false for workers that leave the writing to the chief.
 
     Raises:
         UserError: the folder is that of another run, says what differs; or cannot be written.
     """
     cells = catalogue.find(cells_of(params).genotype)
+    if "://" in folder:
+        raise UserError(
+            f"--model_dir: {folder} is an address and no folder; mount the bucket, and give the "
+            "folder where it is"
+        )
     if os.path.exists(os.path.join(folder, PARAMS)):
         _check_same(folder, params, cells, class_names)
     elif os.path.exists(os.path.join(folder, "checkpoint")):
@@ -75,6 +84,8 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...]) -> None:
             f"--model_dir: {folder} holds checkpoints but no {PARAMS}, so it was made by "
             "something else; give another folder"
         )
+    if not write:
+        return
     genotype_file.write(cells, os.path.join(folder, GENOTYPE))
     _write_json(os.path.join(folder, CLASSES), list(class_names))
     settings = cells_of(params)
@@ -82,6 +93,23 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...]) -> None:
     text = yaml.safe_dump(_plain(params), sort_keys=False)
     write_atomically(os.path.join(folder, PARAMS), text.encode())
     settings.genotype = os.path.join(folder, GENOTYPE)
+
+
+def settle_seeds(folder: str, params: Any, *, several: bool) -> None:
+    """Gives a run that names no seeds those that it began with, so that it goes on in its order.
+
+    Args:
+        folder: `--model_dir`.
+        params: the configuration; `task.seed` and `task.train_data.seed` are completed.
+        several: whether workers have to draw the same: then new seeds are 0, else random.
+    """
+    begun = os.path.exists(os.path.join(folder, PARAMS))
+    old = read_params(folder, copy.deepcopy(params)).task if begun else params.task
+    for now, then in ((params.task, old), (params.task.train_data, old.train_data)):
+        if now.seed is None:
+            now.seed = 0 if several else random.getrandbits(31)
+            if then.seed is not None:
+                now.seed = then.seed
 
 
 def read_params(folder: str, base: Any = None) -> Any:
@@ -146,6 +174,8 @@ def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, 
         differences.append("the names of the classes")
     before, now = dict(_flat(_plain(old))), dict(_flat(_plain(params)))
     for key in sorted(before.keys() | now.keys()):
+        if key in _SEEDS and before.get(key) is None:
+            continue  # A run that has not kept its seeds can only go on with others.
         if not key.startswith(_MAY_DIFFER) and before.get(key) != now.get(key):
             differences.append(f"{key} ({before.get(key)!r} there, {now.get(key)!r} here)")
     if differences:

@@ -57,6 +57,7 @@ def build(model: config.Model, weight_decay: float = 0.0) -> Any:
         tf_keras,
         l2=weight_decay / 2.0,
         synchronized_batch_norm=model.synchronized_batch_norm,
+        seeded_steps=True,
     )
 
 

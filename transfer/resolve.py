@@ -14,14 +14,7 @@ from cells.errors import UserError, unknown
 from transfer import config, network, source, tfrecords
 from transfer.backbone import CellStack
 
-STRATEGIES = (
-    "one_device",
-    "mirrored",
-    "multi_worker_mirrored",
-    "parameter_server",
-    "tpu",
-    "off",
-)
+STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu", "off")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -220,14 +213,26 @@ def _check_warmup(warmup: Any, train_steps: int) -> None:
 
 
 def resolve_runtime(runtime: Any) -> None:
-    """Counts the GPUs where all are asked for, and checks names.
+    """Counts the GPUs where all are asked for, and checks names and what excludes each other.
 
     Raises:
-        UserError: more GPUs are asked for than there are, or a name is unknown.
+        UserError: more GPUs are asked for than there are, a name is unknown, or the strategy
+            cannot do what else is asked for.
     """
-    _check_known("distribution_strategy", runtime.distribution_strategy, STRATEGIES)
+    strategy = runtime.distribution_strategy
+    if strategy == "parameter_server":
+        raise UserError(
+            "runtime.distribution_strategy: parameter_server trains asynchronously, so that "
+            "neither losses nor a resumed run could be relied on; use multi_worker_mirrored for "
+            "several machines"
+        )
+    _check_known("distribution_strategy", strategy, STRATEGIES)
     if runtime.mixed_precision_dtype is not None:
         _check_known("mixed_precision_dtype", runtime.mixed_precision_dtype, DTYPES)
+    if strategy == "tpu" and runtime.mixed_precision_dtype == "float16":
+        raise UserError(
+            "runtime.mixed_precision_dtype: TPUs do not compute in float16; use bfloat16"
+        )
     if runtime.num_gpus == -1 or runtime.num_gpus > 0:
         import tensorflow as tf
 
@@ -237,8 +242,13 @@ def resolve_runtime(runtime: Any) -> None:
                 f"runtime.num_gpus: {runtime.num_gpus} GPUs are asked for and {present} are "
                 "visible to TensorFlow; use -1 for all that there are, or 0 for the CPU"
             )
+        if runtime.num_gpus > 1 and strategy in ("one_device", "off"):
+            raise UserError(
+                f"runtime.num_gpus: {strategy} takes one GPU and {runtime.num_gpus} are asked "
+                "for; use runtime.distribution_strategy=mirrored"
+            )
         if runtime.num_gpus == -1:
-            one = runtime.distribution_strategy in ("one_device", "off")
+            one = strategy in ("one_device", "off")
             runtime.num_gpus = min(present, 1) if one else present
     elif runtime.num_gpus < -1:
         raise UserError(

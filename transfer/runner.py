@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from official.common import distribute_utils
 from official.core import train_lib
 from official.modeling import performance
 
-from cells.errors import Stopped
-from transfer import checkpoints, damaged, model_dir, resolve
+from cells.errors import Stopped, UserError
+from transfer import checkpoints, damaged, devices, model_dir, resolve, unwritten, workers
 from transfer.progress import Progress, numbers
 from transfer.survival import Signals, check_numbers
 from transfer.task import ClassificationTask
@@ -36,7 +37,8 @@ def run(
 ) -> dict[str, float] | None:
     """Trains, evaluates, or both.
 
-    A run that was interrupted goes on from its last checkpoint.
+    A run that was interrupted goes on from its last checkpoint. Several workers, each of which
+    calls this, train one network; the chief of them writes the folder, and all read it.
 
     Args:
         params: a configuration; it is resolved here.
@@ -52,33 +54,35 @@ def run(
 
     Raises:
         UserError: a setting is impossible, the folder is that of another run, the data or all
-            checkpoints are damaged, or the loss is no number any more.
+            checkpoints are damaged, a checkpoint cannot be written, another worker is lost, or
+            the loss is no number any more.
         Stopped: by SIGTERM or Ctrl-C, behind a checkpoint.
     """
+    resolve.resolve_runtime(params.runtime)
+    worker = workers.this(params.runtime)
+    # Workers find each other before anything else computes, and alone there is no hurry.
+    strategy = devices.strategy(params.runtime) if worker.count > 1 else None
     names = complete(params, train="train" in mode, evaluate="eval" in mode)
     if "train" in mode:
-        model_dir.prepare(folder, params, names)
-    checkpoints.go_on_from_whole(folder)
-    runtime = params.runtime
+        if hasattr(task_class, "first_step"):
+            model_dir.settle_seeds(folder, params, several=worker.count > 1)
+        model_dir.prepare(folder, params, names, write=worker.chief)
+    start = checkpoints.newest_whole(folder)
+    if worker.chief:
+        checkpoints.go_on_from(folder, start)
     if params.task.seed is not None:
         tf_keras.utils.set_random_seed(params.task.seed)
-    performance.set_mixed_precision_policy(runtime.mixed_precision_dtype or "float32")
-    strategy = distribute_utils.get_distribution_strategy(
-        distribution_strategy=runtime.distribution_strategy,
-        all_reduce_alg=runtime.all_reduce_alg,
-        num_gpus=runtime.num_gpus,
-        num_packs=runtime.num_packs,
-        tpu_address=runtime.tpu,
-    )
-    progress = Progress(params.trainer.train_steps)
+    performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
+    strategy = strategy or devices.strategy(params.runtime)
+    devices.check_batches(strategy.num_replicas_in_sync, params.task, mode)
     with contextlib.ExitStack() as stack:
         signals = Signals()
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())
+        progress = Progress(params.trainer.train_steps)
+        own = _Run(params, mode, folder, strategy, progress, signals, enough)
         try:
-            controller = _controller(
-                strategy, task_class, params, mode, folder, progress, signals, enough
-            )
+            controller = own.controller(task_class, start, stack)
             stack.enter_context(progress.quiet())
             stack.enter_context(strategy.scope())
             _loop(controller, params.trainer, mode)
@@ -88,7 +92,7 @@ def run(
         except _Enough:
             pass
         except tf.errors.OpError as error:
-            told = damaged.explained(error)
+            told = own.explained(error)
             if told is None:
                 raise
             raise told from error
@@ -97,48 +101,98 @@ def run(
     return {"step": progress.step, **progress.evaluated}
 
 
-def _controller(
-    strategy: tf.distribute.Strategy,
-    task_class: Callable[..., Any],
-    params: Any,
-    mode: str,
-    folder: str,
-    progress: Progress,
-    signals: Signals,
-    enough: Callable[[int], bool],
-) -> Any:
-    """Model Garden's training and evaluation loops, with the last checkpoint restored."""
+@dataclass
+class _Run:
+    """What the parts of a run share while it is going on."""
 
-    def trained(output: dict[str, Any]) -> None:
+    params: Any
+    mode: str
+    folder: str
+    strategy: tf.distribute.Strategy
+    progress: Progress
+    signals: Signals
+    enough: Callable[[int], bool]
+    runner: Any = None
+
+    def controller(
+        self, task_class: Callable[..., Any], start: str | None, stack: contextlib.ExitStack
+    ) -> Any:
+        """Model Garden's training and evaluation loops, with the checkpoint `start` restored."""
+        runtime = self.params.runtime
+        chief = self.strategy.extended.should_checkpoint
+        folder = self.folder
+        if not chief:
+            # Reading some variables takes all workers, so all write checkpoints at the same steps.
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            checkpoints.lend(self.folder, start, folder)
+        with self.strategy.scope():
+            task = task_class(self.params.task, logging_dir=self.folder)
+        task.first_step = checkpoints.step_of(start) if start else 0
+        if runtime.enable_xla and not runtime.num_gpus:
+            # Model Garden does this itself, on GPUs only.
+            task.train_step = tf.function(task.train_step, jit_compile=True)
+        # Model Garden's would take SIGTERM from `Signals`, save, and train on.
+        self.params.trainer.preemption_on_demand_checkpoint = False
+        with self.progress.quiet():
+            self.runner = _Runner(
+                distribution_strategy=self.strategy,
+                task=task,
+                mode=self.mode,
+                params=self.params,
+                model_dir=folder,
+                train_actions=[self.trained],
+                eval_actions=[self.progress.evaluation],
+            )
+        step = int(self.runner.trainer.global_step.numpy())
+        devices.check_same_step(self.strategy, step)
+        self.progress.begin(step, training="train" in self.mode)
+        return self.runner.controller
+
+    def trained(self, output: dict[str, Any]) -> None:
         """Behind every loop, before its checkpoint is written."""
-        trainer = runner.trainer
+        trainer = self.runner.trainer
         step = int(trainer.global_step.numpy())
-        progress.trained(step, output)
-        if params.trainer.recovery_max_trials < 1:  # Else Model Garden goes back to a checkpoint.
+        self.progress.trained(step, output)
+        if self.params.trainer.recovery_max_trials < 1:  # Else Model Garden goes back to one.
             loss = numbers({"loss": output["training_loss"]})["loss"]
-            kept = runner.checkpoint_manager.latest_checkpoint
-            check_numbers(step, loss, trainer.model.trainable_variables, kept)
-        if signals.received:
-            runner.controller.save_checkpoint()
-            raise Stopped(signals.received, f"at step {step:,}, whose checkpoint is saved")
-        if enough(step) and step < params.trainer.train_steps:
-            runner.controller.save_checkpoint()
+            check_numbers(step, loss, trainer.model.trainable_variables, self._last())
+        received = max(devices.of_all_workers(self.strategy, self.signals.received))
+        if received:
+            self.runner.controller.save_checkpoint()
+            who = "" if self.signals.received else "of another worker "
+            raise Stopped(received, f"{who}at step {step:,}, whose checkpoint is saved")
+        if self.enough(step) and step < self.params.trainer.train_steps:
+            self.runner.controller.save_checkpoint()
             raise _Enough
 
-    with strategy.scope():
-        task = task_class(params.task, logging_dir=folder)
-    with progress.quiet():
-        runner = train_lib.OrbitExperimentRunner(
-            distribution_strategy=strategy,
-            task=task,
-            mode=mode,
-            params=params,
-            model_dir=folder,
-            train_actions=[trained],
-            eval_actions=[progress.evaluation],
+    def explained(self, error: tf.errors.OpError) -> UserError | None:
+        """What is to blame, in one sentence; None where it is a fault of this project."""
+        folder, step = self.runner.model_dir if self.runner else self.folder, self.progress.step
+        told = damaged.explained(error) or unwritten.explained(error, folder, step)
+        if told is None and devices.count_workers(self.strategy) > 1:
+            told = devices.lost_worker(error, step, self._last())
+        return told
+
+    def _last(self) -> str | None:
+        return tf.train.latest_checkpoint(self.folder)
+
+
+class _Runner(train_lib.OrbitExperimentRunner):
+    """Model Garden's runner, with the checkpoints of every worker in its `model_dir`.
+
+    Model Garden's own workers beside the chief begin with an empty folder, and so with initial
+    weights, also where a run goes on.
+    """
+
+    def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
+        return tf.train.CheckpointManager(
+            self.trainer.checkpoint,
+            directory=self.model_dir,
+            max_to_keep=self.params.trainer.max_to_keep,
+            step_counter=self.trainer.global_step,
+            checkpoint_interval=self.params.trainer.checkpoint_interval,
+            init_fn=self.trainer.initialize,
         )
-    progress.begin(int(runner.trainer.global_step.numpy()), training="train" in mode)
-    return runner.controller
 
 
 def _loop(controller: Any, trainer: Any, mode: str) -> None:

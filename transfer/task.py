@@ -9,9 +9,10 @@ import tf_keras
 from official.core import task_factory
 from official.vision.tasks import image_classification
 
+from cells import step_seed
 from cells.drop_path import follow_training
 from cells.errors import UserError
-from transfer import config, data, network, unfreezing
+from transfer import config, data, loss_scaling, network, unfreezing
 
 
 @task_factory.register_task_cls(config.Task)
@@ -19,8 +20,13 @@ class ClassificationTask(image_classification.ImageClassificationTask):
     """What Model Garden's task does not know: this network, its data, its two schedules.
 
     The part of training that is over, which ScheduledDropPath follows, is computed in every step
-    from `optimizer.iterations`, so a resumed run goes on where it was.
+    from `optimizer.iterations`, and so is what is dropped; a resumed run goes on where it was.
+
+    Attributes:
+        first_step: at which training goes on, and so with which images.
     """
+
+    first_step = 0
 
     def build_model(self) -> tf_keras.Model:
         """The whole network; with an auxiliary head it gives a dictionary of two logits."""
@@ -33,9 +39,9 @@ class ClassificationTask(image_classification.ImageClassificationTask):
             )
         return built
 
-    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+    def create_optimizer(self, *args: Any) -> Any:
         """Model Garden's optimizer; with stages of fine-tuning it holds lower layers back."""
-        optimizer = super().create_optimizer(*args, **kwargs)
+        optimizer = loss_scaling.with_averages(super().create_optimizer, *args)
         if self.task_config.unfreeze_every:
             unfreezing.hold_back(optimizer, self.task_config.unfreeze_every)
         return optimizer
@@ -53,7 +59,8 @@ class ClassificationTask(image_classification.ImageClassificationTask):
         input_context: tf.distribute.InputContext | None = None,
     ) -> tf.data.Dataset:
         """See `transfer.data.build_dataset`."""
-        return data.build_dataset(params, self.task_config.model, input_context)
+        step = self.first_step if params.is_training else 0
+        return data.build_dataset(params, self.task_config.model, input_context, step)
 
     def build_losses(
         self, labels: tf.Tensor, model_outputs: Any, aux_losses: list[tf.Tensor] | None = None
@@ -81,6 +88,7 @@ class ClassificationTask(image_classification.ImageClassificationTask):
         """One step of one replica; drop path follows `optimizer.iterations`."""
         steps = self.task_config.model.cells.drop_path_steps
         follow_training(model, optimizer.iterations, steps)
+        step_seed.follow_training(model, self.task_config.seed or 0, optimizer.iterations)
         return super().train_step(inputs, model, optimizer, metrics)
 
     def inference_step(self, inputs: tf.Tensor, model: tf_keras.Model) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from cells import datasets
 from cells.errors import UserError
-from transfer import config, data
+from transfer import config, data, stored
 
 
 def batches(model: config.Model, count: int = 1, **settings):
@@ -166,7 +166,7 @@ def test_two_pipelines_share_a_split_of_one_file(digits_dir):
     seen = []
     for pipeline in range(2):
         context = tf.distribute.InputContext(2, pipeline, 2)
-        part = data.examples(builder, params, context)
+        part = stored.examples(builder, params, context)
         seen += [example["image"].tobytes() for example in part.as_numpy_iterator()]
     wanted, _ = expected("digits", digits_dir, "test", -1)
     assert sorted(seen) == sorted(image.tobytes() for image in wanted)

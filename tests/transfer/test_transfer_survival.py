@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,40 @@ def test_sigterm_saves_and_says_the_step(digits_dir, tmp_path):
     assert step >= 8 and checkpoints.find(str(folder)) == str(folder / f"ckpt-{step}")
 
 
+def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
+    """No file may grow beyond half a checkpoint; afterwards the same command goes on."""
+    folder = tmp_path / "model"
+    settings = (
+        "task: {model: {auxiliary_head: false, input_size: [8, 8, 3]}, train_data: "
+        "{global_batch_size: 8}}\ntrainer: {steps_per_loop: 4, summary_interval: 4, "
+        "checkpoint_interval: 4, train_steps: %d}"
+    )
+    free = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        while not list(folder.glob("ckpt-*.index")):
+            time.sleep(0.01)
+        size = next(folder.glob("ckpt-*.data*")).stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, free[1]))
+
+    threading.Thread(target=fill, daemon=True).start()
+    try:
+        with pytest.raises(UserError, match="cannot be written at step") as error:
+            runner.run(params(digits_dir, settings % 2000), "train", str(folder))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, free)
+    kept = checkpoints.find(str(folder))
+    assert f"(File too large), so training stopped; the last good checkpoint is {kept};" in str(
+        error.value
+    )
+    found = {path.name.partition(".")[0] for path in folder.glob("*ckpt-*")}
+    state = tf.train.get_checkpoint_state(str(folder))
+    assert found == {os.path.basename(path) for path in state.all_model_checkpoint_paths}
+    step = checkpoints.step_of(kept)
+    runner.run(params(digits_dir, settings % (step + 4)), "train", str(folder))
+    assert checkpoints.step_of(checkpoints.find(str(folder))) == step + 4
+
+
 def test_a_stopped_command_ends_with_the_signals_code():
     code = (
         "import cells.cli, signal, sys\nfrom cells.errors import Stopped\n"
@@ -123,6 +158,8 @@ def test_a_folder_that_cannot_be_made_or_is_of_something_else(digits_dir, run, c
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"file/model/genotype\.json: cannot be written"):
         runner.run(params(digits_dir), "train", str(tmp_path / "file" / "model"))
+    with pytest.raises(UserError, match="gs://bucket/model is an address and no folder"):
+        runner.run(params(digits_dir), "train", "gs://bucket/model")
     (copy / "params.yaml").write_text("task: {model: {anchor: {num_scales: 3}}}\n")
     with pytest.raises(UserError, match=r"params\.yaml: task\.model\.anchor: there is no such key"):
         runner.run(params(digits_dir), "train", str(copy))

@@ -1,0 +1,123 @@
+"""The devices that train: Model Garden's strategies, and what their workers have to agree on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import tensorflow as tf
+from official.common import distribute_utils
+
+from cells.errors import UserError
+
+_ABORTED = re.compile(r"Collective ops is aborted by: (.*)")
+_LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnavailableError,
+)
+
+
+def strategy(runtime: Any) -> tf.distribute.Strategy:
+    """The strategy that a configuration names.
+
+    `mirrored` on a machine without GPUs takes all logical CPUs; there is one unless TensorFlow
+    was told otherwise.
+
+    Args:
+        runtime: resolved, see `transfer.resolve.resolve_runtime`.
+
+    Raises:
+        UserError: the devices are not there, or a setting is impossible.
+    """
+    name = runtime.distribution_strategy
+    if runtime.enable_xla and not runtime.num_gpus and name not in ("one_device", "tpu"):
+        raise UserError(
+            f"runtime.enable_xla: {name} is compiled on GPUs only, and none is used; set "
+            "runtime.distribution_strategy=one_device, or enable_xla=false"
+        )
+    if name == "mirrored" and not runtime.num_gpus:
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in tf.config.list_logical_devices("CPU")]
+        )
+    try:
+        return distribute_utils.get_distribution_strategy(
+            distribution_strategy=name,
+            all_reduce_alg=runtime.all_reduce_alg,
+            num_gpus=runtime.num_gpus,
+            num_packs=runtime.num_packs,
+            tpu_address=runtime.tpu,
+        )
+    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
+        why = str(error).strip().splitlines()[0]
+        if name != "tpu":
+            raise UserError(f"runtime.distribution_strategy: {name} is impossible: {why}") from None
+        raise UserError(
+            f"runtime.tpu: no TPU answers to {runtime.tpu!r} ({why}); give the name or the "
+            "grpc:// address of one, local on its own machine, or another "
+            "runtime.distribution_strategy"
+        ) from None
+
+
+def check_batches(replicas: int, task: Any, mode: str) -> None:
+    """Raises a UserError where a batch cannot be shared equally.
+
+    Args:
+        replicas: copies of the network that share a batch.
+        task: that part of a configuration.
+        mode: one of `transfer.runner.MODES`.
+    """
+    for side, word in (("train_data", "train"), ("validation_data", "eval")):
+        size = getattr(task, side).global_batch_size
+        if word in mode and size % replicas:
+            raise UserError(
+                f"task.{side}.global_batch_size: {size} images cannot be shared equally by "
+                f"{replicas} replicas; use a multiple of {replicas}"
+            )
+
+
+def count_workers(strategy: tf.distribute.Strategy) -> int:
+    """How many processes train together."""
+    resolver = strategy.cluster_resolver
+    cluster = resolver.cluster_spec().as_dict() if resolver else {}
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 1
+    return max(1, sum(len(hosts) for hosts in cluster.values()))
+
+
+def of_all_workers(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+    """What each worker gives here; all have to call it at the same time."""
+    if count_workers(strategy) == 1:
+        return [number]
+    local = strategy.run(lambda: tf.constant([number]))
+    return [int(n) for n in strategy.gather(local, axis=0)]
+
+
+def check_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
+    """Raises a UserError where workers would go on from different steps."""
+    steps = of_all_workers(strategy, step)
+    if len(set(steps)) > 1:
+        raise UserError(
+            f"--model_dir: workers find checkpoints of different steps there ({steps}); give a "
+            "folder that all of them can read"
+        )
+
+
+def lost_worker(error: tf.errors.OpError, step: int, kept: str | None) -> UserError | None:
+    """A worker that cannot be reached any more, in one sentence; None for any other error.
+
+    Args:
+        error: what the last step ended with.
+        step: at which the last loop ended.
+        kept: the last checkpoint; None where there is none.
+    """
+    aborted = _ABORTED.search(error.message)
+    if not aborted and not isinstance(error, _LOST):
+        return None
+    why = f" ({aborted[1][:200]})" if aborted else ""
+    where = f"go on from {kept}" if kept else "begin anew, since there was no checkpoint yet"
+    return UserError(
+        f"another worker was lost after step {step:,}{why}; give the same command on all workers "
+        f"again: they {where}"
+    )
