@@ -20,6 +20,16 @@ class ScaledAverages(
     A step whose gradients are infinite changes no weights, so averages only come nearer to them.
     """
 
+    @property
+    def inner_optimizer(self) -> Any:
+        """The optimizer with loss scaling."""
+        return self._optimizer
+
+    @property
+    def learning_rate(self) -> Any:
+        """A number or a schedule, of the innermost optimizer."""
+        return self._optimizer.learning_rate
+
     def get_scaled_loss(self, loss: Any) -> Any:
         """See `tf_keras.mixed_precision.LossScaleOptimizer`."""
         return self._optimizer.get_scaled_loss(loss)
