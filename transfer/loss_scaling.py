@@ -39,7 +39,7 @@ class ScaledAverages(
         return self._optimizer.get_unscaled_gradients(grads)
 
 
-def with_averages(create: Any, settings: Any, runtime: Any, *more: Any) -> Any:
+def with_averages(create: Any, settings: Any, runtime: Any = None, *more: Any) -> Any:
     """An optimizer as Model Garden creates it, except for float16 with averages.
 
     Args:
