@@ -70,6 +70,7 @@ FIGURES = {
     "27-overfit": "-m benchmarks.overfit",
     "28-two-stages": "-m benchmarks.two_stages",
     "30-detection-speed": "-m benchmarks.detection",
+    "29-detection-overfit": "-m benchmarks.detection_overfit",
 }
 
 

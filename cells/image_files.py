@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,18 +61,39 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
     Raises:
         UserError: it is no image, a damaged one, or one too large to be meant.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I;16"):
-                # Pillow's own conversion cuts off what is brighter than 255.
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            return np.asarray(image.convert("RGB"))
+            return upright(file)
     except Image.DecompressionBombError as error:
         raise UserError(f"{os.fspath(path)}: is too large ({error})") from None
     # Pillow's readers raise errors of many types over damaged files.
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None
+
+
+def upright(file: Any) -> np.ndarray:
+    """The pixels of an open Pillow image, as `read` gives them."""
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(file)
+    if image.mode.startswith("I;16"):
+        # Pillow's own conversion cuts off what is brighter than 255.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return np.asarray(image.convert("RGB"))
+
+
+def upright_size(file: Any) -> tuple[int, int]:
+    """Height and width that `upright` would give, from the head of the file."""
+    width, height = file.size
+    return (width, height) if orientation(file) >= 5 else (height, width)
+
+
+def orientation(file: Any) -> int:
+    """What EXIF says of how an open Pillow image lies: 1 to 8, 1 for as it is stored."""
+    from PIL import ExifTags
+
+    found = file.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if found in range(1, 9) else 1

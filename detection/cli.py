@@ -49,8 +49,8 @@ Modes:
 The configuration is: the experiment (that --experiment or a file names), then each --config_file,
 then --params_override, then --genotype. The experiments are cells_retinanet (the one if none is
 named), cells_fasterrcnn and cells_maskrcnn, small for a computer without accelerator; each with
-_coco behind its name; resnet_retinanet_coco and resnet_fasterrcnn_coco to compare with. eval and
-predict start from the configuration that --model_dir holds instead.
+_coco behind its name; resnet_retinanet_coco, resnet_fasterrcnn_coco and resnet_maskrcnn_coco to
+compare with. eval and predict start from the configuration that --model_dir holds instead.
 docs/detection.md explains all of it.
 """
 

@@ -28,6 +28,7 @@ NAMES = (
     "cells_maskrcnn_coco",
     "resnet_retinanet_coco",
     "resnet_fasterrcnn_coco",
+    "resnet_maskrcnn_coco",
 )
 
 
@@ -177,6 +178,8 @@ def _rcnn_coco(theirs: str, *, masks: bool) -> cfg.ExperimentConfig:
         input_size=[640, 640, 3],
         include_mask=masks,
         roi_generator=generator,
+        # Model Garden samples 512, of 1,000 proposals; there must be as many to sample from.
+        roi_sampler=maskrcnn.ROISampler(num_sampled_rois=256),
         detection_generator=maskrcnn.DetectionGenerator(nms_iou_threshold=0.6),
         norm_activation=common.NormActivation(use_sync_bn=True),
     )
@@ -206,6 +209,12 @@ def resnet_retinanet_coco() -> cfg.ExperimentConfig:
 def resnet_fasterrcnn_coco() -> cfg.ExperimentConfig:
     """ResNet-50-FPN under the recipe of `cells_fasterrcnn_coco`, to compare with."""
     return _with_resnet(cells_fasterrcnn_coco())
+
+
+@exp_factory.register_config_factory("resnet_maskrcnn_coco")
+def resnet_maskrcnn_coco() -> cfg.ExperimentConfig:
+    """ResNet-50-FPN under the recipe of `cells_maskrcnn_coco`, to compare with."""
+    return _with_resnet(cells_maskrcnn_coco())
 
 
 def _with_resnet(config: cfg.ExperimentConfig) -> cfg.ExperimentConfig:

@@ -84,6 +84,32 @@ def check_model(model: Model) -> None:
         _check_levels(model)
 
 
+def _check_samples(model: MaskRCNN, most_objects: int) -> None:
+    """Checks that as many boxes as the second stage learns from are proposed.
+
+    Model Garden picks them by `top_k`, which fails while the network is traced.
+    """
+    at, sampler = "task.model.roi_sampler.num_sampled_rois", model.roi_sampler
+    proposals = model.roi_generator.num_proposals
+    anchors = model.anchor.num_scales * len(model.anchor.aspect_ratios)
+    height, width = model.input_size[:2]
+    levels = range(model.min_level, model.max_level + 1)
+    places = [anchors * (height // 2**level) * (width // 2**level) for level in levels]
+    found = min(proposals, sum(min(n, proposals) for n in places))
+    found += most_objects if sampler.mix_gt_boxes else 0
+    if sampler.num_sampled_rois > found:
+        raise UserError(
+            f"{at}: {sampler.num_sampled_rois} is more than the {found} boxes of an image that "
+            "there are to sample from (roi_generator.num_proposals and "
+            "train_data.parser.max_num_instances); set it to at most that"
+        )
+    if model.include_mask and model.mask_sampler.num_sampled_masks > sampler.num_sampled_rois:
+        raise UserError(
+            f"task.model.mask_sampler.num_sampled_masks: {model.mask_sampler.num_sampled_masks} is "
+            f"more than {at}, {sampler.num_sampled_rois}, of which they are; set it to at most that"
+        )
+
+
 def _has_cells(model: Model) -> bool:
     return model.backbone.type == "cells"
 
@@ -135,6 +161,8 @@ def _check_task(task: Task, *, train: bool) -> None:
             f"task.freeze_stem: is for backbones of cells, not {task.model.backbone.type!r}; leave "
             "it out"
         )
+    if train and isinstance(task.model, MaskRCNN):
+        _check_samples(task.model, task.train_data.parser.max_num_instances)
     if isinstance(task.model, RetinaNet) and task.model.head.attribute_heads:
         raise UserError("task.model.head.attribute_heads: are not supported; leave them out")
 

@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cells import image_files
 from cells.datasets import conversion as image_sets
 from cells.datasets import folders
 from cells.errors import UserError
 from cells.files import atomic_path, write_atomically
 from detection import records
-from detection.conversion import boxes, masks
+from detection.conversion import boxes, masks, turns
 from detection.conversion.annotations import AnnotatedImage, Annotations
 from detection.conversion.image_files import ImageFiles
+from detection.conversion.turns import Turn
 from detection.data import MOST_ASPECT
 from detection.decoder import SHIFT
 
@@ -42,6 +44,8 @@ class Contents:
     Attributes:
         images, objects, crowds, images_without_objects: how many.
         most_objects: in one image.
+        turned: images whose pixels were turned upright, by name.
+        as_stored: images that say how to turn them, and whose annotations fit without it.
         left_out: why images were left out, by name.
         faults: numbers of objects that are not as they should be.
         boxes_as_masks: objects without outlines, whose boxes became their masks.
@@ -52,6 +56,8 @@ class Contents:
     crowds: int = 0
     images_without_objects: int = 0
     most_objects: int = 0
+    turned: list[str] = field(default_factory=list)
+    as_stored: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     faults: boxes.BoxFaults = field(default_factory=boxes.BoxFaults)
     boxes_as_masks: int = 0
@@ -63,6 +69,8 @@ class Contents:
         self.crowds += other.crowds
         self.images_without_objects += other.images_without_objects
         self.most_objects = max(self.most_objects, other.most_objects)
+        self.turned += other.turned
+        self.as_stored += other.as_stored
         self.left_out |= other.left_out
         self.faults.add(other.faults)
         self.boxes_as_masks += other.boxes_as_masks
@@ -89,7 +97,8 @@ def convert(
 
     Every image is decoded once. One that cannot be, that has another size than its annotations say,
     or that is narrower than 1 to `MOST_ASPECT` is left out and named. JPEG and PNG files are kept
-    byte for byte, others become PNG. What becomes of boxes: `detection.conversion.boxes`.
+    byte for byte, others become PNG. What becomes of boxes: `detection.conversion.boxes`; of
+    photographs that EXIF would turn: `detection.conversion.turns`.
 
     Args:
         annotations: of the images.
@@ -153,6 +162,13 @@ def described(found: records.Records, most: int = 10) -> list[str]:
     for what, numbers in told.items():
         if numbers:
             lines.append(f"objects {what}: {len(numbers):,} ({_some(numbers, most)})")
+    turns = {
+        "turned upright, as their annotations see them": held.turned,
+        "taken as they are stored, though EXIF would turn them": held.as_stored,
+    }
+    for what, names in turns.items():
+        if names:
+            lines.append(f"images {what}: {len(names):,} ({_some(names, most)})")
     if held.boxes_as_masks:
         lines.append(f"objects without outlines, whose boxes are masks: {held.boxes_as_masks:,}")
     if held.left_out:
@@ -163,7 +179,7 @@ def described(found: records.Records, most: int = 10) -> list[str]:
     return lines
 
 
-def _some(numbers: Sequence[int], most: int) -> str:
+def _some(numbers: Sequence[int] | Sequence[str], most: int) -> str:
     shown = ", ".join(map(str, numbers[:most]))
     return shown + (f" and {len(numbers) - most:,} more" if len(numbers) > most else "")
 
@@ -311,7 +327,7 @@ def _example(
     """An example, serialized, or None, and what it adds to the contents."""
     from official.vision.data import tfrecord_lib
 
-    encoded, size = _encoded(images, file)
+    encoded, size, turn = _encoded(images, file, image.size)
     if isinstance(size, str):
         return None, Contents(left_out={file: size})
     height, width = size
@@ -329,6 +345,8 @@ def _example(
         crowds=sum(box.kept.crowd for box in kept),
         images_without_objects=int(not kept),
         most_objects=len(kept),
+        turned=[file] if turn is Turn.TURNED else [],
+        as_stored=[file] if turn is Turn.AS_STORED else [],
         faults=faults,
     )
     if kept:
@@ -367,7 +385,9 @@ def _area(corners: boxes.Box, height: int, width: int) -> float:
     return (ymax - ymin) * height * (xmax - xmin) * width
 
 
-def _encoded(images: ImageFiles, file: str) -> tuple[bytes, tuple[int, int] | str]:
+def _encoded(
+    images: ImageFiles, file: str, annotated: tuple[int, int] | None
+) -> tuple[bytes, tuple[int, int] | str, Turn]:
     """The bytes of an image as they are stored, and its size, or why it cannot be used."""
     import tensorflow as tf
     from PIL import Image
@@ -377,18 +397,22 @@ def _encoded(images: ImageFiles, file: str) -> tuple[bytes, tuple[int, int] | st
         # The head first: what a few bytes unfold to may not fit into memory.
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
-        if max(height, width) > MOST_ASPECT * min(height, width):
-            return b"", f"is {height}x{width} pixels, narrower than 1 to {MOST_ASPECT}"
+            if max(height, width) > MOST_ASPECT * min(height, width):
+                why = f"is {height}x{width} pixels, narrower than 1 to {MOST_ASPECT}"
+                return b"", why, Turn.NONE
+            turn = turns.of(image, annotated)
+            if turn is Turn.TURNED:
+                data = tf.io.encode_png(image_files.upright(image)).numpy()
         pixels = image_sets.decoded(data)
     except Image.DecompressionBombError as error:
-        return b"", f"is too large ({error}); cut it into parts"
+        return b"", f"is too large ({error}); cut it into parts", Turn.NONE
     except OSError as error:
-        return b"", f"cannot be read ({error.strerror or error})"
+        return b"", f"cannot be read ({error.strerror or error})", Turn.NONE
     except Exception as error:  # TensorFlow has many types of errors for one and the same.
-        return b"", f"cannot be decoded ({image_sets.reason(error)})"
+        return b"", f"cannot be decoded ({image_sets.reason(error)})", Turn.NONE
     if not image_sets.is_kept(data):
         data = tf.io.encode_png(pixels).numpy()
-    return data, (int(pixels.shape[0]), int(pixels.shape[1]))
+    return data, (int(pixels.shape[0]), int(pixels.shape[1])), turn
 
 
 def _require_written(written: Path, contents: Contents, path: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cells import image_files
 from cells.errors import UserError
 from detection.conversion import names
 from detection.conversion.image_files import ImageFiles
@@ -131,11 +132,11 @@ def _lines(path: Path, classes: int) -> list[tuple[int, list[float], bool]]:
 
 
 def _size(images: ImageFiles, name: str) -> tuple[int, int]:
-    """Height and width, from the head of the file."""
+    """Height and width as YOLO's tools see the image, upright, from the head of the file."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(images.read(name))) as image:
-            return image.height, image.width
+            return image_files.upright_size(image)
     except Exception as error:  # Pillow's readers raise errors of many types.
         raise UserError(f"{images.source}: {name} cannot be read as an image ({error})") from None

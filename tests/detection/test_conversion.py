@@ -221,6 +221,46 @@ def test_images_that_cannot_be_used_are_left_out_and_named(tmp_path, photos):
     assert "images left out: 4" in "\n".join(conversion.described(found))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(tmp_path, orientation):
+    """A bright box, drawn on the stored and on the upright picture: pixels and box must agree."""
+    from PIL import ImageOps
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stored_pixels = np.zeros((32, 48, 3), np.uint8)
+    stored_pixels[8:16, 16:40] = 255
+    picture = Image.fromarray(stored_pixels)
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    picture.save(photos / "a.png", exif=exif)
+    with Image.open(photos / "a.png") as file:
+        upright = np.asarray(ImageOps.exif_transpose(file))
+    quarter = orientation >= 5
+
+    def bright(pixels):
+        rows, columns = np.nonzero(pixels[..., 0] > 127)
+        ymin, xmin = int(rows.min()), int(columns.min())
+        return [xmin, ymin, int(columns.max()) + 1 - xmin, int(rows.max()) + 1 - ymin]
+
+    for name, seen in {
+        "stored": stored_pixels,
+        **({"upright": upright} if quarter else {}),
+    }.items():
+        height, width = seen.shape[:2]
+        image = {"id": 1, "file_name": "a.png", "height": height, "width": width}
+        values = coco([bright(seen)], images=[image])
+        annotations = conversion.read(written(tmp_path, values))
+        found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / name)
+        (example,) = stored(found)
+        np.testing.assert_array_equal(example["image"], seen)
+        ymin, xmin, ymax, xmax = example["groundtruth_boxes"][0] * [height, width, height, width]
+        assert (example["image"][round(ymin) : round(ymax), round(xmin) : round(xmax)] == 255).all()
+        told = "\n".join(conversion.described(found))
+        assert ("turned upright" in told) == (name == "upright")
+        assert ("as they are stored" in told) == (name == "stored" and orientation > 1)
+
+
 def test_a_set_without_one_usable_image_is_refused_and_leaves_nothing(tmp_path, photos):
     for name in "ab":
         (photos / f"{name}.jpg").write_bytes(jpeg(200, 200)[:900])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from cells.errors import UserError
 from detection import conversion, experiments, resolve, summary, task
 from detection.detector import Detector
 from transfer import configure, model_dir
+
+CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "detection"
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +163,17 @@ def test_masks_are_asked_for_where_there_are_none(two_stage, boxes, data_dir, tm
         resolve.resolve(params)
 
 
+def test_no_more_boxes_are_sampled_than_there_are(two_stage, boxes):
+    """Model Garden's own 512 of 300 proposals and 100 objects die while the step is traced."""
+    for model, sentence in (
+        ({"roi_sampler": {"num_sampled_rois": 121}}, "num_sampled_rois: 121 is more than the 120"),
+        ({"mask_sampler": {"num_sampled_masks": 17}}, "num_sampled_masks: 17 is more than"),
+    ):
+        params = two_stage("cells_maskrcnn", model=model, train_data=boxes, validation_data=boxes)
+        with pytest.raises(UserError, match=sentence):
+            resolve.resolve(params)
+
+
 @pytest.mark.parametrize("name", experiments.NAMES)
 def test_a_run_of_each_experiment_is_read_back_as_what_it_is(name, tmp_path):
     params = configure.experiment(name, experiments.NAMES)
@@ -180,7 +194,7 @@ def test_multiply_adds_and_weights_are_those_that_model_garden_publishes():
     assert "backbone_multiply_adds" not in counts
 
 
-@pytest.mark.parametrize("kind", ["retinanet", "fasterrcnn"])
+@pytest.mark.parametrize("kind", ["retinanet", "fasterrcnn", "maskrcnn"])
 def test_resnet_is_compared_under_the_same_recipe(kind):
     ours, theirs = (
         configure.experiment(f"{backbone}_{kind}_coco", experiments.NAMES).as_dict()
@@ -190,3 +204,39 @@ def test_resnet_is_compared_under_the_same_recipe(kind):
     assert theirs["task"]["model"].pop("backbone")["resnet"]["model_id"] == 50
     ours["task"].pop("freeze_batch_norm"), theirs["task"].pop("freeze_batch_norm")
     assert ours == theirs
+
+
+_SMALL_HEADS = {
+    "head": {"num_convs": 1, "num_filters": 8},
+    "rpn_head": {"num_filters": 8},
+    "detection_head": {"num_convs": 0, "fc_dims": 8},
+    "mask_head": {"num_convs": 1, "num_filters": 8},
+}
+
+
+@pytest.mark.parametrize("kind", ["", "_fasterrcnn", "_maskrcnn"])
+def test_the_recipes_with_resnet_train(kind, boxes, eagerly):
+    """Built as the file says, but small; gradients reach every weight of the backbone."""
+    file = str(CONFIGS / f"coco_resnet{kind}.yaml")
+    params = configure.configure(
+        configure.experiment(configure.experiment_of([file]), experiments.NAMES), files=[file]
+    )
+    side = {**boxes, "dtype": "float32"}
+    model = {
+        "input_size": [2**params.task.model.max_level] * 2 + [3],
+        "backbone": {"resnet": {"model_id": 10}},
+        "decoder": {"fpn": {"num_filters": 8}},
+        **{k: v for k, v in _SMALL_HEADS.items() if k in params.task.model.as_dict()},
+    }
+    config.apply(params.task, {"model": model, "train_data": side, "validation_data": side}, "test")
+    params.runtime.distribution_strategy = "one_device"
+    params.runtime.mixed_precision_dtype = "float32"
+    resolve.resolve(params)
+    made = task.create(params.task)
+    built = made.build_model()
+    batch = next(iter(made.build_inputs(params.task.train_data)))
+    weights = built.backbone.trainable_weights
+    before = {w.name: w.numpy() for w in weights}
+    loss = made.train_step(batch, built, tf_keras.optimizers.Adam(0.01))["loss"]
+    assert np.isfinite(loss)
+    assert not [w.name for w in weights if (before[w.name] == w.numpy()).all()]

@@ -1,0 +1,82 @@
+"""Detectors that learn 8 images of COCO by heart, by the commands that people use.
+
+What is not learnt by heart is broken somewhere between the boxes and the twelve numbers: anchors,
+losses, gradients, decoding, suppression, evaluation. RetinaNet and Faster R-CNN over a small
+NASNet-A, then over a genotype that a short search on digits found; the images are the first 8 of
+the training split, all of which have boxes. Needs CELLS_DATA_DIR with `coco/2017` prepared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+from benchmarks.commands import run
+from benchmarks.report import Figure, at_least, at_most, print_figures
+
+#: Recipes by detector, with the AP50 that each must reach.
+RECIPES = {
+    "RetinaNet": ("coco_small", 0.8),
+    "Faster R-CNN": ("coco_small_fasterrcnn", 0.6),
+}
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--trials", type=int, default=3, help="of the search; 0: NASNet-A alone is measured"
+    )
+    args = parser.parse_args()
+    if not os.environ.get("CELLS_DATA_DIR"):
+        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        genotypes = {"NASNet-A": "nasnet_a"}
+        if args.trials:
+            genotypes["cells of a search"] = _searched(folder, args.trials)
+        figures = [
+            figure
+            for cells, genotype in genotypes.items()
+            for detector in RECIPES
+            for figure in _learnt(folder / cells / detector, detector, cells, genotype)
+        ]
+    print_figures(figures)
+
+
+def _searched(folder: pathlib.Path, trials: int) -> str:
+    run(
+        "cell-search",
+        "--config_file=configs/search/digits_demo.yaml",
+        f"--search_dir={folder}/search",
+        f"--data_dir={folder}/data",
+        f"--params_override=trials={trials}",
+    )
+    return f"{folder}/search/genotype.json"
+
+
+def _learnt(model_dir: pathlib.Path, detector: str, cells: str, genotype: str) -> list[Figure]:
+    recipe, wanted = RECIPES[detector]
+    seconds = run(
+        "cell-detect",
+        "--mode=train_and_eval",
+        f"--config_file=configs/detection/{recipe}.yaml",
+        f"--genotype={genotype}",
+        f"--model_dir={model_dir}",
+    )
+    metrics = json.loads((model_dir / "evaluation.json").read_text(encoding="utf-8"))
+    name = f"{detector} with {cells}"
+    return [
+        at_least(f"AP50 on 8 images learnt by heart: {name}", round(metrics["AP50"], 4), wanted),
+        at_most(f"minutes: {name}", round(seconds / 60, 2), 20),
+    ]
+
+
+if __name__ == "__main__":
+    main()
