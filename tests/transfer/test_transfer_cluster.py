@@ -1,16 +1,18 @@
-"""Two workers in processes of their own, of which one is killed."""
+"""Two workers in processes of their own: one is killed, one is told to stop, and they go on."""
 
 from __future__ import annotations
 
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 
+import numpy as np
 import tensorflow as tf
 from transfer_runs import SETTINGS, TINY
 
@@ -18,7 +20,7 @@ HERE = pathlib.Path(__file__).parent
 SMALL = """
 task: {model: {auxiliary_head: false, input_size: [8, 8, 3], cells: {filters: 4}},
        train_data: {global_batch_size: 8, shuffle_buffer_size: 64}}
-trainer: {train_steps: 100000, steps_per_loop: 4, summary_interval: 4, checkpoint_interval: 8}
+trainer: {train_steps: %d, steps_per_loop: 4, summary_interval: 4, checkpoint_interval: 8}
 runtime: {distribution_strategy: multi_worker_mirrored}
 """
 
@@ -36,10 +38,11 @@ def free_addresses(count: int) -> list[str]:
 class Workers:
     """Both workers of a run, and what they said."""
 
-    def __init__(self, folder: pathlib.Path, digits_dir: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, digits_dir: pathlib.Path, steps: int):
         self.folder = folder
         (folder / "base.yaml").write_text(SETTINGS)
-        (folder / "small.yaml").write_text(SMALL)
+        (folder / "small.yaml").write_text(SMALL % steps)
+        self.before = self.checkpoints()
         hosts = free_addresses(2)
         self.processes = [self._start(digits_dir, hosts, i) for i in range(2)]
 
@@ -47,6 +50,7 @@ class Workers:
         task = {"type": "worker", "index": index}
         cluster = json.dumps({"cluster": {"worker": hosts}, "task": task})
         arguments = [
+            str(self.folder / f"weights-{index}.npz"),
             "--mode=train",
             f"--config_file={self.folder / 'base.yaml'}",
             f"--config_file={self.folder / 'small.yaml'}",
@@ -56,7 +60,7 @@ class Workers:
         ]
         with open(self.folder / f"{index}.out", "w") as out, open(self._errors(index), "w") as err:
             return subprocess.Popen(
-                [sys.executable, "-m", "transfer", *arguments],
+                [sys.executable, str(HERE / "run_worker.py"), *arguments],
                 stdout=out,
                 stderr=err,
                 env={**os.environ, "TF_CONFIG": cluster, "PYTHONPATH": str(HERE.parents[1])},
@@ -65,12 +69,15 @@ class Workers:
     def _errors(self, index: int) -> pathlib.Path:
         return self.folder / f"{index}.err"
 
-    def kill_the_second(self) -> None:
-        """Behind a checkpoint."""
-        while not list((self.folder / "model").glob("ckpt-*.index")):
+    def checkpoints(self) -> set[pathlib.Path]:
+        return set((self.folder / "model").glob("ckpt-*.index"))
+
+    def signal_the_second(self, signum: int) -> None:
+        """Behind the next checkpoint."""
+        while self.checkpoints() <= self.before:
             assert all(process.poll() is None for process in self.processes), self.said(0)
             time.sleep(0.05)
-        self.processes[1].kill()
+        self.processes[1].send_signal(signum)
 
     def wait(self) -> list[int]:
         return [process.wait() for process in self.processes]
@@ -79,14 +86,35 @@ class Workers:
         """The last line on standard error."""
         return (self._errors(index).read_text().strip().splitlines() or [""])[-1]
 
+    def printed(self, index: int) -> list[str]:
+        return (self.folder / f"{index}.out").read_text().splitlines()
 
-def test_when_a_worker_is_killed_the_other_says_so(digits_dir, tmp_path):
-    """Both train, and the first writes; then it ends in one sentence, with what is kept."""
-    killed = Workers(tmp_path, digits_dir)
-    killed.kill_the_second()
+
+def test_workers_stop_together_and_go_on(digits_dir, tmp_path):
+    killed = Workers(tmp_path, digits_dir, 100_000)
+    killed.signal_the_second(signal.SIGKILL)
     assert killed.wait() == [2, -signal.SIGKILL]
     assert killed.said(0).startswith("cell-transfer: another worker was lost after step ")
-    kept = tf.train.latest_checkpoint(str(tmp_path / "model"))
-    assert killed.said(0).endswith(f"on all workers again: they go on from {kept}")
-    # One of them writes: a list of checkpoints, and a file of summaries.
-    assert len(list((tmp_path / "model" / "train").glob("events*"))) == 1
+    assert "give the same command on all workers again: they go on from " in killed.said(0)
+
+    stopped = Workers(tmp_path, digits_dir, 100_000)
+    stopped.signal_the_second(signal.SIGTERM)
+    assert stopped.wait() == [128 + signal.SIGTERM] * 2
+    assert " of another worker at step " in stopped.said(0)
+    steps = {re.search(r"at step ([\d,]+), whose", stopped.said(i))[1] for i in range(2)}
+    step = int(steps.pop().replace(",", ""))
+    assert not steps
+
+    last = Workers(tmp_path, digits_dir, step + 8)
+    assert last.wait() == [0, 0], last.said(0)
+    begun, *lines = zip(last.printed(0), last.printed(1), strict=True)
+    assert begun[0].startswith(f"continues at step {step:,} ") and begun[0] == begun[1]
+    told = [[line.split("learning rate")[0] for line in pair] for pair in lines[:2]]
+    assert all("loss" in a and a == b for a, b in told)  # Equal losses on both.
+    mine, other = (np.load(tmp_path / f"weights-{i}.npz") for i in range(2))
+    for name in mine.files:
+        np.testing.assert_array_equal(mine[name], other[name])
+    reader = tf.train.load_checkpoint(str(tmp_path / "model"))
+    assert reader.get_tensor("global_step/.ATTRIBUTES/VARIABLE_VALUE") == step + 8
+    # One of them writes: a list of checkpoints, and one file of summaries for each start.
+    assert len(list((tmp_path / "model" / "train").glob("events*"))) == 3
