@@ -80,7 +80,7 @@ class Workers:
         self.processes[1].send_signal(signum)
 
     def wait(self) -> list[int]:
-        return [process.wait() for process in self.processes]
+        return [process.wait(300) for process in self.processes]
 
     def said(self, index: int) -> str:
         """The last line on standard error."""
