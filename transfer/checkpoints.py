@@ -200,6 +200,22 @@ def open_trained(
     )
 
 
+def open_classifier(folder: str, which: str = "latest") -> Trained:
+    """`open_trained`, with one name for each class of the head.
+
+    Raises:
+        UserError: as there; or the run has other names than classes.
+    """
+    trained = open_trained(folder, which)
+    names, classes = len(trained.class_names), trained.params.task.model.num_classes
+    if names != classes:
+        raise UserError(
+            f"{os.path.join(folder, model_dir.CLASSES)}: has {names} names, but the network "
+            f"{classes} classes; restore the file as its training wrote it"
+        )
+    return trained
+
+
 def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[Any, Any]:
     """The trainer whose checkpoint it is, and its task.
 

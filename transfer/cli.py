@@ -199,7 +199,7 @@ def _predict(paths: Sequence[str]) -> None:
     image_files.check_files(files)
     from transfer import checkpoints, predict
 
-    trained = checkpoints.open_trained(folder, values.checkpoint)
+    trained = checkpoints.open_classifier(folder, values.checkpoint)
     told = list(predict.predict(trained, files, values.top))
     if values.output:
         result = [prediction.to_dict() for prediction in told]

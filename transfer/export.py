@@ -55,7 +55,7 @@ def export(
             f"--output: {output} must end in .keras; for other files give --formats, and a folder"
         )
     formats.check(kinds)
-    trained = checkpoints.open_trained(folder, which)
+    trained = checkpoints.open_classifier(folder, which)
     baseline = trained.params.task.model.baseline
     bare = [kind for kind in kinds or ("keras",) if kind in ("keras", "weights")]
     if baseline and bare:

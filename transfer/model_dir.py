@@ -141,9 +141,12 @@ def class_names(folder: str) -> list[str]:
     path = os.path.join(folder, CLASSES)
     try:
         with open(path, encoding="utf-8") as file:
-            return [str(name) for name in json.load(file)]
-    except (OSError, ValueError, TypeError) as error:
+            names = json.load(file)
+        if not isinstance(names, list):
+            raise ValueError("it holds no list")
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); train again") from None
+    return [str(name) for name in names]
 
 
 def genotype(folder: str) -> Genotype:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from cells import image_files
 from cells.errors import UserError
-from transfer import cli, network, predict
+from transfer import cli, export, network, predict
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,21 @@ def test_the_command_prints_a_table_and_writes_json(command, trained, pixels, tm
     assert said[0]["guesses"][0]["probability"] == pytest.approx(row.max(), rel=1e-4)
     assert all(len(entry["guesses"]) == 2 for entry in said)
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_names_that_do_not_fit_the_head_are_told(command, run, pixels, tmp_path):
+    Image.fromarray(pixels[0]).save(tmp_path / "a.png")
+    folder = tmp_path / "model"
+    shutil.copytree(run[0], folder)
+    for names, told in (
+        (["zero", "one"], r"classes\.json: has 2 names, but the network 10 classes; restore"),
+        ({"0": "zero"}, r"classes\.json: cannot be read \(it holds no list\)"),
+    ):
+        (folder / "classes.json").write_text(json.dumps(names))
+        with pytest.raises(UserError, match=told):
+            command(str(tmp_path / "a.png"), model_dir=str(folder))
+    with pytest.raises(UserError, match="cannot be read"):
+        export.export(str(folder), str(tmp_path / "classifier.keras"))
 
 
 def test_what_is_no_image_is_told_before_anything_is_written(command, pixels, tmp_path):
