@@ -83,8 +83,9 @@ class Workers:
         return [process.wait(300) for process in self.processes]
 
     def said(self, index: int) -> str:
-        """The last line on standard error."""
-        return (self._errors(index).read_text().strip().splitlines() or [""])[-1]
+        """The last line of the command on standard error, where TensorFlow writes, too."""
+        lines = self._errors(index).read_text().splitlines()
+        return next((line for line in lines[::-1] if line.startswith("cell-transfer: ")), "")
 
     def printed(self, index: int) -> list[str]:
         return (self.folder / f"{index}.out").read_text().splitlines()
