@@ -131,14 +131,15 @@ class _Run:
         if runtime.enable_xla and not runtime.num_gpus:
             # Model Garden does this itself, on GPUs only.
             task.train_step = tf.function(task.train_step, jit_compile=True)
-        # Model Garden's would take SIGTERM from `Signals`, save, and train on.
-        self.params.trainer.preemption_on_demand_checkpoint = False
+        # Model Garden's would take SIGTERM from `Signals`, save, and train on. The caller's settings
+        # stay as they are: they are compared with those of the run that goes on.
+        params = self.params.replace(trainer={"preemption_on_demand_checkpoint": False})
         with self.progress.quiet():
             self.runner = _Runner(
                 distribution_strategy=self.strategy,
                 task=task,
                 mode=self.mode,
-                params=self.params,
+                params=params,
                 model_dir=folder,
                 train_actions=[self.trained],
                 eval_actions=[self.progress.evaluation],
