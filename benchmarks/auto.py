@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
-import sys
 import tempfile
 
 from benchmarks.commands import run
+from benchmarks.data import data_dir
 from benchmarks.report import Figure, at_least, at_most, print_figures
 from cells.files import atomic_path
 
@@ -35,8 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--output", help="folder of everything that is written, to be kept")
     args = parser.parse_args()
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(args.output or temporary)
         _write_images(folder / "sign_language_digits")
@@ -94,7 +92,7 @@ def _write_images(folder: pathlib.Path) -> None:
 
     from cells import datasets
 
-    builder = datasets.builder("sign_language_digits", os.environ["CELLS_DATA_DIR"])
+    builder = datasets.builder("sign_language_digits", data_dir())
     classes = datasets.image_classes(builder)
     for split in builder.info.splits:
         for number, example in enumerate(builder.as_dataset(split=split)):

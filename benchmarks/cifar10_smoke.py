@@ -6,20 +6,18 @@ Needs CELLS_DATA_DIR with `cifar10` prepared.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import sys
 import tempfile
 
 from benchmarks.commands import run
+from benchmarks.data import data_dir
 from benchmarks.report import at_least, at_most, exactly, print_figures
 from benchmarks.searches import trials
 
 
 def main() -> None:
     """Prints the figures."""
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         seconds = run(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from benchmarks.data import data_dir
 from benchmarks.report import Figure, at_most, print_figures
 
 EXPERIMENTS = {"NASNet-A 4 @ 1056": "cells_retinanet_coco", "ResNet-50": "resnet_retinanet_coco"}
@@ -46,8 +46,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--size", type=int, default=256, help="height and width, in pixels")
     args = parser.parse_args()
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     ours, theirs = (_build(name, args.size, args.batch) for name in EXPERIMENTS.values())
     times = _times([ours, theirs], args.pairs)
     figures: list[Figure] = []
@@ -81,7 +80,7 @@ def _build(experiment: str, size: int, batch: int) -> Contender:
         global_batch_size=batch, dtype="float32", shuffle_buffer_size=1, seed=1
     )
     for side in (config.train_data, config.validation_data):
-        side.tfds_data_dir = os.environ["CELLS_DATA_DIR"]
+        side.tfds_data_dir = data_dir()
     resolve.resolve(params)
     made = task.create(config)
     model = made.build_model()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
-import sys
 import tempfile
 
 from benchmarks.commands import run
+from benchmarks.data import data_dir
 from benchmarks.report import Figure, at_least, at_most, print_figures
+from benchmarks.searches import short_search
 
 #: Recipes by detector, with the AP50 that each must reach.
 RECIPES = {
@@ -34,13 +34,12 @@ def main() -> None:
         "--trials", type=int, default=3, help="of the search; 0: NASNet-A alone is measured"
     )
     args = parser.parse_args()
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         genotypes = {"NASNet-A": "nasnet_a"}
         if args.trials:
-            genotypes["cells of a search"] = _searched(folder, args.trials)
+            genotypes["cells of a search"] = short_search(folder, args.trials)
         figures = [
             figure
             for cells, genotype in genotypes.items()
@@ -48,17 +47,6 @@ def main() -> None:
             for figure in _learnt(folder / cells / detector, detector, cells, genotype)
         ]
     print_figures(figures)
-
-
-def _searched(folder: pathlib.Path, trials: int) -> str:
-    run(
-        "cell-search",
-        "--config_file=configs/search/digits_demo.yaml",
-        f"--search_dir={folder}/search",
-        f"--data_dir={folder}/data",
-        f"--params_override=trials={trials}",
-    )
-    return f"{folder}/search/genotype.json"
 
 
 def _learnt(model_dir: pathlib.Path, detector: str, cells: str, genotype: str) -> list[Figure]:

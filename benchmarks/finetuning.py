@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
-import sys
 import tempfile
 from typing import Any
 
+from benchmarks.data import data_dir
 from benchmarks.report import at_least, print_figures
 
 #: Of ten numerals.
@@ -34,8 +33,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=500, help="on which int8 is compared")
     args = parser.parse_args()
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         source = str(folder / "cifar10")
@@ -69,7 +67,7 @@ def _train(experiment: str, settings: dict[str, Any], folder: str) -> float:
     params = configure.configure(
         configure.experiment(experiment),
         override=json.dumps(settings),
-        data_dir=os.environ["CELLS_DATA_DIR"],
+        data_dir=data_dir(),
     )
     metrics = runner.run(params, "train_and_eval", folder)
     tf_keras.backend.clear_session()

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
 import sys
 import tempfile
 
 from benchmarks.commands import run
+from benchmarks.data import data_dir
 from benchmarks.report import Figure, at_least, at_most, print_figures
+from benchmarks.searches import short_search
 
 IMAGES = 100
 RECIPE = "configs/transfer/imagenet_overfit.yaml"
@@ -29,19 +30,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=2, help="of the search")
     args = parser.parse_args()
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         _write_photos(folder / "photos")
-        run(
-            "cell-search",
-            "--config_file=configs/search/digits_demo.yaml",
-            f"--params_override=trials={args.trials}",
-            f"--search_dir={folder}/search",
-            f"--data_dir={folder}/data",
-        )
-        found = f"{folder}/search/genotype.json"
+        found = short_search(folder, args.trials)
         figures = [*_figures("nasnet_a", "NASNet-A", folder), *_figures(found, "found", folder)]
     print_figures(figures)
 
@@ -75,7 +68,7 @@ def _write_photos(folder: pathlib.Path) -> None:
 
     from cells import datasets
 
-    builder = datasets.builder("imagenet2012", os.environ["CELLS_DATA_DIR"])
+    builder = datasets.builder("imagenet2012", data_dir())
     names = datasets.image_classes(builder).class_names
     photos = builder.as_dataset(
         split=f"train[:{IMAGES}]", decoders={"image": tfds.decode.SkipDecoding()}

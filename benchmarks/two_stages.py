@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from typing import Any
 
 from benchmarks.commands import ROOT, run
+from benchmarks.data import data_dir
 from benchmarks.report import at_least, at_most, print_figures
 
 SEARCH = "configs/search/cifar10_afternoon.yaml"
@@ -38,8 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    if not os.environ.get("CELLS_DATA_DIR"):
-        sys.exit("CELLS_DATA_DIR is not set: it names the folder of prepared TFDS sets")
+    data_dir()
     start = time.perf_counter()
     search = _search()
     steps = search.images.training // search.evaluator.batch * EPOCHS
