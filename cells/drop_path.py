@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from cells import step_seed
+from cells.step_variable import step_variable
 
 
 def progress_variable() -> Any:
@@ -14,14 +15,7 @@ def progress_variable() -> Any:
     All drop-path layers of a network read this one. Whoever trains assigns to it from the real
     step, so a resumed run goes on where it was and nothing has to be saved.
     """
-    import tensorflow as tf
-
-    return tf.Variable(
-        0.0,
-        trainable=False,
-        name="drop_path_progress",
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
+    return step_variable(0.0, "drop_path_progress")
 
 
 def follow_training(model: Any, step: Any, steps: int) -> None:

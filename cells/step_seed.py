@@ -11,18 +11,12 @@ import functools
 import zlib
 from typing import Any
 
+from cells.step_variable import step_variable
+
 
 def variable() -> Any:
     """An int32 variable `(2,)`: the seed of the step, of all layers of a network."""
-    import tensorflow as tf
-
-    return tf.Variable(
-        [0, 0],
-        dtype=tf.int32,
-        trainable=False,
-        name="step_seed",
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
+    return step_variable([0, 0], "step_seed")
 
 
 def follow_training(model: Any, seed: int, step: Any) -> None:
