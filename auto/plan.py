@@ -14,9 +14,6 @@ from cells.genotype import Genotype
 from cells.stack import stack
 from cells.summary import summarize
 
-#: Height and width of the images, for all networks.
-SIZE = 32
-
 #: Steps of a child in the search, about; a re-ranking trains it so many times longer.
 CHILD_STEPS, LONGER = 120, 3
 
