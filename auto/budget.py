@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 from cells.errors import UserError
-from cells.files import write_atomically
+from cells.files import write_json
 
 #: Shares of the budget of the steps that have one of their own.
 SHARES = {"search": 0.35, "rerank": 0.15}
@@ -123,7 +123,7 @@ class Budget:
 
     def _note(self, spent: dict[str, float]) -> None:
         rounded = {step: round(seconds, 2) for step, seconds in spent.items()}
-        write_atomically(self._file, (json.dumps(rounded, indent=2) + "\n").encode())
+        write_json(self._file, rounded)
 
 
 def more(done: int, least: int, cost: float, left: float) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator
 from html import escape
@@ -16,7 +15,7 @@ from auto.settings import Settings
 from cell_search.progress import duration
 from cell_search.results import versions
 from cells import drawing, genotype_file, pages
-from cells.files import write_atomically
+from cells.files import write_atomically, write_json
 from cells.pages import number, pairs, row, table
 
 #: What people call the steps.
@@ -54,7 +53,7 @@ def write(
     """
     told = _facts(settings, results, budget)
     page, data = folder / "report.html", folder / "report.json"
-    write_atomically(data, (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode())
+    write_json(data, told)
     parts = [*_parts(folder, settings, results, told, genotype)]
     write_atomically(page, pages.page(f"Classifier of {settings.images}", parts).encode())
     return str(page), str(data)

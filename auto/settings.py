@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cells.errors import UserError
-from cells.files import write_atomically
+from cells.files import write_json
 
 FILE = "auto.json"
 
@@ -60,8 +60,7 @@ class Record:
         """
         self.results[step] = result
         values = {"settings": dataclasses.asdict(self.settings), "results": self.results}
-        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path, text.encode())
+        write_json(self.path, values)
 
 
 def opened(folder: pathlib.Path, settings: Settings) -> Record:

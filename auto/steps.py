@@ -6,14 +6,13 @@ A step that is over is not done again; one that was stopped, even killed, goes o
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 from auto import images, searching, training
 from auto.images import Divided
 from auto.run import Run
 from cells import catalogue, genotype_file
-from cells.files import write_atomically
+from cells.files import write_json
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -55,8 +54,7 @@ def _test(run: Run) -> dict[str, Any]:
         found = evaluation.evaluate(model_dir.read_params(str(folder)), str(folder))
         evaluation.draw(found, str(folder / "evaluation.png"))
     result = {**found.metrics(), "by_class": found.by_class()}
-    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / "evaluation.json", text.encode())
+    write_json(folder / "evaluation.json", result)
     return result
 
 

@@ -22,7 +22,7 @@ from cell_search.images import builder_of, facts, transfer_name
 from cell_search.reranking import Reranking
 from cells import genotype_file
 from cells.errors import UserError
-from cells.files import write_atomically
+from cells.files import write_atomically, write_json
 
 #: Of the files that hold decisions instead of a genotype.
 DECISIONS_VERSION = 1
@@ -118,7 +118,7 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
         written.append(_write_training(best[0], search, directory, again))
     if again is not None:
         path = directory.path / "rerank.json"
-        write_atomically(path, (json.dumps(again.as_dict(), indent=2) + "\n").encode())
+        write_json(path, again.as_dict())
         written.append(str(path))
     return written
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from cells.files import write_atomically
+from cells.files import write_json
 from detection import evaluation, experiments, resolve
 from detection.categories import Categories
 from transfer import configure
@@ -46,7 +45,7 @@ def run(flags: Any, _: Sequence[str]) -> None:
     if side.input_path:
         given = {"data": side.input_path}
     result = {**given, **metrics}
-    write_atomically(path, (json.dumps(result, indent=2) + "\n").encode())
+    write_json(path, result)
     evaluated = tasks[0].evaluation
     if evaluated is not None:
         _report(flags, evaluated, categories[0], side, os.path.splitext(path)[0])
@@ -137,7 +136,7 @@ def summary(flags: Any, _: Sequence[str]) -> None:
         shown = f"{value:,}" if isinstance(value, int) else value
         print(f"{name.replace('_', ' '):24} {shown}")
     if flags.output:
-        write_atomically(flags.output, (json.dumps(counts, indent=2) + "\n").encode())
+        write_json(flags.output, counts)
 
 
 def _params(flags: Any, *, of_model_dir: bool) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -172,13 +171,12 @@ def _eval() -> None:
 
 
 def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more: Any) -> None:
-    from cells.files import write_atomically
+    from cells.files import write_json
     from transfer import progress
 
     data = params.task.validation_data
     result = {"data": data.tfds_name or data.input_path, "split": data.tfds_split}
-    text = json.dumps({**result, **metrics, **more}, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, text.encode())
+    write_json(path, {**result, **metrics, **more})
     print(
         f"{progress.described(metrics)} on {data.tfds_name or data.input_path} "
         f"{data.tfds_split} after {int(metrics['step']):,} steps; written to {path}"
@@ -188,7 +186,7 @@ def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more:
 def _predict(paths: Sequence[str]) -> None:
     from cells import image_files
     from cells.errors import UserError
-    from cells.files import write_atomically
+    from cells.files import write_json
 
     values = flags.FLAGS
     _refuse_settings("predict")
@@ -202,9 +200,7 @@ def _predict(paths: Sequence[str]) -> None:
     trained = checkpoints.open_classifier(folder, values.checkpoint)
     told = list(predict.predict(trained, files, values.top))
     if values.output:
-        result = [prediction.to_dict() for prediction in told]
-        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(values.output, text.encode())
+        write_json(values.output, [prediction.to_dict() for prediction in told])
     print("\n".join(predict.table(told)))
 
 
@@ -241,7 +237,7 @@ def _export() -> None:
 
 
 def _summary() -> None:
-    from cells.files import write_atomically
+    from cells.files import write_json
     from transfer.summary import measure, summary
 
     values = flags.FLAGS
@@ -253,7 +249,7 @@ def _summary() -> None:
     for name, value in counts.items():
         print(f"{name.replace('_', ' '):24} {_shown(name, value)}")
     if values.output:
-        write_atomically(values.output, (json.dumps(counts, indent=2) + "\n").encode())
+        write_json(values.output, counts)
 
 
 def _shown(name: str, value: Any) -> str:

@@ -17,7 +17,7 @@ import yaml
 
 from cells import catalogue, genotype_file
 from cells.errors import UserError
-from cells.files import write_atomically
+from cells.files import write_atomically, write_json
 from cells.genotype import Genotype
 from transfer import configure
 from transfer.backbone import cells_of
@@ -87,7 +87,7 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
     if not write:
         return
     genotype_file.write(cells, os.path.join(folder, GENOTYPE))
-    _write_json(os.path.join(folder, CLASSES), list(class_names))
+    write_json(os.path.join(folder, CLASSES), list(class_names))
     settings = cells_of(params)
     settings.genotype = GENOTYPE
     text = yaml.safe_dump(_plain(params), sort_keys=False)
@@ -201,7 +201,3 @@ def _flat(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, at)
         else:
             yield at, value
-
-
-def _write_json(path: str, value: Any) -> None:
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
