@@ -179,11 +179,21 @@ class _Run:
 
 
 class _Runner(train_lib.OrbitExperimentRunner):
-    """Model Garden's runner, with the checkpoints of every worker in its `model_dir`.
+    """Model Garden's runner, but for two things.
 
-    Model Garden's own workers beside the chief begin with an empty folder, and so with initial
-    weights, also where a run goes on.
+    The variables of the optimizer are there before the first step. Model Garden has that step make
+    them; TensorFlow traces it twice then, and with several replicas on CPUs fails in the second.
+
+    The checkpoints of every worker are in its `model_dir`. Model Garden's own workers beside the
+    chief begin with an empty folder, and so with initial weights, also where a run goes on.
     """
+
+    def _build_trainer(self, task: Any, train: bool, evaluate: bool) -> Any:
+        trainer = super()._build_trainer(task, train, evaluate)
+        if train:
+            with self.strategy.scope():
+                trainer.optimizer._create_all_weights(trainer.model.trainable_variables)
+        return trainer
 
     def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
         return tf.train.CheckpointManager(
