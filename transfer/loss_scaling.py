@@ -38,6 +38,9 @@ class ScaledAverages(
         """See `tf_keras.mixed_precision.LossScaleOptimizer`."""
         return self._optimizer.get_unscaled_gradients(grads)
 
+    def _create_all_weights(self, var_list: Any) -> None:
+        self._optimizer._create_all_weights(var_list)
+
 
 def with_averages(create: Any, settings: Any, runtime: Any = None, *more: Any) -> Any:
     """An optimizer as Model Garden creates it, except for float16 with averages.

@@ -147,6 +147,10 @@ class _Run:
         step = int(self.runner.trainer.global_step.numpy())
         devices.check_same_step(self.strategy, step)
         self.progress.begin(step, training="train" in self.mode)
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1 and "train" in self.mode:
+            size = self.params.task.train_data.global_batch_size
+            self.progress.say(f"{replicas} replicas share each batch of {size:,} images")
         return self.runner.controller
 
     def trained(self, output: dict[str, Any]) -> None:

@@ -110,7 +110,8 @@ def test_workers_stop_together_and_go_on(digits_dir, tmp_path):
     assert last.wait() == [0, 0], last.said(0)
     begun, *lines = zip(last.printed(0), last.printed(1), strict=True)
     assert begun[0].startswith(f"continues at step {step:,} ") and begun[0] == begun[1]
-    told = [[line.split("learning rate")[0] for line in pair] for pair in lines[:2]]
+    assert lines[0] == ("2 replicas share each batch of 8 images",) * 2
+    told = [[line.split("learning rate")[0] for line in pair] for pair in lines[1:3]]
     assert all("loss" in a and a == b for a, b in told)  # Equal losses on both.
     mine, other = (np.load(tmp_path / f"weights-{i}.npz") for i in range(2))
     for name in mine.files:

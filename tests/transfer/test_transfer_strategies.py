@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,11 +15,13 @@ import tensorflow as tf
 import tf_keras
 from official.core import config_definitions
 from official.modeling import optimization
-from transfer_runs import params
+from transfer_runs import SETTINGS, TINY, params
 
 from transfer import data, runner, survival
 from transfer.loss_scaling import ScaledAverages
 from transfer.task import ClassificationTask
+
+HERE = pathlib.Path(__file__).parent
 
 #: Nothing is dropped, and a rate at which rounding does not grow to something else.
 SMALL = """
@@ -121,11 +128,43 @@ def test_an_infinite_gradient_of_loss_scaling_is_no_spoilt_training(digits_dir, 
     )
 
 
-def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys):
-    """Losses and weights to 1e-4, with all that a recipe has: the whole step is one XLA program."""
-    full = SMALL + "runtime: {enable_xla: %s}\n"
-    runner.run(params(digits_dir, full % "false"), "train", str(tmp_path / "plain"))
-    expected = losses(capsys.readouterr().out)
+@pytest.fixture(scope="module")
+def plain(digits_dir, tmp_path_factory):
+    """A run on one device, with all that a recipe has: its folder, and what it prints."""
+    folder = tmp_path_factory.mktemp("plain") / "run"
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        runner.run(params(digits_dir, SMALL), "train", str(folder))
+    return folder, told.getvalue()
+
+
+def test_two_devices_learn_what_one_learns(digits_dir, tmp_path, plain):
+    """From halves of the same batches: losses and weights to 1e-4."""
+    (tmp_path / "base.yaml").write_text(SETTINGS)
+    (tmp_path / "small.yaml").write_text(SMALL)
+    done = subprocess.run(
+        [
+            *(sys.executable, str(HERE / "run_mirrored.py"), "--mode=train"),
+            f"--config_file={tmp_path / 'base.yaml'}",
+            f"--config_file={tmp_path / 'small.yaml'}",
+            "--params_override=runtime.distribution_strategy=mirrored",
+            f"--genotype={TINY}",
+            f"--model_dir={tmp_path / 'run'}",
+            f"--data_dir={digits_dir}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "2 replicas share each batch of 16 images" in done.stdout
+    np.testing.assert_allclose(losses(done.stdout), losses(plain[1]), atol=1e-4)
+    assert_same(tmp_path / "run", plain[0], 1e-4)
+
+
+def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys, plain):
+    """Losses and weights to 1e-4; the whole step is one XLA program."""
     traced = []
 
     class Counting(ClassificationTask):
@@ -133,13 +172,11 @@ def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys):
             traced.append(1)
             return super().train_step(*arguments, **named)
 
-    runner.run(
-        params(digits_dir, full % "true"), "train", str(tmp_path / "xla"), task_class=Counting
-    )
-    np.testing.assert_allclose(losses(capsys.readouterr().out), expected, atol=1e-4)
-    assert_same(tmp_path / "xla", tmp_path / "plain", 1e-4)
-    # Twice, for the variables that the first makes, and not once for each of three loops.
-    assert len(traced) <= 2
+    settings = params(digits_dir, SMALL + "runtime: {enable_xla: true}\n")
+    runner.run(settings, "train", str(tmp_path / "xla"), task_class=Counting)
+    np.testing.assert_allclose(losses(capsys.readouterr().out), losses(plain[1]), atol=1e-4)
+    assert_same(tmp_path / "xla", plain[0], 1e-4)
+    assert traced == [1]  # And not once for each of three loops.
 
 
 #: Operations that leave the device for the host.
