@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cell_search.strategies._controller import Adam, cut, size_of
@@ -53,11 +55,12 @@ class LSTMRegressor:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """float64 `(n,)`."""
-        return self._run(inputs)[0]
+        return self._run(inputs)
 
     def gradient(self, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """The derivatives of half the mean square error by the weights."""
-        predicted, steps = self._run(inputs)
+        steps: list[tuple[np.ndarray, ...]] = []
+        predicted = self._run(inputs, steps.append)
         rows = np.arange(len(inputs))
         _, recurrent, _, head, _ = self._parts(self.weights)
         gradient = np.zeros_like(self.weights)
@@ -90,10 +93,12 @@ class LSTMRegressor:
             by_state = np.where(there, owed * forget, by_state)
         return gradient
 
-    def _run(self, inputs: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, ...]]]:
+    def _run(
+        self, inputs: np.ndarray, keep: Callable[[tuple[np.ndarray, ...]], None] | None = None
+    ) -> np.ndarray:
+        """Predictions; `keep` gets what the gradient needs of each step, which is much to keep."""
         words, recurrent, biases, head, last = self._parts(self.weights)
         hidden = state = np.zeros((len(inputs), self.units))
-        steps: list[tuple[np.ndarray, ...]] = []
         for t in range(inputs.shape[1]):
             there = (inputs[:, t] >= 0)[:, None]
             z = words[np.maximum(inputs[:, t], 0)] + hidden @ recurrent + biases
@@ -104,9 +109,10 @@ class LSTMRegressor:
             fresh = forget * state + into * new
             squashed = np.tanh(fresh)
             after = np.where(there, out * squashed, hidden)
-            steps.append((hidden, state, gates, squashed, after))
+            if keep is not None:
+                keep((hidden, state, gates, squashed, after))
             hidden, state = after, np.where(there, fresh, state)
-        return hidden @ head + last[0], steps
+        return hidden @ head + last[0]
 
     def _parts(self, weights: np.ndarray) -> list[np.ndarray]:
         return cut(weights, self._shapes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -181,6 +183,19 @@ def test_the_gradient_of_the_lstm_is_right() -> None:
             values.append(loss())
         network.weights[i] = before
         assert gradient[i] == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-7)
+
+
+def test_the_lstm_predicts_long_sequences_in_the_memory_of_short_ones() -> None:
+    """It is asked of thousands of candidates at once; only a gradient needs all steps."""
+    network = LSTMRegressor(words=5, units=8, learning_rate=0.01, epochs=1, seed=0)
+    peaks = []
+    for steps in (4, 64):
+        inputs = np.zeros((2000, steps), int)
+        tracemalloc.start()
+        network.predict(inputs)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def test_failed_trials_do_not_stop_a_level() -> None:
