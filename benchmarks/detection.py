@@ -18,6 +18,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import detection  # noqa: F401  Says which of TensorFlow's kernels run, so it comes before it.
 from benchmarks.data import data_dir
 from benchmarks.report import Figure, at_most, print_figures
 
