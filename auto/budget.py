@@ -1,8 +1,10 @@
 """How the time is divided among the steps, and how much of it is gone.
 
-The rule: the search gets 35 % of the budget and the re-ranking 15 %; for test, export and report
-10 % are kept back, or a minute where that is more and no quarter of all; the training gets all that
-remains, so what an earlier step takes too much or leaves over, the training loses or gains.
+The rule: ten minutes belong to the training; of what a budget has beyond them, half goes for the
+choice of cells, three fifths of it for the search and two for the re-ranking. A choice of less than
+three minutes is none: below 16 minutes nothing is searched. For test, export and report 10 % are
+kept back, or a minute where that is more and no quarter of all; the training gets all that remains,
+so what an earlier step takes too much or leaves over, the training loses or gains.
 """
 
 from __future__ import annotations
@@ -18,8 +20,12 @@ from collections.abc import Iterator
 from cells.errors import UserError
 from cells.files import write_json
 
-#: Shares of the budget of the steps that have one of their own.
-SHARES = {"search": 0.35, "rerank": 0.15}
+#: Seconds that belong to the training; the share of the others that goes for the choice of cells;
+#: seconds of a choice, at least.
+ALONE, CHOICE, LEAST_CHOICE = 600.0, 0.5, 180.0
+
+#: Parts of the choice.
+PARTS = {"search": 0.6, "rerank": 0.4}
 
 #: What is kept back for the steps behind the training: a share of the budget, at least so many
 #: seconds (networks are built and compiled again, however small they are), at most another share.
@@ -53,19 +59,26 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
+def choice_of(total: float) -> float:
+    """The share of a budget of so many seconds that goes for the choice of cells; 0: no search."""
+    seconds = CHOICE * (total - ALONE)
+    return seconds / total if seconds >= LEAST_CHOICE else 0.0
+
+
 class Budget:
     """The time of all steps, over all runs of the command.
 
     Args:
         total: seconds.
         file: where the time that is gone is noted.
+        choice: the share that goes for the choice of cells.
 
     Raises:
         UserError: the file is damaged.
     """
 
-    def __init__(self, total: float, file: pathlib.Path):
-        self.total, self._file = total, file
+    def __init__(self, total: float, file: pathlib.Path, choice: float = 0.0):
+        self.total, self.choice, self._file = total, choice, file
         self._before: dict[str, float] = {}
         self._step, self._began = "", 0.0
         if file.exists():
@@ -88,15 +101,19 @@ class Budget:
         """Seconds for the steps behind the training."""
         return min(max(FINISH * self.total, FINISH_SECONDS), FINISH_MOST * self.total)
 
+    def share(self, step: str) -> float:
+        """Seconds that the rule gives to one of the `PARTS` of the choice."""
+        return PARTS[step] * self.choice * self.total
+
     def left(self, step: str) -> float:
         """Seconds that a step may still take by the rule; negative where they are gone.
 
         Args:
-            step: one of `SHARES`, or the training.
+            step: one of `PARTS`, or the training.
         """
         spent = self.spent
-        if step in SHARES:
-            return SHARES[step] * self.total - spent.get(step, 0.0)
+        if step in PARTS:
+            return self.share(step) - spent.get(step, 0.0)
         return self.total - self.kept_back - sum(spent.values())
 
     @contextlib.contextmanager

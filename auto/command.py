@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> Iterator[str]:
     """Takes all steps, or goes on with them.
 
     Args:
-        args: `images`, `output`, `budget`, `genotype`, `size`, `flip` and `seed`.
+        args: `images`, `output`, `budget`, `genotype`, `search`, `size`, `flip` and `seed`.
 
     Raises:
         UserError: bad input; before anything is computed where it can be known.
@@ -32,6 +32,12 @@ def run(args: argparse.Namespace) -> Iterator[str]:
     found = images.find(args.images)
     if args.genotype:
         catalogue.find(args.genotype)
+    if args.search is None:
+        args.search = 0.0 if args.genotype else budget.choice_of(total)
+    if not 0.0 <= args.search < 1.0:
+        raise UserError(f"--search: {args.search} is no share of the budget; give 0 to 0.9")
+    if args.search and args.genotype:
+        raise UserError("--search: cells that are given are not searched; leave out --genotype")
     folder = pathlib.Path(args.output).expanduser().absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +46,7 @@ def run(args: argparse.Namespace) -> Iterator[str]:
         fingerprint=found.fingerprint,
         budget=total,
         genotype=args.genotype or "",
+        search=args.search,
         size=args.size,
         flip=args.flip,
         seed=args.seed,
@@ -54,7 +61,7 @@ def run(args: argparse.Namespace) -> Iterator[str]:
     from cell_search.interruption import Interruptible, Interruption
 
     cells.cli.hush()
-    time = budget.Budget(total, folder / "seconds.json")
+    time = budget.Budget(total, folder / "seconds.json", args.search)
     directory = SearchDirectory(folder / "search")
     try:
         with directory.locked(), Interruptible().listening() as interruptible:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from auto.budget import SHARES
 from auto.images import Divided
 from cells import networks
 from cells.genotype import Genotype
@@ -16,6 +15,14 @@ from cells.summary import summarize
 
 #: Steps of a child in the search, about; a re-ranking trains it so many times longer.
 CHILD_STEPS, LONGER = 120, 3
+
+#: Candidates of a re-ranking that the search found, at most.
+MOST_AGAIN = 10
+
+#: Published cells that are candidates of a re-ranking as well, in this order. The first is trained
+#: where nothing is searched: of the catalogue it has the fewest layers, and less than half of the
+#: multiply-adds of the second.
+PUBLISHED = ("snas_mild", "nasnet_a")
 
 #: Images that score a child, and that train it, at most.
 SCORING, CHILD_IMAGES = 2000, 5000
@@ -44,12 +51,12 @@ def batch_of(divided: Divided) -> int:
     return 32 if divided.training < 20_000 else 64
 
 
-def search_values(divided: Divided, *, total: float, size: int, flip: bool, seed: int) -> dict:
+def search_values(divided: Divided, *, seconds: float, size: int, flip: bool, seed: int) -> dict:
     """The settings of the search, nested as in a configuration file, but for the number of trials.
 
     Args:
         divided: the images.
-        total: seconds of the whole budget.
+        seconds: of the search.
         size: height and width of the images.
         flip: whether images may be mirrored.
         seed: of everything random.
@@ -58,7 +65,7 @@ def search_values(divided: Divided, *, total: float, size: int, flip: bool, seed
     training = min(divided.training - held_out, CHILD_IMAGES)
     batch = min(32, training)
     epochs = max(1, round(CHILD_STEPS / (training // batch)))
-    kept = int(min(SHARES["search"] * total / SIEVED_PER, 20))
+    kept = int(min(seconds / SIEVED_PER, 20))
     population = max(kept, 4)
     return {
         "space": {"name": "nasnet", "blocks": 3},
@@ -99,7 +106,7 @@ def search_values(divided: Divided, *, total: float, size: int, flip: bool, seed
         },
         "rerank": {"evaluator": {"train": {"epochs": LONGER * epochs}}},
         "seed": seed,
-        "top": 5,
+        "top": MOST_AGAIN,
         "report_minutes": 0.0,
     }
 

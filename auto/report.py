@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from auto import plan
-from auto.budget import SHARES, Budget
+from auto.budget import PARTS, Budget
 from auto.images import Divided
 from auto.settings import Settings
 from cell_search.progress import duration
@@ -22,7 +22,7 @@ from cells.pages import number, pairs, row, table
 NAMES = {
     "images": "images to a data set",
     "search": "search of cells",
-    "rerank": "the best again, longer",
+    "rerank": "the best and published cells again, longer",
     "training": "training of the classifier",
     "test": "test",
     "export": "export",
@@ -72,7 +72,9 @@ def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[
         },
         "seconds": {step: round(seconds, 1) for step, seconds in budget.spent.items()},
         "seconds_in_all": round(sum(budget.spent.values()), 1),
+        "seconds_by_the_rule": {step: round(budget.share(step), 1) for step in PARTS},
         "seconds_kept_back": round(budget.kept_back, 1),
+        "cells": settings.genotype or results.get("rerank", {}).get("chosen", plan.PUBLISHED[0]),
         "search": results.get("search"),
         "rerank": results.get("rerank"),
         "training": results["training"],
@@ -94,8 +96,8 @@ def _parts(
     yield f"<h1>Classifier of <q>{escape(name)}</q></h1>"
     yield (
         f"<p class=lead>{len(images['classes'])} classes, told apart by a network of cells that "
-        f"{_origin(settings)}. The accuracy is that on {images['testing']:,} images which no step "
-        "before had seen.</p>"
+        f"{_origin(settings, told)}. The accuracy is that on {images['testing']:,} images which no "
+        "step before had seen.</p>"
     )
     error = (test["accuracy"] * (1.0 - test["accuracy"]) / test["images"]) ** 0.5
     yield pages.tiles(
@@ -111,13 +113,16 @@ def _parts(
         ]
     )
     yield "<h2>Where the time went</h2>"
-    yield table(["step", "took", "by the rule", "what came of it"], _times(settings, results, told))
+    yield table(["step", "took", "by the rule", "what came of it"], _times(results, told))
     yield (
-        f"<p class=legend>The search gets {SHARES['search']:.0%} of the budget, the re-ranking "
-        f"{SHARES['rerank']:.0%}; {duration(told['seconds_kept_back'])} are kept back for what "
-        "follows the training, which gets all that remains.</p>"
+        f"<p class=legend>The choice of cells gets {settings.search:.0%} of the budget; "
+        f"{duration(told['seconds_kept_back'])} are kept back for what follows the training, which "
+        "gets all that remains.</p>"
     )
     yield "<h2>The cells</h2>"
+    if told["rerank"]:
+        heads = ["candidate", "accuracy on held-out training images", ""]
+        yield table(heads, _candidates(told["rerank"]))
     svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
     yield (
         f'<div class=cells><img src="{pages.data_url(svg, "image/svg+xml")}" '
@@ -153,16 +158,31 @@ def _parts(
     yield pages.footer()
 
 
-def _origin(settings: Settings) -> str:
+def _origin(settings: Settings, told: dict[str, Any]) -> str:
     if settings.genotype:
         return f"were given (<b>{escape(settings.genotype)}</b>)"
+    if not settings.search:
+        return f"are published (<b>{told['cells']}</b>), since there was no time for a search"
+    if told["rerank"]["why"]:
+        return (
+            f"are published (<b>{told['cells']}</b>), since there was no time to compare them with "
+            "those of the search"
+        )
+    if told["cells"] in plan.PUBLISHED:
+        return f"are published (<b>{told['cells']}</b>) and were better than those of a search"
     return "a search on these images found"
 
 
-def _times(settings: Settings, results: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
+def _candidates(again: dict[str, Any]) -> Iterator[str]:
+    for name, score in sorted(again["candidates"].items(), key=lambda item: -(item[1] or 0.0)):
+        share = "failed" if score is None else f"{score:.1%}"
+        yield row([name, share, "chosen" if name == again["chosen"] else ""])
+
+
+def _times(results: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
     for step, seconds in told["seconds"].items():
-        share = SHARES.get(step)
-        rule = duration(share * settings.budget) if share else ""
+        given = told["seconds_by_the_rule"].get(step)
+        rule = duration(given) if given else ""
         yield row([NAMES.get(step, step), duration(seconds), rule, _outcome(step, results)])
 
 
@@ -176,9 +196,9 @@ def _outcome(step: str, results: dict[str, Any]) -> str:
             f"{found['accuracy']:.1%} of the held-out training images"
         )
     if step == "rerank":
-        if not found["candidates"]:
+        if found["why"]:
             return f"left out: {found['why']}"
-        return f"{found['candidates']} cells, the best {found['accuracy']:.1%}"
+        return f"{len(found['candidates'])} cells, the best {found['accuracy']:.1%}"
     if step == "training":
         return f"{found['steps']:,} steps of {found['batch']} images"
     if step == "test":

@@ -13,7 +13,9 @@ from auto.settings import Record, Settings
 from cell_search.directory import SearchDirectory
 from cell_search.interruption import Interruptible
 from cell_search.progress import duration
+from cells import catalogue
 from cells.datasets.image_folders import ImageFolder
+from cells.genotype import Genotype
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,12 @@ class Run:
 
     @property
     def genotype(self) -> pathlib.Path:
-        """The file of the cells that are trained: those of the search, or a copy of the given."""
-        folder = self.folder if self.settings.genotype else self.directory.path
-        return folder / "genotype.json"
+        """The file of the cells that are trained."""
+        return self.folder / "genotype.json"
+
+    def cells(self, name: str) -> Genotype:
+        """Cells of a file in the folder, or those of the catalogue."""
+        return catalogue.find(str(self.folder / name) if name.endswith(".json") else name)
 
     @property
     def model_dir(self) -> pathlib.Path:

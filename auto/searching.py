@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import statistics
 from typing import Any
 
@@ -13,9 +13,6 @@ from auto.run import Run
 
 #: Children that a search has, and candidates that are trained again, at least.
 LEAST_CHILDREN, LEAST_AGAIN = 2, 2
-
-#: Candidates that are trained again, at most.
-MOST_AGAIN = 10
 
 
 def search(run: Run, divided: Divided) -> dict[str, Any]:
@@ -53,47 +50,79 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
 
 
 def rerank(run: Run, divided: Divided) -> dict[str, Any]:
-    """Trains the best again, or goes on with it, if two at least fit into the time.
+    """Trains the best of the search and published cells again, in turn; the best of them is chosen.
+
+    Goes on with it where it was stopped. A candidate is begun if it fits into the time; without a
+    comparison of two, the first of the published cells is chosen.
 
     Returns:
-        `candidates`; `accuracy` and `winner` of the best, or `why` there is none.
+        `chosen`, a file or a name of the catalogue; `accuracy`, its own; `candidates`, the accuracy
+        of each, None where it failed; and `why` there was no comparison, "" where there was.
     """
     from cell_search import rerank as again
-    from cell_search import trials
+    from cell_search.evaluators import Request, evaluate
 
-    asked = _resolved(run, divided, trials=len(_trials(run)))
-    known = [t for t in _trials(run) if t.value is not None]
-    most = len(trials.best(known, asked.space, MOST_AGAIN))
-    if most < LEAST_AGAIN:
-        return {"candidates": 0, "why": "there is one candidate only"}
-    # By how much longer a candidate takes is what its epochs say, until one was trained again.
-    guess = plan.LONGER * statistics.median(map(trials.seconds, known))
-    done = len(_reranked(run))
-    if not done and LEAST_AGAIN * guess > run.budget.left("rerank"):
-        return {"candidates": 0, "why": "not even two candidates can be trained again in time"}
-    wanted = max(done, LEAST_AGAIN)
-    done = -1
-    while wanted > done:
-        asked.config.rerank.top_k = wanted
-        _store(run, asked.config)
-        again.rerank(run.directory, asked, again.final(asked), run.interruptible)
-        done = len(_reranked(run))
-        cost = run.budget.spent["rerank"] / done
-        wanted = min(more(done, LEAST_AGAIN, cost, run.budget.left("rerank")), most)
-    first = _reranked(run)[0]
-    return {"candidates": done, "accuracy": first["mean"], "winner": first["trial"]}
+    longer = again.final(_resolved(run, divided, trials=len(_trials(run))))
+    evaluator: Any = longer.evaluator
+    network = (evaluator.normal_cells, evaluator.filters)
+    shown = evaluator.epochs * longer.images.training
+    scores: dict[str, float | None] = run.results.get("candidates", {})
+    pace = run.results["search"]["pace"]
+    candidates = _candidates(run)
+    for number, name in enumerate(candidates):
+        if name in scores:
+            continue
+        cells = run.cells(name)
+        size, classes = run.settings.size, len(divided.classes)
+        work = shown * plan.multiply_adds(cells, size, classes, *network)
+        # Two or none: one alone says nothing.
+        together = LEAST_AGAIN - number if number < LEAST_AGAIN else 1
+        if together * pace * work > run.budget.left("rerank"):
+            break
+        request = Request(
+            number=number,
+            genotype=cells,
+            decisions={},
+            space=longer.space,
+            evaluator=evaluator,
+            images=longer.images,
+            # The same for all: a comparison under equal conditions.
+            seed=run.settings.seed,
+        )
+        with run.interruptible.block():
+            result = evaluate(request)
+        scores[name] = result.reward
+        run.record.keep("candidates", scores)
+        pace = result.seconds / work
+        said = f"failed, {result.failure}" if result.reward is None else f"{result.reward:.1%}"
+        print(f"{name}, trained longer: {said} in {result.seconds:.0f} s", flush=True)
+    trained = {name: score for name, score in scores.items() if score is not None}
+    compared = len(scores) >= LEAST_AGAIN and bool(trained)
+    chosen = max(trained, key=trained.__getitem__) if compared else plan.PUBLISHED[0]
+    return {
+        "chosen": chosen,
+        "accuracy": trained.get(chosen),
+        "candidates": scores,
+        "why": "" if compared else "no two cells could be trained longer in time",
+    }
 
 
-def _reranked(run: Run) -> list[dict[str, Any]]:
-    """The candidates that were trained again, best first."""
-    path = run.directory.path / "rerank.json"
-    return json.loads(path.read_text(encoding="utf-8"))["candidates"] if path.exists() else []
+def _candidates(run: Run) -> list[str]:
+    """The best of the search, as files, and published cells, as names, in turn."""
+    files = sorted((run.directory.path / "top").glob("*.json"))
+    found = [path.relative_to(run.folder).as_posix() for path in files]
+    pairs = itertools.zip_longest(found, plan.PUBLISHED)
+    return [name for pair in pairs for name in pair if name]
 
 
 def _values(run: Run, divided: Divided) -> dict[str, Any]:
     asked = run.settings
     return plan.search_values(
-        divided, total=asked.budget, size=asked.size, flip=asked.flip, seed=asked.seed
+        divided,
+        seconds=run.budget.share("search"),
+        size=asked.size,
+        flip=asked.flip,
+        seed=asked.seed,
     )
 
 

@@ -22,7 +22,8 @@ class Settings:
         images: the folder of images.
         fingerprint: of the names and sizes of its files.
         budget: seconds.
-        genotype: cells to train without a search, a name or a file; "": those that a search finds.
+        genotype: cells to train without a choice, a name or a file; "": those that are chosen.
+        search: the share of the budget that goes for the choice of cells; 0: nothing is searched.
         size: height and width of the images, for all networks.
         flip: whether images may be mirrored.
         seed: of everything random.
@@ -32,6 +33,7 @@ class Settings:
     fingerprint: str
     budget: float
     genotype: str
+    search: float
     size: int
     flip: bool
     seed: int

@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from auto import images, searching, training
+from auto import images, plan, searching, training
 from auto.images import Divided
 from auto.run import Run
 from cells import catalogue, genotype_file
 from cells.files import write_json
+from cells.genotype import Genotype
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -29,15 +30,22 @@ def take(run: Run) -> dict[str, Any]:
         Interruption, Stopped: by a signal; what is finished is kept.
     """
     divided = Divided(**run.step("images", lambda: _divide(run)))
-    if run.settings.genotype:
-        genotype_file.write(catalogue.find(run.settings.genotype), run.genotype)
-    else:
-        run.step("search", lambda: searching.search(run, divided))
-        run.step("rerank", lambda: searching.rerank(run, divided))
+    genotype_file.write(_cells(run, divided), run.genotype)
     run.step("training", lambda: training.train(run, divided))
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))
     return run.results
+
+
+def _cells(run: Run, divided: Divided) -> Genotype:
+    """The cells to train."""
+    if run.settings.genotype:
+        return catalogue.find(run.settings.genotype)
+    if run.settings.search:
+        run.step("search", lambda: searching.search(run, divided))
+        return run.cells(run.step("rerank", lambda: searching.rerank(run, divided))["chosen"])
+    print(f"no time for a search: the cells are {plan.PUBLISHED[0]}, published ones", flush=True)
+    return run.cells(plan.PUBLISHED[0])
 
 
 def _divide(run: Run) -> dict[str, Any]:

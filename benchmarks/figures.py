@@ -66,7 +66,7 @@ FIGURES = {
     "24-finetuning": "-m benchmarks.finetuning",
     "25-transfer-speed": "-m benchmarks.transfer",
     "25-transfer-speed-large": "-m benchmarks.transfer --large",
-    "26-auto": "-m benchmarks.auto --budget=5m --seeds=2",
+    "26-auto": "-m benchmarks.auto --budget=8m --seeds=2",
     "27-overfit": "-m benchmarks.overfit",
     "28-two-stages": "-m benchmarks.two_stages",
     "30-detection-speed": "-m benchmarks.detection",

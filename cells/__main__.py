@@ -109,6 +109,9 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--output", "-o", required=True, help="folder of everything that is written")
     sub.add_argument("--budget", default="30m", help="time for all, such as 30m or 2h (30m)")
     sub.add_argument("--genotype", help="train these cells, and search none: a name or a file")
+    sub.add_argument(
+        "--search", type=float, help="share of the time that chooses cells (0.5: half)"
+    )
     sub.add_argument("--size", type=int, default=32, help="to which images are brought (32)")
     sub.add_argument("--flip", action="store_true", help="images may be mirrored (not letters)")
     sub.add_argument("--seed", type=int, default=0, help="of everything random (0)")

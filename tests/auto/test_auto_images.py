@@ -19,7 +19,7 @@ def test_test_images_are_in_no_other_part(tmp_path):
     divided = images.divide(images.find(str(root)), tmp_path / "data", seed=3)
     assert (divided.classes, divided.training, divided.testing) == (("green", "red"), 32, 8)
     assert divided.largest == 0.5
-    values = plan.search_values(divided, total=600.0, size=16, flip=False, seed=3)
+    values = plan.search_values(divided, seconds=210.0, size=16, flip=False, seed=3)
     searched = search_images.load(search_images.ImageSettings(**values["images"]))
     builder = datasets.builder(divided.folder)
     tested = [e["image"].tobytes() for e in builder.as_dataset(split="test").as_numpy_iterator()]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from auto import pace
-from auto.budget import Budget, more, seconds_of
+from auto.budget import Budget, choice_of, more, seconds_of
 from cells.errors import UserError
 
 
@@ -46,16 +46,23 @@ class Clock:
 
 def test_the_rule_gives_training_what_remains(tmp_path, monkeypatch):
     clock = Clock(monkeypatch)
-    budget = Budget(1000.0, tmp_path / "seconds.json")
-    assert budget.left("search") == pytest.approx(350.0)
+    budget = Budget(1000.0, tmp_path / "seconds.json", choice=0.5)
+    assert budget.left("search") == pytest.approx(300.0)
     with budget.during("search"):
-        clock.now += 300.0
+        clock.now += 250.0
         assert budget.left("search") == pytest.approx(50.0)
     with budget.during("rerank"):
-        clock.now += 170.0
+        clock.now += 220.0
     assert budget.left("rerank") == pytest.approx(-20.0)
     # 100 s are kept back; what the search left over and the re-ranking took too much are its own.
     assert budget.left("training") == pytest.approx(900.0 - 470.0)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "chosen"), [(0.5, 0.0), (10, 0.0), (15.9, 0.0), (16, 3.0), (30, 10.0), (60, 25.0)]
+)
+def test_half_of_what_lies_beyond_ten_minutes_goes_for_the_choice(minutes, chosen):
+    assert choice_of(60.0 * minutes) * minutes == pytest.approx(chosen)
 
 
 @pytest.mark.parametrize(("total", "kept"), [(3600, 360), (360, 60), (120, 30)])
