@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import time
+from typing import Any, NoReturn
 
 import tensorflow as tf
 from official.common import distribute_utils
@@ -60,6 +61,33 @@ def strategy(runtime: Any) -> tf.distribute.Strategy:
         ) from None
 
 
+def check_mode(runtime: Any, mode: str) -> None:
+    """Raises a UserError where the strategy cannot do what `transfer.runner.MODES` asks for."""
+    if runtime.distribution_strategy == "parameter_server" and mode != "train":
+        raise UserError(
+            f"--mode: parameter_server trains and does not evaluate, and {mode} does; use "
+            "--mode=train, and beside or behind it --mode=eval without TF_CONFIG"
+        )
+
+
+def serve() -> NoReturn:
+    """Does what the chief of TF_CONFIG asks of this process, until a signal ends it."""
+    own = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    name = f"{own.task_type} {own.task_id}"
+    try:
+        tf.distribute.Server(
+            own.cluster_spec(), own.task_type, own.task_id, protocol=own.rpc_layer or "grpc"
+        )
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"TF_CONFIG: {name} cannot listen at its address: {error.message}"
+        ) from None
+    print(f"{name} works for the chief; end it by Ctrl-C or SIGTERM", flush=True)
+    while True:
+        # Not `join()`, which Ctrl-C does not end.
+        time.sleep(1.0)
+
+
 def check_batches(replicas: int, task: Any, mode: str) -> None:
     """Raises a UserError where a batch cannot be shared equally.
 
@@ -84,6 +112,12 @@ def count_workers(strategy: tf.distribute.Strategy) -> int:
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
     return max(1, sum(len(hosts) for hosts in cluster.values()))
+
+
+def has_others(strategy: tf.distribute.Strategy) -> bool:
+    """Whether other processes take part, which can be lost."""
+    server = isinstance(strategy, tf.distribute.experimental.ParameterServerStrategy)
+    return server or count_workers(strategy) > 1
 
 
 def of_all_workers(strategy: tf.distribute.Strategy, number: int) -> list[int]:

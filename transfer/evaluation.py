@@ -129,7 +129,7 @@ def _class_names(folder: str, params: Any) -> tuple[str, ...]:
 
 def _one_machine(runtime: Any) -> Any:
     """Several machines need a cluster to be described; to evaluate, one is enough."""
-    several = runtime.distribution_strategy == "multi_worker_mirrored"
+    several = runtime.distribution_strategy in ("multi_worker_mirrored", "parameter_server")
     strategy = "mirrored" if several else runtime.distribution_strategy
     return runtime.replace(distribution_strategy=strategy, enable_xla=False)
 

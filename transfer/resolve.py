@@ -14,7 +14,14 @@ from cells.errors import UserError, unknown
 from transfer import config, network, source, tfrecords
 from transfer.backbone import CellStack
 
-STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu", "off")
+STRATEGIES = (
+    "one_device",
+    "mirrored",
+    "multi_worker_mirrored",
+    "parameter_server",
+    "tpu",
+    "off",
+)
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -220,12 +227,6 @@ def resolve_runtime(runtime: Any) -> None:
             cannot do what else is asked for.
     """
     strategy = runtime.distribution_strategy
-    if strategy == "parameter_server":
-        raise UserError(
-            "runtime.distribution_strategy: parameter_server trains asynchronously, so that "
-            "neither losses nor a resumed run could be relied on; use multi_worker_mirrored for "
-            "several machines"
-        )
     _check_known("distribution_strategy", strategy, STRATEGIES)
     if runtime.mixed_precision_dtype is not None:
         _check_known("mixed_precision_dtype", runtime.mixed_precision_dtype, DTYPES)

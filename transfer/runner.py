@@ -11,11 +11,19 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from official.core import train_lib
 from official.modeling import performance
 
 from cells.errors import Stopped, UserError
-from transfer import checkpoints, damaged, devices, model_dir, resolve, unwritten, workers
+from transfer import (
+    checkpoints,
+    damaged,
+    devices,
+    model_dir,
+    resolve,
+    trainer,
+    unwritten,
+    workers,
+)
 from transfer.progress import Progress, numbers
 from transfer.survival import Signals, check_numbers
 from transfer.task import ClassificationTask
@@ -60,6 +68,9 @@ def run(
     """
     resolve.resolve_runtime(params.runtime)
     worker = workers.this(params.runtime)
+    devices.check_mode(params.runtime, mode)
+    if worker.serves:
+        devices.serve()
     # Workers find each other before anything else computes, and alone there is no hurry.
     strategy = devices.strategy(params.runtime) if worker.count > 1 else None
     names = complete(params, train="train" in mode, evaluate="eval" in mode)
@@ -135,7 +146,7 @@ class _Run:
         # settings stay as they are: they are compared with those of a run that goes on.
         params = self.params.replace(trainer={"preemption_on_demand_checkpoint": False})
         with self.progress.quiet():
-            self.runner = _Runner(
+            self.runner = trainer.Runner(
                 distribution_strategy=self.strategy,
                 task=task,
                 mode=self.mode,
@@ -155,12 +166,12 @@ class _Run:
 
     def trained(self, output: dict[str, Any]) -> None:
         """Behind every loop, before its checkpoint is written."""
-        trainer = self.runner.trainer
-        step = int(trainer.global_step.numpy())
+        of_run = self.runner.trainer
+        step = int(of_run.global_step.numpy())
         self.progress.trained(step, output)
         if self.params.trainer.recovery_max_trials < 1:  # Else Model Garden goes back to one.
             loss = numbers({"loss": output["training_loss"]})["loss"]
-            check_numbers(step, loss, trainer.model.trainable_variables, self._last())
+            check_numbers(step, loss, of_run.model.trainable_variables, self._last())
         received = max(devices.of_all_workers(self.strategy, self.signals.received))
         if received:
             self.runner.controller.save_checkpoint()
@@ -174,7 +185,7 @@ class _Run:
         """What is to blame, in one sentence; None where it is a fault of this project."""
         folder, step = self.runner.model_dir if self.runner else self.folder, self.progress.step
         told = damaged.explained(error) or unwritten.explained(error, folder, step)
-        if told is None and devices.count_workers(self.strategy) > 1:
+        if told is None and devices.has_others(self.strategy):
             told = devices.lost_worker(error, step, self._last())
         return told
 
@@ -182,44 +193,16 @@ class _Run:
         return tf.train.latest_checkpoint(self.folder)
 
 
-class _Runner(train_lib.OrbitExperimentRunner):
-    """Model Garden's runner, but for two things.
-
-    The variables of the optimizer are there before the first step. Model Garden has that step make
-    them; TensorFlow traces it twice then, and with several replicas on CPUs fails in the second.
-
-    The checkpoints of every worker are in its `model_dir`. Model Garden's own workers beside the
-    chief begin with an empty folder, and so with initial weights, also where a run goes on.
-    """
-
-    def _build_trainer(self, task: Any, train: bool, evaluate: bool) -> Any:
-        trainer = super()._build_trainer(task, train, evaluate)
-        if train:
-            with self.strategy.scope():
-                trainer.optimizer._create_all_weights(trainer.model.trainable_variables)
-        return trainer
-
-    def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(
-            self.trainer.checkpoint,
-            directory=self.model_dir,
-            max_to_keep=self.params.trainer.max_to_keep,
-            step_counter=self.trainer.global_step,
-            checkpoint_interval=self.params.trainer.checkpoint_interval,
-            init_fn=self.trainer.initialize,
-        )
-
-
-def _loop(controller: Any, trainer: Any, mode: str) -> None:
+def _loop(controller: Any, settings: Any, mode: str) -> None:
     # Not `runner.run()`: it ends by freezing the graph to count operations, which takes as long
     # as a short training; `cells.summary` counts them from the layout.
     if mode == "train":
-        controller.train(steps=trainer.train_steps)
+        controller.train(steps=settings.train_steps)
     elif mode == "eval":
-        controller.evaluate(steps=trainer.validation_steps)
+        controller.evaluate(steps=settings.validation_steps)
     else:
         controller.train_and_evaluate(
-            train_steps=trainer.train_steps,
-            eval_steps=trainer.validation_steps,
-            eval_interval=trainer.validation_interval,
+            train_steps=settings.train_steps,
+            eval_steps=settings.validation_steps,
+            eval_interval=settings.validation_interval,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,14 @@ from cells.errors import UserError
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 )
+_OF_SERVERS = (
+    '{"cluster": {"chief": ["host0:2222"], "worker": ["host1:2222"], "ps": ["host2:2222"]}, '
+    '"task": {"type": "chief", "index": 0}}'
+)
+
+#: The jobs of a cluster; those of parameter servers are all needed.
+_JOBS = ("chief", "worker")
+_JOBS_OF_SERVERS = ("chief", "worker", "ps")
 
 
 @dataclass(frozen=True)
@@ -24,10 +33,13 @@ class Worker:
     Attributes:
         count: how many there are.
         chief: whether it is the one that writes the folder of the run.
+        serves: whether it only does what the chief asks of it, as all but the chief do under
+            `parameter_server`.
     """
 
     count: int = 1
     chief: bool = True
+    serves: bool = False
 
 
 def this(runtime: Any) -> Worker:
@@ -39,13 +51,17 @@ def this(runtime: Any) -> Worker:
         runtime: Model Garden's part of a configuration.
 
     Raises:
-        UserError: TF_CONFIG is malformed, or of several workers while the strategy is for one.
+        UserError: TF_CONFIG is malformed, of several workers while the strategy is for one, or
+            without the servers that the strategy needs.
     """
+    servers = runtime.distribution_strategy == "parameter_server"
     if runtime.worker_hosts and not os.environ.get("TF_CONFIG"):
         os.environ["TF_CONFIG"] = json.dumps(_of_hosts(runtime))
+    if servers:
+        return _with_servers(os.environ.get("TF_CONFIG", ""))
     if not os.environ.get("TF_CONFIG"):
         return Worker()
-    cluster, kind, index = _read(os.environ["TF_CONFIG"])
+    cluster, kind, index = _read(os.environ["TF_CONFIG"], _JOBS)
     count = len(cluster["worker"]) + len(cluster.get("chief", []))
     if count > 1 and runtime.distribution_strategy != "multi_worker_mirrored":
         raise UserError(
@@ -67,8 +83,19 @@ def _of_hosts(runtime: Any) -> dict[str, Any]:
     return {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
 
 
-def _read(text: str) -> tuple[dict[str, list[str]], str, int]:
-    """Cluster, type and index of a TF_CONFIG that holds together."""
+def _with_servers(text: str) -> Worker:
+    cluster, kind, _ = _read(text, _JOBS_OF_SERVERS) if text else ({}, "", 0)
+    if not all(cluster.get(job) for job in _JOBS_OF_SERVERS) or len(cluster["chief"]) > 1:
+        why = (
+            "does not name one chief, workers and parameter servers (ps), as parameter_server needs"
+        )
+        raise _malformed(why, _OF_SERVERS)
+    chief = kind == "chief"
+    return Worker(len(cluster["worker"]), chief, serves=not chief)
+
+
+def _read(text: str, jobs: Sequence[str]) -> tuple[dict[str, list[str]], str, int]:
+    """Cluster, type and index of a TF_CONFIG that holds together and has no other jobs."""
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -78,8 +105,8 @@ def _read(text: str) -> tuple[dict[str, list[str]], str, int]:
     if not isinstance(cluster, dict) or not isinstance(task, dict):
         raise _malformed("has no cluster and task")
     for kind, hosts in cluster.items():
-        if kind not in ("chief", "worker"):
-            raise _malformed(f"names the job {kind!r}, and there are chief and worker only")
+        if kind not in jobs:
+            raise _malformed(f"names the job {kind!r}, and there are {', '.join(jobs)} only")
         if not isinstance(hosts, list) or not all(_is_address(host) for host in hosts):
             raise _malformed(f"has no list of host:port as its {kind!r}")
     cluster.setdefault("worker", [])
@@ -94,5 +121,5 @@ def _is_address(host: object) -> bool:
     return isinstance(host, str) and host.rpartition(":")[2].isdecimal() and ":" in host
 
 
-def _malformed(why: str) -> UserError:
-    return UserError(f"TF_CONFIG: {why}; it looks like {_EXAMPLE}, or is not set")
+def _malformed(why: str, example: str = f"{_EXAMPLE}, or is not set") -> UserError:
+    return UserError(f"TF_CONFIG: {why}; it looks like {example}")

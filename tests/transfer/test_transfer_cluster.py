@@ -7,14 +7,13 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import numpy as np
 import tensorflow as tf
-from transfer_runs import SETTINGS, TINY
+from transfer_runs import SETTINGS, TINY, free_addresses
 
 HERE = pathlib.Path(__file__).parent
 SMALL = """
@@ -23,16 +22,6 @@ task: {model: {auxiliary_head: false, input_size: [8, 8, 3], cells: {filters: 4}
 trainer: {train_steps: %d, steps_per_loop: 4, summary_interval: 4, checkpoint_interval: 8}
 runtime: {distribution_strategy: multi_worker_mirrored}
 """
-
-
-def free_addresses(count: int) -> list[str]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return addresses
 
 
 class Workers:

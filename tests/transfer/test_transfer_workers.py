@@ -59,6 +59,29 @@ def test_the_chief_is_tensorflows(monkeypatch, text, expected):
     assert multi_worker_util.worker_count(value["cluster"], task[0]) == worker.count
 
 
+def test_of_parameter_servers_only_the_chief_trains_and_the_others_serve(monkeypatch):
+    jobs = {"chief": ["c:1"], "worker": HOSTS, "ps": ["p:1"]}
+    settings = runtime(distribution_strategy="parameter_server")
+    for kind, serves in (("chief", False), ("worker", True), ("ps", True)):
+        monkeypatch.setenv("TF_CONFIG", cluster(kind, **jobs))
+        assert workers.this(settings) == workers.Worker(2, not serves, serves)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        cluster(),
+        cluster(chief=["c:1"], worker=HOSTS),
+        cluster("chief", chief=["c:1"], ps=["p:1"]),
+    ],
+)
+def test_parameter_servers_need_all_three_jobs(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match=r"^TF_CONFIG: does not name one chief.*\"ps\""):
+        workers.this(runtime(distribution_strategy="parameter_server"))
+
+
 def test_hosts_of_the_configuration_are_the_cluster():
     worker = workers.this(runtime(worker_hosts="a:1, b:2", task_index=1))
     assert worker == workers.Worker(2, False)
@@ -99,7 +122,6 @@ def test_several_workers_that_would_train_for_themselves_are_refused(monkeypatch
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"distribution_strategy": "parameter_server"}, "use multi_worker_mirrored"),
         ({"distribution_strategy": "mirored"}, "did you mean 'mirrored'"),
         ({"distribution_strategy": "mirrored", "num_gpus": 99}, "99 GPUs are asked for and"),
         ({"distribution_strategy": "one_device", "num_gpus": -2}, "-2 is negative"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -52,3 +53,14 @@ def command(*arguments: str, **options):
         cwd=pathlib.Path(__file__).parents[2],
         **options,
     )
+
+
+def free_addresses(count: int) -> list[str]:
+    """Addresses on this machine at which nobody listens now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return addresses

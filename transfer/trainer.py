@@ -1,0 +1,69 @@
+"""Model Garden's trainer and the runner around it, but for what several devices need of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from official.core import base_trainer, train_lib, train_utils
+
+
+class Trainer(base_trainer.Trainer):
+    """Model Garden's training and evaluation steps.
+
+    The variables of the optimizer are there before the first step. Model Garden has that step make
+    them; TensorFlow traces it twice then, and with several replicas on CPUs fails in the second.
+
+    Under `parameter_server` all workers share the steps of a loop. Model Garden has one of them do
+    the loop, while the others wait.
+    """
+
+    def __init__(self, config: Any, task: Any, model: Any, optimizer: Any, **kwargs: Any):
+        super().__init__(config, task, model, optimizer, **kwargs)
+        if kwargs["train"]:
+            with self.strategy.scope():
+                optimizer._create_all_weights(model.trainable_variables)
+
+    def create_train_loop_fn(self) -> Any:
+        """The function of an iterator and a number of steps that does these steps."""
+        loop = super().create_train_loop_fn()
+        if not isinstance(self.strategy, tf.distribute.experimental.ParameterServerStrategy):
+            return loop
+        workers = self.strategy.extended._num_workers
+
+        def shared(iterator: Any, steps: tf.Tensor) -> None:
+            for worker in range(workers):
+                own = steps // workers + tf.cast(worker < steps % workers, steps.dtype)
+                if own > 0:
+                    loop(iterator, own)
+
+        return shared
+
+
+class Runner(train_lib.OrbitExperimentRunner):
+    """Model Garden's runner of a `Trainer`, with the checkpoints of every worker in its folder.
+
+    Model Garden's own workers beside the chief begin with an empty folder, and so with initial
+    weights, also where a run goes on.
+    """
+
+    def _build_trainer(self, task: Any, train: bool, evaluate: bool) -> Trainer:
+        with self.strategy.scope():
+            return train_utils.create_trainer(
+                self.params,
+                task,
+                train=train,
+                evaluate=evaluate,
+                checkpoint_exporter=self._build_best_checkpoint_exporter(),
+                trainer_cls=Trainer,
+            )
+
+    def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
+        return tf.train.CheckpointManager(
+            self.trainer.checkpoint,
+            directory=self.model_dir,
+            max_to_keep=self.params.trainer.max_to_keep,
+            step_counter=self.trainer.global_step,
+            checkpoint_interval=self.params.trainer.checkpoint_interval,
+            init_fn=self.trainer.initialize,
+        )
