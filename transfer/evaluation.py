@@ -109,7 +109,7 @@ def evaluate(params: Any, folder: str, which: str = "latest", *, crops: int = 1)
     task = params.task
     labels = _labels(task, _class_names(folder, params))
     resolve.resolve(params, train=False)
-    strategy = devices.strategy(_one_machine(params.runtime))
+    strategy = devices.strategy(params.runtime)
     with strategy.scope():
         trained = checkpoints.open_trained(folder, which, params=params)
         seen = list(_seen(trained, strategy, crops))
@@ -125,13 +125,6 @@ def _class_names(folder: str, params: Any) -> tuple[str, ...]:
             f"classes of the head that {folder} trained; leave it out"
         )
     return names
-
-
-def _one_machine(runtime: Any) -> Any:
-    """Several machines need a cluster to be described; to evaluate, one is enough."""
-    several = runtime.distribution_strategy in ("multi_worker_mirrored", "parameter_server")
-    strategy = "mirrored" if several else runtime.distribution_strategy
-    return runtime.replace(distribution_strategy=strategy, enable_xla=False)
 
 
 def _labels(task: Any, known: tuple[str, ...]) -> np.ndarray:

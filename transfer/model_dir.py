@@ -115,6 +115,10 @@ def settle_seeds(folder: str, params: Any, *, several: bool) -> None:
 def read_params(folder: str, base: Any = None) -> Any:
     """The configuration of a run, with the genotype that lies beside it.
 
+    Its devices are all those of this machine, in one process: what trained on 8 GPUs of several
+    machines is looked at wherever the folder is. Nothing is compiled as a whole, since evaluations
+    are short.
+
     Args:
         folder: `model_dir` of the run.
         base: an experiment of its kind, which is overridden in place; by default one of
@@ -129,7 +133,12 @@ def read_params(folder: str, base: Any = None) -> Any:
             f"--model_dir: {folder} is no folder of a run, since it has no {PARAMS}; give the "
             "one that --mode=train wrote"
         )
-    return configure.configure(base or configure.experiment(), files=[path])
+    params = configure.configure(base or configure.experiment(), files=[path])
+    runtime = params.runtime
+    if runtime.distribution_strategy in ("multi_worker_mirrored", "parameter_server"):
+        runtime.distribution_strategy = "mirrored"
+    runtime.num_gpus, runtime.enable_xla = -1, False
+    return params
 
 
 def class_names(folder: str) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from PIL import Image
 from sklearn import metrics
 
@@ -59,8 +61,15 @@ def test_the_calibration_error_counted_by_hand():
     assert perfect.calibration_error() == 0
 
 
-def test_a_run_is_evaluated_as_its_trainer_did(run, trained, digits, digits_dir):
-    folder, known = run
+def test_a_run_is_evaluated_as_its_trainer_did(run, trained, digits, digits_dir, tmp_path):
+    """Also where the machines that trained it are not at hand."""
+    folder, known = tmp_path / "run", run[1]
+    shutil.copytree(run[0], folder)
+    file = folder / model_dir.PARAMS
+    settings = yaml.safe_load(file.read_text())
+    devices = {"distribution_strategy": "multi_worker_mirrored", "num_gpus": 8, "enable_xla": True}
+    settings["runtime"] |= devices
+    file.write_text(yaml.safe_dump(settings))
     params = model_dir.read_params(str(folder))
     found = evaluation.evaluate(params, str(folder))
     told = found.metrics()
