@@ -55,7 +55,7 @@ def strategy(runtime: Any) -> tf.distribute.Strategy:
         if name != "tpu":
             raise UserError(f"runtime.distribution_strategy: {name} is impossible: {why}") from None
         raise UserError(
-            f"runtime.tpu: no TPU answers to {runtime.tpu!r} ({why}); give the name or the "
+            f"runtime.tpu: no TPU answers to {runtime.tpu or ''!r} ({why}); give the name or the "
             "grpc:// address of one, local on its own machine, or another "
             "runtime.distribution_strategy"
         ) from None

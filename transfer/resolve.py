@@ -5,6 +5,8 @@ All of it happens before any tensor exists.
 
 from __future__ import annotations
 
+import operator
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,7 +92,14 @@ def check_restrictions(params: Any) -> None:
     try:
         params.validate()
     except KeyError as error:
-        raise UserError(f"{error.args[0]}") from None
+        # It quotes the two sides of what does not hold.
+        sides = re.findall("`(.*?)`", error.args[0])
+        broken = next((r for r in params._restrictions if all(s in r for s in sides)), None)
+        if broken is None:
+            raise UserError(f"{error.args[0]}") from None
+        key, relation, wanted = broken.split()
+        value = operator.attrgetter(key)(params)
+        raise UserError(f"{key}: is {value!r}, and has to be {relation} {wanted}") from None
 
 
 def _check_input_size(model: config.Model) -> None:

@@ -74,6 +74,8 @@ def run(
     # Workers find each other before anything else computes, and alone there is no hurry.
     strategy = devices.strategy(params.runtime) if worker.count > 1 else None
     names = complete(params, train="train" in mode, evaluate="eval" in mode)
+    strategy = strategy or devices.strategy(params.runtime)
+    devices.check_batches(strategy.num_replicas_in_sync, params.task, mode)
     if "train" in mode:
         if hasattr(task_class, "first_step"):
             model_dir.settle_seeds(folder, params, several=worker.count > 1)
@@ -84,8 +86,6 @@ def run(
     if params.task.seed is not None:
         tf_keras.utils.set_random_seed(params.task.seed)
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
-    strategy = strategy or devices.strategy(params.runtime)
-    devices.check_batches(strategy.num_replicas_in_sync, params.task, mode)
     with contextlib.ExitStack() as stack:
         signals = Signals()
         if "train" in mode and threading.current_thread() is threading.main_thread():

@@ -156,3 +156,4 @@ def test_without_a_tpu_the_command_says_so_in_one_sentence(digits_dir, tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("cell-transfer: runtime.tpu: no TPU answers to ")
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "model").exists()
