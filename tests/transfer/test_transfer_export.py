@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -82,6 +85,36 @@ def test_tflite_files_say_what_the_network_says(exported, pixels, expected, kind
         assert archive.read("labels.txt").split() == [str(i).encode() for i in range(10)]
     sizes = {k: (exported[0] / formats.FORMATS[k].file).stat().st_size for k in KINDS[3:]}
     assert sizes["tflite_int8"] < sizes["tflite"]
+
+
+OPENS = """
+import sys, numpy, keras
+given, told = sys.argv[2:]
+model = keras.models.load_model(sys.argv[1])
+numpy.save(told, keras.ops.convert_to_numpy(model(numpy.load(given))))
+print(keras.backend.backend(), "transfer" in sys.modules, "cells" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_the_keras_file_opens_with_keras_alone(backend, exported, digits, expected, tmp_path):
+    """With each backend that is installed, in a process that knows nothing of this project."""
+    if not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed")
+    np.save(tmp_path / "given.npy", digits[0][:5])
+    files = [exported[0] / "classifier.keras", tmp_path / "given.npy", tmp_path / "told.npy"]
+    done = subprocess.run(
+        [sys.executable, "-c", OPENS, *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [backend, "False", "False"]
+    told = np.load(files[-1])
+    np.testing.assert_allclose(told, expected[:5], rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 def test_the_weights_file_is_the_network(exported, digits, expected):
