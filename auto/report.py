@@ -162,7 +162,7 @@ def _origin(settings: Settings, told: dict[str, Any]) -> str:
     if settings.genotype:
         return f"were given (<b>{escape(settings.genotype)}</b>)"
     if not settings.search:
-        return f"are published (<b>{told['cells']}</b>), since there was no time for a search"
+        return f"are published (<b>{told['cells']}</b>), since nothing was searched"
     if told["rerank"]["why"]:
         return (
             f"are published (<b>{told['cells']}</b>), since there was no time to compare them with "

@@ -44,8 +44,9 @@ def _cells(run: Run, divided: Divided) -> Genotype:
     if run.settings.search:
         run.step("search", lambda: searching.search(run, divided))
         return run.cells(run.step("rerank", lambda: searching.rerank(run, divided))["chosen"])
-    print(f"no time for a search: the cells are {plan.PUBLISHED[0]}, published ones", flush=True)
-    return run.cells(plan.PUBLISHED[0])
+    name = plan.PUBLISHED[0]
+    print(f"nothing is searched, as --search or --budget say: trains {name}", flush=True)
+    return run.cells(name)
 
 
 def _divide(run: Run) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from transfer_runs import params
+from transfer_runs import LIGHT, params
 
 from cells.errors import Stopped
 from transfer import checkpoints, config, data, runner
@@ -127,15 +127,18 @@ def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(digits_dir
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    def asked():
+        return params(digits_dir, SETTINGS, genotype=LIGHT)
+
     threading.Thread(target=send, daemon=True).start()
     with pytest.raises(Stopped):
-        runner.run(params(digits_dir, SETTINGS), "train", str(folder))
+        runner.run(asked(), "train", str(folder))
     stopped_at = checkpoints.step_of(checkpoints.find(str(folder)))
     assert 0 < stopped_at < 40
-    runner.run(params(digits_dir, SETTINGS), "train", str(folder))
+    runner.run(asked(), "train", str(folder))
 
     kept = yaml.safe_load((folder / "params.yaml").read_text())["task"]
-    settings = params(digits_dir, SETTINGS)
+    settings = asked()
     settings.task.seed, settings.task.train_data.seed = kept["seed"], kept["train_data"]["seed"]
     runner.run(settings, "train", str(other))
     resumed, whole = (tf.train.load_checkpoint(str(path / "ckpt-40")) for path in (folder, other))

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 import yaml
-from transfer_runs import SETTINGS, STEPS, TINY, command, params
+from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, command, params
 
 from cells import catalogue, genotype_file
 from cells.errors import UserError
@@ -173,19 +173,17 @@ def test_a_folder_of_another_run_is_refused_and_says_what_differs(run, digits_di
     assert (run[0] / "params.yaml").read_bytes() == before
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint(digits_dir, tmp_path):
+def test_a_killed_run_goes_on_and_leaves_it_where_it_is_enough(digits_dir, tmp_path, capsys):
     """SIGKILL in the middle; the same command again ends at the same step, and only once."""
-    folder = tmp_path / "model"
-    (tmp_path / "run.yaml").write_text(SETTINGS)
-    arguments = [
-        "--mode=train",
-        f"--config_file={tmp_path / 'run.yaml'}",
-        f"--model_dir={folder}",
-        f"--data_dir={digits_dir}",
-        "--params_override=trainer.train_steps=80,task.model.auxiliary_head=false",
-    ]
+    folder, settings = tmp_path / "model", tmp_path / "run.yaml"
+    settings.write_text(SETTINGS)
+    changes = "trainer.train_steps=80,task.model.auxiliary_head=false,task.model.cells.filters=4"
     process = subprocess.Popen(
-        [sys.executable, "-m", "transfer", *arguments],
+        [
+            *(sys.executable, "-m", "transfer", "--mode=train", f"--genotype={LIGHT}"),
+            *(f"--config_file={settings}", f"--params_override={changes}"),
+            *(f"--model_dir={folder}", f"--data_dir={digits_dir}"),
+        ],
         stdout=subprocess.PIPE,
         text=True,
         cwd=pathlib.Path(__file__).parents[2],
@@ -200,38 +198,32 @@ def test_a_killed_run_goes_on_from_its_checkpoint(digits_dir, tmp_path):
     process.wait()
     assert lines[-1].startswith("step 40/80"), lines
     assert (folder / "ckpt-20.index").exists() and not (folder / "ckpt-80.index").exists()
-    done = command(*arguments)
-    assert done.returncode == 0, done.stderr
-    first = done.stdout.splitlines()[0]
-    assert first in ("continues at step 20 of 80", "continues at step 40 of 80"), done.stdout
-    assert done.stdout.splitlines()[-2].startswith("step 80/80")
+
+    asked = []
+
+    def enough(step: int) -> bool:
+        asked.append(step)
+        return step >= 60
+
+    def go_on() -> list[str]:
+        same = params(digits_dir, changes, genotype=LIGHT)
+        assert runner.run(same, "train", str(folder), enough=enough) is None
+        return [x for x in capsys.readouterr().out.splitlines() if x.startswith(("step", "cont"))]
+
+    said = go_on()
+    assert said[0] in ("continues at step 20 of 80", "continues at step 40 of 80")
+    assert said[-1].startswith("step 60/80")
+    assert pathlib.Path(checkpoints.find(str(folder))).name == "ckpt-60"
+    # It is asked behind the last loop, too, where nothing is left to leave.
+    said = go_on()
+    assert said[0] == "continues at step 60 of 80" and said[-1].startswith("step 80/80")
+    assert asked in ([40, 60, 80], [60, 80])
+    assert pathlib.Path(checkpoints.find(str(folder))).name == "ckpt-80"
     reader = tf.train.load_checkpoint(str(folder))
     value = "global_step/.ATTRIBUTES/VARIABLE_VALUE"
     assert reader.get_tensor(value) == 80
     iterations = "optimizer/ema_base_optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE"
     assert reader.get_tensor(iterations) == 80
-
-
-def test_a_training_that_is_enough_leaves_a_checkpoint_of_that_step(digits_dir, tmp_path):
-    asked = []
-
-    def enough(step: int) -> bool:
-        asked.append(step)
-        return step >= 10
-
-    settings = params(
-        digits_dir,
-        "task: {model: {auxiliary_head: false}}\n"
-        "trainer: {steps_per_loop: 5, summary_interval: 5, checkpoint_interval: 60}",
-    )
-    assert runner.run(settings, "train", str(tmp_path / "model"), enough=enough) is None
-    assert asked == [5, 10]
-    assert pathlib.Path(checkpoints.find(str(tmp_path / "model"))).name == "ckpt-10"
-    # It is asked behind the last loop, too, where nothing is left to leave.
-    settings.trainer.train_steps = 15
-    runner.run(settings, "train", str(tmp_path / "model"), enough=enough)
-    assert asked == [5, 10, 15]
-    assert pathlib.Path(checkpoints.find(str(tmp_path / "model"))).name == "ckpt-15"
 
 
 def test_a_genotype_of_a_file_learns_cifar10(data_dir, tmp_path, capsys):

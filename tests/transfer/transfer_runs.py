@@ -12,6 +12,9 @@ from transfer import configure
 #: One block a cell: what is tested here is not the network.
 TINY = str(pathlib.Path(__file__).with_name("tiny.json"))
 
+#: A convolution a cell, for what any network does.
+LIGHT = str(pathlib.Path(__file__).with_name("light.json"))
+
 STEPS = 60
 SETTINGS = f"""
 task:
