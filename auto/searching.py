@@ -129,12 +129,12 @@ def _values(run: Run, divided: Divided) -> dict[str, Any]:
 def _resolved(run: Run, divided: Divided, *, trials: int) -> Any:
     """The search, with its settings stored in its directory."""
     import cells.config
-    from cell_search import config
+    from cell_search import config, resolve
 
     wanted = config.SearchConfig()
     cells.config.apply(wanted, {**_values(run, divided), "trials": trials}, "the plan")
     _store(run, wanted)
-    return config.resolve(wanted)
+    return resolve.resolve(wanted)
 
 
 def _store(run: Run, wanted: Any) -> None:

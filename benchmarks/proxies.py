@@ -211,9 +211,9 @@ def _agreement(name: str, values: list[float], truth: list[float], cost: str) ->
 def _search() -> Any:
     """The afternoon's search."""
     import cells.config
-    from cell_search import config
+    from cell_search import config, resolve
 
-    return config.resolve(cells.config.override(config.SearchConfig(), [str(ROOT / AFTERNOON)]))
+    return resolve.resolve(cells.config.override(config.SearchConfig(), [str(ROOT / AFTERNOON)]))
 
 
 def _afternoon(folder: pathlib.Path) -> Figure:

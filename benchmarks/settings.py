@@ -80,7 +80,7 @@ def _search(
     path: pathlib.Path, settings: dict[str, Any], seed: int, args: argparse.Namespace
 ) -> tuple[float, float]:
     """The reward of the winner of a search, and its mean accuracy when it is trained again."""
-    from cell_search import config, driver, results
+    from cell_search import config, driver, resolve, results
     from cell_search.directory import SearchDirectory
     from cell_search.evaluators import Request, evaluate
     from cell_search.interruption import Interruptible
@@ -109,7 +109,7 @@ def _search(
         "report_minutes": 0.0,
     }
     wanted = config.from_values(values, "benchmarks.settings")
-    search = config.resolve(wanted)
+    search = resolve.resolve(wanted)
     directory = SearchDirectory(path)
     with directory.locked():
         directory.store_config(config.used_values(wanted))

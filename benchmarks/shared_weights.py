@@ -106,13 +106,13 @@ def _settings(seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def _seed(folder: pathlib.Path, kept: _Kept, seed: int, args: argparse.Namespace) -> None:
     """One search, and the training of its cells and of random ones."""
-    from cell_search import config, driver, rerank, trials
+    from cell_search import config, driver, rerank, resolve, trials
     from cell_search.directory import SearchDirectory
     from cell_search.evaluators import Request, evaluate
     from cell_search.interruption import Interruptible
 
     wanted = config.from_values(_settings(seed, args), "benchmarks.shared_weights")
-    search = config.resolve(wanted)
+    search = resolve.resolve(wanted)
     directory = SearchDirectory(folder / f"search-{seed}")
     with directory.locked():
         directory.store_config(config.used_values(wanted))

@@ -69,11 +69,11 @@ def main() -> None:
 
 def _search() -> Any:
     """The search whose child is trained, with the longer training of this comparison."""
-    from cell_search import config
+    from cell_search import config, resolve
     from cells.config import override
 
     settings = f"evaluator.train.epochs={EPOCHS}"
-    return config.resolve(override(config.SearchConfig(), [str(ROOT / SEARCH)], settings))
+    return resolve.resolve(override(config.SearchConfig(), [str(ROOT / SEARCH)], settings))
 
 
 def _of_search(search: Any, seed: int, steps: int) -> float:

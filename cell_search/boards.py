@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial
 
 from cell_search import trials
 from cell_search.cell_space import CellSpace
-from cell_search.config import Search
 from cell_search.event_files import EventFile
+from cell_search.resolve import Search
 from cells import drawing
 
 #: Each trial with hyper-parameters is a folder; after so many, only new bests get one.

@@ -118,12 +118,12 @@ def _interruptibly(until: Callable[[Any], None]) -> None:
 
 
 def _search_until(interruptible: Any) -> None:
-    from cell_search import config, driver
+    from cell_search import config, driver, resolve
     from cell_search.directory import SearchDirectory
 
     directory = SearchDirectory(flags.FLAGS.search_dir)
     wanted = _config(directory)
-    search = config.resolve(wanted)
+    search = resolve.resolve(wanted)
     # Before anything is written: what is wrong here would be wrong for every candidate.
     with interruptible.block():
         search.check()
@@ -135,13 +135,13 @@ def _search_until(interruptible: Any) -> None:
 
 
 def _rerank_until(interruptible: Any) -> None:
-    from cell_search import config, rerank
+    from cell_search import config, rerank, resolve
     from cell_search.directory import SearchDirectory
 
     directory = SearchDirectory(flags.FLAGS.search_dir)
     directory.read_study()  # Whether there is one.
     wanted = _config(directory)
-    search = config.resolve(wanted)
+    search = resolve.resolve(wanted)
     longer = rerank.final(search)
     with interruptible.block():
         longer.check()
@@ -194,9 +194,9 @@ def _opened() -> tuple[Any, Any, Any]:
     directory = SearchDirectory(flags.FLAGS.search_dir)
     study = directory.read_study()
 
-    from cell_search import config
+    from cell_search import resolve
 
-    return directory, config.resolve(_config(directory)), study
+    return directory, resolve.resolve(_config(directory)), study
 
 
 def _config(directory: Any) -> Any:

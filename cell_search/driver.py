@@ -16,12 +16,12 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search import report, results, sieve, trials
 from cell_search.boards import Boards
 from cell_search.cell_space import genotype_of
-from cell_search.config import Search
 from cell_search.directory import SIEVE_NAME, SearchDirectory
 from cell_search.evaluators import Request, Result
 from cell_search.interruption import Interruptible
 from cell_search.pools import Pool
 from cell_search.progress import Progress
+from cell_search.resolve import Search
 from cell_search.space import Point
 from cell_search.strategies import trial_of
 from cell_search.weights import Weights

@@ -16,7 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import sieve, trials
-from cell_search.config import Search
+from cell_search.resolve import Search
 from cell_search.space import Point
 from cell_search.strategies import AFTER, FINISHED, PARENT, REJECTED, trial_of
 from cells.errors import UserError

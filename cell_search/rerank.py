@@ -12,11 +12,12 @@ import optuna
 
 import cells.config
 from cell_search import driver, report, reranking, results, trials
-from cell_search.config import Search, SearchConfig, change_evaluator, section
+from cell_search.config import SearchConfig, section
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.interruption import Interruptible
+from cell_search.resolve import Search, change_evaluator
 from cells.errors import UserError
 
 #: What grows by how much where nothing is said: N, F and the epochs of the search's own evaluator.

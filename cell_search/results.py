@@ -16,10 +16,11 @@ from optuna.trial import FrozenTrial
 import cells
 from cell_search import reranking, settings, trials
 from cell_search.cell_space import CellSpace
-from cell_search.config import Search, used_settings
+from cell_search.config import used_settings
 from cell_search.directory import SearchDirectory, beside
 from cell_search.images import builder_of, facts, transfer_name
 from cell_search.reranking import Reranking
+from cell_search.resolve import Search
 from cells import genotype_file
 from cells.errors import UserError
 from cells.files import write_atomically, write_json

@@ -14,8 +14,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import objectives, trials
-from cell_search.config import Search
 from cell_search.directory import SIEVE_NAME, beside
+from cell_search.resolve import Search
 from cell_search.space import Point
 from cells.errors import UserError
 

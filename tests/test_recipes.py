@@ -44,7 +44,7 @@ def test_transfer_recipes(path):
 
 @pytest.mark.parametrize("path", recipes("search"), ids=lambda p: p.stem)
 def test_search_recipes(path):
-    from cell_search import config
+    from cell_search import config, resolve
     from cells.config import override
 
-    assert config.resolve(override(config.SearchConfig(), [str(path)])).space.decisions
+    assert resolve.resolve(override(config.SearchConfig(), [str(path)])).space.decisions

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import charts, settings, trials
 from cell_search.cell_space import CellSpace
-from cell_search.config import Search
 from cell_search.report._pictures import Pictures
+from cell_search.resolve import Search
 from cells.pages import number, table, title
 
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search import charts, sieve, trials
 from cell_search.cell_space import CellSpace
-from cell_search.config import Search, used_settings
+from cell_search.config import used_settings
 from cell_search.directory import SearchDirectory
 from cell_search.progress import duration
 from cell_search.report._again import again as reranked
@@ -21,6 +21,7 @@ from cell_search.report._pictures import Pictures
 from cell_search.report._sieve import of_sieve
 from cell_search.report._workers import utilisation, workers, workers_of
 from cell_search.reranking import Reranking
+from cell_search.resolve import Search
 from cell_search.results import ranked as best_of
 from cell_search.results import reranking_of, versions
 from cell_search.sieve import Sieved

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from cell_search import charts
-from cell_search.config import Search
 from cell_search.reranking import rank_correlations
+from cell_search.resolve import Search
 from cell_search.sieve import Sieved
 from cells.pages import title
 

@@ -81,12 +81,12 @@ class Job:
 
     def run(self) -> None:
         """Searches, here."""
-        from cell_search import config, driver
+        from cell_search import config, driver, resolve
         from cell_search.directory import SearchDirectory
         from cell_search.interruption import Interruptible
 
         values = config.from_values(SETTINGS | self.settings, "test")
-        search = dataclasses.replace(config.resolve(values), evaluator=self.evaluator)
+        search = dataclasses.replace(resolve.resolve(values), evaluator=self.evaluator)
         directory = SearchDirectory(self.path)
         with Interruptible().listening() as interruptible, directory.locked():
             directory.store_config(config.used_values(values))

@@ -12,13 +12,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search import config, driver
-from cell_search.config import Search
+from cell_search import config, driver, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request, Result, evaluate
 from cell_search.images import ImageSettings
 from cell_search.interruption import Interruptible
 from cell_search.pools import Pool, PoolSettings
+from cell_search.resolve import Search
 from cell_search.space import Space
 
 
@@ -104,7 +104,7 @@ def shuffled(settings: dict[str, Any]) -> Search:
         "evaluator": {"type": "nas_bench_201"},
         **{key: value for key, value in settings.items() if key != "objectives"},
     }
-    search = config.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(config.from_values(values, "test"))
     search.config.objectives = settings.get("objectives", [])
     return dataclasses.replace(search, evaluator=Weighing(), pool=Shuffled())
 

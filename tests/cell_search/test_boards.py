@@ -15,7 +15,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
-from cell_search import boards, config, progress
+from cell_search import boards, config, progress, resolve
 from cell_search.boards import Boards
 from cell_search.directory import SearchDirectory
 from cell_search.objectives import Objective
@@ -96,7 +96,7 @@ def test_the_best_cells_are_pictures_and_only_bests_have_folders_late_in_a_searc
 ) -> None:
     monkeypatch.setattr(boards, "FOLDERS", 2)
     values = {"space": {"blocks": 1}, "evaluator": {"type": "parameters"}}
-    search = config.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(config.from_values(values, "test"))
     rng = np.random.default_rng(0)
     written = Boards(tmp_path, search)
     best = None

@@ -12,7 +12,7 @@ import yaml
 from search_commands import ROOT
 
 import cells.config
-from cell_search import cli, config
+from cell_search import cli, config, resolve
 
 CLUSTER = ROOT / "configs" / "cluster"
 
@@ -24,7 +24,7 @@ def test_settings_exist_and_add_to_any_recipe(path: pathlib.Path) -> None:
     recipe = ROOT / "configs" / "search" / "nasnet_paper.yaml"
     alone = cells.config.override(config.SearchConfig(), [str(recipe)])
     both = cells.config.override(config.SearchConfig(), [str(recipe), str(path)])
-    search = config.resolve(both)
+    search = resolve.resolve(both)
     own = yaml.safe_load(path.read_text())
     assert set(own) <= {"pool", "report_minutes"}, "nothing that belongs to the recipe"
     kind = own["pool"]["type"]

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from whole_searches import searched, story
 
-from cell_search import config, rerank, spaces
+from cell_search import config, rerank, resolve, spaces
 from cell_search.children import Bank, Child
 from cell_search.children.bank import vector_size
 from cell_search.children.supernet import Images, Supernet
@@ -276,7 +276,7 @@ def test_a_search_is_the_training_of_one_network(
     losses = [metrics["loss"] for _, _, metrics, _ in known]
     assert losses[2] < losses[0]
 
-    search = config.resolve(config.from_values(settings, "test"))
+    search = resolve.resolve(config.from_values(settings, "test"))
     assert [r.difference for r in replay(search, whole.read_study())] == ["", "", ""]
 
     # Dead between what the second trial left and its result.
@@ -296,13 +296,13 @@ def test_a_search_is_the_training_of_one_network(
     with pytest.raises(UserError, match=r"darts\.epochs: all 2 are over.*use trials=3"):
         searched(tmp_path / "cut", {**settings, "trials": 4})
 
-    wanted = config.resolve(config.from_values(settings, "test"))
+    wanted = resolve.resolve(config.from_values(settings, "test"))
     assert rerank.final(wanted).config.evaluator.type == "train"
 
 
 def test_what_cannot_be_relaxed_is_told(settings: dict[str, Any]) -> None:
     def check(**changes: Any) -> None:
-        search = config.resolve(config.from_values({**settings, **changes}, "test"))
+        search = resolve.resolve(config.from_values({**settings, **changes}, "test"))
         search.check()
 
     with pytest.raises(UserError, match=r"space\.name: 'nasnet' cannot be relaxed.*=darts"):

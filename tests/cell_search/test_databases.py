@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from pool_contract import wait_for
 
 import cells.config
-from cell_search import config, storage
+from cell_search import config, resolve, storage
 from cell_search.evaluators import Result
 from cell_search.spaces import named
 from cell_search.trials import begin, finish, propose
@@ -238,7 +238,7 @@ def test_a_database_that_is_not_there(url: str, sentence: str) -> None:
     values.space.name = "pnas"
     values.evaluator.type = "parameters"
     with pytest.raises(UserError, match=sentence) as error:
-        config.resolve(values).check()
+        resolve.resolve(values).check()
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
 

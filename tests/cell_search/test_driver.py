@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search_commands import ROOT, run_command
 
 import cells.config
-from cell_search import config, driver, trials
+from cell_search import config, driver, resolve, trials
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request
 from cell_search.interruption import Interruptible, Interruption
@@ -28,7 +28,7 @@ from cells.errors import UserError
 def _search(path: pathlib.Path, settings: dict, evaluator: Evaluator | None = None) -> list[str]:
     values = config.SearchConfig()
     cells.config.apply(values, settings, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     if evaluator is not None:
         search = dataclasses.replace(search, evaluator=evaluator)
     directory = SearchDirectory(path)
@@ -88,7 +88,7 @@ def test_a_trial_that_was_running_is_taken_up_under_its_own_number(
     # As a killed driver leaves it: the next trial is recorded and has no result.
     directory = SearchDirectory(tmp_path / "cut")
     values = config.from_values({**counting, "trials": 21}, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     with directory.locked():
         study = directory.open_study()
         point = trials.propose(study, search.strategy, search.space, 20)
@@ -152,7 +152,7 @@ def test_a_signal_stops_at_once_and_loses_nothing(
     counting: dict, tmp_path: pathlib.Path, signum: int
 ) -> None:
     values = config.from_values(counting, "test")
-    search = dataclasses.replace(config.resolve(values), evaluator=Interrupting(signum))
+    search = dataclasses.replace(resolve.resolve(values), evaluator=Interrupting(signum))
     directory = SearchDirectory(tmp_path)
     before = signal.getsignal(signum)
     started = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 from child_requests import SPACE, point, request
 from optuna.trial import TrialState
 
-from cell_search import config, driver
+from cell_search import config, driver, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Train, evaluate
 from cell_search.evaluators._child import child_config
@@ -94,7 +94,7 @@ def test_without_a_parent_or_its_file_a_child_starts_anew(
 def test_a_strategy_without_parents_is_told() -> None:
     values = {"evaluator": {"train": {"inherit": True}}, "strategy": {"type": "random"}}
     with pytest.raises(UserError, match=r"train\.inherit: random names no parents whose weights"):
-        config.resolve(config.from_values(values, "test"))
+        resolve.resolve(config.from_values(values, "test"))
 
 
 def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None:
@@ -114,7 +114,7 @@ def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None
         "test",
     )
     directory = SearchDirectory(tmp_path)
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     with directory.locked():
         directory.store_config(config.used_values(values))
         driver.search(directory, search, Interruptible())

@@ -14,7 +14,7 @@ import optuna
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import config, driver, spaces, trials
+from cell_search import config, driver, resolve, spaces, trials
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request
 from cell_search.interruption import Interruptible
@@ -177,7 +177,7 @@ class Parents(Evaluator):
 
 def _search(path: pathlib.Path, settings: dict, stop_at: int = 1000) -> None:
     values = config.from_values(settings, "test")
-    search = dataclasses.replace(config.resolve(values), evaluator=Parents(stop_at))
+    search = dataclasses.replace(resolve.resolve(values), evaluator=Parents(stop_at))
     directory = SearchDirectory(path)
     with directory.locked():
         directory.store_config(config.used_values(values))

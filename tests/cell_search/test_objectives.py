@@ -15,7 +15,7 @@ from strategy_contract import new_study, run
 
 import cells.config
 from benchmarks.hypervolume import hypervolume
-from cell_search import config, driver, objectives, pareto, trials
+from cell_search import config, driver, objectives, pareto, resolve, trials
 from cell_search.charts import scatter
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result
@@ -180,7 +180,7 @@ def test_a_search_with_two_objectives_leaves_a_front(
     for trials_in_all in (12, 30):
         values = config.from_values({**settings, "trials": trials_in_all}, "test")
         with SearchDirectory(path).locked():
-            driver.search(SearchDirectory(path), config.resolve(values), Interruptible())
+            driver.search(SearchDirectory(path), resolve.resolve(values), Interruptible())
     assert re.search(
         r"trial 29  30/30  parameters [\d,]+  multiply_adds [\d,]+  best param",
         capsys.readouterr().out,
@@ -212,7 +212,7 @@ def test_strategies_for_one_objective_are_refused_before_a_search(
         config.SearchConfig(), text="strategy.type=random,objectives=[accuracy,-loss]"
     )
     with pytest.raises(UserError, match=r"objectives: random takes one .*regularized_evolution"):
-        config.resolve(values)
+        resolve.resolve(values)
 
 
 @pytest.mark.parametrize("signs", [(-1.0, 1.0), (1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)])

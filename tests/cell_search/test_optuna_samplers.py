@@ -10,7 +10,7 @@ import optuna
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import config, driver, spaces, trials
+from cell_search import config, driver, resolve, spaces, trials
 from cell_search.directory import SearchDirectory
 from cell_search.interruption import Interruptible
 from cell_search.space import Decision, Space
@@ -89,7 +89,7 @@ def test_a_whole_search_by_configuration(counting: dict, tmp_path: pathlib.Path,
         directory = SearchDirectory(tmp_path / folder)
         for count in counts:
             values = config.from_values({**settings, "trials": count}, "test")
-            search = config.resolve(values)
+            search = resolve.resolve(values)
             with directory.locked():
                 directory.store_config(config.used_values(values))
                 driver.search(directory, search, Interruptible())
@@ -108,7 +108,7 @@ def test_settings_are_those_of_the_sampler() -> None:
     values = {
         "strategy": {"type": "optuna:TPESampler", "optuna_TPESampler": {"n_startup_trials": 3}}
     }
-    search = config.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(config.from_values(values, "test"))
     assert search.strategy._make(0)._n_startup_trials == 3  # type: ignore[attr-defined]
     values["strategy"]["optuna_TPESampler"] = {"n_startup": 3}
     with pytest.raises(UserError, match="n_startup"):

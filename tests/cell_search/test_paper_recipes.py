@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 import cells.config
-from cell_search import config, driver, rerank
+from cell_search import config, driver, rerank, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.interruption import Interruptible
 from cells import genotype_file
@@ -42,7 +42,7 @@ def _config(name: str, text: str = "") -> config.SearchConfig:
 def test_two_children(name: str, digits_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
     text = f"{SHORT},images.data_dir={digits_dir},{RECIPES[name]}".rstrip(",")
     values = _config(name, text)
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     search.check()
     directory = SearchDirectory(tmp_path)
     with directory.locked():
@@ -63,7 +63,7 @@ def test_candidates_and_steps_of_enas() -> None:
     Pham et al. 2018, section 3.2, and the authors' script.
     """
     values = _config("enas_paper")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     shared = search.evaluator
     batches = (50_000 - search.images.held_out) // shared.batch
     assert (batches, values.trials) == (281, shared.epochs * batches)
@@ -75,7 +75,7 @@ def test_candidates_and_steps_of_enas() -> None:
 
 def test_halves_and_epochs_of_darts() -> None:
     """Liu et al. 2019, section 3.1 and appendix A.1."""
-    search = config.resolve(_config("darts_paper"))
+    search = resolve.resolve(_config("darts_paper"))
     darts = search.evaluator
     assert 2 * search.images.held_out == 50_000
     assert search.config.trials == darts.epochs + 1 == 51
@@ -90,7 +90,7 @@ def test_sizes_of_the_papers() -> None:
     """Zoph et al. 2018, section 4; Liu et al. 2018, section 5; Real et al. 2019, section 3."""
     found = {}
     for name in ("nasnet_paper", "pnas_paper", "amoebanet_paper"):
-        search = config.resolve(_config(name))
+        search = resolve.resolve(_config(name))
         train = search.evaluator
         found[name] = (
             train.normal_cells,

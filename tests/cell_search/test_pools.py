@@ -13,7 +13,7 @@ from pool_contract import PoolContract, gone, request, result, wait_for, workers
 from search_commands import ROOT
 
 import cells.config
-from cell_search import config, driver
+from cell_search import config, driver, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.interruption import Interruptible
 from cell_search.pools import Inline, Pool, Processes
@@ -114,7 +114,7 @@ def _story(path: pathlib.Path, settings: dict) -> list[tuple]:
     directory = SearchDirectory(path)
     with directory.locked():
         directory.store_config(config.used_values(values))
-        driver.search(directory, config.resolve(values), Interruptible())
+        driver.search(directory, resolve.resolve(values), Interruptible())
     trials = directory.read_study().trials
     return [(t.number, t.state, t.value, t.params, t.user_attrs["finished"]) for t in trials]
 
@@ -135,7 +135,7 @@ def test_two_workers_give_every_trial_once(counting: dict, tmp_path: pathlib.Pat
     assert [number for number, *_ in story] == list(range(40))
     assert sorted(finished for *_, finished in story) == list(range(40))
     # Scores do not depend on the pool: each is that of its own decisions.
-    inline = config.resolve(config.from_values(counting, "test"))
+    inline = resolve.resolve(config.from_values(counting, "test"))
     assert len({value for _, _, value, *_ in story}) > 10
     for number, _, value, params, _ in story[::7]:
         pool = inline.pool.open()
@@ -157,7 +157,7 @@ def test_two_workers_give_every_trial_once(counting: dict, tmp_path: pathlib.Pat
 )
 def test_a_pool_is_chosen_by_name(text: str, settings: object) -> None:
     values = cells.config.override(config.SearchConfig(), text=text)
-    assert config.resolve(values).pool == settings
+    assert resolve.resolve(values).pool == settings
 
 
 def test_directories_of_before_name_a_pool_only() -> None:

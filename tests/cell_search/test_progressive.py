@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import config, spaces, trials
+from cell_search import config, resolve, spaces, trials
 from cell_search.space import Decision, Space
 from cell_search.strategies import Progressive, RandomSearch, Strategy
 from cell_search.strategies._lstm import LSTMRegressor
@@ -220,10 +220,10 @@ def test_who_asks_early_is_given_the_next_best() -> None:
 
 def test_a_configuration_makes_its_space_growable() -> None:
     values = {"strategy": {"type": "progressive"}, "space": {"name": "pnas"}}
-    names = [d.name for d in config.resolve(config.from_values(values, "test")).space.decisions]
+    names = [d.name for d in resolve.resolve(config.from_values(values, "test")).space.decisions]
     assert names[0] == "cell/blocks"
     values["strategy"] = {"type": "random"}
-    names = [d.name for d in config.resolve(config.from_values(values, "test")).space.decisions]
+    names = [d.name for d in resolve.resolve(config.from_values(values, "test")).space.decisions]
     assert "cell/blocks" not in names
 
 

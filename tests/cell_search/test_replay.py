@@ -13,7 +13,7 @@ import shuffled
 from optuna.trial import FrozenTrial
 from search_commands import run_command
 
-from cell_search import config, strategies, trials
+from cell_search import config, resolve, strategies, trials
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result
 from cell_search.replay import Replayed, replay
@@ -105,7 +105,7 @@ def test_the_command_names_the_first_difference(
         "strategy": {"regularized_evolution": {"population": 8, "sample": 4}},
         "trials": 30,
     }
-    shuffled.run(path, config.resolve(config.from_values(settings, "test")))
+    shuffled.run(path, resolve.resolve(config.from_values(settings, "test")))
     command = [sys.executable, "-m", "cell_search", f"--search_dir={path}"]
     journal = path / "study.journal"
     before = journal.read_bytes()

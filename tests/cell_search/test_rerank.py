@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 from search_commands import run_command
 
 import cells.config
-from cell_search import config, driver, rerank
+from cell_search import config, driver, rerank, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request
 from cell_search.interruption import Interruptible
@@ -61,10 +61,10 @@ def nobody_asked() -> None:
     Dear.dies_at = -1
 
 
-def resolved(settings: dict[str, Any]) -> tuple[config.SearchConfig, config.Search]:
+def resolved(settings: dict[str, Any]) -> tuple[config.SearchConfig, resolve.Search]:
     values = config.SearchConfig()
     cells.config.apply(values, settings, "test")
-    return values, config.resolve(values)
+    return values, resolve.resolve(values)
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ import pytest
 from child_requests import request
 from optuna.trial import TrialState, create_trial
 
-from cell_search import config, driver, rerank, rungs
-from cell_search.config import Search
+from cell_search import config, driver, rerank, resolve, rungs
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request, Train, evaluate
 from cell_search.evaluators._keeper import Keeper
@@ -24,6 +23,7 @@ from cell_search.images import ImageSettings
 from cell_search.interruption import Interruptible, Interruption
 from cell_search.objectives import Objective
 from cell_search.replay import replay
+from cell_search.resolve import Search
 from cell_search.store import Store
 from cell_search.strategies import RandomSearch
 from cells import genotype_file
@@ -63,7 +63,7 @@ def _search(
     path: pathlib.Path, counting: dict, pruner: dict, evaluator: Evaluator
 ) -> tuple[Search, optuna.Study]:
     values = config.from_values(counting, "test")
-    search = dataclasses.replace(config.resolve(values), evaluator=evaluator)
+    search = dataclasses.replace(resolve.resolve(values), evaluator=evaluator)
     config.cells.config.apply(values, {"pruner": pruner}, "test")
     directory = SearchDirectory(path)
     with directory.locked(), Interruptible().listening() as interruptible:
@@ -97,7 +97,7 @@ def test_successive_halving_lets_a_third_go_on(counting: dict, tmp_path: pathlib
     assert [(t.state, t.last_step, t.value) for t in study.trials] == expected
     assert [t.user_attrs["finished"] for t in study.trials] == list(range(40))
     # Proposed once more from the record: what was learned from stopped trials is in it.
-    fresh = config.resolve(config.from_values(counting, "test"))
+    fresh = resolve.resolve(config.from_values(counting, "test"))
     assert [t.difference for t in replay(fresh, study)] == [""] * 40
     # Each part was trained once; of what is over nothing is left.
     store = Store(SearchDirectory(tmp_path).weights())
@@ -173,7 +173,7 @@ def test_a_verdict_that_a_killed_driver_did_not_write_down_is_given_again(
     _search(tmp_path, {**counting, "trials": 12}, halving, Climbing())
     directory = SearchDirectory(tmp_path)
     values = config.from_values({**counting, "trials": 13}, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     with directory.locked():
         study = directory.open_study()
         point = driver.trials.propose(study, search.strategy, search.space, 12)
@@ -242,19 +242,19 @@ def test_strategies_learn_what_a_stopped_trial_had_reached() -> None:
 )
 def test_wrong_rungs_are_named(pruner: dict, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        config.resolve(config.from_values({"pruner": pruner}, "test"))
+        resolve.resolve(config.from_values({"pruner": pruner}, "test"))
 
 
 def test_what_cannot_stop_early_is_told(counting: dict) -> None:
     pruner = {"type": "median", "rungs": [1]}
     with pytest.raises(UserError, match=r"'median' stops trainings early, and Parameters has none"):
-        config.resolve(config.from_values({**counting, "pruner": pruner}, "test"))
+        resolve.resolve(config.from_values({**counting, "pruner": pruner}, "test"))
     two = {"strategy": {"type": "random"}, "objectives": ["accuracy", "-parameters"]}
     with pytest.raises(UserError, match=r"'median' goes by one objective, but there are 2"):
-        config.resolve(config.from_values({**two, "pruner": pruner}, "test"))
+        resolve.resolve(config.from_values({**two, "pruner": pruner}, "test"))
     short = {"settings": {"epochs": [1, 20]}, "pruner": pruner}
     with pytest.raises(UserError, match=r"1 is not before the end of a training of 1 epochs"):
-        config.resolve(config.from_values(short, "test"))
+        resolve.resolve(config.from_values(short, "test"))
 
 
 def test_the_best_are_trained_again_to_the_end() -> None:
@@ -264,14 +264,14 @@ def test_the_best_are_trained_again_to_the_end() -> None:
         "pruner": {"type": "median", "rungs": [1]},
         "evaluator": {"train": train},
     }
-    search = config.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(config.from_values(values, "test"))
     assert search.rungs.epochs == (1,)
     longer = rerank.final(search)
     assert longer.rungs.epochs == ()
     # From new weights, and without the search's time limit; the reward is the same.
     assert longer.evaluator == Train(normal_cells=4, filters=64, epochs=20, reward_power=3.0)
     values["rerank"] = {"evaluator": {"train": {"seconds": 100.0, "epochs": 7}}}
-    named = rerank.final(config.resolve(config.from_values(values, "test")))
+    named = rerank.final(resolve.resolve(config.from_values(values, "test")))
     assert named.evaluator == Train(epochs=7, seconds=100.0, reward_power=3.0)
 
 

@@ -11,7 +11,7 @@ import pytest
 from search_commands import ROOT
 
 import cells.config
-from cell_search import config
+from cell_search import config, resolve
 from cell_search.directory import SearchDirectory
 from cells.errors import UserError
 
@@ -130,12 +130,12 @@ def test_what_may_change_between_two_runs_and_what_may_not() -> None:
 )
 def test_a_wrong_setting_is_named(text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        config.resolve(_config(text))
+        resolve.resolve(_config(text))
 
 
 def test_settings_are_those_of_the_classes() -> None:
     """The configuration's defaults are the keyword defaults of strategies and evaluators."""
-    search = config.resolve(_config("strategy.regularized_evolution.population=50,seed=4"))
+    search = resolve.resolve(_config("strategy.regularized_evolution.population=50,seed=4"))
     assert search.config.strategy.regularized_evolution.sample == 25
     assert search.evaluator == type(search.evaluator)()
     assert search.images == type(search.images)()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from search_commands import run_command
 
-from cell_search import config, results
+from cell_search import config, resolve, results
 from cell_search.charts import curve
 from cell_search.charts._frame import ticks
 from cells import genotype_file
@@ -172,7 +172,7 @@ def test_train_yaml_opens_with_the_command_and_scores_on_the_test_split(
 def test_a_set_without_test_split_is_divided(data_dir: pathlib.Path) -> None:
     settings = {"name": "imagenet2012", "data_dir": str(data_dir), "size": 32, "split": "train"}
     values = config.from_values({"images": settings}, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     written = results.train_settings(search)["task"]
     assert written["validation_data"]["tfds_split"] == "validation"
     assert written["model"]["input_size"] == [32, 32, 3]

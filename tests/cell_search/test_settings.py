@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import cells.config
-from cell_search import config, driver, settings, spaces
+from cell_search import config, driver, resolve, settings, spaces
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Train
 from cell_search.interruption import Interruptible
@@ -30,7 +30,7 @@ def _search(path: pathlib.Path, values: dict) -> optuna.Study:
     directory = SearchDirectory(path)
     with directory.locked():
         directory.store_config(config.used_values(wanted))
-        driver.search(directory, config.resolve(wanted), Interruptible())
+        driver.search(directory, resolve.resolve(wanted), Interruptible())
     return directory.read_study()
 
 
@@ -70,7 +70,7 @@ def _multiply_adds(cell) -> int:
 )
 def test_wrong_limits_are_named(text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        config.resolve(_config(text))
+        resolve.resolve(_config(text))
 
 
 def test_a_candidate_beyond_the_limits_is_no_trial(counting: dict, tmp_path: pathlib.Path) -> None:
@@ -105,18 +105,18 @@ def test_a_candidate_beyond_the_limits_is_no_trial(counting: dict, tmp_path: pat
 )
 def test_wrong_settings_are_named(text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        config.resolve(_config(text))
+        resolve.resolve(_config(text))
 
 
 def test_every_choice_is_checked_before_the_first_trial(small: dict) -> None:
     values = {**small, "settings": {"learning_rate": [0.1, -0.1]}}
-    search = config.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(config.from_values(values, "test"))
     with pytest.raises(UserError, match=r"learning_rate: -0\.1: must be larger than 0"):
         search.check()
 
 
 def test_settings_belong_to_the_candidate_and_not_to_its_genotype() -> None:
-    search = config.resolve(
+    search = resolve.resolve(
         _config("settings.l2=[0.1,0.2],settings.flip=[true,false],space.blocks=2")
     )
     plain = spaces.find("nasnet", 2)

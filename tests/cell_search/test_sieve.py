@@ -12,7 +12,7 @@ import yaml
 from optuna.trial import TrialState
 
 import cells.config
-from cell_search import config, driver
+from cell_search import config, driver, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request
 from cell_search.evaluators._child import child_config, child_summary
@@ -77,7 +77,7 @@ def run(path: pathlib.Path, settings: dict[str, Any], cheap: Evaluator | None = 
     """Runs a search; returns its directory and what was resolved."""
     values = config.SearchConfig()
     cells.config.apply(values, settings, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     if cheap is not None:
         assert search.sieve is not None
         object.__setattr__(search.sieve, "evaluator", cheap)
@@ -88,7 +88,7 @@ def run(path: pathlib.Path, settings: dict[str, Any], cheap: Evaluator | None = 
     return directory, search
 
 
-def names(search: config.Search, trials: list) -> list[str]:
+def names(search: resolve.Search, trials: list) -> list[str]:
     return [search.space.decode(t.params).name for t in trials]
 
 
@@ -117,7 +117,7 @@ def test_the_strategy_learns_from_them(settings: dict, tmp_path: pathlib.Path) -
         distances = [sum(points[i][d] != p[d] for d in p) for p in points[:i]]
         assert min(distances) <= 1
     # A strategy that has seen nothing proposes the same from the record.
-    search = config.resolve(config.from_values(settings, "test"))
+    search = resolve.resolve(config.from_values(settings, "test"))
     assert [t.difference for t in replay(search, directory.read_study())] == [""] * 12
 
 
@@ -213,7 +213,7 @@ def test_a_section_that_cannot_be(settings: dict, changes: dict, sentence: str) 
     values = config.SearchConfig()
     cells.config.apply(values, settings, "test")
     with pytest.raises(UserError, match=sentence):
-        config.resolve(values)
+        resolve.resolve(values)
 
 
 def test_more_candidates_than_there_are(settings: dict, tmp_path: pathlib.Path) -> None:

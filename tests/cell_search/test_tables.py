@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from search_commands import ROOT, run_command
 
 import cells.config
-from cell_search import config, driver, nas_bench_201, space_file, tables
+from cell_search import config, driver, nas_bench_201, resolve, space_file, tables
 from cell_search.directory import SearchDirectory
 from cell_search.interruption import Interruptible
 from cell_search.space import Decision, Space
@@ -77,7 +77,7 @@ def files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 def _search(path: pathlib.Path, settings: dict) -> list[str]:
     values = config.SearchConfig()
     cells.config.apply(values, settings, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     search.check()
     directory = SearchDirectory(path)
     with directory.locked():
@@ -303,7 +303,7 @@ def test_settings_can_be_mended_until_there_is_a_trial(
 def test_an_evaluator_of_networks_refuses_a_space_without_genotypes() -> None:
     values = config.SearchConfig()
     cells.config.apply(values, {"space": {"name": "nas_bench_201"}}, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     with pytest.raises(UserError, match="Train builds networks of cells, and this space has no"):
         search.check()
 
@@ -320,7 +320,7 @@ def test_an_evaluator_of_networks_refuses_a_space_without_genotypes() -> None:
 def test_a_table_wants_its_own_space(evaluator: str, message: str) -> None:
     values = config.SearchConfig()
     cells.config.apply(values, {"evaluator": {"type": evaluator}}, "test")
-    search = config.resolve(values)
+    search = resolve.resolve(values)
     with pytest.raises(UserError, match=message):
         search.check()
 
@@ -329,7 +329,7 @@ def test_blocks_of_a_space_without_blocks_are_refused() -> None:
     values = config.SearchConfig()
     cells.config.apply(values, {"space": {"name": "nas_bench_201", "blocks": 2}}, "test")
     with pytest.raises(UserError, match=r"space\.blocks: 2: the space nas_bench_201 has no blocks"):
-        config.resolve(values)
+        resolve.resolve(values)
 
 
 def test_the_example_of_the_documentation(tmp_path: pathlib.Path) -> None:

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from child_requests import SPACE, request
 
-from cell_search import config, rerank, reranking, settings
+from cell_search import config, rerank, reranking, resolve, settings
 from cell_search.children import Training
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result, Train, evaluate
@@ -150,7 +150,7 @@ def test_the_transfer_stage_gets_what_was_searched_along() -> None:
 
 
 def test_a_re_ranking_from_before_an_option_existed_goes_on(tmp_path: pathlib.Path) -> None:
-    longer = rerank.final(config.resolve(config.SearchConfig()))
+    longer = rerank.final(resolve.resolve(config.SearchConfig()))
     study = optuna.create_study()
     older = json.loads(json.dumps(rerank.protocol_of(longer)))
     del older["evaluator.cutout"]

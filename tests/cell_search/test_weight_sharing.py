@@ -15,7 +15,7 @@ import yaml
 from optuna.trial import TrialState
 from whole_searches import searched, story
 
-from cell_search import config, rerank, spaces
+from cell_search import config, rerank, resolve, spaces
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.shared import SharedWeights
 from cell_search.evaluators import Request, Result, WeightSharing, evaluate
@@ -286,11 +286,11 @@ def test_scores_grow_and_failures_leave_no_trace(
 
 def test_several_workers_are_refused(settings: dict[str, Any]) -> None:
     settings["pool"] = {"type": "processes", "processes": {"workers": 2}}
-    search = config.resolve(config.from_values(settings, "test"))
+    search = resolve.resolve(config.from_values(settings, "test"))
     with pytest.raises(UserError, match=r"pool\.processes\.workers: 2 .* shared_weights.*use 1"):
         search.check()
     settings["pool"] = {"type": "processes", "processes": {"workers": 1}}
-    config.resolve(config.from_values(settings, "test")).check()
+    resolve.resolve(config.from_values(settings, "test")).check()
 
 
 def test_damaged_weights_are_told(settings: dict[str, Any], tmp_path: pathlib.Path) -> None:
@@ -327,7 +327,7 @@ def test_the_best_are_trained_from_scratch(
     settings["trials"] = 3
     directory = searched(tmp_path / "search", settings)
     wanted = config.from_values(settings, "test")
-    longer = rerank.final(config.resolve(wanted))
+    longer = rerank.final(resolve.resolve(wanted))
     assert longer.config.evaluator.type == "train"
     assert dataclasses.asdict(longer.evaluator) == longer.config.evaluator.chosen() | {
         "normal_cells": 2,
@@ -343,7 +343,7 @@ def test_the_best_are_trained_from_scratch(
         "images": {"training": 32},
     }
     wanted = config.from_values(changed, "test")
-    search = config.resolve(wanted)
+    search = resolve.resolve(wanted)
     longer = rerank.final(search)
     longer.check()
     with directory.locked():

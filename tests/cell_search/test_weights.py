@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from cell_search import config, driver, trials
+from cell_search import config, driver, resolve, trials
 from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Evaluator, Request
 from cell_search.interruption import Interruptible
@@ -111,7 +111,7 @@ def test_a_search_tells_it_and_loses_nothing(
     counting: dict, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = config.from_values({**counting, "trials": 6}, "test")
-    search = dataclasses.replace(config.resolve(values), evaluator=Same())
+    search = dataclasses.replace(resolve.resolve(values), evaluator=Same())
     directory = SearchDirectory(tmp_path)
     with directory.locked():
         directory.store_config(config.used_values(values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from cell_search import config, driver
+from cell_search import config, driver, resolve
 from cell_search.directory import SearchDirectory
 from cell_search.interruption import Interruptible
 
@@ -13,7 +13,7 @@ from cell_search.interruption import Interruptible
 def searched(path: pathlib.Path, settings: dict[str, Any]) -> SearchDirectory:
     """Runs a search, or goes on with it."""
     wanted = config.from_values(settings, "test")
-    search = config.resolve(wanted)
+    search = resolve.resolve(wanted)
     search.check()
     directory = SearchDirectory(path)
     with directory.locked():

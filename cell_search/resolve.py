@@ -1,0 +1,249 @@
+"""What the configuration of a search stands for: the objects that it names, checked."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import cells.config
+from cell_search import objectives, rungs, settings, space_file, spaces, storage
+from cell_search.cell_space import CellSpace, genotype_of
+from cell_search.config import SearchConfig, SieveConfig, SpaceChoice, section
+from cell_search.evaluators import EVALUATORS, Evaluator
+from cell_search.images import ImageSettings
+from cell_search.limits import Limits
+from cell_search.objectives import Objective
+from cell_search.pools import POOLS, PoolSettings
+from cell_search.rungs import Rungs
+from cell_search.space import Point, Space
+from cell_search.strategies import STRATEGIES, Strategy
+from cells.cli import choose
+from cells.errors import UserError
+
+#: The seeds of a sieve lie beyond those of searches, and of re-rankings.
+_SIEVE_SEED = 2**33
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What a configuration stands for, checked."""
+
+    config: SearchConfig
+    space: Space
+    strategy: Strategy
+    evaluator: Evaluator
+    images: ImageSettings
+    limits: Limits
+    pool: PoolSettings
+
+    @functools.cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the values of a trial are.
+
+        Raises:
+            UserError: the evaluator does not return it, or the strategy takes one only.
+        """
+        config, evaluator = self.config, self.evaluator
+        wanted = objectives.parse(config.objectives, evaluator.reward, evaluator.metrics())
+        if len(wanted) > 1 and not self.strategy.several_objectives:
+            able = [name for name, other in STRATEGIES.items() if other.several_objectives]
+            raise UserError(
+                f"objectives: {config.strategy.type} takes one objective, but there are "
+                f"{len(wanted)}; strategies for several are {', '.join(able)}"
+            )
+        return wanted
+
+    @functools.cached_property
+    def rungs(self) -> Rungs:
+        """When children are looked at in the middle of their training.
+
+        Raises:
+            UserError: nothing that could go on is trained, or something is impossible.
+        """
+        chosen, evaluator = self.config.pruner, self.evaluator
+        rungs.PRUNERS.find(chosen.type)  # Whether there is one.
+        last = min(self.config.settings.epochs or [getattr(evaluator, "epochs", 0)])
+        return rungs.resolve(
+            chosen.type, chosen.rungs, chosen.chosen(), evaluator, last, self.objectives
+        )
+
+    def feasible(self, point: Point) -> bool:
+        """Whether a proposal may be evaluated; another is drawn where it may not."""
+        genotype = genotype_of(self.space, point) if self.limits.any else None
+        if genotype is not None and not self.limits.allow(genotype):
+            return False
+        return self.evaluator.knows(point, self.space, self.images)
+
+    @property
+    def bounds(self) -> str:
+        """What feasible points keep to, for people."""
+        table = [] if self.evaluator.uses_images else ["the table"]
+        return " and ".join([*table, str(self.limits)] if self.limits.any else table)
+
+    def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
+        """The evaluator with the settings that a point decides."""
+        known = {f.name for f in dataclasses.fields(self.evaluator)}  # type: ignore[arg-type]
+        # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
+        chosen = {n: v for n, v in settings.chosen(point).items() if n in known}
+        return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator  # type: ignore[type-var]
+
+    @functools.cached_property
+    def sieve(self) -> Search | None:
+        """The search whose trials are the candidates of the sieve; None where there is no sieve.
+
+        Raises:
+            UserError: the section names what does not exist, or keeps what is not there.
+        """
+        wanted = self.config.sieve
+        if not wanted.candidates:
+            return None
+        if not 1 <= wanted.keep < wanted.candidates:
+            raise UserError(
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
+                f"at least 1 and at most {wanted.candidates - 1}"
+            )
+        if wanted.keep > self.config.trials:
+            raise UserError(
+                f"sieve.keep: {wanted.keep} is more than the {self.config.trials} trials of the "
+                "search; use fewer, or more trials"
+            )
+        config = copy.deepcopy(self.config)
+        config.seed += _SIEVE_SEED
+        # One vote is an objective like any other; several have no value of their own.
+        config.objectives = list(wanted.vote) if len(wanted.vote) == 1 else []
+        config.sieve, config.pruner.type = SieveConfig(), "none"
+        config.trials = wanted.candidates
+        changes = {"type": "zero_cost", **wanted.evaluator.set_values()}
+        evaluator = change_evaluator(config, changes, "sieve.evaluator")
+        try:
+            objectives.parse(wanted.vote, evaluator.reward, evaluator.metrics())
+        except UserError as error:
+            raise UserError(str(error).replace("objectives:", "sieve.vote:", 1)) from None
+        return dataclasses.replace(self, config=config, evaluator=evaluator)
+
+    def check(self) -> None:
+        """Raises a UserError where no candidate could be scored; called before the first."""
+        self.pool.check()
+        if self.sieve is not None:
+            self.sieve.check()
+        if self.evaluator.proposes != self.strategy.follows:
+            able = [name for name, other in STRATEGIES.items() if other.follows]
+            kind, wanted = self.config.evaluator.type, self.config.strategy.type
+            raise UserError(
+                f"strategy.type: {kind} says itself which cells come next, and {wanted} would not "
+                f"propose them; use {', '.join(able)}"
+                if self.evaluator.proposes
+                else f"strategy.type: {wanted} proposes what the evaluator says, and {kind} says "
+                "nothing; use another strategy"
+            )
+        if self.config.storage:
+            storage.open_url(self.config.storage)
+        if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
+            kind = self.config.pool.type
+            raise UserError(
+                f"pool.{section(kind)}.workers: {self.pool.workers} cannot be had with "  # type: ignore[attr-defined]
+                f"{self.config.evaluator.type}, whose candidates are scored one after the other; "
+                "use 1, or pool.type=inline"
+            )
+        self.evaluator.check(self.images, self.space)
+        for decision in self.space.decisions:
+            if decision.kind == settings.KIND:
+                for choice in decision.choices:
+                    self.evaluator_of({decision.name: choice}).check(self.images, self.space)
+
+    @property
+    def gives_genotypes(self) -> bool:
+        """Whether the points of the space are genotypes."""
+        return isinstance(self.space, CellSpace)
+
+    @property
+    def trains_winner(self) -> bool:
+        """Whether the winner can be trained on the images of this search."""
+        return self.gives_genotypes and self.evaluator.uses_images
+
+    @property
+    def space_name(self) -> str:
+        """What the space is called."""
+        return self.config.space.file or self.config.space.name
+
+
+def _space(choice: SpaceChoice, growing: bool) -> Space:
+    if choice.file:
+        space = space_file.read(choice.file)
+    else:
+        space = spaces.named(choice.name, choice.blocks)
+    if isinstance(space, CellSpace):
+        return dataclasses.replace(space, growable=choice.growable or growing)
+    if choice.growable:
+        raise UserError("space.growable: only cells of blocks can grow; leave it at false")
+    return space
+
+
+def resolve(config: SearchConfig) -> Search:
+    """Makes the objects that a configuration names.
+
+    Raises:
+        UserError: a name is unknown or a value impossible; says where.
+    """
+    for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
+        if getattr(config, name) < least:
+            raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
+    if config.storage and not config.study:
+        raise UserError("study: give the study a name, which no other has in this storage")
+    strategy = STRATEGIES.find(config.strategy.type)
+    space = _space(config.space, strategy.growing)
+    evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
+    choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
+    limits = Limits(**config.limits.as_dict())
+    if isinstance(space, CellSpace):
+        space = dataclasses.replace(
+            space,
+            settings=settings.decisions(choices, evaluator),
+            as_written=evaluator.as_written,
+        )
+        limits.check(space.decode(space.random(np.random.default_rng(0))))
+    elif choices or limits.any:
+        raise UserError(
+            f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
+            "the candidates of this space are none; leave them out or use a space of cells"
+        )
+    if getattr(evaluator, "inherit", False) and strategy.parent is Strategy.parent:
+        raise UserError(
+            f"evaluator.train.inherit: {config.strategy.type} names no parents whose weights a "
+            "child could start from; use strategy.type=large_scale_evolution, or inherit=false"
+        )
+    search = Search(
+        config=config,
+        space=space,
+        strategy=strategy(space, seed=config.seed, **config.strategy.chosen()),
+        evaluator=evaluator,
+        images=ImageSettings(**config.images.as_dict()),
+        limits=limits,
+        pool=POOLS.find(config.pool.type)(**config.pool.chosen()),
+    )
+    _ = search.objectives, search.rungs, search.sieve
+    return search
+
+
+def change_evaluator(config: SearchConfig, changes: Mapping[str, Any], where: str) -> Evaluator:
+    """Changes the section `evaluator` in place; returns the evaluator that it names then.
+
+    Args:
+        config: of a search.
+        changes: what differs; another type comes with its own defaults.
+        where: the changes stand, as errors call it.
+
+    Raises:
+        UserError: they name what does not exist.
+    """
+    if changes.get("type", config.evaluator.type) != config.evaluator.type:
+        # `config.yaml` does not keep what the search had no use for.
+        config.evaluator = SearchConfig().evaluator
+    cells.config.apply(config.evaluator, changes, where)
+    kind = choose(f"{where}.type", config.evaluator.type, EVALUATORS)
+    return kind(**config.evaluator.chosen())
