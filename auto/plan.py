@@ -51,6 +51,11 @@ def batch_of(divided: Divided) -> int:
     return 32 if divided.training < 20_000 else 64
 
 
+def least_steps(divided: Divided) -> int:
+    """Steps of the training, at least: one pass over the images, and see `LEAST_STEPS`."""
+    return max(-(-divided.training // batch_of(divided)), LEAST_STEPS)
+
+
 def search_values(divided: Divided, *, seconds: float, size: int, flip: bool, seed: int) -> dict:
     """The settings of the search, nested as in a configuration file, but for the number of trials.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,7 @@ def train(run: Run, divided: Divided) -> dict[str, Any]:
     if "plan" not in run.results:
         pace = run.results.get("search", {}).get("pace", plan.PACE)
         _plan(run, divided, plan.NETWORKS[0], 0, pace, 0.0)
+    looks = 1
     while True:
         network, steps, loop = run.results["plan"]
         values = plan.training_values(
@@ -50,9 +52,12 @@ def train(run: Run, divided: Divided) -> dict[str, Any]:
         seen = Pace(
             lambda: budget.left("training"),
             steps,
-            late=_LATE * budget.total,
+            # What is as short as can be is not begun again to be shorter.
+            late=_LATE * budget.total if steps > plan.least_steps(divided) else math.inf,
             early=_EARLY * budget.total,
+            looks=looks,
         )
+        looks *= 2
         runner.run(params, "train", str(run.model_dir), enough=seen.enough)
         tf_keras.backend.clear_session()
         if not seen.step or seen.step >= steps:
@@ -96,8 +101,7 @@ def _plan(
         network, step = larger, 0
     seconds = pace * batch * _work(run, divided, network)
     # Whatever has become of the time, there is a training.
-    least = max(-(-divided.training // batch), plan.LEAST_STEPS)
-    steps = max(step + int(left / seconds), least, step + 1)
+    steps = max(step + int(left / seconds), plan.least_steps(divided), step + 1)
     loop = min(max(_LOOP * run.budget.total, _LOOP_LEAST), _LOOP_MOST)
     run.record.keep("plan", [network, steps, max(1, round(loop / seconds))])
 

@@ -117,7 +117,21 @@ def test_a_training_in_time_is_let_alone(monkeypatch):
 @pytest.mark.parametrize("seconds", [0.01, 0.5])
 def test_a_training_that_would_miss_its_end_is_seen_early(monkeypatch, seconds):
     watched, clock = rounds(monkeypatch, seconds=seconds, steps=880, left=100.0)
-    assert watched.step <= 880 / 2
+    assert watched.step <= 5 + 880 / 2, "half of what is behind the first loop"
     assert watched.seconds == pytest.approx(seconds)
     assert watched.startup == pytest.approx(10.0 + 5 * seconds)
     assert clock.now - 100.0 <= 25.0, "startup, as long of looking at it, and a loop"
+
+
+@pytest.mark.parametrize(("looks", "known"), [(1, 10.0), (4, 40.0)])
+def test_a_training_that_goes_on_is_not_judged_by_its_first_loops(monkeypatch, looks, known):
+    clock = Clock(monkeypatch)
+    began = clock.now + 10.0
+    watched = pace.Pace(lambda: 100.0, 2000, late=4.0, early=10.0, looks=looks)
+    clock.now = began
+    step = 1200
+    assert not watched.enough(step)
+    # It is behind the half, and slow: 800 steps would take 800 s.
+    while not watched.enough(step := step + 2):
+        clock.now += 2.0
+    assert clock.now - began == pytest.approx(known, abs=2.0)
