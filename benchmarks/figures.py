@@ -71,6 +71,8 @@ FIGURES = {
     "28-two-stages": "-m benchmarks.two_stages",
     "30-detection-speed": "-m benchmarks.detection",
     "29-detection-overfit": "-m benchmarks.detection_overfit",
+    "31-detection-files": "-m benchmarks.detection_files",
+    "32-detection-masks": "-m benchmarks.detection_masks",
 }
 
 

@@ -10,6 +10,9 @@ import cells.cli
 
 MODES = ("train", "eval", "train_and_eval", "predict", "export", "convert", "summary")
 
+#: Of `detection.formats`, which imports what --help has no time for.
+FORMATS = ("saved_model", "tflite", "onnx")
+
 HELP = """\
 cell-detect: trains a genotype as the backbone of an object detector, with Model Garden's trainer.
 
@@ -32,6 +35,9 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
   The same for images of the validation data, or of another split:
     cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found \\
       --params_override="task.validation_data.tfds_split='validation[:20]'"
+  Write it for TensorFlow Serving, for phones and for ONNX Runtime:
+    cell-detect --mode=export --model_dir=/tmp/detector --output=/tmp/exported \\
+      --formats=saved_model,tflite,onnx
   Count parameters of what would be trained:
     cell-detect --mode=summary --config_file=configs/detection/coco.yaml --genotype=pnasnet_5
 
@@ -41,7 +47,8 @@ Modes:
   eval            COCO's 12 numbers for the last checkpoint; writes evaluation.json to --model_dir,
                   and evaluation/ with a table of classes, curves and the worst images
   predict         writes results.json and pictures/ to the folder --output
-  export          writes a SavedModel to --output: files of images in, boxes in their pixels out
+  export          writes a SavedModel to --output: files of images in, boxes in their pixels out;
+                  or, to the folder --output, the files that --formats names
   convert         makes TFRecords of --annotations and --images in the folder --output, or a COCO
                   file where --output ends in .json; an interrupted conversion goes on
   summary         prints parameters and multiply-adds; trains nothing
@@ -78,6 +85,9 @@ def _define_flags() -> None:
         "predict: images with a longer side are looked at in parts of so many pixels, too; 0: off.",
         lower_bound=0,
     )
+    flags.DEFINE_list(
+        "formats", [], f"What export writes to the folder --output: {', '.join(FORMATS)}."
+    )
     flags.DEFINE_integer("worst", 10, "eval: how many images with the most errors are drawn.")
     flags.DEFINE_string(
         "annotations", None, "convert: COCO file, or folder of Pascal VOC's or YOLO's files."
@@ -93,7 +103,7 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.errors import UserError
+    from cells.errors import UserError, unknown
 
     values = flags.FLAGS
     cells.cli.hush()
@@ -110,6 +120,9 @@ def _main(argv: Sequence[str]) -> None:
     }
     for name in required.get(mode, ("model_dir",)):
         cells.cli.required(name)
+    for name in values.formats:
+        if name not in FORMATS:
+            raise unknown("--formats", name, FORMATS)
     if mode == "convert":
         from detection.conversion import command
 

@@ -116,14 +116,18 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
 
 
 def export(flags: Any, _: Sequence[str]) -> None:
-    """Writes a SavedModel."""
+    """Writes files for other programs."""
     from detection.export import export as write
 
-    differences = write(flags.model_dir, flags.output)
-    print(
-        f"written to {flags.output}; boxes and scores differ from training's by at most "
-        f"{differences['boxes']:.1e} of the image and {differences['scores']:.1e}"
-    )
+    params = _params(flags, of_model_dir=True)
+    told = write(flags.model_dir, flags.output, flags.formats, params)
+    for kind, file in told["files"].items():
+        print(
+            f"{kind:12} {file['file']:16} boxes differ from the trained detector's by at most "
+            f"{file['boxes']:.1e} of the image, scores by {file['scores']:.1e}; "
+            f"takes {file['input']}"
+        )
+    print(f"wrote {flags.output}, compared on {told['objects']:,} objects of {told['compared_on']}")
 
 
 def summary(flags: Any, _: Sequence[str]) -> None:

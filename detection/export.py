@@ -1,183 +1,174 @@
-"""Trained detectors as SavedModels: image files in, boxes in pixels of these images out.
+"""Trained detectors as files for other programs, each compared with the detector that was trained.
 
-Model Garden's serving module, with boxes in pixels of the image as it was given, and the data set's
-own numbers of classes.
+`detection.formats` says which, `detection.serving` what stands in them.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import itertools
 import os
-import shutil
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from official.vision.serving import detection as serving
-from official.vision.serving import export_saved_model_lib
 
 from cells.errors import UserError
-from cells.files import write_atomically
-from detection import experiments
-from detection.detector import Detections, Detector, open_detector
+from cells.files import write_atomically, write_json, writing
+from detection import experiments, formats, images
+from detection.config import MaskRCNNTask
+from detection.data import MOST_ASPECT
+from detection.detector import Detections, open_detector
+from transfer import formats as files
+from transfer.export import replace_all
 
-#: Largest difference of scores, and of boxes relative to the image, with which a file is written.
-TOLERANCE = 1e-4
+#: Images on which files are compared with the trained detector.
+COMPARED = 10
 
-CATEGORIES = "categories.json"
-
-
-class ServedDetector(serving.DetectionModule):
-    """What a SavedModel of a detector holds.
-
-    Its signature `serving_default` takes `inputs`, strings (n,) of JPEG, PNG, BMP or GIF files of
-    any sizes, and gives, of each image, up to `max_num_detections` objects, the surest first:
-    `detection_boxes` float32 (n, m, 4), ymin, xmin, ymax, xmax in pixels of the image;
-    `detection_classes` int64 (n, m), the data set's own category ids; `detection_scores` float32
-    (n, m); `num_detections` int32 (n,), how many of the m are there.
-
-    Args:
-        params: the configuration of the run.
-        model: the trained model.
-    """
-
-    def __init__(self, params: Any, model: Any):
-        size = list(params.task.model.input_size[:2])
-        super().__init__(
-            params=params,
-            batch_size=None,
-            input_image_size=size,
-            input_type="image_bytes",
-            model=model,
-        )
-        # 0 is the background, and nothing is found of it.
-        self._category_ids = tf.constant([-1, *params.task.category_ids], tf.int64)
-
-    @tf.function
-    def inference_from_image_bytes(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Decodes and scales image by image, since they have different sizes."""
-        with tf.device("cpu:0"):
-            like = self._inputs_of(tf.io.encode_png(tf.zeros([8, 8, 3], tf.uint8)))
-            images, anchors, info = tf.map_fn(
-                self._inputs_of,
-                inputs,
-                fn_output_signature=tf.nest.map_structure(
-                    lambda t: tf.TensorSpec(t.shape, t.dtype), like
-                ),
-            )
-        # Boxes are cut at the border of the scaled image, not at that of the padded input.
-        shape = info[:, 0, :] * info[:, 2, :]
-        found = self.model.call(
-            images=images, image_shape=shape, anchor_boxes=anchors, training=False
-        )
-        classes = tf.cast(found["detection_classes"], tf.int32)
-        return {
-            "detection_boxes": found["detection_boxes"] / tf.tile(info[:, 2:3, :], [1, 1, 2]),
-            "detection_classes": tf.gather(self._category_ids, tf.maximum(classes, 0)),
-            "detection_scores": found["detection_scores"],
-            "num_detections": found["num_detections"],
-        }
-
-    def _inputs_of(self, data: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
-        image = tf.io.decode_image(data, channels=3, expand_animations=False)
-        image.set_shape([None, None, 3])
-        pixels, anchors, info = self._build_inputs(image)
-        return pixels, dict(anchors), info
+DESCRIPTION = "detector.json"
 
 
-def export(folder: str, output: str) -> dict[str, float]:
-    """Writes the detector of a run as a SavedModel, after comparing it with the run's own.
+def export(
+    folder: str, output: str, kinds: Sequence[str] = (), params: Any = None
+) -> dict[str, Any]:
+    """Writes the detector of a run, after comparing each file with the run's own.
 
     Args:
         folder: `--model_dir` of the training.
-        output: folder of the SavedModel; must not exist. `categories.json` in it names the classes.
+        output: folder of a SavedModel, which must not exist; with `kinds` a folder, in which files
+            of the same names are replaced.
+        kinds: names of `detection.formats.FORMATS`.
+        params: the configuration to build the detector with, by default the run's own. Files are
+            compared on `COMPARED` images of its validation data, or where these are not at hand on
+            random ones.
+
+    Returns:
+        `files`, of each kind its `file`, its `input` and what `compare` gives; `compared_on`, in
+        words, and the number of `objects` that were found there. With `kinds` this stands in
+        `detector.json`.
+
+    Raises:
+        UserError: there is no such run, `output` exists or cannot be written, a format is not
+            installed or not for this detector, or a file differs from the trained detector.
+    """
+    if not kinds and os.path.exists(output):
+        raise UserError(f"--output: {output} exists already; give a folder that does not")
+    params = params or experiments.of_model_dir(folder)
+    wanted = {kind: formats.FORMATS[kind] for kind in kinds or ("saved_model",)}
+    files.check({kind: form.extra for kind, form in wanted.items()})
+    _check_operators(params, wanted)
+    exported = formats.Exported(params, open_detector(folder, params))
+    pictures, compared_on = _pictures(params.task.validation_data)
+    expected = [exported.detector.detect(picture) for picture in pictures]
+    told: dict[str, Any] = {
+        "compared_on": compared_on,
+        "objects": sum(len(found.scores) for found in expected),
+        "files": {},
+    }
+    place = os.path.dirname(os.path.abspath(output))
+    with writing(f"--output: {output}"):
+        os.makedirs(place, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
+            for kind, form in wanted.items():
+                path = os.path.join(temporary, form.file)
+                form.write(exported, path)
+                look = form.open(exported, path)
+                found = [look(picture) for picture in pictures]
+                sizes = [max(picture.shape) for picture in pictures]
+                differences = compare(kind, params, expected, found, sizes)
+                told["files"][kind] = {"file": form.file, "input": form.input, **differences}
+            if kinds:
+                text = formats.categories_text(exported.detector.categories)
+                write_atomically(os.path.join(temporary, formats.CATEGORIES), text.encode())
+                write_json(os.path.join(temporary, DESCRIPTION), told)
+                os.makedirs(output, exist_ok=True)
+                replace_all(temporary, output)
+            else:
+                os.rename(os.path.join(temporary, wanted["saved_model"].file), output)
+    return told
+
+
+def compare(
+    kind: str,
+    params: Any,
+    expected: Sequence[Detections],
+    found: Sequence[Detections],
+    sizes: Sequence[int],
+) -> dict[str, float]:
+    """How what a file finds compares with what the trained detector finds.
+
+    An object is compared with that of the same class whose box is nearest, each with another one.
+    Those at the edge of being told at all, by their score or as the last of too many, may be
+    missing, and so may boxes without area, which lie outside of the image.
+
+    Args:
+        kind: of the file.
+        params: the configuration of the run.
+        expected: of each image, what the trained detector finds.
+        found: of each image, what the file finds.
+        sizes: of each image, the longer side.
 
     Returns:
         The largest differences of `boxes`, relative to the image, and of `scores`.
 
     Raises:
-        UserError: there is no such run, or `output` exists or cannot be written.
+        UserError: they are larger than the format's rounding can make them.
     """
-    if os.path.exists(output):
-        raise UserError(f"--output: {output} exists already; give a folder that does not")
-    params = experiments.of_model_dir(folder)
-    detector = open_detector(folder, params)
-    parent = os.path.dirname(os.path.abspath(output))
-    try:
-        os.makedirs(parent, exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=".export-", dir=parent)
-    except OSError as error:
-        raise UserError(f"--output: {output} cannot be written ({error.strerror})") from None
-    try:
-        export_saved_model_lib.export_inference_graph(
-            input_type="image_bytes",
-            batch_size=None,
-            input_image_size=list(params.task.model.input_size[:2]),
-            params=params,
-            checkpoint_path=None,
-            export_dir=temporary,
-            export_module=ServedDetector(params, detector.model),
+    allowed = formats.FORMATS[kind].difference
+    generator = params.task.model.detection_generator
+    boxes, scores = [0.0], [0.0]
+    for ours, theirs, size in zip(expected, found, sizes, strict=True):
+        both = (ours, theirs)
+        full = [d.scores.min() for d in both if len(d.scores) >= generator.max_num_detections]
+        edge = max([generator.pre_nms_score_threshold, *full])
+        for some, others in (both, both[::-1]):
+            counts = (some.scores > edge + allowed) & (some.boxes[:, 2:] > 0).all(axis=1)
+            free = np.ones(len(others.scores), bool)
+            for i in np.flatnonzero(counts):
+                same = np.flatnonzero(free & (others.labels == some.labels[i]))
+                if not len(same):
+                    boxes.append(1.0)
+                    continue
+                distance = np.abs(others.boxes[same] - some.boxes[i]).max(axis=1) / size
+                nearest = same[distance.argmin()]
+                free[nearest] = False
+                boxes.append(float(distance.min()))
+                scores.append(abs(float(others.scores[nearest] - some.scores[i])))
+    told = {"boxes": max(boxes), "scores": max(scores)}
+    if max(told.values()) > allowed:
+        raise UserError(
+            f"--formats: {kind} differs from the trained detector (boxes by up to "
+            f"{told['boxes']:.1e} of the image, scores by up to {told['scores']:.1e}), so nothing "
+            "is written; leave it out, or train longer"
         )
-        categories = [
-            {"id": number, "name": name}
-            for number, name in zip(detector.categories.ids, detector.categories.names, strict=True)
-        ]
-        text = json.dumps(categories, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(os.path.join(temporary, CATEGORIES), text.encode())
-        differences = compare(temporary, detector, _pictures())
-        os.chmod(temporary, 0o755)
-        os.rename(temporary, output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return differences
+    return told
 
 
-def detect(saved: Any, detector: Detector, image: np.ndarray) -> Detections:
-    """What a loaded SavedModel finds in one image, as the detector tells it.
-
-    Args:
-        saved: `tf.saved_model.load` of it.
-        detector: whose labels the result has.
-        image: uint8 (height, width, 3), RGB.
-    """
-    found = saved.signatures["serving_default"](
-        inputs=tf.constant([tf.io.encode_png(image).numpy()])
-    )
-    count = int(found["num_detections"][0])
-    ymin, xmin, ymax, xmax = found["detection_boxes"][0, :count].numpy().T
-    labels = {number: label for label, number in enumerate(detector.categories.ids)}
-    return Detections(
-        np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1),
-        np.array([labels[int(c)] for c in found["detection_classes"][0, :count]], np.int64),
-        found["detection_scores"][0, :count].numpy(),
-    )
+def _check_operators(params: Any, wanted: dict[str, formats.Format]) -> None:
+    if isinstance(params.task, MaskRCNNTask):
+        for kind in (kind for kind, form in wanted.items() if not form.two_stage):
+            raise UserError(
+                f"--formats: {kind} files hold one-stage detectors only, and the run has two "
+                "stages; use saved_model, or train a RetinaNet"
+            )
+    elif params.task.model.detection_generator.use_class_agnostic_nms:
+        for kind in (kind for kind in wanted if kind != "saved_model"):
+            raise UserError(
+                f"--formats: {kind} finds objects class by class, and the run has "
+                "detection_generator.use_class_agnostic_nms; use saved_model"
+            )
 
 
-def compare(path: str, detector: Detector, images: list[np.ndarray]) -> dict[str, float]:
-    """The largest differences between a SavedModel and the detector that it was made of.
-
-    Args:
-        path: of the SavedModel.
-        detector: of the run.
-        images: uint8 (height, width, 3), RGB.
-    """
-    saved = tf.saved_model.load(path)
-    boxes = scores = 0.0
-    for image in images:
-        theirs, ours = detect(saved, detector, image), detector.detect(image)
-        assert len(theirs.scores) == len(ours.scores), (len(theirs.scores), len(ours.scores))
-        if not len(ours.scores):
-            continue
-        scores = max(scores, float(np.abs(theirs.scores - ours.scores).max()))
-        distance = np.abs(theirs.boxes - ours.boxes).max() / max(image.shape[:2])
-        boxes = max(boxes, float(distance))
-    assert max(boxes, scores) < TOLERANCE, (boxes, scores)
-    return {"boxes": boxes, "scores": scores}
-
-
-def _pictures() -> list[np.ndarray]:
-    """Smooth random images of different shapes."""
+def _pictures(side: Any) -> tuple[list[np.ndarray], str]:
+    """Images of the validation data, or smooth random ones of different shapes; and which."""
+    with contextlib.suppress(UserError, ValueError):
+        stored = (image.pixels for image in images.from_data(side))
+        # Evaluation passes over the others, too.
+        wide = (p for p in stored if max(p.shape[:2]) <= MOST_ASPECT * min(p.shape[:2]))
+        if real := list(itertools.islice(wide, COMPARED)):
+            return real, f"{len(real)} real images"
     random = np.random.default_rng(0)
     coarse = [random.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((6, 8), (9, 4))]
-    return [np.kron(image, np.ones((12, 12, 1), np.uint8)) for image in coarse]
+    drawn = [np.kron(image, np.ones((12, 12, 1), np.uint8)) for image in coarse]
+    return drawn, f"{len(drawn)} random images"

@@ -26,7 +26,7 @@ MAY_IMPORT = {
 
 
 #: Imported only where an extra is installed, so neither locked nor built.
-OPTIONAL = {"nats_bench", "onnx", "onnxruntime", "ray", "timm", "torch"}
+OPTIONAL = {"nats_bench", "onnx", "onnxruntime", "ray", "tf2onnx", "timm", "torch"}
 
 
 def normalised(name: str) -> str:

@@ -54,7 +54,7 @@ def export(
         raise UserError(
             f"--output: {output} must end in .keras; for other files give --formats, and a folder"
         )
-    formats.check(kinds)
+    formats.check({kind: formats.FORMATS[kind].extra for kind in kinds})
     trained = checkpoints.open_classifier(folder, which)
     baseline = trained.params.task.model.baseline
     bare = [kind for kind in kinds or ("keras",) if kind in ("keras", "weights")]
@@ -87,9 +87,8 @@ def export(
             with open(os.path.join(temporary, "classifier.json"), "w", encoding="utf-8") as file:
                 file.write(text)
             if kinds:
-                formats.write_labels(written, temporary)
-                for name in os.listdir(temporary):
-                    _replace(os.path.join(temporary, name), os.path.join(output, name))
+                formats.write_labels(written.class_names, temporary)
+                replace_all(temporary, output)
             else:
                 _replace(os.path.join(temporary, "classifier.keras"), output)
                 beside = os.path.splitext(output)[0] + ".json"
@@ -186,6 +185,12 @@ def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.nda
             scaled = np.asarray(given, np.float32)
             return np.clip(np.rint((scaled + 1.0) * 127.5), 0, 255).astype(np.uint8), True
     return np.zeros((0,), np.uint8), False
+
+
+def replace_all(source: str, target: str) -> None:
+    """Moves what a folder holds to another, in the place of what has the same names there."""
+    for name in os.listdir(source):
+        _replace(os.path.join(source, name), os.path.join(target, name))
 
 
 def _replace(source: str, target: str) -> None:

@@ -13,7 +13,7 @@ import importlib.util
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +134,7 @@ def _write_saved_model(network: Network, path: str) -> None:
     # TensorFlow's own place for files that users want beside a model.
     extra = os.path.join(path, "assets.extra")
     os.mkdir(extra)
-    write_labels(network, extra)
+    write_labels(network.class_names, extra)
 
 
 def _open_saved_model(path: str) -> Logits:
@@ -179,11 +179,9 @@ def _write_tflite_int8(network: Network, path: str) -> None:
 
 
 def _convert(network: Network, path: str, **settings: Any) -> None:
-    with _quiet():
+    with quiet():
         network.serving.export(path, format="litert", verbose=False, **settings)
-    # A model may end in a ZIP archive; so TensorFlow's own tools attach files to it.
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(LABELS, _labels(network))
+    attach(path, LABELS, _labels(network.class_names))
 
 
 def _open_tflite(path: str) -> Logits:
@@ -202,17 +200,12 @@ def _open_tflite(path: str) -> Logits:
 
 def _write_onnx(network: Network, path: str) -> None:
     import keras
-    import onnx
 
     shape = (None, *network.model.input_shape[1:])
     given = keras.InputSpec(dtype="float32", shape=shape, name="pixels")
-    with _quiet():
+    with quiet():
         network.serving.export(path, format="onnx", verbose=False, input_signature=[given])
-
-    model = onnx.load(path)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = LABELS, _labels(network)
-    onnx.save(model, path)
+    add_metadata(path, LABELS, _labels(network.class_names))
 
 
 def _open_onnx(path: str) -> Logits:
@@ -268,10 +261,16 @@ FORMATS = {
 _MODULES = {"onnx": ("tf2onnx", "onnxruntime")}
 
 
-def check(names: Sequence[str]) -> None:
-    """Raises a UserError where a format needs a package that is not installed."""
-    for name in names:
-        extra = FORMATS[name].extra
+def check(extras: Mapping[str, str | None]) -> None:
+    """Sees that the packages of formats are installed.
+
+    Args:
+        extras: the extra of the project that each format needs, by the format's name.
+
+    Raises:
+        UserError: one is not; says how to install it.
+    """
+    for name, extra in extras.items():
         missing = [m for m in _MODULES.get(extra or "", ()) if not importlib.util.find_spec(m)]
         if missing:
             raise UserError(
@@ -280,19 +279,35 @@ def check(names: Sequence[str]) -> None:
             )
 
 
-def _labels(network: Network) -> str:
+def _labels(class_names: Sequence[str]) -> str:
     # A line a class, whatever a name holds.
-    return "".join(" ".join(name.split()) + "\n" for name in network.class_names)
+    return "".join(" ".join(name.split()) + "\n" for name in class_names)
 
 
-def write_labels(network: Network, folder: str) -> None:
+def write_labels(class_names: Sequence[str], folder: str) -> None:
     """Writes the names of the classes, a line each, in the order of the labels."""
     with open(os.path.join(folder, LABELS), "w", encoding="utf-8") as file:
-        file.write(_labels(network))
+        file.write(_labels(class_names))
+
+
+def attach(path: str, name: str, text: str) -> None:
+    """Puts a text into a TFLite file, which may end in a ZIP archive, as TensorFlow's tools do."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, text)
+
+
+def add_metadata(path: str, name: str, text: str) -> None:
+    """Puts a text into the metadata of an ONNX file."""
+    import onnx
+
+    model = onnx.load(path)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = name, text
+    onnx.save(model, path)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps what converters print from the screen."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield

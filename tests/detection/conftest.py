@@ -80,7 +80,7 @@ def small(settings: dict[str, Any], request: pytest.FixtureRequest) -> Any:
     return configured
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def flags() -> Any:
     """A function that gives the flags of `cell-detect`, with some set."""
 
@@ -91,6 +91,7 @@ def flags() -> Any:
             "config_file": [],
             "data_dir": None,
             "experiment": None,
+            "formats": [],
             "genotype": None,
             "images": None,
             "masks": False,

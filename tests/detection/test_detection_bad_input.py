@@ -106,6 +106,10 @@ def test_a_folder_of_no_run_is_named(flags, tmp_path):
         (["--mode=train", "--model_dir=x", "y.jpg"], "'y.jpg': is no flag"),
         (["--mode=predict", "--score_threshold=2"], "--score_threshold: 2.0 is not in [0, 1]"),
         (["--mode=detect"], "--mode"),
+        (
+            ["--mode=export", "--model_dir=x", "--output=y", "--formats=tflit"],
+            "--formats: unknown 'tflit'; did you mean 'tflite'",
+        ),
         (["--mode=convert", "--output=x"], "--annotations: is needed here"),
         (["--mode=summary", "--experiment=cells_retinane"], "did you mean 'cells_retinanet'"),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import importlib.util
 import json
 import logging
 import pathlib
@@ -19,8 +21,8 @@ from pycocotools.coco import COCO
 from cells import datasets, image_files
 from cells.errors import UserError
 from cells.weights import weighted_layers
-from detection import commands, resolve
-from detection.detector import open_detector
+from detection import cli, commands, export, formats, resolve
+from detection.detector import Detections, open_detector
 from detection.task import CellsRetinaNetTask
 from transfer import checkpoints, runner
 from transfer.experiments import classification
@@ -276,7 +278,34 @@ def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, 
     assert "of the source, not used: logits" in caplog.text
 
 
-def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, flags, tmp_path, scenes_dir):
+@pytest.fixture(scope="module")
+def scene(scenes_dir):
+    """An image that the detector was trained with."""
+    stored = datasets.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]")
+    return next(stored.as_numpy_iterator())["image"]
+
+
+@pytest.fixture(scope="module")
+def detector(trained):
+    return open_detector(str(trained))
+
+
+def assert_same(found, expected, scale=1.0, i=0):
+    """What a file gives of image i is what the detector finds, in boxes divided by `scale`."""
+    count = int(found["num_detections"][i])
+    assert count == len(expected.scores) > 0
+    np.testing.assert_allclose(
+        found["detection_scores"][i, :count], expected.scores, rtol=0, atol=1e-4
+    )
+    x, y, width, height = expected.boxes.T
+    corners = np.stack([y, x, y + height, x + width], axis=1) / scale
+    np.testing.assert_allclose(found["detection_boxes"][i, :count], corners, atol=0.03)
+    np.testing.assert_array_equal(found["detection_classes"][i, :count], expected.labels)
+
+
+def test_a_saved_model_finds_in_files_what_the_detector_finds(
+    trained, detector, flags, tmp_path, scene
+):
     """Loaded by TensorFlow alone: two files of different sizes at once, JPEG and PNG."""
     output = tmp_path / "saved"
     commands.export(flags(model_dir=str(trained), output=str(output)), [])
@@ -284,25 +313,71 @@ def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, flags, tm
         commands.export(flags(model_dir=str(trained), output=str(output)), [])
     names = json.loads((output / "categories.json").read_bytes())
     assert [entry["name"] for entry in names] == [str(i) for i in range(10)]
-    scene = next(
-        datasets.builder("digits_scenes", scenes_dir)
-        .as_dataset(split="train[:1]")
-        .as_numpy_iterator()
-    )["image"]
     wide = np.full((128, 300, 3), 100, np.uint8)
     wide[:, :128] = scene
     files = [tf.io.encode_jpeg(scene, quality=95).numpy(), tf.io.encode_png(wide).numpy()]
-    served = tf.saved_model.load(str(output)).signatures["serving_default"]
-    found = served(inputs=tf.constant(files))
-    detector = open_detector(str(trained))
+    saved = tf.saved_model.load(str(output))
+    found = saved.signatures["serving_default"](inputs=tf.constant(files))
     for i, pixels in enumerate((tf.io.decode_jpeg(files[0]).numpy(), wide)):
-        expected = detector.detect(pixels)
-        count = int(found["num_detections"][i])
-        assert count == len(expected.scores) > 0
-        np.testing.assert_allclose(
-            found["detection_scores"][i, :count], expected.scores, rtol=0, atol=1e-4
-        )
-        x, y, width, height = expected.boxes.T
-        corners = np.stack([y, x, y + height, x + width], axis=1)
-        np.testing.assert_allclose(found["detection_boxes"][i, :count], corners, atol=0.03)
-        np.testing.assert_array_equal(found["detection_classes"][i, :count], expected.labels)
+        assert_same(found, detector.detect(pixels), i=i)
+
+
+@pytest.fixture(scope="module")
+def exported(trained, flags, tmp_path_factory):
+    """TFLite and ONNX files of the detector; the latter where its packages are installed."""
+    installed = all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime"))
+    kinds = ["tflite", "onnx"] if installed else ["tflite"]
+    output = tmp_path_factory.mktemp("exported") / "files"
+    commands.export(flags(model_dir=str(trained), output=str(output), formats=kinds), [])
+    told = json.loads((output / "detector.json").read_bytes())
+    assert told["compared_on"] == "8 real images" and told["objects"] > 0
+    for kind in kinds:
+        assert max(told["files"][kind][name] for name in ("boxes", "scores")) < 1e-3
+    return output
+
+
+def test_a_tflite_file_finds_in_pixels_what_the_detector_finds(exported, detector, scene):
+    """In the interpreter, with TFLite's own operators, on a scene that fills the input."""
+    with zipfile.ZipFile(exported / "detector.tflite") as archive:
+        categories = json.loads(archive.read("categories.json"))
+    assert categories == json.loads((exported / "categories.json").read_bytes())
+    assert [entry["name"] for entry in categories] == [str(i) for i in range(10)]
+    interpreter = tf.lite.Interpreter(model_path=str(exported / "detector.tflite"))
+    pixels = tf.image.resize(tf.cast(scene, tf.float32)[tf.newaxis], (64, 64)).numpy()
+    found = interpreter.get_signature_runner()(pixels=pixels, size=np.float32([[64, 64]]))
+    assert_same(found, detector.detect(scene), scale=2.0)
+
+
+def test_an_onnx_file_finds_in_images_what_the_detector_finds(exported, detector, scene):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(exported / "detector.onnx"))
+    names = [found.name for found in session.get_outputs()]
+    wide = np.full((128, 300, 3), 100, np.uint8)
+    wide[:, :128] = scene
+    found = dict(zip(names, session.run(names, {"image": wide}), strict=True))
+    assert_same(found, detector.detect(wide))
+
+
+def test_a_file_that_finds_something_else_is_not_written(small):
+    """Order and what is at the edge of being told do not count; place, score and class do."""
+    params = small()
+    boxes = np.float32([[10, 10, 20, 20], [50, 40, 30, 20], [12, 60, 9, 9], [90, 0, 0, 9]])
+    ours = Detections(boxes, np.int64([1, 2, 1, 1]), np.float32([0.9, 0.6, 0.05005, 0.5]))
+    same = ours.only([1, 0])
+    assert export.compare("onnx", params, [ours], [same], [100]) == {"boxes": 0, "scores": 0}
+    twice = ours.only([0, 0, 1])
+    moved = dataclasses.replace(same, boxes=same.boxes + 0.5)
+    surer = dataclasses.replace(same, scores=same.scores - 0.01)
+    other = dataclasses.replace(same, labels=same.labels - [1, 0])
+    for found, sentence in (
+        (moved, r"onnx differs .* boxes by up to 5\.0e-03 of the image"),
+        (surer, r"scores by up to 1\.0e-02"),
+        (other, r"boxes by up to 1\.0e\+00"),
+        (twice, r"boxes by up to 1\.0e\+00"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            export.compare("onnx", params, [ours], [found], [100])
+
+
+def test_the_help_names_the_formats_that_there_are():
+    assert tuple(formats.FORMATS) == cli.FORMATS

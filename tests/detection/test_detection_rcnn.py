@@ -13,9 +13,9 @@ from PIL import Image
 
 from cells import config
 from cells.errors import UserError
-from detection import conversion, experiments, resolve, summary, task
+from detection import conversion, experiments, export, resolve, summary, task
 from detection.detector import Detector
-from transfer import configure, model_dir
+from transfer import configure, formats, model_dir
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "detection"
 
@@ -172,6 +172,16 @@ def test_no_more_boxes_are_sampled_than_there_are(two_stage, boxes):
         params = two_stage("cells_maskrcnn", model=model, train_data=boxes, validation_data=boxes)
         with pytest.raises(UserError, match=sentence):
             resolve.resolve(params)
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_formats_that_hold_no_two_stages_say_so(two_stage, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "check", lambda extras: None)
+    params = two_stage("cells_fasterrcnn")
+    model_dir.prepare(str(tmp_path / "run"), params, ["a", "b"])
+    with pytest.raises(UserError, match=f"{kind} files hold one-stage .* use saved_model"):
+        export.export(str(tmp_path / "run"), str(tmp_path / "out"), [kind])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", experiments.NAMES)
