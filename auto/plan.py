@@ -13,6 +13,9 @@ from cells.genotype import Genotype
 from cells.stack import stack
 from cells.summary import summarize
 
+#: Blocks of a cell that is searched.
+BLOCKS = 3
+
 #: Steps of a child in the search, about; a re-ranking trains it so many times longer.
 CHILD_STEPS, LONGER = 120, 3
 
@@ -73,7 +76,7 @@ def search_values(divided: Divided, *, seconds: float, size: int, flip: bool, se
     kept = int(min(seconds / SIEVED_PER, 20))
     population = max(kept, 4)
     return {
-        "space": {"name": "nasnet", "blocks": 3},
+        "space": {"name": "nasnet", "blocks": BLOCKS},
         "strategy": {
             "type": "regularized_evolution",
             "regularized_evolution": {"population": population, "sample": population // 2},

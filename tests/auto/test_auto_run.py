@@ -92,7 +92,8 @@ def opened(folder: pathlib.Path, found: ImageFolder) -> Run:
 def test_a_folder_becomes_a_classifier_through_a_stop_and_a_kill(
     shapes, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(plan, "CHILD_STEPS", 4)
+    monkeypatch.setattr(plan, "BLOCKS", 1)
+    monkeypatch.setattr(plan, "CHILD_STEPS", 1)
     monkeypatch.setattr(plan, "PUBLISHED", (TINY,))
     # Two children, whatever they take, and all the time for the comparison.
     monkeypatch.setattr(budget, "PARTS", {"search": 1e-9, "rerank": 1.0})
