@@ -7,6 +7,7 @@ Test images are drawn once, when the folder is converted, and every later step i
 from __future__ import annotations
 
 import pathlib
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 
@@ -94,10 +95,21 @@ def divide(images: ImageFolder, data_dir: pathlib.Path, seed: int) -> Divided:
         UserError: the folder has changed since, its images cannot be read or divided, or the set
             cannot be written.
     """
-    from cells import datasets
     from cells.datasets import conversion
 
     folder = conversion.convert(images, data_dir, images.set_name, test=TEST, seed=seed)
+    try:
+        return _divided(images, folder)
+    except UserError:
+        # Of mended images the set is made again.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _divided(images: ImageFolder, folder: pathlib.Path) -> Divided:
+    from cells import datasets
+    from cells.datasets import conversion
+
     builder = datasets.builder(str(folder))
     test = datasets.test_split(builder)
     if test is None:

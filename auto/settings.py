@@ -87,6 +87,9 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
         before, results = Settings(**values["settings"]), dict(values["results"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); give another --output") from None
+    if "images" not in results:
+        # Nothing has come of it, so that what was asked for may be mended.
+        return Record(path, settings)
     different = [
         f"{name} was {old!r}, is {new!r}"
         for (name, old), new in zip(

@@ -16,8 +16,10 @@ def test_test_images_are_in_no_other_part(tmp_path):
     from cells import datasets
 
     root = write(tmp_path / "shapes", {"red": 20, "green": 20})
+    (root / "red" / "broken.jpg").write_bytes(b"no photograph")
     divided = images.divide(images.find(str(root)), tmp_path / "data", seed=3)
     assert (divided.classes, divided.training, divided.testing) == (("green", "red"), 32, 8)
+    assert divided.unreadable == 1
     assert divided.largest == 0.5
     values = plan.search_values(divided, seconds=210.0, size=16, flip=False, seed=3)
     searched = search_images.load(search_images.ImageSettings(**values["images"]))
@@ -55,6 +57,7 @@ def test_splits_without_a_test_are_refused(tmp_path):
     root = write(tmp_path / "shapes", {"train/red": 9, "train/green": 9})
     with pytest.raises(UserError, match="none to test with"):
         images.divide(images.find(str(root)), tmp_path / "data", seed=0)
+    assert not list((tmp_path / "data").rglob("*.tfrecord*")), "the same command after mending"
 
 
 @pytest.mark.parametrize("pace", [1e-15, 3e-9])

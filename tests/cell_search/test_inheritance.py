@@ -28,9 +28,10 @@ def digits(small: dict) -> ImageSettings:
     return ImageSettings(**{**small["images"], "training": 64})
 
 
-#: Learns nothing, so that what a child inherited is what it has in the end.
+#: Learns nothing, so that what a child inherited is what it has in the end. A second step would be
+#: traced anew for each child.
 STILL = Train(
-    normal_cells=1, filters=4, epochs=1, batch=32, learning_rate=1e-30, l2=0.0, inherit=True
+    normal_cells=1, filters=4, epochs=1, batch=64, learning_rate=1e-30, l2=0.0, inherit=True
 )
 
 
@@ -99,7 +100,7 @@ def test_a_strategy_without_parents_is_told() -> None:
 
 def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None:
     """With nothing but identity mutations, every child is its parent, trained on."""
-    train = {**small["evaluator"]["train"], "epochs": 2, "inherit": True}
+    train = {**small["evaluator"]["train"], "epochs": 2, "batch": 64, "inherit": True}
     values = config.from_values(
         {
             **small,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 import sys
 
 import pytest
@@ -13,6 +12,8 @@ import yaml
 from search_commands import run_command
 
 from cells import datasets, genotype_file
+from cells.__main__ import main
+from transfer import configure, runner
 
 _PER_CLASS = 10
 
@@ -62,25 +63,18 @@ def search(directory: pathlib.Path, sets: pathlib.Path, settings: str) -> None:
 
 
 def transfer(
-    directory: pathlib.Path, model_dir: pathlib.Path, *more: str
-) -> subprocess.CompletedProcess[str]:
-    override = (
-        "task.train_data.global_batch_size=16,task.train_data.shuffle_buffer_size=32,"
+    directory: pathlib.Path, model_dir: pathlib.Path, data_dir: pathlib.Path | None = None
+) -> dict[str, float]:
+    """Trains the winner for two steps; returns what the evaluation says."""
+    settings = configure.configure(
+        configure.experiment(),
+        files=[directory / "train.yaml"],
+        override="task.train_data.global_batch_size=16,task.train_data.shuffle_buffer_size=32,"
         "task.validation_data.global_batch_size=16,trainer.train_steps=2,trainer.steps_per_loop=1,"
-        "trainer.validation_interval=2,trainer.checkpoint_interval=2,trainer.summary_interval=2"
+        "trainer.validation_interval=2,trainer.checkpoint_interval=2,trainer.summary_interval=2",
+        data_dir=str(data_dir) if data_dir else None,
     )
-    return run_command(
-        [
-            sys.executable,
-            "-m",
-            "transfer",
-            "--mode=train_and_eval",
-            f"--config_file={directory / 'train.yaml'}",
-            f"--model_dir={model_dir}",
-            f"--params_override={override}",
-            *more,
-        ]
-    )
+    return runner.run(settings, "train_and_eval", str(model_dir))
 
 
 def test_a_folder_of_classes_is_searched_on_without_its_test_images(
@@ -112,25 +106,24 @@ def test_a_folder_of_classes_is_searched_on_without_its_test_images(
     task = yaml.safe_load((directory / "train.yaml").read_text())["task"]
     assert task["train_data"]["tfds_name"] == task["validation_data"]["tfds_name"] == str(copy)
     assert task["validation_data"]["tfds_split"] == "test"
-    trained = transfer(directory, tmp_path / "trained")
-    assert trained.returncode == 0, trained.stderr
-    assert "step 2/2" in trained.stdout
+    assert transfer(directory, tmp_path / "trained")["step"] == 2
 
 
 def test_a_folder_of_splits_is_converted_by_the_command(
-    data_dir: pathlib.Path, tmp_path: pathlib.Path
+    data_dir: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     """Handwritten Bangla digits; a set that is then known by its name."""
     folder, sets = tmp_path / "bangla", tmp_path / "sets"
     write_files("cmaterdb/bangla", data_dir, folder, {"train": "train", "test": "test"})
-    made = run_command([sys.executable, "-m", "cells", "dataset", str(folder), f"--output={sets}"])
-    assert made.returncode == 0, made.stderr
-    assert "test 100, train 100 images of 10 classes, 32x32 pixels" in made.stdout
+    monkeypatch.setattr("sys.argv", ["cells", "dataset", str(folder), f"--output={sets}"])
+    main()
+    assert "test 100, train 100 images of 10 classes, 32x32 pixels" in capsys.readouterr().out
     directory = tmp_path / "search"
     search(directory, sets, "images.name=bangla,evaluator.type=parameters")
     assert genotype_file.read(directory / "genotype.json").provenance["images"]["set"] == (
         "bangla/1.0.0"
     )
-    trained = transfer(directory, tmp_path / "trained", f"--data_dir={sets}")
-    assert trained.returncode == 0, trained.stderr
-    assert "step 2/2" in trained.stdout
+    assert transfer(directory, tmp_path / "trained", sets)["step"] == 2
