@@ -69,7 +69,7 @@ class Bayesian(Strategy):
         thompson: float = 0.0,
         parents: int = 10,
         candidates: int = 500,
-        patience: int = 50,
+        patience: int = 100,
     ):
         super().__init__(space, seed=seed)
         where = "strategy.bayesian"
