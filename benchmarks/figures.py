@@ -63,7 +63,9 @@ FIGURES = {
     "21-scale": "-m benchmarks.scale",
     "22-driver-cost": "-m benchmarks.driver_cost",
     "23-shared-weights": "-m benchmarks.shared_weights --seeds=3 --trials=150 --cells=3",
-    "24-finetuning": "-m benchmarks.finetuning",
+    # A network of one block a cell, minutes in place of an hour.
+    "24-finetuning": "-m benchmarks.finetuning --genotype=tests/transfer/tiny.json --filters=16 "
+    "--before=400 --steps=80",
     "25-transfer-speed": "-m benchmarks.transfer",
     "25-transfer-speed-large": "-m benchmarks.transfer --large",
     "26-auto": "-m benchmarks.auto --budget=8m --seeds=2",

@@ -69,7 +69,7 @@ class Bayesian(Strategy):
         thompson: float = 0.0,
         parents: int = 10,
         candidates: int = 500,
-        patience: int = 100,
+        patience: int = 200,
     ):
         super().__init__(space, seed=seed)
         where = "strategy.bayesian"
