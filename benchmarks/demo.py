@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import time
@@ -57,7 +58,7 @@ def main() -> None:
         [
             at_most("minutes", round(minutes, 2), 10),
             at_least("digits test accuracy", round(accuracy, 4), 0.96),
-            at_least("digits_scenes AP50 on held-out scenes", round(ap50, 4), 0.5),
+            at_least("digits_scenes AP50 on held-out scenes", round(ap50, 4), 0.7),
         ]
     )
 
@@ -91,6 +92,8 @@ def _classifier(folder: pathlib.Path) -> None:
 
 
 def _detector(folder: pathlib.Path) -> None:
+    # A third quicker, and at 128 pixels never seen to fail; `detection` says where it does.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     run(
         "cell-detect",
         "--mode=train_and_eval",

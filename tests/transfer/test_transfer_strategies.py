@@ -35,6 +35,12 @@ trainer:
 """
 
 
+#: By how much losses and weights may differ after ten steps. Two devices were seen to differ by 1e-6
+#: from one, and once by 2e-4 where many processes shared the cores; with batch statistics of their
+#: own, losses differ by 0.06 and weights by 0.15.
+CLOSE = 2e-3
+
+
 @pytest.fixture(autouse=True)
 def float32_afterwards():
     yield
@@ -139,7 +145,7 @@ def plain(digits_dir, tmp_path_factory):
 
 
 def test_two_devices_learn_what_one_learns(digits_dir, tmp_path, plain):
-    """From halves of the same batches: losses and weights to 1e-4."""
+    """From halves of the same batches, up to rounding, which grows from step to step."""
     (tmp_path / "base.yaml").write_text(SETTINGS)
     (tmp_path / "small.yaml").write_text(SMALL)
     done = subprocess.run(
@@ -159,12 +165,12 @@ def test_two_devices_learn_what_one_learns(digits_dir, tmp_path, plain):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "2 replicas share each batch of 16 images" in done.stdout
-    np.testing.assert_allclose(losses(done.stdout), losses(plain[1]), atol=1e-4)
-    assert_same(tmp_path / "run", plain[0], 1e-4)
+    np.testing.assert_allclose(losses(done.stdout), losses(plain[1]), atol=CLOSE)
+    assert_same(tmp_path / "run", plain[0], CLOSE)
 
 
 def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys, plain):
-    """Losses and weights to 1e-4; the whole step is one XLA program."""
+    """The whole step is one XLA program."""
     traced = []
 
     class Counting(ClassificationTask):
@@ -174,8 +180,8 @@ def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys, plain):
 
     settings = params(digits_dir, SMALL + "runtime: {enable_xla: true}\n")
     runner.run(settings, "train", str(tmp_path / "xla"), task_class=Counting)
-    np.testing.assert_allclose(losses(capsys.readouterr().out), losses(plain[1]), atol=1e-4)
-    assert_same(tmp_path / "xla", plain[0], 1e-4)
+    np.testing.assert_allclose(losses(capsys.readouterr().out), losses(plain[1]), atol=CLOSE)
+    assert_same(tmp_path / "xla", plain[0], CLOSE)
     assert traced == [1]  # And not once for each of three loops.
 
 
