@@ -35,9 +35,9 @@ trainer:
 """
 
 
-#: By how much losses and weights may differ after ten steps. Two devices differ by 1e-6 from one, and
-#: by 2e-4 where only one of the processes has oneDNN's kernels (`detection` turns them off); with
-#: batch statistics of their own, losses differ by 0.06 and weights by 0.15.
+#: By how much losses and weights may differ after ten steps. Two devices differ by 1e-6 from one,
+#: and by 2e-4 where only one of the processes has oneDNN's kernels (`detection` turns them off);
+#: with batch statistics of their own, losses differ by 0.06 and weights by 0.15.
 CLOSE = 2e-3
 
 
