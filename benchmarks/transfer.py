@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--large", action="store_true", help="the large networks instead")
     args = parser.parse_args()
+    if args.large and importlib.util.find_spec("timm"):
+        import timm  # noqa: F401  # PyTorch dies where TensorFlow was loaded before it.
     import tensorflow as tf
 
     # It warns of functions that are traced once each, but are called by the same name.
