@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from transfer_runs import SETTINGS, TINY, free_addresses
+from transfer_runs import free_addresses, training
 
 HERE = pathlib.Path(__file__).parent
 SMALL = """
@@ -29,24 +29,15 @@ class Workers:
 
     def __init__(self, folder: pathlib.Path, digits_dir: pathlib.Path, steps: int):
         self.folder = folder
-        (folder / "base.yaml").write_text(SETTINGS)
-        (folder / "small.yaml").write_text(SMALL % steps)
+        self.arguments = training(folder, digits_dir, SMALL % steps)
         self.before = self.checkpoints()
         hosts = free_addresses(2)
-        self.processes = [self._start(digits_dir, hosts, i) for i in range(2)]
+        self.processes = [self._start(hosts, i) for i in range(2)]
 
-    def _start(self, digits_dir, hosts, index) -> subprocess.Popen:
+    def _start(self, hosts, index) -> subprocess.Popen:
         task = {"type": "worker", "index": index}
         cluster = json.dumps({"cluster": {"worker": hosts}, "task": task})
-        arguments = [
-            str(self.folder / f"weights-{index}.npz"),
-            "--mode=train",
-            f"--config_file={self.folder / 'base.yaml'}",
-            f"--config_file={self.folder / 'small.yaml'}",
-            f"--genotype={TINY}",
-            f"--model_dir={self.folder / 'model'}",
-            f"--data_dir={digits_dir}",
-        ]
+        arguments = [str(self.folder / f"weights-{index}.npz"), *self.arguments]
         with open(self.folder / f"{index}.out", "w") as out, open(self._errors(index), "w") as err:
             return subprocess.Popen(
                 [sys.executable, str(HERE / "run_worker.py"), *arguments],

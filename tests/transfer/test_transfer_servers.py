@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-from transfer_runs import SETTINGS, TINY, free_addresses
+from transfer_runs import free_addresses, training
 
 SMALL = """
 task: {model: {auxiliary_head: false, input_size: [8, 8, 3], cells: {filters: 4}},
@@ -24,7 +24,7 @@ runtime: {distribution_strategy: parameter_server}
 
 @contextlib.contextmanager
 def cluster(folder: pathlib.Path, *arguments: str):
-    """The chief, which writes to `chief.out`, and those that work for it."""
+    """The chief, which writes to `chief0.out`, and those that work for it."""
     hosts = free_addresses(4)
     jobs = {"chief": hosts[:1], "worker": hosts[1:3], "ps": hosts[3:]}
     processes = {}
@@ -48,17 +48,7 @@ def cluster(folder: pathlib.Path, *arguments: str):
 
 
 def test_workers_share_the_steps_of_a_chief(digits_dir, tmp_path):
-    (tmp_path / "base.yaml").write_text(SETTINGS)
-    (tmp_path / "small.yaml").write_text(SMALL)
-    arguments = (
-        "--mode=train",
-        f"--config_file={tmp_path / 'base.yaml'}",
-        f"--config_file={tmp_path / 'small.yaml'}",
-        f"--genotype={TINY}",
-        f"--model_dir={tmp_path / 'model'}",
-        f"--data_dir={digits_dir}",
-    )
-    with cluster(tmp_path, *arguments) as processes:
+    with cluster(tmp_path, *training(tmp_path, digits_dir, SMALL)) as processes:
         said = (tmp_path / "chief0.out").read_text
         assert processes["chief", 0].wait(300) == 0, said()
         processes["ps", 0].send_signal(signal.SIGTERM)

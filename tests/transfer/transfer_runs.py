@@ -46,6 +46,20 @@ def params(digits_dir, override: str | None = None, genotype: str | None = None)
     )
 
 
+def training(folder: pathlib.Path, digits_dir: pathlib.Path, override: str) -> list[str]:
+    """Flags of `cell-transfer` that train into `folder / "model"`, with `override` last."""
+    files = [folder / "base.yaml", folder / "override.yaml"]
+    for file, text in zip(files, (SETTINGS, override), strict=True):
+        file.write_text(text)
+    return [
+        "--mode=train",
+        *(f"--config_file={file}" for file in files),
+        f"--genotype={TINY}",
+        f"--model_dir={folder / 'model'}",
+        f"--data_dir={digits_dir}",
+    ]
+
+
 def command(*arguments: str, **options):
     """Starts `cell-transfer` in a process of its own."""
     return subprocess.run(
