@@ -133,14 +133,8 @@ def _resolved(run: Run, divided: Divided, *, trials: int) -> Any:
 
     wanted = config.SearchConfig()
     cells.config.apply(wanted, {**_values(run, divided), "trials": trials}, "the plan")
-    _store(run, wanted)
-    return resolve.resolve(wanted)
-
-
-def _store(run: Run, wanted: Any) -> None:
-    from cell_search import config
-
     run.directory.store_config(config.used_values(wanted))
+    return resolve.resolve(wanted)
 
 
 def _trials(run: Run) -> list[Any]:

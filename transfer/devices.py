@@ -71,7 +71,11 @@ def check_mode(runtime: Any, mode: str) -> None:
 
 
 def serve() -> NoReturn:
-    """Does what the chief of TF_CONFIG asks of this process, until a signal ends it."""
+    """Does what the chief of TF_CONFIG asks of this process, until a signal ends it.
+
+    Raises:
+        UserError: it cannot listen at its address.
+    """
     own = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     name = f"{own.task_type} {own.task_id}"
     try:
@@ -114,10 +118,14 @@ def count_workers(strategy: tf.distribute.Strategy) -> int:
     return max(1, sum(len(hosts) for hosts in cluster.values()))
 
 
+def has_servers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether weights lie in processes of their own: `parameter_server`."""
+    return isinstance(strategy, tf.distribute.experimental.ParameterServerStrategy)
+
+
 def has_others(strategy: tf.distribute.Strategy) -> bool:
     """Whether other processes take part, which can be lost."""
-    server = isinstance(strategy, tf.distribute.experimental.ParameterServerStrategy)
-    return server or count_workers(strategy) > 1
+    return has_servers(strategy) or count_workers(strategy) > 1
 
 
 def of_all_workers(strategy: tf.distribute.Strategy, number: int) -> list[int]:

@@ -7,6 +7,8 @@ from typing import Any
 import tensorflow as tf
 from official.core import base_trainer, train_lib, train_utils
 
+from transfer import devices
+
 
 class Trainer(base_trainer.Trainer):
     """Model Garden's training and evaluation steps.
@@ -27,7 +29,7 @@ class Trainer(base_trainer.Trainer):
     def create_train_loop_fn(self) -> Any:
         """The function of an iterator and a number of steps that does these steps."""
         loop = super().create_train_loop_fn()
-        if not isinstance(self.strategy, tf.distribute.experimental.ParameterServerStrategy):
+        if not devices.has_servers(self.strategy):
             return loop
         workers = self.strategy.extended._num_workers
 

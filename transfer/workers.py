@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cells.errors import UserError
 
-_EXAMPLE = (
-    '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
-)
-_OF_SERVERS = (
-    '{"cluster": {"chief": ["host0:2222"], "worker": ["host1:2222"], "ps": ["host2:2222"]}, '
-    '"task": {"type": "chief", "index": 0}}'
-)
-
 #: The jobs of a cluster; those of parameter servers are all needed.
 _JOBS = ("chief", "worker")
 _JOBS_OF_SERVERS = ("chief", "worker", "ps")
+
+#: What a TF_CONFIG with such jobs may look like.
+_EXAMPLES = {
+    _JOBS: '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
+    '"task": {"type": "worker", "index": 0}}, or is not set',
+    _JOBS_OF_SERVERS: '{"cluster": {"chief": ["host0:2222"], "worker": ["host1:2222"], '
+    '"ps": ["host2:2222"]}, "task": {"type": "chief", "index": 0}}',
+}
 
 
 @dataclass(frozen=True)
@@ -89,31 +88,33 @@ def _with_servers(text: str) -> Worker:
         why = (
             "does not name one chief, workers and parameter servers (ps), as parameter_server needs"
         )
-        raise _malformed(why, _OF_SERVERS)
+        raise _malformed(why, _JOBS_OF_SERVERS)
     chief = kind == "chief"
     return Worker(len(cluster["worker"]), chief, serves=not chief)
 
 
-def _read(text: str, jobs: Sequence[str]) -> tuple[dict[str, list[str]], str, int]:
+def _read(text: str, jobs: tuple[str, ...]) -> tuple[dict[str, list[str]], str, int]:
     """Cluster, type and index of a TF_CONFIG that holds together and has no other jobs."""
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise _malformed(f"is not JSON ({error})") from None
+        raise _malformed(f"is not JSON ({error})", jobs) from None
     cluster = value.get("cluster") if isinstance(value, dict) else None
     task = value.get("task") if isinstance(value, dict) else None
     if not isinstance(cluster, dict) or not isinstance(task, dict):
-        raise _malformed("has no cluster and task")
+        raise _malformed("has no cluster and task", jobs)
     for kind, hosts in cluster.items():
         if kind not in jobs:
-            raise _malformed(f"names the job {kind!r}, and there are {', '.join(jobs)} only")
+            raise _malformed(f"names the job {kind!r}, and there are {', '.join(jobs)} only", jobs)
         if not isinstance(hosts, list) or not all(_is_address(host) for host in hosts):
-            raise _malformed(f"has no list of host:port as its {kind!r}")
+            raise _malformed(f"has no list of host:port as its {kind!r}", jobs)
     cluster.setdefault("worker", [])
     kind, index = task.get("type"), task.get("index")
     hosts = cluster.get(kind, []) if isinstance(kind, str) else []
     if not isinstance(index, int) or not 0 <= index < len(hosts):
-        raise _malformed(f"says that this is {kind!r} {index!r}, which its cluster does not have")
+        raise _malformed(
+            f"says that this is {kind!r} {index!r}, which its cluster does not have", jobs
+        )
     return cluster, str(kind), index
 
 
@@ -121,5 +122,5 @@ def _is_address(host: object) -> bool:
     return isinstance(host, str) and host.rpartition(":")[2].isdecimal() and ":" in host
 
 
-def _malformed(why: str, example: str = f"{_EXAMPLE}, or is not set") -> UserError:
-    return UserError(f"TF_CONFIG: {why}; it looks like {example}")
+def _malformed(why: str, jobs: tuple[str, ...]) -> UserError:
+    return UserError(f"TF_CONFIG: {why}; it looks like {_EXAMPLES[jobs]}")
