@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -90,11 +91,15 @@ def wait_for(condition, seconds: float = 240.0) -> None:
         time.sleep(0.05)
 
 
+#: What reading of a process that has ended raises; the latter where its file was open already.
+ENDED = (FileNotFoundError, ProcessLookupError)
+
+
 def gone(process: int) -> bool:
     """Whether a process has ended; one that nobody has waited for counts as ended."""
     try:
         return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
+    except ENDED:
         return True
 
 
@@ -103,8 +108,9 @@ def workers_of(driver: int) -> set[int]:
     found = set()
     for children in pathlib.Path(f"/proc/{driver}/task").glob("*/children"):
         for pid in children.read_text().split():
-            if b"spawn_main" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.add(int(pid))
+            with contextlib.suppress(*ENDED):
+                if b"spawn_main" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.add(int(pid))
     return found
 
 
