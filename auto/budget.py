@@ -17,8 +17,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from cells.errors import UserError
-from cells.files import write_json
+from cells.support.errors import UserError
+from cells.support.files import write_json
 
 #: Seconds that belong to the training; the share of the others that goes for the choice of cells;
 #: seconds of a choice, at least.

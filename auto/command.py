@@ -7,11 +7,11 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from auto import budget, images
-from auto.settings import Settings, opened
-from cells import catalogue
-from cells.errors import Stopped, UserError
-from cells.files import writing
+from auto import budget, test_split
+from auto.record import Settings, opened
+from cells.genotype import catalogue
+from cells.support.errors import Stopped, UserError
+from cells.support.files import writing
 
 
 def run(args: argparse.Namespace) -> Iterator[str]:
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> Iterator[str]:
         raise UserError(f"--size: {args.size} is no use; give 16 to 1024 pixels")
     if args.seed < 0:
         raise UserError(f"--seed: {args.seed} is negative; use 0 or more")
-    found = images.find(args.images)
+    found = test_split.find(args.images)
     if args.genotype:
         catalogue.find(args.genotype)
     if args.search is None:
@@ -54,13 +54,13 @@ def run(args: argparse.Namespace) -> Iterator[str]:
     record = opened(folder, settings)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-    import cells.cli
     from auto import report, steps
-    from auto.run import Run
-    from cell_search.directory import SearchDirectory
-    from cell_search.interruption import Interruptible, Interruption
+    from auto.context import Run
+    from cell_search.driver.interruption import Interruptible, Interruption
+    from cell_search.study.directory import SearchDirectory
+    from cells.support import command_line
 
-    cells.cli.hush()
+    command_line.hush()
     time = budget.Budget(total, folder / "seconds.json", args.search)
     directory = SearchDirectory(folder / "search")
     try:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from auto.budget import Budget
-from auto.settings import Record, Settings
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
-from cell_search.progress import duration
-from cells import catalogue
-from cells.datasets.image_folders import ImageFolder
-from cells.genotype import Genotype
+from auto.record import Record, Settings
+from cell_search.driver.interruption import Interruptible
+from cell_search.output.progress import duration
+from cell_search.study.directory import SearchDirectory
+from cells.data.image_folders import ImageFolder
+from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from auto.images import Divided
-from cells import networks
-from cells.genotype import Genotype
-from cells.stack import stack
-from cells.summary import summarize
+from auto.test_split import Divided
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.stack import stack
+from cells.operations.counts import summarize
 
 #: Blocks of a cell that is searched.
 BLOCKS = 3
@@ -121,7 +121,7 @@ def search_values(divided: Divided, *, seconds: float, size: int, flip: bool, se
 
 def multiply_adds(genotype: Genotype, size: int, classes: int, cells: int, filters: int) -> int:
     """Of one image, through the network with N and F as given."""
-    config = networks.configure(
+    config = presets.configure(
         genotype,
         "cifar",
         normal_cells=cells,

@@ -8,8 +8,8 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from cells.errors import UserError
-from cells.files import write_json
+from cells.support.errors import UserError
+from cells.support.files import write_json
 
 FILE = "auto.json"
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from auto import plan
 from auto.budget import PARTS, Budget
-from auto.images import Divided
-from auto.settings import Settings
-from cell_search.progress import duration
-from cell_search.results import versions
-from cells import drawing, genotype_file, pages
-from cells.files import write_atomically, write_json
-from cells.pages import number, pairs, row, table
+from auto.record import Settings
+from auto.test_split import Divided
+from cell_search.output.progress import duration
+from cell_search.output.results import versions
+from cells import drawing
+from cells.genotype import genotype_file
+from cells.support import html
+from cells.support.files import write_atomically, write_json
+from cells.support.html import number, pairs, row, table
 
 #: What people call the steps.
 NAMES = {
@@ -55,7 +57,7 @@ def write(
     page, data = folder / "report.html", folder / "report.json"
     write_json(data, told)
     parts = [*_parts(folder, settings, results, told, genotype)]
-    write_atomically(page, pages.page(f"Classifier of {settings.images}", parts).encode())
+    write_atomically(page, html.page(f"Classifier of {settings.images}", parts).encode())
     return str(page), str(data)
 
 
@@ -100,7 +102,7 @@ def _parts(
         "step before had seen.</p>"
     )
     error = (test["accuracy"] * (1.0 - test["accuracy"]) / test["images"]) ** 0.5
-    yield pages.tiles(
+    yield html.tiles(
         [
             ("accuracy on test images", f"{test['accuracy']:.1%}"),
             ("its standard error", f"{error:.1%}"),
@@ -125,14 +127,14 @@ def _parts(
         yield table(heads, _candidates(told["rerank"]))
     svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
     yield (
-        f'<div class=cells><img src="{pages.data_url(svg, "image/svg+xml")}" '
+        f'<div class=cells><img src="{html.data_url(svg, "image/svg+xml")}" '
         'alt="Normal and Reduction cell"></div>'
     )
     yield "<h2>Class by class</h2>"
     yield table(["class", "test images", "accuracy", "precision"], _classes(test["by_class"]))
     matrix = (folder / "training" / "evaluation.png").read_bytes()
     yield (
-        f'<div class=cells><img src="{pages.data_url(matrix, "image/png")}" '
+        f'<div class=cells><img src="{html.data_url(matrix, "image/png")}" '
         'alt="Confusion matrix: a row is a class, shares of its images by guess"></div>'
     )
     yield "<h2>How to use it</h2>"
@@ -155,7 +157,7 @@ def _parts(
     )
     yield "<h2>Versions</h2>"
     yield pairs(told["versions"].items())
-    yield pages.footer()
+    yield html.footer()
 
 
 def _origin(settings: Settings, told: dict[str, Any]) -> str:

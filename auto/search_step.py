@@ -8,8 +8,8 @@ from typing import Any
 
 from auto import plan
 from auto.budget import more
-from auto.images import Divided
-from auto.run import Run
+from auto.context import Run
+from auto.test_split import Divided
 
 #: Children that a search has, and candidates that are trained again, at least.
 LEAST_CHILDREN, LEAST_AGAIN = 2, 2
@@ -22,7 +22,8 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
         `trials`, `failed`, `sieved`; `accuracy` and `winner`, of the best; and `pace`, seconds of a
         multiply-add in training.
     """
-    from cell_search import driver, trials
+    from cell_search.driver import driver
+    from cell_search.study import trials
 
     # What the sieve keeps are trials of the search.
     least = max(_values(run, divided)["sieve"]["keep"], LEAST_CHILDREN)
@@ -59,7 +60,7 @@ def rerank(run: Run, divided: Divided) -> dict[str, Any]:
         `chosen`, a file or a name of the catalogue; `accuracy`, its own; `candidates`, the accuracy
         of each, None where it failed; and `why` there was no comparison, "" where there was.
     """
-    from cell_search import rerank as again
+    from cell_search.driver import rerank as again
     from cell_search.evaluators import Request, evaluate
 
     longer = again.final(_resolved(run, divided, trials=len(_trials(run))))
@@ -128,12 +129,12 @@ def _values(run: Run, divided: Divided) -> dict[str, Any]:
 
 def _resolved(run: Run, divided: Divided, *, trials: int) -> Any:
     """The search, with its settings stored in its directory."""
-    import cells.config
-    from cell_search import config, resolve
+    from cell_search.config import resolve, schema
+    from cells.support import overrides
 
-    wanted = config.SearchConfig()
-    cells.config.apply(wanted, {**_values(run, divided), "trials": trials}, "the plan")
-    run.directory.store_config(config.used_values(wanted))
+    wanted = schema.SearchConfig()
+    overrides.apply(wanted, {**_values(run, divided), "trials": trials}, "the plan")
+    run.directory.store_config(schema.used_values(wanted))
     return resolve.resolve(wanted)
 
 
@@ -145,7 +146,7 @@ def _trials(run: Run) -> list[Any]:
 
 
 def _pace(trial: Any, batch: int) -> float:
-    from cell_search import trials
+    from cell_search.study import trials
 
     metrics = trial.user_attrs[trials.METRICS]
     return trials.seconds(trial) / (metrics["steps"] * batch * metrics["multiply_adds"])

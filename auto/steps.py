@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from auto import images, plan, searching, training
-from auto.images import Divided
-from auto.run import Run
-from cells import catalogue, genotype_file
-from cells.files import write_json
-from cells.genotype import Genotype
+from auto import plan, search_step, test_split, training_step
+from auto.context import Run
+from auto.test_split import Divided
+from cells.genotype import catalogue, genotype_file
+from cells.genotype.genotype import Genotype
+from cells.support.files import write_json
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -31,7 +31,7 @@ def take(run: Run) -> dict[str, Any]:
     """
     divided = Divided(**run.step("images", lambda: _divide(run)))
     genotype_file.write(_cells(run, divided), run.genotype)
-    run.step("training", lambda: training.train(run, divided))
+    run.step("training", lambda: training_step.train(run, divided))
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))
     return run.results
@@ -42,8 +42,8 @@ def _cells(run: Run, divided: Divided) -> Genotype:
     if run.settings.genotype:
         return catalogue.find(run.settings.genotype)
     if run.settings.search:
-        run.step("search", lambda: searching.search(run, divided))
-        return run.cells(run.step("rerank", lambda: searching.rerank(run, divided))["chosen"])
+        run.step("search", lambda: search_step.search(run, divided))
+        return run.cells(run.step("rerank", lambda: search_step.rerank(run, divided))["chosen"])
     name = plan.PUBLISHED[0]
     print(f"nothing is searched, as --search or --budget say: trains {name}", flush=True)
     return run.cells(name)
@@ -51,12 +51,13 @@ def _cells(run: Run, divided: Divided) -> Genotype:
 
 def _divide(run: Run) -> dict[str, Any]:
     with run.interruptible.block():
-        divided = images.divide(run.images, run.folder / "data", run.settings.seed)
+        divided = test_split.divide(run.images, run.folder / "data", run.settings.seed)
     return dataclasses.asdict(divided)
 
 
 def _test(run: Run) -> dict[str, Any]:
-    from transfer import evaluation, model_dir
+    from transfer import evaluation
+    from transfer.runs import model_dir
 
     folder = run.model_dir
     with run.interruptible.block():
@@ -68,7 +69,7 @@ def _test(run: Run) -> dict[str, Any]:
 
 
 def _export(run: Run) -> dict[str, Any]:
-    from transfer.export import export
+    from transfer.exporting.export import export
 
     with run.interruptible.block():
         return export(str(run.model_dir), str(run.exported), kinds=FORMATS)

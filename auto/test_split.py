@@ -11,9 +11,9 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass
 
-from cells.datasets import image_folders
-from cells.datasets.image_folders import ImageFolder
-from cells.errors import UserError
+from cells.data import image_folders
+from cells.data.image_folders import ImageFolder
+from cells.support.errors import UserError
 
 #: Images of a class that are not for the test: some of them train, and some score the search.
 LEAST_OF_CLASS = 8
@@ -95,7 +95,7 @@ def divide(images: ImageFolder, data_dir: pathlib.Path, seed: int) -> Divided:
         UserError: the folder has changed since, its images cannot be read or divided, or the set
             cannot be written.
     """
-    from cells.datasets import conversion
+    from cells.data import conversion
 
     folder = conversion.convert(images, data_dir, images.set_name, test=TEST, seed=seed)
     try:
@@ -107,19 +107,19 @@ def divide(images: ImageFolder, data_dir: pathlib.Path, seed: int) -> Divided:
 
 
 def _divided(images: ImageFolder, folder: pathlib.Path) -> Divided:
-    from cells import datasets
-    from cells.datasets import conversion
+    from cells import data
+    from cells.data import conversion
 
-    builder = datasets.builder(str(folder))
-    test = datasets.test_split(builder)
+    builder = data.builder(str(folder))
+    test = data.test_split(builder)
     if test is None:
         raise UserError(
             f"--images: {images.root} has the splits {', '.join(images.splits)} and none to test "
             "with; add 'test', or give the folder of 'train', from which images are drawn"
         )
-    classes = datasets.image_classes(builder)
-    training = Counter(datasets.read_labels(builder, "train", classes).tolist())
-    testing = Counter(datasets.read_labels(builder, test, classes).tolist())
+    classes = data.image_classes(builder)
+    training = Counter(data.read_labels(builder, "train", classes).tolist())
+    testing = Counter(data.read_labels(builder, test, classes).tolist())
     for label, name in enumerate(classes.class_names):
         if training[label] < LEAST_OF_CLASS:
             raise UserError(

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from auto import plan
-from auto.images import Divided
+from auto.context import Run
 from auto.pace import Pace
-from auto.run import Run
-from cells import genotype_file
+from auto.test_split import Divided
+from cells.genotype import genotype_file
 
 #: A share of the budget that lies between two looks at the clock, and seconds at least and at most.
 _LOOP, _LOOP_LEAST, _LOOP_MOST = 0.005, 2.0, 30.0
@@ -29,7 +29,8 @@ def train(run: Run, divided: Divided) -> dict[str, Any]:
     """
     import tf_keras
 
-    from transfer import configure, runner
+    from transfer.config import configure
+    from transfer.training import runner
 
     batch, budget, asked = plan.batch_of(divided), run.budget, run.settings
     if "plan" not in run.results:

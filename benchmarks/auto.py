@@ -18,7 +18,7 @@ import tempfile
 from benchmarks.commands import run
 from benchmarks.data import data_dir
 from benchmarks.report import Figure, at_least, at_most, print_figures
-from cells.files import atomic_path
+from cells.support.files import atomic_path
 
 #: Of ten digits.
 CHANCE = 0.1
@@ -90,10 +90,10 @@ def _write_images(folder: pathlib.Path) -> None:
     """All images of the set as `CLASS/*`, so that the command draws its own test images."""
     import tensorflow as tf
 
-    from cells import datasets
+    from cells import data
 
-    builder = datasets.builder("sign_language_digits", data_dir())
-    classes = datasets.image_classes(builder)
+    builder = data.builder("sign_language_digits", data_dir())
+    classes = data.image_classes(builder)
     for split in builder.info.splits:
         for number, example in enumerate(builder.as_dataset(split=split)):
             name = classes.class_names[int(example[classes.label_key])]

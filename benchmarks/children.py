@@ -113,11 +113,11 @@ class _Contestant:
     """N = 1, F = 16 on 32x32 images, momentum, L2 and clipping."""
 
     def __init__(self, seed: int, batch: int):
-        from cell_search import spaces
-        from cell_search.evaluators._child import child_config
+        from cell_search.evaluators._child_network import child_config
+        from cell_search.space import published
 
         rng = np.random.default_rng(seed)
-        space = spaces.find("nasnet", 5)
+        space = published.find("nasnet", 5)
         self.seed, self.batch = seed, batch
         self.genotype = space.decode(space.random(rng))
         self.config = child_config(
@@ -135,7 +135,7 @@ class _Contestant:
 class _Engine(_Contestant):
     def first(self) -> None:
         from cell_search.children import Child, Descent, Training
-        from cell_search.evaluators._training import bank
+        from cell_search.evaluators.train.loop import bank
 
         child = Child(self.genotype, self.config, bank(self.config.batch_norm_epsilon), self.seed)
         self.training = Training(child, Descent(momentum=0.9, l2=5e-4, clip=5.0))
@@ -152,7 +152,7 @@ class Keras(_Contestant):
     def first(self) -> None:
         import keras
 
-        from cells.network import build_network
+        from cells.network.build import build_network
 
         self.model = build_network(self.genotype, self.config, keras, l2=5e-4)
         self.model.compile(

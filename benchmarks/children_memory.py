@@ -28,12 +28,12 @@ def main() -> None:
     parser.add_argument("--filters", type=int, default=4)
     parser.add_argument("--size", type=int, default=8)
     args = parser.parse_args()
-    from cell_search import spaces
     from cell_search.children import Child, Descent, Training
-    from cell_search.evaluators._child import child_config
-    from cell_search.evaluators._training import bank
+    from cell_search.evaluators._child_network import child_config
+    from cell_search.evaluators.train.loop import bank
+    from cell_search.space import published
 
-    space = spaces.find("nasnet", args.blocks)
+    space = published.find("nasnet", args.blocks)
     rng = np.random.default_rng(0)
     size = args.size, args.size
     images = rng.normal(size=(8, *size, 3)).astype(np.float32)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import optuna
 
-import cells.config
-from cell_search import trials
-from cell_search.space import Point
+from cell_search.evaluators.tables import Entry, Lookup, nas_bench_201, nas_bench_301
+from cell_search.space.space import Point
 from cell_search.strategies import STRATEGIES, Strategy
-from cell_search.tables import Entry, Lookup, nas_bench_201, nas_bench_301
+from cell_search.study import trials
+from cells.support import overrides
 
 TABLES = ("nb201", "nb301")
 
@@ -64,7 +64,7 @@ def read_contender(text: str) -> Contender:
         STRATEGIES.find(text.partition(":")[0])
     settings = text[len(name) + 1 :]
     pairs = [pair.partition("=") for pair in settings.split(",")] if settings else []
-    return Contender(text, name, {key: cells.config.parse_value(value) for key, _, value in pairs})
+    return Contender(text, name, {key: overrides.parse_value(value) for key, _, value in pairs})
 
 
 def look_up(table: str, dataset: str, data_dir: str = "") -> Lookup:

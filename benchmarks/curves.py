@@ -20,7 +20,7 @@ def plot(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> list
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from cells.files import atomic_path
+    from cells.support.files import atomic_path
 
     titles = ("best validation accuracy seen", "test accuracy of the cell with it")
     panels = 1 if args.table == "nb301" else 2

@@ -69,8 +69,10 @@ def main() -> None:
 def _build(experiment: str, size: int, batch: int) -> Contender:
     import tensorflow as tf
 
-    from detection import experiments, resolve, summary, task
-    from transfer import configure
+    from detection import summary
+    from detection.config import experiments
+    from detection.training import complete, task
+    from transfer.config import configure
 
     params = configure.experiment(experiment, experiments.NAMES)
     config = params.task
@@ -82,7 +84,7 @@ def _build(experiment: str, size: int, batch: int) -> Contender:
     )
     for side in (config.train_data, config.validation_data):
         side.tfds_data_dir = data_dir()
-    resolve.resolve(params)
+    complete.resolve(params)
     made = task.create(config)
     model = made.build_model()
     optimizer = made.create_optimizer(params.trainer.optimizer_config)

@@ -22,10 +22,11 @@ from contextlib import contextmanager
 
 from benchmarks.report import Figure, at_most, print_figures
 from benchmarks.strategy_cost import EARLY, GROWTH, LATE, value
-from cell_search import spaces, trials
-from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result
+from cell_search.space import published
 from cell_search.strategies import STRATEGIES
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
 
 #: Seconds of an ask, and of record and tell together.
 ASK, RECORD = 0.020, 0.010
@@ -71,7 +72,7 @@ def main() -> None:
 class _Driver:
     def __init__(self, folder: pathlib.Path, strategy: str):
         self.directory = SearchDirectory(folder)
-        self.space = spaces.find("nasnet")
+        self.space = published.find("nasnet")
         self.sampler = STRATEGIES.find(strategy)(self.space, seed=0)
         self.study = self.directory.open_study()
         self.count = 0

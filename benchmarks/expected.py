@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.contenders import Contender
-from cell_search.tables import Table
+from cell_search.evaluators.tables import Table
 
 
 def expected_random(table: Table, queries: int) -> tuple[float, float]:

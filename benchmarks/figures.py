@@ -23,7 +23,7 @@ import sys
 from dataclasses import asdict
 
 from benchmarks.report import read_figures
-from cells.files import write_atomically
+from cells.support.files import write_atomically
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROWS = ROOT / "docs" / "figures.json"

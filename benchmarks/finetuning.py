@@ -62,7 +62,8 @@ def _train(experiment: str, settings: dict[str, Any], folder: str) -> float:
     """The accuracy behind a training."""
     import tf_keras
 
-    from transfer import configure, runner
+    from transfer.config import configure
+    from transfer.training import runner
 
     params = configure.configure(
         configure.experiment(experiment),
@@ -76,7 +77,7 @@ def _train(experiment: str, settings: dict[str, Any], folder: str) -> float:
 
 
 def _int8(source: str, output: str, images: int) -> float:
-    from transfer import export
+    from transfer.exporting import export
 
     export.COMPARED = images
     told = export.export(source, output, kinds=("tflite_int8",))

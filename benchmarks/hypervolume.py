@@ -22,9 +22,9 @@ import numpy as np
 import optuna
 
 from benchmarks.report import Figure, at_least, print_figures
-from cell_search.nas_bench_201 import SPACE, network_size
+from cell_search.evaluators.tables import CLASSES, DATASETS, nas_bench_201
+from cell_search.space.nas_bench_201 import SPACE, network_size
 from cell_search.strategies import RandomSearch, RegularizedEvolution
-from cell_search.tables import CLASSES, DATASETS, nas_bench_201
 
 #: Samplers by name, made for a seed.
 SAMPLERS = {

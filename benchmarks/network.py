@@ -30,13 +30,14 @@ def main() -> None:
     import keras
     import tensorflow as tf
 
-    from cells import catalogue, networks
-    from cells.network import build_network
+    from cells.genotype import catalogue
+    from cells.network import presets
+    from cells.network.build import build_network
 
     # It warns of functions that are traced once each, but are called by the same name.
     tf.get_logger().setLevel("ERROR")
     genotype = catalogue.load("nasnet_a")
-    config = networks.configure(genotype, "imagenet_mobile", dropout=0.0)
+    config = presets.configure(genotype, "imagenet_mobile", dropout=0.0)
     builders: dict[str, Callable] = {
         "ours": lambda: build_network(genotype, config, keras),
         "keras": lambda: keras.applications.NASNetMobile(weights=None, classifier_activation=None),

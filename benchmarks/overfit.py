@@ -66,10 +66,10 @@ def _write_photos(folder: pathlib.Path) -> None:
     """The first images of the training split as `train/CLASS/*`, byte for byte."""
     import tensorflow_datasets as tfds
 
-    from cells import datasets
+    from cells import data
 
-    builder = datasets.builder("imagenet2012", data_dir())
-    names = datasets.image_classes(builder).class_names
+    builder = data.builder("imagenet2012", data_dir())
+    names = data.image_classes(builder).class_names
     photos = builder.as_dataset(
         split=f"train[:{IMAGES}]", decoders={"image": tfds.decode.SkipDecoding()}
     )

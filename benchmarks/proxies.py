@@ -34,8 +34,8 @@ import numpy as np
 
 from benchmarks.kept import ROOT, Records
 from benchmarks.report import Figure, at_least, at_most, print_figures
-from cells import genotype_file
-from cells.genotype import Genotype
+from cells.genotype import genotype_file
+from cells.genotype.genotype import Genotype
 
 STAGES = ("truth", "scores", "afternoon", "chosen", "cost")
 
@@ -94,9 +94,9 @@ def main() -> None:
 
 def sample(count: int, seed: int = 24) -> list[Genotype]:
     """Different random genotypes of the NASNet space."""
-    from cell_search import spaces
+    from cell_search.space import published
 
-    space, rng = spaces.find("nasnet"), np.random.default_rng(seed)
+    space, rng = published.find("nasnet"), np.random.default_rng(seed)
     found: dict[Any, Any] = {}
     while len(found) < count:
         point = space.random(rng)
@@ -130,7 +130,7 @@ class Scores:
 
     def __init__(self, folder: pathlib.Path):
         from cell_search.evaluators import ZeroCost
-        from cell_search.zero_cost import SCORES
+        from cell_search.evaluators.zero_cost import SCORES
 
         self.records = Records(folder / "scores.jsonl")
         search = _search()
@@ -157,14 +157,14 @@ class Scores:
 def _scored(genotype: Genotype, seed: int, evaluator: Any, images: Any) -> dict[str, float]:
     """The metrics of a genotype, with the processor time that they took."""
     from cell_search import images as image_files
-    from cell_search import spaces
     from cell_search.evaluators import Request
+    from cell_search.space import published
 
     request = Request(
         number=0,
         genotype=genotype,
         decisions={},
-        space=spaces.find("nasnet"),
+        space=published.find("nasnet"),
         evaluator=evaluator,
         images=images,
         seed=seed,
@@ -194,7 +194,7 @@ def _compare(scores: Scores, random: list[Genotype], truth: list[float]) -> list
 
 
 def _agreement(name: str, values: list[float], truth: list[float], cost: str) -> Figure:
-    from cell_search.reranking import rank_correlations
+    from cell_search.selection.reranking import rank_correlations
 
     found = rank_correlations(values, truth)
     spearman, kendall = (
@@ -210,17 +210,18 @@ def _agreement(name: str, values: list[float], truth: list[float], cost: str) ->
 
 def _search() -> Any:
     """The afternoon's search."""
-    import cells.config
-    from cell_search import config, resolve
+    from cell_search.config import resolve, schema
+    from cells.support import overrides
 
-    return resolve.resolve(cells.config.override(config.SearchConfig(), [str(ROOT / AFTERNOON)]))
+    return resolve.resolve(overrides.override(schema.SearchConfig(), [str(ROOT / AFTERNOON)]))
 
 
 def _afternoon(folder: pathlib.Path) -> Figure:
     """Searches and re-ranks; what of it was done in an earlier process keeps its time."""
-    from cell_search import config, driver, rerank
-    from cell_search.directory import SearchDirectory
-    from cell_search.interruption import Interruptible
+    from cell_search.config import schema
+    from cell_search.driver import driver, rerank
+    from cell_search.driver.interruption import Interruptible
+    from cell_search.study.directory import SearchDirectory
 
     spent = Records(folder / "spent.jsonl")
     parts = (
@@ -233,7 +234,7 @@ def _afternoon(folder: pathlib.Path) -> Figure:
     longer.check()
     directory = SearchDirectory(folder / "search")
     with directory.locked():
-        directory.store_config(config.used_values(search.config))
+        directory.store_config(schema.used_values(search.config))
         for name, part in parts:
             if spent.find(name) is None:
                 wall, processor = time.perf_counter(), time.process_time()
@@ -280,12 +281,12 @@ def _chosen(
 
 def _largest(folder: pathlib.Path) -> Genotype:
     """The candidate of the sieve with the most parameters."""
-    from cell_search import spaces
-    from cell_search.directory import SearchDirectory
+    from cell_search.space import published
+    from cell_search.study.directory import SearchDirectory
 
     trials = SearchDirectory(folder / "search").open_sieve().get_trials(deepcopy=False)
     best = max(trials, key=lambda t: t.user_attrs.get("metrics", {}).get("parameters", 0.0))
-    return spaces.find("nasnet").decode(best.params)
+    return published.find("nasnet").decode(best.params)
 
 
 def _cost(records: Records, count: int = 10) -> Figure:

@@ -38,11 +38,13 @@ import numpy as np
 
 from benchmarks.report import Figure, at_least, print_figures
 from benchmarks.strategy_cost import value
-from cell_search import config, driver, report, resolve
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Request, Result
-from cell_search.interruption import Interruptible
+from cell_search.output import report
 from cell_search.pools import Pool, PoolSettings
+from cell_search.study.directory import SearchDirectory
 
 #: Standard deviation of a child's duration.
 SPREAD = 0.3
@@ -149,7 +151,7 @@ def measure(folder: pathlib.Path, trials: int, workers: int = WORKERS) -> Costs:
         "report_minutes": 0.0,
     }
     pool = _Imaginary(workers, trials)
-    search = resolve.resolve(config.from_values(values, "scale"))
+    search = resolve.resolve(schema.from_values(values, "scale"))
     search = dataclasses.replace(search, pool=_Settings(pool))
     directory = SearchDirectory(folder)
     marks = {round(trials * share) for share in (0.05, 0.25, 0.5, 0.75)}

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.kept import ROOT, code_of
 from benchmarks.report import Figure, print_figures
-from cells.files import write_atomically
+from cells.support.files import write_atomically
 
 #: The evaluator's default is among the choices of each.
 SETTINGS = {
@@ -50,7 +50,9 @@ def main() -> None:
     # It warns of every child that its functions are traced anew.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     found: dict[str, list[tuple[float, float]]] = {"default": [], "searched": []}
-    code = code_of(args.strategy, "cell_search.evaluators._train", "cell_search.driver")
+    code = code_of(
+        args.strategy, "cell_search.evaluators.train.settings", "cell_search.driver.driver"
+    )
     for seed in range(args.seeds):
         for name, pairs in found.items():
             settings = SETTINGS if name == "searched" else {}
@@ -80,11 +82,13 @@ def _search(
     path: pathlib.Path, settings: dict[str, Any], seed: int, args: argparse.Namespace
 ) -> tuple[float, float]:
     """The reward of the winner of a search, and its mean accuracy when it is trained again."""
-    from cell_search import config, driver, resolve, results
-    from cell_search.directory import SearchDirectory
+    from cell_search.config import resolve, schema
+    from cell_search.config.searched_settings import chosen
+    from cell_search.driver import driver
+    from cell_search.driver.interruption import Interruptible
     from cell_search.evaluators import Request, evaluate
-    from cell_search.interruption import Interruptible
-    from cell_search.settings import chosen
+    from cell_search.output import results
+    from cell_search.study.directory import SearchDirectory
 
     values = {
         "space": {"name": "pnas", "blocks": 2},
@@ -108,11 +112,11 @@ def _search(
         "seed": seed,
         "report_minutes": 0.0,
     }
-    wanted = config.from_values(values, "benchmarks.settings")
+    wanted = schema.from_values(values, "benchmarks.settings")
     search = resolve.resolve(wanted)
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         driver.search(directory, search, Interruptible())
     study = directory.read_study()
     winner = results.best_of(directory, search, study)[0]

@@ -106,16 +106,18 @@ def _settings(seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def _seed(folder: pathlib.Path, kept: _Kept, seed: int, args: argparse.Namespace) -> None:
     """One search, and the training of its cells and of random ones."""
-    from cell_search import config, driver, rerank, resolve, trials
-    from cell_search.directory import SearchDirectory
+    from cell_search.config import resolve, schema
+    from cell_search.driver import driver, rerank
+    from cell_search.driver.interruption import Interruptible
     from cell_search.evaluators import Request, evaluate
-    from cell_search.interruption import Interruptible
+    from cell_search.study import trials
+    from cell_search.study.directory import SearchDirectory
 
-    wanted = config.from_values(_settings(seed, args), "benchmarks.shared_weights")
+    wanted = schema.from_values(_settings(seed, args), "benchmarks.shared_weights")
     search = resolve.resolve(wanted)
     directory = SearchDirectory(folder / f"search-{seed}")
     with directory.locked():
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         driver.search(directory, search, Interruptible())
     study = directory.read_study()
     # Another number for each cell: another draw from the same policy.

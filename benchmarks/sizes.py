@@ -32,11 +32,12 @@ def main() -> None:
     args = parser.parse_args()
     import keras
 
-    from cells import catalogue, networks
-    from cells.network import build_network
+    from cells.genotype import catalogue
+    from cells.network import presets
+    from cells.network.build import build_network
 
     genotype = catalogue.load("nasnet_a")
-    config = networks.configure(genotype, "imagenet_mobile", normal_cells=1, filters=8)
+    config = presets.configure(genotype, "imagenet_mobile", normal_cells=1, filters=8)
     dynamic = build_network(genotype, config.replace(image_size=None), keras)
     weights = dynamic.get_weights()
     listed = [(w.path, tuple(w.shape)) for w in dynamic.weights]

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.contenders import contenders, look_up, walk
 from benchmarks.report import Figure, print_figures
-from cell_search.tables import Table
+from cell_search.evaluators.tables import Table
 
 #: The name of the operation, by table.
 SKIP = {"nb201": "skip_connect", "nb301": "identity"}

@@ -27,8 +27,8 @@ from benchmarks.curves import plot
 from benchmarks.expected import DATASETS, expected_random, is_uniform, limit
 from benchmarks.kept import ROOT, Kept
 from benchmarks.report import Figure, print_figures
-from cell_search.tables import Table
-from cells.errors import UserError
+from cell_search.evaluators.tables import Table
+from cells.support.errors import UserError
 
 
 def _one(job: tuple[str, str, str, str, int, int]) -> tuple[int, dict[str, list]]:

@@ -36,10 +36,11 @@ import optuna
 
 from benchmarks.contenders import Contender, contenders
 from benchmarks.report import Figure, at_most, print_figures
-from cell_search import spaces, trials
 from cell_search.evaluators import Result
-from cell_search.space import Point, Space
+from cell_search.space import published
+from cell_search.space.space import Point, Space
 from cell_search.strategies import AFTER, FINISHED, STRATEGIES, RegularizedEvolution
+from cell_search.study import trials
 
 EARLY, LATE = 1_000, 20_000
 
@@ -122,7 +123,7 @@ def measure(contender: Contender, window: int, own: bool) -> list[Figure]:
         own: whether it makes all trials itself.
     """
     strategy = STRATEGIES.find(contender.name)
-    space = spaces.find("nasnet", growable=getattr(strategy, "growing", False))
+    space = published.find("nasnet", growable=getattr(strategy, "growing", False))
     asked = Asked(space)
     sampler = strategy(space, seed=0, **contender.settings)
     name = contender.text

@@ -14,8 +14,7 @@ import pathlib
 import numpy as np
 from safetensors.numpy import save_file
 
-from cells import weights_file
-from cells.weight_sources import import_weights
+from cells.weights import import_weights, weights_file
 
 ORACLE = json.loads((pathlib.Path(__file__).with_suffix(".json")).read_text(encoding="utf-8"))
 

@@ -1,7 +1,7 @@
 """The transfer stage against plain Keras and, where it is installed, timm: step and inference.
 
-NASNet-A mobile at 224 pixels: a training step of `transfer.task` against `train_on_batch` of
-`keras.applications.NASNetMobile`, both with momentum and without the auxiliary head, which Keras
+NASNet-A mobile at 224 pixels: a training step of `transfer.training.task` against `train_on_batch`
+of `keras.applications.NASNetMobile`, both with momentum and without the auxiliary head, which Keras
 does not have; the exported SavedModel (which scales pixels itself) against `predict_on_batch`,
 TFLite and ONNX Runtime in rows of their own. With --large the large networks instead, two images of
 331 pixels at a time.
@@ -81,8 +81,8 @@ def _step() -> Callable[[Any], float]:
     import tensorflow as tf
     import tf_keras
 
-    from transfer import configure
-    from transfer.task import ClassificationTask
+    from transfer.config import configure
+    from transfer.training.task import ClassificationTask
 
     settings = "{model: {num_classes: 1000, auxiliary_head: false}, "
     settings += "losses: {label_smoothing: 0, l2_weight_decay: 0}}"
@@ -165,15 +165,16 @@ def _timm(name: str, pixels: np.ndarray) -> Callable[[], Any]:
 
 
 def _network(genotype: str, network: str) -> Any:
-    """What `transfer.export` writes of a run, with random weights."""
+    """What `transfer.exporting.export` writes of a run, with random weights."""
     import keras
 
-    from cells import catalogue, networks
-    from cells.network import build_network
-    from transfer import formats
+    from cells.genotype import catalogue
+    from cells.network import presets
+    from cells.network.build import build_network
+    from transfer.exporting import formats
 
     cells = catalogue.load(genotype)
-    stack = networks.configure(cells, network, dropout=0.0)
+    stack = presets.configure(cells, network, dropout=0.0)
     return formats.Network(
         model=build_network(cells, stack, keras),
         class_names=[str(i) for i in range(stack.num_classes or 0)],
@@ -185,7 +186,7 @@ def _network(genotype: str, network: str) -> Any:
 
 
 def _exported(network: Any, kind: str, folder: str, pixels: np.ndarray) -> Callable[[], Any]:
-    from transfer import formats
+    from transfer.exporting import formats
 
     form = formats.FORMATS[kind]
     path = os.path.join(folder, form.file)

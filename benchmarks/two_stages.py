@@ -69,16 +69,16 @@ def main() -> None:
 
 def _search() -> Any:
     """The search whose child is trained, with the longer training of this comparison."""
-    from cell_search import config, resolve
-    from cells.config import override
+    from cell_search.config import resolve, schema
+    from cells.support.overrides import override
 
     settings = f"evaluator.train.epochs={EPOCHS}"
-    return resolve.resolve(override(config.SearchConfig(), [str(ROOT / SEARCH)], settings))
+    return resolve.resolve(override(schema.SearchConfig(), [str(ROOT / SEARCH)], settings))
 
 
 def _of_search(search: Any, seed: int, steps: int) -> float:
     from cell_search.evaluators import Request, evaluate
-    from cells import catalogue
+    from cells.genotype import catalogue
 
     result = evaluate(
         Request(
@@ -121,16 +121,16 @@ def _write_images(settings: Any, folder: pathlib.Path) -> dict[str, str]:
     import tensorflow as tf
 
     from cell_search import images
-    from cells import datasets
+    from cells import data
 
     builder = images.builder_of(settings)
-    classes = datasets.image_classes(builder)
+    classes = data.image_classes(builder)
     found = images.load(settings)
     parts = {"training": found.training_indices, "held_out": found.held_out_indices}
     paths = {name: str(folder / f"{name}.tfrecord") for name in parts}
     for name, indices in parts.items():
         with tf.io.TFRecordWriter(paths[name]) as writer:
-            for example in datasets.examples_at(builder, settings.split, classes, indices):
+            for example in data.examples_at(builder, settings.split, classes, indices):
                 encoded = tf.io.encode_png(example[classes.image_key]).numpy()
                 label = int(example[classes.label_key])
                 features = {

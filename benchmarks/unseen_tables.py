@@ -29,9 +29,10 @@ import optuna
 
 from benchmarks.contenders import Contender, contenders
 from benchmarks.report import Figure, print_figures
-from cell_search import space_file, trials
+from cell_search.evaluators.tables import Table, read_table
+from cell_search.space import space_file
 from cell_search.strategies import STRATEGIES
-from cell_search.tables import Table, read_table
+from cell_search.study import trials
 
 
 class Made(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-import cells.cli
+from cells.support import command_line
 
 MODES = ("search", "rerank", "export", "report", "replay")
 
@@ -65,18 +65,18 @@ report.html, rerank.json and tensorboard/. The configuration is: that of the dir
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    cells.cli.run(_main, module=__name__, text=HELP, prog="cell-search")
+    command_line.run(_main, module=__name__, text=HELP, prog="cell-search")
 
 
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
     flags.DEFINE_enum("mode", "search", MODES, "What to do.")
     flags.DEFINE_string("search_dir", None, "Folder of the search: study, genotypes, report.")
-    cells.cli.define_settings_flags()
+    command_line.define_settings_flags()
     flags.DEFINE_string("table", None, "CSV file that scores are looked up in; docs/tables.md.")
     flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
-    flags.DEFINE_string("data_dir", None, cells.cli.DATA_DIR_HELP)
+    flags.DEFINE_string("data_dir", None, command_line.DATA_DIR_HELP)
     flags.DEFINE_bool(
         "takeover", False, "Go on with a search that another process is at work on, and end it."
     )
@@ -84,13 +84,13 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.errors import UserError
+    from cells.support.errors import UserError
 
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-search --help")
     mode = flags.FLAGS.mode
-    cells.cli.hush()
-    cells.cli.required("search_dir")
+    command_line.hush()
+    command_line.required("search_dir")
     if flags.FLAGS.top_k is not None and mode != "rerank":
         raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
     {
@@ -103,7 +103,7 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _interruptibly(until: Callable[[Any], None]) -> None:
-    from cell_search.interruption import Interruptible, Interruption
+    from cell_search.driver.interruption import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:
@@ -118,8 +118,9 @@ def _interruptibly(until: Callable[[Any], None]) -> None:
 
 
 def _search_until(interruptible: Any) -> None:
-    from cell_search import config, driver, resolve
-    from cell_search.directory import SearchDirectory
+    from cell_search.config import resolve, schema
+    from cell_search.driver import driver
+    from cell_search.study.directory import SearchDirectory
 
     directory = SearchDirectory(flags.FLAGS.search_dir)
     wanted = _config(directory)
@@ -129,14 +130,15 @@ def _search_until(interruptible: Any) -> None:
         search.check()
     with directory.locked(flags.FLAGS.takeover):
         _config(directory)  # Once more: another search may have begun here meanwhile.
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         paths = driver.search(directory, search, interruptible)
     print("\n".join(paths))
 
 
 def _rerank_until(interruptible: Any) -> None:
-    from cell_search import config, rerank, resolve
-    from cell_search.directory import SearchDirectory
+    from cell_search.config import resolve, schema
+    from cell_search.driver import rerank
+    from cell_search.study.directory import SearchDirectory
 
     directory = SearchDirectory(flags.FLAGS.search_dir)
     directory.read_study()  # Whether there is one.
@@ -147,7 +149,7 @@ def _rerank_until(interruptible: Any) -> None:
         longer.check()
     with directory.locked(flags.FLAGS.takeover):
         _config(directory)
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         paths = rerank.rerank(directory, search, longer, interruptible)
     print("\n".join(paths))
 
@@ -155,7 +157,7 @@ def _rerank_until(interruptible: Any) -> None:
 def _export() -> None:
     directory, search, study = _opened()
 
-    from cell_search import results
+    from cell_search.output import results
 
     print("\n".join(results.write(directory, search, study)))
 
@@ -163,7 +165,7 @@ def _export() -> None:
 def _report() -> None:
     directory, search, study = _opened()
 
-    from cell_search import report
+    from cell_search.output import report
 
     print(report.write(directory, search, study))
 
@@ -171,7 +173,7 @@ def _report() -> None:
 def _replay() -> None:
     _, search, study = _opened()
 
-    from cell_search import replay
+    from cell_search.driver import replay
 
     replayed = []
     for trial in replay.replay(search, study):
@@ -189,12 +191,12 @@ def _replay() -> None:
 
 
 def _opened() -> tuple[Any, Any, Any]:
-    from cell_search.directory import SearchDirectory
+    from cell_search.study.directory import SearchDirectory
 
     directory = SearchDirectory(flags.FLAGS.search_dir)
     study = directory.read_study()
 
-    from cell_search import resolve
+    from cell_search.config import resolve
 
     return directory, resolve.resolve(_config(directory)), study
 
@@ -206,17 +208,17 @@ def _config(directory: Any) -> Any:
     Raises:
         UserError: it is not one, or the directory has trials of another.
     """
-    import cells.config
-    from cell_search import config
-    from cells.errors import UserError
+    from cell_search.config import schema
+    from cells.support import overrides
+    from cells.support.errors import UserError
 
     values = flags.FLAGS
     stored = directory.stored_config()
     if stored is not None and not values.config_file:
-        wanted = config.from_values(stored, str(directory.config))
+        wanted = schema.from_values(stored, str(directory.config))
     else:
-        wanted = config.SearchConfig()
-    cells.config.override(wanted, values.config_file, values.params_override)
+        wanted = schema.SearchConfig()
+    overrides.override(wanted, values.config_file, values.params_override)
     if values.seed is not None:
         wanted.seed = values.seed
     if values.table is not None:
@@ -231,7 +233,7 @@ def _config(directory: Any) -> Any:
         wanted.study = (stored or {}).get("study") or directory.new_study_name()
     if stored is not None:
         try:
-            config.require_same(wanted, stored, str(directory.config))
+            schema.require_same(wanted, stored, str(directory.config))
         except UserError:
             # A search that ended before its first trial has left nothing but its settings.
             if directory.has_trials():

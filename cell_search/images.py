@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cells.errors import UserError
-from cells.images import resize, with_channels
+from cells.data.preprocessing import resize, with_channels
+from cells.support.errors import UserError
 
 #: Images are cached as uint8 in each process that trains children.
 MAX_BYTES = 8 * 2**30
@@ -83,14 +83,14 @@ def load(settings: ImageSettings) -> Images:
         UserError: the set is unknown or not one of labelled images, the split cannot be divided
             as asked or is that of the test images, or its images do not fit into memory.
     """
-    from cells import datasets
+    from cells import data
 
     builder = builder_of(settings)
-    classes = datasets.image_classes(builder)
-    datasets.split_size(builder, settings.split)  # Whether there is such a split.
+    classes = data.image_classes(builder)
+    data.split_size(builder, settings.split)  # Whether there is such a split.
     _require_no_test(builder, settings)
     height, width, resized = _size(settings, classes.image_shape)
-    labels = datasets.read_labels(builder, settings.split, classes)
+    labels = data.read_labels(builder, settings.split, classes)
     training, held_out = divide(labels, settings, classes.num_classes)
     count = len(training) + len(held_out)
     if count * height * width * 3 > MAX_BYTES:
@@ -124,10 +124,10 @@ def facts(settings: ImageSettings) -> Mapping[str, Any]:
     Raises:
         UserError: the set is unknown, not one of labelled images, or needs a size.
     """
-    from cells import datasets
+    from cells import data
 
     builder = builder_of(settings)
-    shape = datasets.image_classes(builder).image_shape
+    shape = data.image_classes(builder).image_shape
     height, width, resized = _size(settings, shape)
     return types.MappingProxyType(
         {
@@ -154,10 +154,10 @@ def builder_of(settings: ImageSettings) -> Any:
     Raises:
         UserError: the set is unknown, or cannot be prepared.
     """
-    from cells import datasets
+    from cells import data
 
     data_dir = settings.data_dir or os.environ.get("CELLS_DATA_DIR") or None
-    return datasets.builder(settings.name, data_dir)
+    return data.builder(settings.name, data_dir)
 
 
 def divide(
@@ -222,10 +222,10 @@ def _size(
 
 
 def _require_no_test(builder: Any, settings: ImageSettings) -> None:
-    from cells import datasets
+    from cells import data
 
-    test = datasets.test_split(builder)
-    if test and datasets.names_split(settings.split, test):
+    test = data.test_split(builder)
+    if test and data.names_split(settings.split, test):
         raise UserError(
             f"images.split: {settings.split!r} holds the images of {settings.name} that test the "
             f"winner ({test!r}), which no search may see; use another split, such as 'train'"
@@ -243,7 +243,7 @@ def _read(
     """The images at some sorted places of a split, uint8 `(n, *size, 3)` for each part."""
     import tensorflow as tf
 
-    from cells import datasets
+    from cells import data
 
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
@@ -253,7 +253,7 @@ def _read(
         return example["index"], image
 
     arrays = [np.empty((len(part), *size, 3), np.uint8) for part in parts]
-    examples = datasets.examples_at(builder, split, classes, np.concatenate(parts))
+    examples = data.examples_at(builder, split, classes, np.concatenate(parts))
     batches = examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE).batch(512).prefetch(1)
     try:
         for indices, images in batches.as_numpy_iterator():
@@ -261,7 +261,7 @@ def _read(
                 here = np.isin(indices, part, assume_unique=True)
                 array[np.searchsorted(part, indices[here])] = images[here]
     except tf.errors.OpError as error:
-        raise datasets.damaged(builder, split, error) from error
+        raise data.damaged(builder, split, error) from error
     return arrays
 
 

@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from cells import commands, networks
-from cells.errors import Stopped, UserError
-from cells.formats import FORMATS
-from cells.primitives import BORDER_RULES
+from cells import commands
+from cells.genotype.notations import FORMATS
+from cells.network import presets
+from cells.operations.primitives import BORDER_RULES
+from cells.support.errors import Stopped, UserError
 
 _TEXT = """\
 Genotypes: the published ones by name, your own by file.
@@ -128,7 +129,7 @@ def _add_dataset(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_summary(sub: argparse.ArgumentParser) -> None:
-    known = ", ".join(networks.NETWORKS)
+    known = ", ".join(presets.NETWORKS)
     sub.add_argument("--network", default="cifar", help=f"{known} (default: cifar)")
     sub.add_argument("--json", action="store_true", help="trainable, total, multiply_adds")
     sub.add_argument("--normal_cells", "-N", type=int, help="Normal cells in each group")

@@ -9,15 +9,16 @@ import os
 import sys
 from collections.abc import Iterator
 
-from cells import catalogue, genotype_file, networks
-from cells.differences import describe_cell, differences
-from cells.errors import UserError
-from cells.files import atomic_path, write_atomically
-from cells.formats import MAX_CHARACTERS, find_format
-from cells.genotype import Genotype
-from cells.operations import OPERATIONS
-from cells.stack import StackConfig, penultimate_filters, stack
-from cells.summary import auxiliary_summary, summarize
+from cells.genotype import catalogue, genotype_file
+from cells.genotype.diff import describe_cell, differences
+from cells.genotype.genotype import Genotype
+from cells.genotype.notations import MAX_CHARACTERS, find_format
+from cells.network import presets
+from cells.network.stack import StackConfig, penultimate_filters, stack
+from cells.operations.counts import auxiliary_summary, summarize
+from cells.operations.operations import OPERATIONS
+from cells.support.errors import UserError
+from cells.support.files import atomic_path, write_atomically
 
 
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
@@ -99,7 +100,7 @@ def summary(args: argparse.Namespace) -> Iterator[str]:
 def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
     genotype = catalogue.find(args.genotype)
-    config = networks.configure(
+    config = presets.configure(
         genotype,
         args.network,
         image_size=None if args.image_size is None else image_size(args.image_size),
@@ -195,9 +196,10 @@ def import_weights(args: argparse.Namespace) -> Iterator[str]:
             f"--output: {args.output} must end in .safetensors (weights with their genotype) or "
             ".keras (a model that Keras alone opens)"
         )
-    from cells import weight_sources, weights_file
+    from cells import weights
+    from cells.weights import weights_file
 
-    imported = weight_sources.import_weights(
+    imported = weights.import_weights(
         args.source, args.file, args.genotype, num_classes=args.num_classes
     )
     if args.output.endswith(".keras"):
@@ -216,7 +218,7 @@ def dataset(args: argparse.Namespace) -> Iterator[str]:
     """`cells dataset`: a prepared TFDS set of a folder of images."""
     from pathlib import Path
 
-    from cells.datasets import conversion, image_folders
+    from cells.data import conversion, image_folders
 
     root = Path(args.folder).expanduser()
     images = image_folders.find(root)

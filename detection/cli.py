@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-import cells.cli
+from cells.support import command_line
 
 MODES = ("train", "eval", "train_and_eval", "predict", "export", "convert", "summary")
 
-#: Of `detection.formats`, which imports what --help has no time for.
+#: Of `detection.exporting.formats`, which imports what --help has no time for.
 FORMATS = ("saved_model", "tflite", "onnx")
 
 HELP = """\
@@ -65,12 +65,12 @@ docs/detection.md explains all of it.
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    cells.cli.run(_main, module=__name__, text=HELP, prog="cell-detect")
+    command_line.run(_main, module=__name__, text=HELP, prog="cell-detect")
 
 
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
-    cells.cli.define_run_flags(MODES, "Name of the experiment; cells_retinanet if none.")
+    command_line.define_run_flags(MODES, "Name of the experiment; cells_retinanet if none.")
     flags.DEFINE_string(
         "output",
         None,
@@ -103,11 +103,11 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.errors import UserError, unknown
+    from cells.support.errors import UserError, unknown
 
     values = flags.FLAGS
-    cells.cli.hush()
-    mode = cells.cli.required("mode")
+    command_line.hush()
+    mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
         raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")
     if mode == "predict" and not 0.0 <= values.score_threshold <= 1.0:
@@ -119,14 +119,14 @@ def _main(argv: Sequence[str]) -> None:
         "summary": (),
     }
     for name in required.get(mode, ("model_dir",)):
-        cells.cli.required(name)
+        command_line.required(name)
     for name in values.formats:
         if name not in FORMATS:
             raise unknown("--formats", name, FORMATS)
     if mode == "convert":
-        from detection.conversion import command
+        from detection import convert_command
 
-        command.convert(values)
+        convert_command.convert(values)
         return
 
     from detection import commands

@@ -6,20 +6,23 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from cells.files import write_json
-from detection import evaluation, experiments, resolve
-from detection.categories import Categories
-from transfer import configure
+from cells.support.files import write_json
+from detection.config import experiments
+from detection.data.categories import Categories
+from detection.training import coco_figures
+from detection.training import complete as resolve
+from transfer.config import configure
 
 EVALUATION = "evaluation.json"
 
-COCO_NUMBERS = evaluation.NUMBERS
+COCO_NUMBERS = coco_figures.NUMBERS
 
 
 def run(flags: Any, _: Sequence[str]) -> None:
     """Trains, evaluates, or both."""
-    from detection import data, task
-    from transfer import checkpoints, runner
+    from detection.data import dataset
+    from detection.training import task
+    from transfer.training import checkpoints, runner
 
     params = _params(flags, of_model_dir=flags.mode == "eval")
     if flags.mode == "eval":
@@ -51,14 +54,15 @@ def run(flags: Any, _: Sequence[str]) -> None:
         _report(flags, evaluated, categories[0], side, os.path.splitext(path)[0])
     for line in described(metrics):
         print(line)
-    print(f"{data.name_of(side)} after {int(metrics['step']):,} steps; written to {path}")
+    print(f"{dataset.name_of(side)} after {int(metrics['step']):,} steps; written to {path}")
 
 
 def _report(
-    flags: Any, evaluated: evaluation.Evaluation, categories: Categories, side: Any, folder: str
+    flags: Any, evaluated: coco_figures.Evaluation, categories: Categories, side: Any, folder: str
 ) -> None:
     """Tables and pictures beside the numbers; the classes are told before these."""
-    from detection import evaluation_report, images
+    from detection.data import images
+    from detection.inference import evaluation_report
 
     drawn = evaluation_report.write(
         evaluated,
@@ -93,9 +97,9 @@ def described(metrics: dict[str, float]) -> list[str]:
 
 def predict(flags: Any, paths: Sequence[str]) -> None:
     """Finds objects in files, folders, or the validation data of the run."""
-    from detection import images
-    from detection.detector import open_detector
-    from detection.predict import predict as look
+    from detection.data import images
+    from detection.inference.detector import open_detector
+    from detection.inference.predict import predict as look
 
     params = _params(flags, of_model_dir=True)
     files = images.find_files(paths)
@@ -117,7 +121,7 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
 
 def export(flags: Any, _: Sequence[str]) -> None:
     """Writes files for other programs."""
-    from detection.export import export as write
+    from detection.exporting.export import export as write
 
     params = _params(flags, of_model_dir=True)
     told = write(flags.model_dir, flags.output, flags.formats, params)

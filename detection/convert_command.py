@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cells.errors import UserError
-from detection.conversion import formats, image_files
+from cells.support.errors import UserError
+from detection.conversion import annotation_formats, image_files
 from detection.conversion.convert import convert as write
 from detection.conversion.convert import described
 
@@ -14,12 +14,13 @@ def convert(flags: Any) -> None:
     """Converts, and prints what came of it.
 
     Raises:
-        UserError: see `detection.conversion.formats.read` and `detection.conversion.convert`.
+        UserError: see `detection.conversion.annotation_formats.read` and
+            `detection.conversion.convert`.
     """
     images = image_files.open_images(flags.images) if flags.images else None
-    annotations = formats.read(flags.annotations, images, flags.classes)
+    annotations = annotation_formats.read(flags.annotations, images, flags.classes)
     if flags.output.endswith(".json"):
-        formats.write_json(annotations, flags.output)
+        annotation_formats.write_json(annotations, flags.output)
         objects = sum(map(len, annotations.objects.values()))
         print(
             f"{len(annotations.images):,} images with {objects:,} objects of "

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-import cells.summary
-from cells.stack import penultimate_filters, stack
-from detection import resolve, task
-from transfer.backbone import levels_of, stack_of
+from cells.network.stack import penultimate_filters, stack
+from cells.operations import counts as cells_summary
+from detection.training import complete, task
+from transfer.config.cells_backbone import levels_of, stack_of
 
 
 def summary(params: Any) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def summary(params: Any) -> dict[str, Any]:
         UserError: the detector is impossible, or its number of classes unknown.
     """
     config = params.task.model
-    resolve.resolve_model(params)
+    complete.resolve_model(params)
     result: dict[str, Any] = {
         "image_size": "x".join(str(n) for n in config.input_size),
         "classes": config.num_classes - 1,
@@ -40,7 +40,7 @@ def summary(params: Any) -> dict[str, Any]:
         genotype, stacked = stack_of(settings, image_size=size)
         stacked = stacked.replace(num_classes=None, auxiliary_head=False)
         levels = tuple(levels_of(settings, stacked).values())
-        told = cells.summary.summarize(stack(genotype, stacked), levels, size)
+        told = cells_summary.summarize(stack(genotype, stacked), levels, size)
         result |= {
             "genotype": genotype.name,
             "network": f"{stacked.normal_cells} @ {penultimate_filters(genotype, stacked)}",

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import pathlib
 
-from cells import catalogue, drawing, networks
-from cells.files import write_atomically
-from cells.genotype import Genotype
-from cells.stack import stack
-from cells.summary import summarize
+from cells import drawing
+from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.stack import stack
+from cells.operations.counts import summarize
+from cells.support.files import write_atomically
 
 DOCS = pathlib.Path(__file__).parent
 HEAD = """\
 # The catalogue
 
-Written by `make catalogue` from the genotype files in `cells/catalogue/`. `cells show NAME` prints
-a cell in words, `cells draw NAME` draws it, `cells summary NAME --network=...` counts any network
-of it.
+Written by `make catalogue` from the genotype files in `cells/genotype/published/`.
+`cells show NAME` prints a cell in words, `cells draw NAME` draws it,
+`cells summary NAME --network=...` counts any network of it.
 
 Parameters and multiply-adds are counted here, without auxiliary head, and equal those of the
 published code (`tests/cells/test_counts.py`). A multiply-add is a product in a convolution or a
@@ -54,7 +56,7 @@ def _overview() -> str:
 
 
 def _counts(genotype: Genotype, network: str) -> str:
-    config = networks.network_config(network, genotype)
+    config = presets.network_config(network, genotype)
     counts = summarize(stack(genotype, config), ("logits",), config.image_size)
     return f"{counts.trainable:,} | {counts.multiply_adds:,}"
 

@@ -17,10 +17,10 @@ def recipes(stage: str) -> list[pathlib.Path]:
 
 @pytest.mark.parametrize("path", recipes("detection"), ids=lambda p: p.stem)
 def test_detection_recipes(path):
-    from cells.stack import stack
-    from detection import experiments
-    from transfer import configure
-    from transfer.backbone import stack_of
+    from cells.network.stack import stack
+    from detection.config import experiments
+    from transfer.config import configure
+    from transfer.config.cells_backbone import stack_of
 
     base = configure.experiment(configure.experiment_of([str(path)]), experiments.NAMES)
     params = configure.configure(base, files=[str(path)])
@@ -29,9 +29,10 @@ def test_detection_recipes(path):
 
 @pytest.mark.parametrize("path", recipes("transfer"), ids=lambda p: p.stem)
 def test_transfer_recipes(path):
-    from cells.stack import stack
-    from transfer import baselines, configure
-    from transfer.backbone import stack_of
+    from cells.network.stack import stack
+    from transfer.config import configure
+    from transfer.config.cells_backbone import stack_of
+    from transfer.model import baselines
 
     base = configure.experiment(configure.experiment_of([path]) or configure.DEFAULT_EXPERIMENT)
     params = configure.configure(base, files=[str(path)])
@@ -44,7 +45,7 @@ def test_transfer_recipes(path):
 
 @pytest.mark.parametrize("path", recipes("search"), ids=lambda p: p.stem)
 def test_search_recipes(path):
-    from cell_search import config, resolve
-    from cells.config import override
+    from cell_search.config import resolve, schema
+    from cells.support.overrides import override
 
-    assert resolve.resolve(override(config.SearchConfig(), [str(path)])).space.decisions
+    assert resolve.resolve(override(schema.SearchConfig(), [str(path)])).space.decisions

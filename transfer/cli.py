@@ -8,11 +8,11 @@ from typing import Any
 
 from absl import flags
 
-import cells.cli
+from cells.support import command_line
 
 MODES = ("train", "eval", "train_and_eval", "predict", "export", "summary")
 
-#: Of `transfer.formats`, which imports what --help has no time for.
+#: Of `transfer.exporting.formats`, which imports what --help has no time for.
 FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
 
 HELP = """\
@@ -69,12 +69,12 @@ docs/transfer.md explains all of it.
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    cells.cli.run(_main, module=__name__, text=HELP, prog="cell-transfer")
+    command_line.run(_main, module=__name__, text=HELP, prog="cell-transfer")
 
 
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
-    cells.cli.define_run_flags(
+    command_line.define_run_flags(
         MODES, "Name of the experiment; by default the files' or cells_classification."
     )
     flags.DEFINE_string(
@@ -99,16 +99,16 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.errors import UserError
+    from cells.support.errors import UserError
 
-    mode = cells.cli.required("mode")
+    mode = command_line.required("mode")
     if mode == "predict":
-        cells.cli.hush()
+        command_line.hush()
         _predict(argv[1:])
         return
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is no flag; see cell-transfer --help")
-    cells.cli.hush()
+    command_line.hush()
     {
         "train": _run,
         "train_and_eval": _run,
@@ -119,11 +119,12 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _params(*, of_model_dir: bool) -> Any:
-    from transfer import configure, model_dir
+    from transfer.config import configure
+    from transfer.runs import model_dir
 
     values = flags.FLAGS
     if of_model_dir:
-        base = model_dir.read_params(cells.cli.required("model_dir"))
+        base = model_dir.read_params(command_line.required("model_dir"))
     else:
         name = configure.experiment_of(values.config_file, values.experiment)
         base = configure.experiment(name or configure.DEFAULT_EXPERIMENT)
@@ -138,9 +139,9 @@ def _params(*, of_model_dir: bool) -> Any:
 
 def _run() -> None:
     values = flags.FLAGS
-    folder = cells.cli.required("model_dir")
+    folder = command_line.required("model_dir")
     params = _params(of_model_dir=False)
-    from transfer import runner
+    from transfer.training import runner
 
     metrics = runner.run(params, values.mode, folder)
     if metrics is None:
@@ -151,9 +152,9 @@ def _run() -> None:
 
 def _eval() -> None:
     values = flags.FLAGS
-    folder = cells.cli.required("model_dir")
+    folder = command_line.required("model_dir")
     params = _params(of_model_dir=True)
-    from cells.errors import UserError
+    from cells.support.errors import UserError
     from transfer import evaluation
 
     if values.crops not in evaluation.CROPS:
@@ -171,8 +172,8 @@ def _eval() -> None:
 
 
 def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more: Any) -> None:
-    from cells.files import write_json
-    from transfer import progress
+    from cells.support.files import write_json
+    from transfer.training import progress
 
     data = params.task.validation_data
     result = {"data": data.tfds_name or data.input_path, "split": data.tfds_split}
@@ -184,18 +185,19 @@ def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more:
 
 
 def _predict(paths: Sequence[str]) -> None:
-    from cells import image_files
-    from cells.errors import UserError
-    from cells.files import write_json
+    from cells.data import image_files
+    from cells.support.errors import UserError
+    from cells.support.files import write_json
 
     values = flags.FLAGS
     _refuse_settings("predict")
-    folder = cells.cli.required("model_dir")
+    folder = command_line.required("model_dir")
     if not paths:
         raise UserError("--mode=predict: needs images: files or folders, behind the flags")
     files = image_files.find_files(paths)
     image_files.check_files(files)
-    from transfer import checkpoints, predict
+    from transfer import prediction as predict
+    from transfer.training import checkpoints
 
     trained = checkpoints.open_classifier(folder, values.checkpoint)
     told = list(predict.predict(trained, files, values.top))
@@ -205,7 +207,7 @@ def _predict(paths: Sequence[str]) -> None:
 
 
 def _refuse_settings(mode: str) -> None:
-    from cells.errors import UserError
+    from cells.support.errors import UserError
 
     for name in ("config_file", "params_override", "genotype"):
         if getattr(flags.FLAGS, name):
@@ -215,13 +217,13 @@ def _refuse_settings(mode: str) -> None:
 def _export() -> None:
     values = flags.FLAGS
     _refuse_settings("export")
-    from cells.errors import unknown
+    from cells.support.errors import unknown
 
-    folder, output = cells.cli.required("model_dir"), cells.cli.required("output")
+    folder, output = command_line.required("model_dir"), command_line.required("output")
     for name in values.formats:
         if name not in FORMATS:
             raise unknown("--formats", name, FORMATS)
-    from transfer.export import export
+    from transfer.exporting.export import export
 
     told = export(folder, output, values.checkpoint, values.formats)
     for kind, file in told["files"].items():
@@ -237,7 +239,7 @@ def _export() -> None:
 
 
 def _summary() -> None:
-    from cells.files import write_json
+    from cells.support.files import write_json
     from transfer.summary import measure, summary
 
     values = flags.FLAGS

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells import datasets
-from cells.errors import UserError
-from transfer import checkpoints, damaged, devices, model_dir, resolve
-from transfer.predict import probabilities
+from cells import data as datasets
+from cells.support.errors import UserError
+from transfer.data import damaged_images
+from transfer.prediction import probabilities
+from transfer.runs import model_dir
+from transfer.training import checkpoints, complete, devices
 
 #: What is cut out of an enlarged image for several crops: as much as the central crop's part.
 _CROP = 0.875
@@ -99,7 +101,7 @@ def evaluate(params: Any, folder: str, which: str = "latest", *, crops: int = 1)
     Args:
         params: the run's configuration, with other validation data perhaps; resolved here.
         folder: `model_dir` of the run.
-        which: see `transfer.checkpoints.find`.
+        which: see `transfer.training.checkpoints.find`.
         crops: 1; or 5 (corners and centre of the enlarged image) or 10 (their mirror images, too),
             whose probabilities are averaged (Krizhevsky et al. 2012, section 4.1).
 
@@ -108,7 +110,7 @@ def evaluate(params: Any, folder: str, which: str = "latest", *, crops: int = 1)
     """
     task = params.task
     labels = _labels(task, _class_names(folder, params))
-    resolve.resolve(params, train=False)
+    complete.resolve(params, train=False)
     strategy = devices.strategy(params.runtime)
     with strategy.scope():
         trained = checkpoints.open_trained(folder, which, params=params)
@@ -185,7 +187,7 @@ def _seen(
             for told, row in zip(labels, given, strict=True):
                 yield told.numpy(), row.numpy()
     except tf.errors.OpError as error:
-        sentence = damaged.explained(error)
+        sentence = damaged_images.explained(error)
         if sentence is None:
             raise
         raise sentence from error
@@ -225,7 +227,7 @@ def draw(evaluation: Evaluation, path: str) -> None:
     """Writes the confusion matrix as a picture: a row is a class, shares of its images by guess."""
     from matplotlib.figure import Figure
 
-    from cells.files import atomic_path
+    from cells.support.files import atomic_path
 
     counts = evaluation.confusion()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

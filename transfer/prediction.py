@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells import image_files
-from transfer import data, network
-from transfer.checkpoints import Trained
+from cells.data import image_files
+from transfer.data import dataset
+from transfer.model import network
+from transfer.training.checkpoints import Trained
 
 _BATCH = 32
 
@@ -55,13 +56,13 @@ def predict(trained: Trained, files: Sequence[Path], top: int = 5) -> Iterator[P
 
     Args:
         trained: a trained network.
-        files: of any size; see `cells.image_files.read` for the formats.
+        files: of any size; see `cells.data.image_files.read` for the formats.
         top: how many classes, at most as many as there are.
 
     Raises:
         UserError: a file cannot be read; names it.
     """
-    parser = data.Parser(trained.params.task.validation_data, trained.params.task.model)
+    parser = dataset.Parser(trained.params.task.validation_data, trained.params.task.model)
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         inputs = tf.stack([parser.evaluation_image(image_files.read(file)) for file in batch])

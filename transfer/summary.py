@@ -6,9 +6,10 @@ import math
 import time
 from typing import Any
 
-import cells.summary
-from cells.stack import penultimate_filters, stack
-from transfer import baselines, network, resolve
+from cells.network.stack import penultimate_filters, stack
+from cells.operations import counts as cells_summary
+from transfer.model import baselines, network
+from transfer.training import complete
 
 _FLOAT = 4  # Bytes.
 
@@ -29,14 +30,14 @@ def summary(params: Any) -> dict[str, Any]:
     Raises:
         UserError: the network is impossible.
     """
-    resolve.resolve_model(params)
+    complete.resolve_model(params)
     if params.task.model.baseline:
         return _of_baseline(params)
     genotype, config = network.layout(params.task.model)
     graph = stack(genotype, config)
-    counts = cells.summary.summarize(graph, ("logits",), config.image_size)
+    counts = cells_summary.summarize(graph, ("logits",), config.image_size)
     assert config.image_size is not None
-    maps = cells.summary.activations(graph, ("logits",), config.image_size)
+    maps = cells_summary.activations(graph, ("logits",), config.image_size)
     result: dict[str, Any] = {
         "genotype": genotype.name,
         "network": f"{config.normal_cells} @ {penultimate_filters(genotype, config)}",
@@ -48,10 +49,10 @@ def summary(params: Any) -> dict[str, Any]:
         "multiply_adds": counts.multiply_adds,
     }
     if config.auxiliary_head:
-        head = cells.summary.auxiliary_summary(graph, config.image_size)
+        head = cells_summary.auxiliary_summary(graph, config.image_size)
         result["auxiliary_trainable"] = head.trainable
         result["auxiliary_total"] = head.total
-        maps = cells.summary.activations(graph, ("logits", "auxiliary_logits"), config.image_size)
+        maps = cells_summary.activations(graph, ("logits", "auxiliary_logits"), config.image_size)
     batch = params.task.train_data.global_batch_size
     result["batch"] = batch
     result["inference_bytes"] = maps.inference * _FLOAT
@@ -60,7 +61,7 @@ def summary(params: Any) -> dict[str, Any]:
 
 
 def _of_baseline(params: Any) -> dict[str, Any]:
-    """The same of a network of `transfer.baselines`, counted on the built one."""
+    """The same of a network of `transfer.model.baselines`, counted on the built one."""
     import tf_keras
 
     model = baselines.build(params.task.model, tf_keras)
@@ -95,7 +96,7 @@ def measure(params: Any, *, most: int = 8, steps: int = 3) -> dict[str, Any]:
     import tf_keras
     from official.modeling import performance
 
-    from transfer.task import ClassificationTask
+    from transfer.training.task import ClassificationTask
 
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
     task_config = params.task.replace(init_checkpoint="")

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cell_search.children.halves import Halves, halves
 from cell_search.children.pieces import Piece
-from cells import functions
+from cells.network import functions
 
 Precision = Literal["float32", "bfloat16", "float64"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float64")

@@ -14,10 +14,10 @@ from cell_search.children.bank import Bank, vector_size
 from cell_search.children.initial import initial_weights
 from cell_search.children.layers import Layer, layers_of
 from cell_search.children.pieces import Place, cut
-from cells.cell import build_cell
-from cells.genotype import Genotype
-from cells.graph import Tensor
-from cells.stack import StackConfig, stack
+from cells.genotype.genotype import Genotype
+from cells.network.cell import build_cell
+from cells.network.stack import StackConfig, stack
+from cells.operations.graph import Tensor
 
 
 class Chance(NamedTuple):
@@ -41,7 +41,7 @@ class Child:
         bank: compiled pieces; those that it does not have yet are compiled when they are first
             used.
         seed: of the initial weights.
-        build: lays out one cell, see `cells.stack.stack`.
+        build: lays out one cell, see `cells.network.stack.stack`.
 
     Attributes:
         places: the path.
@@ -222,7 +222,7 @@ class Child:
 
     @property
     def layers(self) -> Sequence[Layer]:
-        """The weighted layers by the names that they have in Keras, for `cells.weights`."""
+        """The weighted layers by their names in Keras, for `cells.weights.by_layer`."""
         return layers_of(self)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children.pieces import Piece
-from cells.primitives import BatchNorm, Dense, Primitive
+from cells.operations.primitives import BatchNorm, Dense, Primitive
 
 #: Standard deviation of a standard normal variable that is cut off at two of them.
 _CUT_OFF = 0.87962566103423978
@@ -20,7 +20,7 @@ def initial_weights(pieces: Iterable[Piece], seed: int) -> tuple[Any, Any]:
     """Trained weights and batch-norm statistics, one float32 vector each.
 
     Convolutions: variance scaling by fan-out, factor 2, truncated normal; fully connected layers:
-    Glorot and Bengio 2010, uniform; batch norms: the identity. See `cells.keras_layers`.
+    Glorot and Bengio 2010, uniform; batch norms: the identity. See `cells.network.keras_layers`.
     """
     normal: list[np.ndarray] = []
     uniform: list[np.ndarray] = []

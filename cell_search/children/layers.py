@@ -1,4 +1,4 @@
-"""A child's weights by layer, as much like those of a Keras model as `cells.weights` asks for."""
+"""A child's weights by layer, as `cells.weights.by_layer` asks for them."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from cells.graph import Graph, Node
-from cells.primitives import (
+from cells.operations.graph import Graph, Node
+from cells.operations.primitives import (
     Add,
     BatchNorm,
     Concat,

@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from cell_search.children.bank import Bank, vector_size
 from cell_search.children.child import Child
-from cell_search.relaxed import RelaxedSpace, softmax
-from cells.families import Family
-from cells.genotype import Cell
-from cells.graph import Graph, Tensor
-from cells.operations import OPERATIONS, Rules
-from cells.primitives import Add, BorderRule, Concat, WeightedSum
-from cells.stack import StackConfig
+from cell_search.space.relaxed import RelaxedSpace, softmax
+from cells.genotype.genotype import Cell
+from cells.network.stack import StackConfig
+from cells.operations.families import Family
+from cells.operations.graph import Graph, Tensor
+from cells.operations.operations import OPERATIONS, Rules
+from cells.operations.primitives import Add, BorderRule, Concat, WeightedSum
 
 
 class Images(NamedTuple):
@@ -145,7 +145,7 @@ class Supernet:
         border: BorderRule,
         drop_path_keep: float,
     ) -> Tensor:
-        """A relaxed cell; see `cells.cell.build_cell`. Nothing is dropped."""
+        """A relaxed cell; see `cells.network.cell.build_cell`. Nothing is dropped."""
         self._kinds[name] = min(int(reduction), len(self.relaxed.space.rules.cells) - 1)
         rules = Rules(border, family.strided_identity)
         states = list(family.inputs(graph, name, earlier, previous, filters))

@@ -17,12 +17,12 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial
 
-from cell_search import trials
 from cell_search.evaluators import Evaluator, Result
-from cell_search.objectives import Objective
-from cell_search.registry import Registry
 from cell_search.strategies import trial_of
-from cells.errors import UserError
+from cell_search.study import trials
+from cell_search.study.objectives import Objective
+from cells.support.errors import UserError
+from cells.support.registry import Registry
 
 #: Makers of pruners by name. The first two arguments are the first rung and the epochs of a whole
 #: training, the others settings: Optuna's keyword arguments.

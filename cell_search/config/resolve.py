@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 
-import cells.config
-from cell_search import objectives, rungs, settings, space_file, spaces, storage
-from cell_search.cell_space import CellSpace, genotype_of
-from cell_search.config import SearchConfig, SieveConfig, SpaceChoice, section
+from cell_search.config import early_stopping, searched_settings
+from cell_search.config.early_stopping import Rungs
+from cell_search.config.schema import SearchConfig, SieveConfig, SpaceChoice, section
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
-from cell_search.limits import Limits
-from cell_search.objectives import Objective
 from cell_search.pools import POOLS, PoolSettings
-from cell_search.rungs import Rungs
-from cell_search.space import Point, Space
+from cell_search.space import published, space_file
+from cell_search.space.cell_space import CellSpace, genotype_of
+from cell_search.space.limits import Limits
+from cell_search.space.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
-from cells.cli import choose
-from cells.errors import UserError
+from cell_search.study import database, objectives
+from cell_search.study.objectives import Objective
+from cells.support import overrides
+from cells.support.command_line import choose
+from cells.support.errors import UserError
 
 #: The seeds of a sieve lie beyond those of searches, and of re-rankings.
 _SIEVE_SEED = 2**33
@@ -66,9 +68,9 @@ class Search:
             UserError: nothing that could go on is trained, or something is impossible.
         """
         chosen, evaluator = self.config.pruner, self.evaluator
-        rungs.PRUNERS.find(chosen.type)  # Whether there is one.
+        early_stopping.PRUNERS.find(chosen.type)  # Whether there is one.
         last = min(self.config.settings.epochs or [getattr(evaluator, "epochs", 0)])
-        return rungs.resolve(
+        return early_stopping.resolve(
             chosen.type, chosen.rungs, chosen.chosen(), evaluator, last, self.objectives
         )
 
@@ -89,7 +91,7 @@ class Search:
         """The evaluator with the settings that a point decides."""
         known = {f.name for f in dataclasses.fields(self.evaluator)}  # type: ignore[arg-type]
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
-        chosen = {n: v for n, v in settings.chosen(point).items() if n in known}
+        chosen = {n: v for n, v in searched_settings.chosen(point).items() if n in known}
         return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator  # type: ignore[type-var]
 
     @functools.cached_property
@@ -142,7 +144,7 @@ class Search:
                 "nothing; use another strategy"
             )
         if self.config.storage:
-            storage.open_url(self.config.storage)
+            database.open_url(self.config.storage)
         if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
             kind = self.config.pool.type
             raise UserError(
@@ -152,7 +154,7 @@ class Search:
             )
         self.evaluator.check(self.images, self.space)
         for decision in self.space.decisions:
-            if decision.kind == settings.KIND:
+            if decision.kind == searched_settings.KIND:
                 for choice in decision.choices:
                     self.evaluator_of({decision.name: choice}).check(self.images, self.space)
 
@@ -176,7 +178,7 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
     if choice.file:
         space = space_file.read(choice.file)
     else:
-        space = spaces.named(choice.name, choice.blocks)
+        space = published.named(choice.name, choice.blocks)
     if isinstance(space, CellSpace):
         return dataclasses.replace(space, growable=choice.growable or growing)
     if choice.growable:
@@ -203,7 +205,7 @@ def resolve(config: SearchConfig) -> Search:
     if isinstance(space, CellSpace):
         space = dataclasses.replace(
             space,
-            settings=settings.decisions(choices, evaluator),
+            settings=searched_settings.decisions(choices, evaluator),
             as_written=evaluator.as_written,
         )
         limits.check(space.decode(space.random(np.random.default_rng(0))))
@@ -244,6 +246,6 @@ def change_evaluator(config: SearchConfig, changes: Mapping[str, Any], where: st
     if changes.get("type", config.evaluator.type) != config.evaluator.type:
         # `config.yaml` does not keep what the search had no use for.
         config.evaluator = SearchConfig().evaluator
-    cells.config.apply(config.evaluator, changes, where)
+    overrides.apply(config.evaluator, changes, where)
     kind = choose(f"{where}.type", config.evaluator.type, EVALUATORS)
     return kind(**config.evaluator.chosen())

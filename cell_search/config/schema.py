@@ -20,14 +20,14 @@ from typing import Any
 
 from official.modeling import hyperparams
 
-import cells.config
-from cell_search import rungs
+from cell_search.config import early_stopping
 from cell_search.evaluators import EVALUATORS
 from cell_search.images import ImageSettings
-from cell_search.limits import Limits
 from cell_search.pools import POOLS
+from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
-from cells.errors import UserError
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 def _settings(thing: Any, skip: Iterable[str] = ()) -> type[hyperparams.Config]:
@@ -77,7 +77,7 @@ _StrategyChoice = _one_of("StrategyChoice", STRATEGIES, "regularized_evolution",
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
 _PrunerChoice = _one_of(
     "PrunerChoice",
-    rungs.PRUNERS,
+    early_stopping.PRUNERS,
     "none",
     ("first", "last"),
     [("rungs", list, dataclasses.field(default_factory=list))],
@@ -345,5 +345,5 @@ def from_values(values: Mapping[str, Any], where: str) -> SearchConfig:
         UserError: a key does not exist or has another type.
     """
     config = SearchConfig()
-    cells.config.apply(config, values, where)
+    overrides.apply(config, values, where)
     return config

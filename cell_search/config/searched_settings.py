@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cell_search.evaluators import Evaluator
-from cell_search.space import Decision
-from cells.errors import UserError, unknown
+from cell_search.space.space import Decision
+from cells.support.errors import UserError, unknown
 
 #: The kind of these decisions.
 KIND = "setting"

@@ -13,19 +13,21 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import report, results, sieve, trials
-from cell_search.boards import Boards
-from cell_search.cell_space import genotype_of
-from cell_search.directory import SIEVE_NAME, SearchDirectory
+from cell_search.config.resolve import Search
+from cell_search.driver.interruption import Interruptible
+from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
-from cell_search.interruption import Interruptible
+from cell_search.output import report, results
+from cell_search.output.progress import Progress
+from cell_search.output.tensorboard_logs import Boards
 from cell_search.pools import Pool
-from cell_search.progress import Progress
-from cell_search.resolve import Search
-from cell_search.space import Point
+from cell_search.selection import sieve
+from cell_search.space.cell_space import genotype_of
+from cell_search.space.space import Point
 from cell_search.strategies import trial_of
-from cell_search.weights import Weights
-from cells.errors import UserError
+from cell_search.study import trials
+from cell_search.study.directory import SIEVE_NAME, SearchDirectory
+from cells.support.errors import UserError
 
 #: So many new cells are drawn for a report while workers may be waiting.
 DRAWINGS = 5

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from cells.signals import handled_by
+from cells.support.signals import handled_by
 
 
 class Interruption(Exception):

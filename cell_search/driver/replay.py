@@ -15,11 +15,12 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import sieve, trials
-from cell_search.resolve import Search
-from cell_search.space import Point
+from cell_search.config.resolve import Search
+from cell_search.selection import sieve
+from cell_search.space.space import Point
 from cell_search.strategies import AFTER, FINISHED, PARENT, REJECTED, trial_of
-from cells.errors import UserError
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,18 @@ from typing import Any
 
 import optuna
 
-import cells.config
-from cell_search import driver, report, reranking, results, trials
-from cell_search.config import SearchConfig, section
-from cell_search.directory import SearchDirectory
+from cell_search.config.resolve import Search, change_evaluator
+from cell_search.config.schema import SearchConfig, section
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
-from cell_search.interruption import Interruptible
-from cell_search.resolve import Search, change_evaluator
-from cells.errors import UserError
+from cell_search.output import report, results
+from cell_search.selection import reranking
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
+from cells.support import overrides
+from cells.support.errors import UserError
 
 #: What grows by how much where nothing is said: N, F and the epochs of the search's own evaluator.
 LONGER = {"normal_cells": 2, "filters": 2, "epochs": 4}
@@ -47,12 +50,12 @@ def final(search: Search) -> Search:
         kind = next(name for name, known in EVALUATORS.items() if known is type(alone))
         values = {"type": kind, section(kind): dataclasses.asdict(alone)}  # type: ignore[call-overload]
         config.evaluator = SearchConfig().evaluator
-        cells.config.apply(config.evaluator, values, "rerank.evaluator")
+        overrides.apply(config.evaluator, values, "rerank.evaluator")
     if changes:
         evaluator = change_evaluator(config, changes, "rerank.evaluator")
     else:
         evaluator = _longer(alone, config.evaluator.type)
-    cells.config.apply(config.images, wanted.images.set_values(), "rerank.images")
+    overrides.apply(config.images, wanted.images.set_values(), "rerank.images")
     return dataclasses.replace(
         search,
         config=config,

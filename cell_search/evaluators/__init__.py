@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from cell_search.evaluators._darts import Darts
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Result, evaluate
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Result, evaluate
 from cell_search.evaluators._parameters import Parameters
-from cell_search.evaluators._table import (
+from cell_search.evaluators.darts.settings import Darts
+from cell_search.evaluators.shared_weights.settings import WeightSharing
+from cell_search.evaluators.tables.evaluators import (
     AnyTable,
     NasBench201,
     NasBench301,
     NatsBench,
     TableEvaluator,
 )
-from cell_search.evaluators._train import Train
-from cell_search.evaluators._weight_sharing import WeightSharing
-from cell_search.evaluators._zero_cost import ZeroCost
+from cell_search.evaluators.train.settings import Train
+from cell_search.evaluators.zero_cost.settings import ZeroCost
 
 __all__ = [
     "EVALUATORS",

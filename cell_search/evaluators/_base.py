@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from cell_search.cell_space import CellSpace
 from cell_search.images import ImageSettings, facts
-from cell_search.registry import Registry
-from cell_search.space import Space
-from cells.errors import UserError
-from cells.genotype import Genotype
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import Space
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError
+from cells.support.registry import Registry
 
 #: Evaluators by name: frozen dataclasses whose fields are their settings.
 EVALUATORS: Registry[type[Evaluator]] = Registry("evaluator.type")
@@ -36,8 +36,9 @@ class Request:
         seed: of everything random in this evaluation.
         deterministic: whether TensorFlow must use its deterministic operations.
         parent: the trial whose weights the child may start from, an offer of the strategy.
-        folder: where files may be kept between requests, see `cell_search.store`: a path or a
-            URL; nothing else is in it. "" where nothing can be kept.
+        folder: where files may be kept between requests, see
+            `cell_search.evaluators._store`: a path or a URL; nothing else is in it.
+            "" where nothing can be kept.
         until: the evaluation stops for the time being after so many epochs, and a later request
             with the same number goes on; 0: to the end. For `resumable` evaluators only.
     """

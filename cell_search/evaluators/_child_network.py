@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cells import networks
-from cells.genotype import Genotype
-from cells.primitives import Size
-from cells.stack import StackConfig, stack
-from cells.summary import Summary, summarize
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.stack import StackConfig, stack
+from cells.operations.counts import Summary, summarize
+from cells.operations.primitives import Size
 
 
 def child_config(
@@ -17,7 +17,7 @@ def child_config(
     Raises:
         UserError: it is impossible.
     """
-    return networks.configure(
+    return presets.configure(
         genotype,
         "cifar",
         normal_cells=normal_cells,

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from cell_search.evaluators._evaluation import Request
-from cell_search.store import Store
+from cell_search.evaluators._base import Request
+from cell_search.evaluators._store import Store
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Callable
 from typing import TypeVar
 
-from cell_search.store import Store
-from cells.errors import UserError
+from cell_search.evaluators._store import Store
+from cells.support.errors import UserError
 
 T = TypeVar("T")
 

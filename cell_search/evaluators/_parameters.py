@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._child import child_config, child_sizes
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._child_network import child_config, child_sizes
 
 
 @EVALUATORS.register("parameters")

@@ -7,8 +7,8 @@ import pathlib
 import uuid
 from typing import Any
 
-from cells.errors import UserError
-from cells.files import write_atomically
+from cells.support.errors import UserError
+from cells.support.files import write_atomically
 
 
 class Store:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cell_search.space import Decision
-from cells.files import writing
+from cell_search.space.space import Decision
+from cells.support.files import writing
 
 _COUNTER = itertools.count()
 

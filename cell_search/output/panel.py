@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from cell_search.progress import Progress
+    from cell_search.output.progress import Progress
 
 
 class Panel:
@@ -44,7 +44,7 @@ class Panel:
 
     def render(self) -> Box:
         """The panel as it is now."""
-        from cell_search.progress import duration
+        from cell_search.output.progress import duration
 
         p = self._progress
         bar = Table.grid(padding=(0, 1), expand=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import trials
-from cell_search.objectives import Objective
+from cell_search.study import trials
+from cell_search.study.objectives import Objective
 
 #: The pace is that of so many last trials.
 _LAST = 50
@@ -60,7 +60,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stdout.isatty():
-            from cell_search.panel import Panel
+            from cell_search.output.panel import Panel
 
             self._panel = Panel(self)
             self._panel.start()

@@ -14,16 +14,18 @@ import yaml
 from optuna.trial import FrozenTrial
 
 import cells
-from cell_search import reranking, settings, trials
-from cell_search.cell_space import CellSpace
-from cell_search.config import used_settings
-from cell_search.directory import SearchDirectory, beside
+from cell_search.config import searched_settings
+from cell_search.config.resolve import Search
+from cell_search.config.schema import used_settings
 from cell_search.images import builder_of, facts, transfer_name
-from cell_search.reranking import Reranking
-from cell_search.resolve import Search
-from cells import genotype_file
-from cells.errors import UserError
-from cells.files import write_atomically, write_json
+from cell_search.selection import reranking
+from cell_search.selection.reranking import Reranking
+from cell_search.space.cell_space import CellSpace
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory, beside
+from cells.genotype import genotype_file
+from cells.support.errors import UserError
+from cells.support.files import write_atomically, write_json
 
 #: Of the files that hold decisions instead of a genotype.
 DECISIONS_VERSION = 1
@@ -149,7 +151,7 @@ def _scores(trial: FrozenTrial, search: Search, again: Reranking | None) -> str:
 
 def _stated(trial: FrozenTrial, search: Search) -> str:
     """Lines of comment with the settings that were searched along, as they were for the child."""
-    searched = settings.chosen(trial.params)
+    searched = searched_settings.chosen(trial.params)
     if not searched:
         return ""
     batch = getattr(search.evaluator_of(trial.params), "batch", None)
@@ -206,7 +208,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
         ),
         "trial": trial.number,
         "score": score(trial, search),
-        **({"training": searched} if (searched := settings.chosen(trial.params)) else {}),
+        **({"training": searched} if (searched := searched_settings.chosen(trial.params)) else {}),
         "metrics": trial.user_attrs.get(trials.METRICS, {}),
         **({"rerank": said} if said else {}),
         "seed": config.seed,
@@ -231,7 +233,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         search: the search.
         point: the decisions, for the settings that were searched along.
     """
-    from cells import datasets
+    from cells import data as datasets
 
     images = search.images
     builder = builder_of(images)
@@ -266,9 +268,9 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         },
         "trainer": {"train_steps": _STEPS},
     }
-    searched = settings.chosen(point or {})
+    searched = searched_settings.chosen(point or {})
     child_batch = getattr(evaluator, "batch", _BATCH)
-    for path, value in settings.train_values(searched, child_batch, _BATCH).items():
+    for path, value in searched_settings.train_values(searched, child_batch, _BATCH).items():
         *sections, last = path.split(".")
         at = values
         for section in sections:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from cell_search.evaluators import Request, Result
-from cell_search.registry import Registry
+from cells.support.registry import Registry
 
 #: Pools by name: frozen dataclasses whose fields are their settings.
 POOLS: Registry[type[PoolSettings]] = Registry("pool.type")

@@ -19,12 +19,12 @@ from cell_search.evaluators import Request, Result
 from cell_search.pools._pool import POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
-from cell_search.worker import work
-from cells.errors import UserError
+from cell_search.pools._worker import work
+from cells.support.errors import UserError
 
 _GPUS = "CUDA_VISIBLE_DEVICES"
 
-#: Loggers whose levels `cells.cli.hush` sets.
+#: Loggers whose levels `cells.support.command_line.hush` sets.
 _LOGGERS = ("absl", "tensorflow")
 
 

@@ -14,7 +14,7 @@ from cell_search.evaluators import Request, Result, evaluate
 from cell_search.pools._pool import POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: Seconds until an actor that does not answer counts as lost.
 _PATIENCE = 60.0

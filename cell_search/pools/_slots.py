@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from cell_search.evaluators import Request, Result
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: So many workers may die of a candidate. The first may have died of something else: of a
 #: neighbour that took the memory, or by the hand of an administrator.

@@ -16,9 +16,9 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import trials
-from cell_search.objectives import Objective
-from cell_search.space import Space
+from cell_search.space.space import Space
+from cell_search.study import trials
+from cell_search.study.objectives import Objective
 
 #: Attributes of the study of a re-ranking: the name of the reward, and the settings that matter.
 REWARD, PROTOCOL = "reward", "protocol"

@@ -13,11 +13,11 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import objectives, trials
-from cell_search.directory import SIEVE_NAME, beside
-from cell_search.resolve import Search
-from cell_search.space import Point
-from cells.errors import UserError
+from cell_search.config.resolve import Search
+from cell_search.space.space import Point
+from cell_search.study import objectives, trials
+from cell_search.study.directory import SIEVE_NAME, beside
+from cells.support.errors import UserError
 
 
 def begin(study: optuna.Study, sieve: Search, feasible: Callable[[Point], bool]) -> None:

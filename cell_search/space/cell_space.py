@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cell_search.encoding import Column, Encoding, Term
-from cell_search.growth import Growth, Part
-from cell_search.space import Choice, Decision, Point, Space
-from cells.canonical import cell_key
-from cells.errors import UserError
-from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cell_search.space.encoding import Column, Encoding, Term
+from cell_search.space.growth import Growth, Part
+from cell_search.space.space import Choice, Decision, Point, Space
+from cells.genotype.canonical import cell_key
+from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.support.errors import UserError
 
 _SIDES = ("left", "right")
 
@@ -31,7 +31,7 @@ class Rules:
         combinations: how the two sides of a block may be combined.
         concat: the states that are joined to the output: those that no block reads (cell inputs
             included), or those of all blocks.
-        stacking: the family of code whose rules stack the cells, see `cells.families`.
+        stacking: the family of code whose rules stack the cells, see `cells.operations.families`.
         blocks: blocks of a cell in the paper.
         two_states: whether the two sides of a block must read two different states. They are
             one decision then, `inputs`.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from cell_search.space import Decision
+    from cell_search.space.space import Decision
 
 
 class Column(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from cell_search.space import Space
+    from cell_search.space.space import Space
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cells import networks
-from cells.errors import UserError
-from cells.genotype import Genotype
-from cells.stack import stack
-from cells.summary import summarize
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.stack import stack
+from cells.operations.counts import summarize
+from cells.support.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Limits:
     """What a candidate may cost as a network of a named kind, which need not be the child.
 
     Attributes:
-        network: one of `cells.networks.NETWORKS`.
+        network: one of `cells.network.presets.NETWORKS`.
         multiply_adds: of one image, at most; 0: no limit.
         parameters: trainable ones, at most; 0: no limit.
         normal_cells: N of that network; 0: its own.
@@ -72,7 +72,7 @@ class Limits:
         """
         if not self.any:
             return True
-        config = networks.configure(
+        config = presets.configure(
             genotype,
             self.network,
             image_size=(self.image_size, self.image_size) if self.image_size else None,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cell_search import nas_bench_201
-from cell_search.cell_space import CellSpace, Rules
-from cell_search.space import Space
-from cells.cli import choose
-from cells.errors import UserError
+from cell_search.space import nas_bench_201
+from cell_search.space.cell_space import CellSpace, Rules
+from cell_search.space.space import Space
+from cells.support.command_line import choose
+from cells.support.errors import UserError
 
 #: The operations of two papers.
 _EIGHT = (

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from cell_search.cell_space import CellSpace
-from cell_search.space import Point
-from cells.errors import UserError
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import Point
+from cells.support.errors import UserError
 
 #: The operation that an edge has beside those of the space: it gives zeros, and no cell keeps it.
 NONE = "none"

@@ -16,9 +16,9 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from cell_search.encoding import Encoding
-from cell_search.growth import Growth, Part
-from cells.errors import UserError
+from cell_search.space.encoding import Encoding
+from cell_search.space.growth import Growth, Part
+from cells.support.errors import UserError
 
 Choice = str | int | float | bool | None
 

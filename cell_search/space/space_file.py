@@ -11,9 +11,9 @@ import math
 import os
 from typing import Any
 
-from cell_search.space import Choice, Decision, Space
-from cells import json_file
-from cells.errors import UserError, unknown
+from cell_search.space.space import Choice, Decision, Space
+from cells.support import json_file
+from cells.support.errors import UserError, unknown
 
 FORMAT_VERSION = 1
 

@@ -9,8 +9,7 @@ seed, and runs on anybody's study:
 from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._bayesian import Bayesian
-from cell_search.strategies._derived import Derived
+from cell_search.strategies._follow import Derived
 from cell_search.strategies._history import (
     AFTER,
     ATTEMPT,
@@ -21,15 +20,16 @@ from cell_search.strategies._history import (
     REJECTED,
     trial_of,
 )
-from cell_search.strategies._large_scale_evolution import LargeScaleEvolution
 from cell_search.strategies._local_search import LocalSearch
-from cell_search.strategies._mutation import mutate
 from cell_search.strategies._optuna import OptunaSampler
-from cell_search.strategies._ppo import PPO
-from cell_search.strategies._progressive import Progressive
 from cell_search.strategies._random import RandomSearch
-from cell_search.strategies._regularized_evolution import RegularizedEvolution
-from cell_search.strategies._reinforce import Reinforce
+from cell_search.strategies.controller._ppo import PPO
+from cell_search.strategies.controller._reinforce import Reinforce
+from cell_search.strategies.evolution._large_scale_evolution import LargeScaleEvolution
+from cell_search.strategies.evolution._mutation import mutate
+from cell_search.strategies.evolution._regularized_evolution import RegularizedEvolution
+from cell_search.strategies.model_based._bayesian import Bayesian
+from cell_search.strategies.model_based._progressive import Progressive
 
 __all__ = [
     "AFTER",

@@ -14,8 +14,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search.registry import Registry
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._history import (
     AFTER,
     ATTEMPT,
@@ -26,7 +25,8 @@ from cell_search.strategies._history import (
     note_parent,
     note_proposal,
 )
-from cells.errors import UserError
+from cells.support.errors import UserError
+from cells.support.registry import Registry
 
 #: Strategies by name: classes whose keyword arguments are their settings.
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")

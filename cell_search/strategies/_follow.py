@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
 
 

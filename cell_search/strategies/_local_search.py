@@ -8,9 +8,9 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 
 @STRATEGIES.register("local_search")

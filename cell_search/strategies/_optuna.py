@@ -13,9 +13,9 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: The largest space that a grid lists point by point.
 _GRID = 100_000

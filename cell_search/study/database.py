@@ -11,7 +11,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: Seconds between two attempts, at first and at most, and until the search gives up.
 _PAUSE, _LONGEST_PAUSE, _PATIENCE = 1.0, 15.0, 3600.0

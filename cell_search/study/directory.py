@@ -14,12 +14,12 @@ import optuna
 import yaml
 from optuna.storages import JournalStorage
 
-import cells.config
-from cell_search import storage
-from cell_search.journal import Journal, mend
-from cell_search.ownership import Ownership
-from cells.errors import UserError
-from cells.files import write_atomically
+from cell_search.study import database
+from cell_search.study.journal import Journal, mend
+from cell_search.study.lock import Ownership
+from cells.support import overrides
+from cells.support.errors import UserError
+from cells.support.files import write_atomically
 
 STUDY_NAME, SIEVE_NAME = "search", "sieve"
 
@@ -76,7 +76,7 @@ class SearchDirectory:
         Raises:
             UserError: the file is damaged.
         """
-        return cells.config.read_yaml(self.config) if self.config.exists() else None
+        return overrides.read_yaml(self.config) if self.config.exists() else None
 
     def store_config(self, values: dict[str, Any]) -> None:
         """Writes `config.yaml`."""
@@ -205,5 +205,5 @@ class SearchDirectory:
     def _storage(self) -> Any:
         permit = self._ownership.permit
         if url := self._url():
-            return storage.open_url(url, permit, lambda seconds: self._pause(seconds))
+            return database.open_url(url, permit, lambda seconds: self._pause(seconds))
         return JournalStorage(Journal(self.journal, permit))

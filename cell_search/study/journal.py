@@ -12,7 +12,7 @@ from typing import Any
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 
 class Journal(JournalFileBackend):

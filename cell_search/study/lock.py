@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: Seconds that a driver is given to end after SIGTERM, and after SIGKILL.
 _PATIENCE = 15.0

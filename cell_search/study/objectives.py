@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cells.errors import UserError, unknown
+from cells.support.errors import UserError, unknown
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from cell_search import pareto
 from cell_search.evaluators import Result
-from cell_search.objectives import Objective
-from cell_search.space import Point, Space
+from cell_search.space import pareto
+from cell_search.space.space import Point, Space
 from cell_search.strategies import (
     AFTER,
     ATTEMPT,
@@ -27,7 +26,8 @@ from cell_search.strategies import (
     Strategy,
     trial_of,
 )
-from cells.errors import UserError
+from cell_search.study.objectives import Objective
+from cells.support.errors import UserError
 
 #: Attributes of a trial, for people.
 METRICS, FAILURE = "metrics", "failure"

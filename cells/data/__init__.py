@@ -1,6 +1,6 @@
 """Data sets, all by way of TensorFlow Datasets (TFDS): the one way for pictures to come in.
 
-    from cells.datasets import builder, image_classes, split_size
+    from cells.data import builder, image_classes, split_size
 
     digits = builder("digits")
     digits.as_dataset(split="train[:90%]")
@@ -10,15 +10,10 @@ Importing this package imports neither TensorFlow nor TFDS; the functions do whe
 
 from __future__ import annotations
 
-from cells.datasets.builders import EMBEDDED, builder
-from cells.datasets.features import (
-    DetectionClasses,
-    ImageClasses,
-    detection_classes,
-    image_classes,
-)
-from cells.datasets.reading import damaged, examples_at, read_labels
-from cells.datasets.splits import names_split, split_size, test_split
+from cells.data.features import DetectionClasses, ImageClasses, detection_classes, image_classes
+from cells.data.reading import damaged, examples_at, read_labels
+from cells.data.splits import names_split, split_size, test_split
+from cells.data.tfds_sets import EMBEDDED, builder
 
 __all__ = [
     "EMBEDDED",

@@ -17,11 +17,11 @@ from typing import Any
 
 from absl import logging
 
-from cells.datasets import folders
-from cells.datasets.downloads import first_line
-from cells.datasets.image_folders import ENDINGS, ImageFile, ImageFolder
-from cells.errors import UserError
-from cells.images import with_channels
+from cells.data import prepared
+from cells.data.downloads import first_line
+from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
+from cells.data.preprocessing import with_channels
+from cells.support.errors import UserError
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
@@ -78,8 +78,8 @@ def convert(
         source |= {"test": test, "seed": seed}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with folders.locked(folder.parent):
-            if not (folder / folders.INFO).is_file():
+        with prepared.locked(folder.parent):
+            if not (folder / prepared.INFO).is_file():
                 _write(images, data_dir, name, source, test, seed)
     except OSError as error:
         raise UserError(
@@ -99,7 +99,7 @@ def cached(images: ImageFolder, base: Path) -> Path:
     """
     name = f"{images.set_name}_{images.fingerprint[:8]}"
     folder = base / name / VERSION
-    if (folder / folders.INFO).is_file():
+    if (folder / prepared.INFO).is_file():
         return folder
     logging.warning(
         "%s: %d image files in %d classes are converted to the data set %s, once",
@@ -149,7 +149,7 @@ def facts(folder: Path) -> dict[str, Any]:
     try:
         return dict(tfds.builder_from_directory(folder).info.metadata or {})
     except Exception as error:
-        raise folders.damaged(folder, first_line(error)) from error
+        raise prepared.damaged(folder, first_line(error)) from error
 
 
 def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:
@@ -199,10 +199,10 @@ def _write(
     test: float,
     seed: int,
 ) -> None:
-    from cells.datasets import folder_builder
+    from cells.data import conversion_builder
 
     checked = check(images, test=test, seed=seed)
-    builder = folder_builder.FolderBuilder(
+    builder = conversion_builder.FolderBuilder(
         name=name,
         root=images.root,
         classes=images.classes,

@@ -1,4 +1,4 @@
-"""The TFDS builder behind `cells.datasets.conversion`. Import it only where TFDS is wanted."""
+"""The TFDS builder behind `cells.data.conversion`. Import it only where TFDS is wanted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from cells.datasets import conversion
-from cells.datasets.image_folders import ImageFile
+from cells.data import conversion
+from cells.data.image_folders import ImageFile
 
 
 class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]

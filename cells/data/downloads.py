@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

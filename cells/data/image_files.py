@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: What a folder is searched for; a file that is named may have any ending.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

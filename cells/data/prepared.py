@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cells.datasets import image_folders
-from cells.errors import UserError
+from cells.data import image_folders
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cells.datasets.downloads import first_line
-from cells.datasets.features import ImageClasses
-from cells.errors import UserError
+from cells.data.downloads import first_line
+from cells.data.features import ImageClasses
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,9 +26,9 @@ def read_labels(
     """Returns the labels of a split, int32 `(n,)`; no image is read.
 
     Args:
-        builder: a prepared builder, as from `cells.datasets.builder`.
+        builder: a prepared builder, as from `cells.data.builder`.
         split: as TFDS writes it.
-        classes: what the set holds, as from `cells.datasets.image_classes`.
+        classes: what the set holds, as from `cells.data.image_classes`.
 
     Raises:
         UserError: a record is damaged, or a label is none of the classes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cells.errors import UserError, nearest
+from cells.support.errors import UserError, nearest
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -14,7 +14,7 @@ def split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
     """Returns how many examples the split holds: at least 1.
 
     Args:
-        builder: a prepared builder, as from `cells.datasets.builder`.
+        builder: a prepared builder, as from `cells.data.builder`.
         split: a split as TFDS writes it: `train`, `train[:90%]`, `train[100:200]`, `train+test`.
 
     Raises:

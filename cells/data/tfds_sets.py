@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cells.datasets import conversion, folders, image_folders
-from cells.datasets.downloads import first_line, not_downloaded, require_network
-from cells.errors import UserError, nearest
+from cells.data import conversion, image_folders, prepared
+from cells.data.downloads import first_line, not_downloaded, require_network
+from cells.support.errors import UserError, nearest
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 EMBEDDED = {
-    "digits": "cells.datasets.digits",
-    "digits_scenes": "cells.datasets.digits_scenes",
+    "digits": "cells.data.embedded.digits",
+    "digits_scenes": "cells.data.embedded.digits_scenes",
 }
 """The sets that come with this project and need no download, and the modules that build them."""
 
@@ -35,7 +35,7 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             TFDS does not know but that lies prepared in `data_dir`; or the folder of a prepared
             set, which holds its `dataset_info.json`; or a folder of image files, `CLASS/*` or
             `SPLIT/CLASS/*`, given as a path (`./flowers`, not `flowers`). Such a folder is
-            converted to a set in `data_dir` once, see `cells.datasets.conversion`.
+            converted to a set in `data_dir` once, see `cells.data.conversion`.
         data_dir: the local folder that holds the prepared sets and receives new ones; without it,
             TFDS' own: the environment variable `TFDS_DATA_DIR`, or `~/tensorflow_datasets`. If it
             is read-only and lacks a set of this project, or the copy of a folder of images, that
@@ -47,18 +47,18 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             prepared set that is damaged or lacks files.
     """
     found = _find(name, os.path.expanduser(os.fspath(data_dir)) if data_dir else None)
-    folders.require_whole(found)
+    prepared.require_whole(found)
     return found
 
 
 def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
     folder = Path(name).expanduser()
-    if (folder / folders.INFO).is_file():
+    if (folder / prepared.INFO).is_file():
         return _read(folder)
-    if folders.is_path(name):
+    if prepared.is_path(name):
         if (images := image_folders.find(folder)) is not None:
             return _read(conversion.cached(images, _writable_root(root)))
-        raise folders.no_set_in(folder)
+        raise prepared.no_set_in(folder)
 
     short, given = _parsed(name)
     if short in EMBEDDED:
@@ -68,14 +68,14 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
         return found
     if "config" not in given:
         _require_meant(found, short, root)
-    base = folders.data_root(root)
-    if not folders.writable(base):
+    base = prepared.data_root(root)
+    if not prepared.writable(base):
         # A folder that does not exist and cannot be made is a slip, not somebody's collection.
         if root is not None and base.is_dir() and short in EMBEDDED:
             return _find(name, None)
         raise UserError(
             f"the data set {name!r} is not prepared in {base}, and new sets cannot be written "
-            f"there (it holds {', '.join(folders.prepared(base)) or 'no prepared set'}): give "
+            f"there (it holds {', '.join(prepared.prepared(base)) or 'no prepared set'}): give "
             "another folder, or set TFDS_DATA_DIR"
         )
     return _prepare(found, name, short, root)
@@ -83,9 +83,9 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
 
 def _writable_root(root: str | None) -> Path:
     """The folder of prepared sets, or TFDS' own where that is somebody's read-only collection."""
-    base = folders.data_root(root)
-    if root is not None and base.is_dir() and not folders.writable(base):
-        return folders.data_root(None)
+    base = prepared.data_root(root)
+    if root is not None and base.is_dir() and not prepared.writable(base):
+        return prepared.data_root(None)
     return base
 
 
@@ -96,7 +96,7 @@ def _read(folder: Path) -> tfds.core.DatasetBuilder:
         return tfds.builder_from_directory(folder)
     # Over broken files TFDS raises errors of many types, none of them documented.
     except Exception as error:
-        raise folders.damaged(folder, first_line(error)) from error
+        raise prepared.damaged(folder, first_line(error)) from error
 
 
 def _parsed(name: str) -> tuple[str, dict[str, Any]]:
@@ -107,10 +107,10 @@ def _parsed(name: str) -> tuple[str, dict[str, Any]]:
         short, given = naming.parse_builder_name_kwargs(name)
     except ValueError as error:
         if name and Path(name).exists():
-            raise folders.no_set_in(Path(name)) from error
+            raise prepared.no_set_in(Path(name)) from error
         raise UserError(
             f"{name!r} is neither the name of a data set (such as 'cifar10', 'coco/2017' or "
-            f"'digits:1.0.0') nor the folder of a prepared one, which holds its {folders.INFO}"
+            f"'digits:1.0.0') nor the folder of a prepared one, which holds its {prepared.INFO}"
             + (f": {near.strip()}" if (near := _near(name)) else "")
         ) from error
     return str(short), given
@@ -131,17 +131,17 @@ def _open(name: str, short: str, root: str | None) -> tfds.core.DatasetBuilder:
 def _unknown(name: str, short: str, root: str | None) -> UserError:
     """The error for a set that has no code and that TFDS does not find prepared either."""
     if Path(name).exists():
-        return folders.no_set_in(Path(name))
-    base = folders.data_root(root)
+        return prepared.no_set_in(Path(name))
+    base = prepared.data_root(root)
     for folder in _prepared_of(short, root).values():
         # Without its features.json a prepared set counts as not found.
         if not (folder / "features.json").exists():
-            return folders.damaged(folder, "features.json is missing")
+            return prepared.damaged(folder, "features.json is missing")
         return UserError(f"{base} holds no data set {name!r}, but the set of that name in {folder}")
-    known = {*_known(), *folders.prepared(base)}
+    known = {*_known(), *prepared.prepared(base)}
     return UserError(
         f"no data set is called {name!r}, neither in TFDS nor in {base}: {nearest(name, known)}"
-        f"the folder of a prepared set, which holds its {folders.INFO}, can be given, too"
+        f"the folder of a prepared set, which holds its {prepared.INFO}, can be given, too"
     )
 
 
@@ -170,7 +170,7 @@ def _unopened(name: str, short: str, root: str | None, error: Exception) -> User
         )
     if not isinstance(error, AssertionError):  # So TFDS refuses a version.
         for folder in _prepared_of(short, root).values():
-            return folders.damaged(folder, first_line(error))
+            return prepared.damaged(folder, first_line(error))
     return UserError(f"TFDS does not open the data set {name!r}: {first_line(error)}")
 
 
@@ -184,7 +184,7 @@ def _prepare(
         parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritten(name, parent, error) from error
-    with folders.locked(parent):
+    with prepared.locked(parent):
         # Another process may have prepared it while this one waited.
         found = _open(name, short, root)
         if found.data_path.exists():
@@ -215,12 +215,12 @@ def _require_meant(found: tfds.core.DatasetBuilder, short: str, root: str | None
     if found.builder_config and others:
         meant = f"{short}/{found.builder_config.name}"
         raise UserError(
-            f"{short!r} means {meant!r}, which is not prepared in {folders.data_root(root)}: name "
+            f"{short!r} means {meant!r}, which is not prepared in {prepared.data_root(root)}: name "
             f"what is ({', '.join(others)}), or {meant!r} to download it"
         )
 
 
 def _prepared_of(short: str, root: str | None) -> dict[str, Path]:
     """The set's prepared configurations, as `folders.prepared` returns them."""
-    everything = folders.prepared(folders.data_root(root))
+    everything = prepared.prepared(prepared.data_root(root))
     return {known: at for known, at in everything.items() if known.split("/")[0] == short}

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cells.errors import UserError
-from cells.files import atomic_path, write_atomically
-from cells.genotype import Genotype
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError
+from cells.support.files import atomic_path, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

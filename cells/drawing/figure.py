@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from cells.drawing.canvas import Canvas, behind_arrow, text_width
 from cells.drawing.layout import Box, CellLayout, Edge, Point, lay_out
 from cells.drawing.theme import Paint, Theme
-from cells.genotype import Cell, Genotype
-from cells.operations import OPERATIONS
+from cells.genotype.genotype import Cell, Genotype
+from cells.operations.operations import OPERATIONS
 
 _MARGIN = 14.0
 _BETWEEN_CELLS = 40.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells.genotype import Cell
+from cells.genotype.genotype import Cell
 
 #: Blocks drawn side by side at most; NASNet-A has 5. More would make the labels small.
 MAX_ROW = 5

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cells.drawing.layers import Item, Layers, OrderSearch, Segment
-from cells.genotype import Cell
+from cells.genotype.genotype import Cell
 
 #: Sizes of boxes (width, height).
 OPERATION = (40.0, 28.0)

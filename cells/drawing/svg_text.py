@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 from matplotlib.figure import Figure
 
 from cells.drawing import theme
-from cells.genotype import Genotype
-from cells.operations import OPERATIONS
+from cells.genotype.genotype import Genotype
+from cells.operations.operations import OPERATIONS
 
 _ID = re.compile(r'(\bid="|xlink:href="#|url\(#)([^")]+)')
 _GROUP = re.compile(r'<g id="([^"]+)">')

@@ -24,7 +24,7 @@ class Theme:
         background: of the page.
         text: of titles and legend.
         muted: of what is there but does nothing, such as an input that is not read.
-        kinds: boxes by kind of operation (`cells.operations.Operation.kind`).
+        kinds: boxes by kind of operation (`cells.operations.operations.Operation.kind`).
         combines: boxes by combination; `concat` is also the colour of the bar.
         inputs: boxes of h_{i-1} and h_i; their lines have the colour of the border.
         output: box of h_{i+1}.

@@ -14,7 +14,7 @@ import itertools
 import json
 from typing import Any
 
-from cells.genotype import Block, Cell, Genotype, Side
+from cells.genotype.genotype import Block, Cell, Genotype, Side
 
 
 def canonical(genotype: Genotype) -> Genotype:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pathlib
 
-from cells import genotype_file
-from cells.errors import UserError, nearest
-from cells.genotype import Genotype
+from cells.genotype import genotype_file
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError, nearest
 
 _FOLDER = pathlib.Path(__file__).parent
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from cells.canonical import canonical_key
-from cells.genotype import Cell, Genotype
-from cells.operations import OPERATIONS
+from cells.genotype.canonical import canonical_key
+from cells.genotype.genotype import Cell, Genotype
+from cells.operations.operations import OPERATIONS
 
 
 def describe_cell(cell: Cell) -> list[str]:

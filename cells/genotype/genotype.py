@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cells import operations
-from cells.errors import UserError, unknown
-from cells.families import family_of
+from cells.operations import operations
+from cells.operations.families import family_of
+from cells.support.errors import UserError, unknown
 
 #: How the results of a block's two sides are combined (Zoph et al. 2018, section 3.1, step 5).
 COMBINATIONS = ("add", "concat")
@@ -73,7 +73,7 @@ class Genotype:
         name: letters, digits and ` ._+()@=,-`, at most 100 characters.
         normal: the cell that keeps height and width.
         reduction: the cell that halves them: operations that read state 0 or 1 have stride 2.
-        stacking: the family of code whose rules stack it, see `cells.families`.
+        stacking: the family of code whose rules stack it, see `cells.operations.families`.
         provenance: where it comes from (paper, or search settings and scores): JSON values,
             not part of a genotype's identity.
 

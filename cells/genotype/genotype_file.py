@@ -11,10 +11,10 @@ import os
 import pathlib
 from typing import Any
 
-from cells import json_file
-from cells.errors import UserError, nearest
-from cells.files import write_atomically
-from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.support import json_file
+from cells.support.errors import UserError, nearest
+from cells.support.files import write_atomically
 
 FORMAT_VERSION = 1
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cells.errors import UserError
-from cells.families import Auxiliary
-from cells.graph import Graph, Tensor
-from cells.parts import conv_bn
-from cells.primitives import BatchNorm, Conv, Dense, Flatten, GlobalPool, Pool, Size
+from cells.operations.blocks import conv_bn
+from cells.operations.families import Auxiliary
+from cells.operations.graph import Graph, Tensor
+from cells.operations.primitives import BatchNorm, Conv, Dense, Flatten, GlobalPool, Pool, Size
+from cells.support.errors import UserError
 
 #: Smallest map that its 5x5 pool can read.
 POOL = 5

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cells import step_seed
-from cells.drop_path import progress_variable
-from cells.genotype import Genotype
-from cells.graph import Graph
-from cells.keras_layers import LayerContext, apply
-from cells.primitives import Input
-from cells.stack import StackConfig, stack
+from cells.genotype.genotype import Genotype
+from cells.network import step_seed
+from cells.network.drop_path import progress_variable
+from cells.network.keras_layers import LayerContext, apply
+from cells.network.stack import StackConfig, stack
+from cells.operations.graph import Graph
+from cells.operations.primitives import Input
 
 
 def build_network(
@@ -32,19 +32,19 @@ def build_network(
         config: the stack.
         keras: the module `keras` (to use at a desk) or `tf_keras` (to train with Model Garden).
         outputs: keys of the model's outputs and the names of the graph's outputs (see
-            `cells.stack.stack`) that they hold. By default the model gives a tensor: the
+            `cells.network.stack.stack`) that they hold. By default the model gives a tensor: the
             logits, or the features of a network without head; with an auxiliary head a
             dictionary of `logits` and `auxiliary_logits`.
         l2: factor of the sum of squares of every kernel, added to `model.losses`.
         synchronized_batch_norm: batch-norm statistics over all replicas.
         image: a Keras tensor to build on instead of a new input.
         seeded_steps: what is dropped in training follows from the variable that
-            `model.step_seed()` gives, which is to be set in each step (`cells.step_seed`).
+            `model.step_seed()` gives, which is to be set in each step (`cells.network.step_seed`).
 
     Returns:
         A `keras.Model`: `(batch, height, width, channels)` float images, normalised as it was
         trained, in; float32 `(batch, num_classes)` logits out. A model with drop path has a
-        function `model.drop_path_progress()` that gives the variable of `cells.drop_path`.
+        function `model.drop_path_progress()` that gives the variable of `cells.network.drop_path`.
 
     Raises:
         UserError: the configuration is impossible.

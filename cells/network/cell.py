@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cells.families import Family
-from cells.genotype import Cell
-from cells.graph import Graph, Tensor
-from cells.operations import OPERATIONS, Rules
-from cells.parts import conv_bn, factorized_reduction, relu_conv_bn
-from cells.primitives import Add, BorderRule, Concat, DropPath
+from cells.genotype.genotype import Cell
+from cells.operations.blocks import conv_bn, factorized_reduction, relu_conv_bn
+from cells.operations.families import Family
+from cells.operations.graph import Graph, Tensor
+from cells.operations.operations import OPERATIONS, Rules
+from cells.operations.primitives import Add, BorderRule, Concat, DropPath
 
 
 def build_cell(
@@ -35,7 +35,7 @@ def build_cell(
         filters: channels of every state of the cell.
         reduction: whether operations on the two inputs have stride 2.
         family: how the inputs are fitted, and what `identity` becomes at stride 2.
-        border: see `cells.primitives.BorderRule`.
+        border: see `cells.operations.primitives.BorderRule`.
         drop_path_keep: probability of keeping a path of this cell at the end of training.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cells.primitives import Size
+from cells.operations.primitives import Size
 
 #: From this kernel on the detour of `_filter_gradient` is quicker than TensorFlow's own kernel on
 #: a CPU (3x3: 0.6 against 1.1-2.1 ms, 5x5: 2.1-3.4 against 1.1-1.9 ms, 7x7: 2.9-5.8 against

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from cells import step_seed
-from cells.step_variable import step_variable
+from cells.network import step_seed
+from cells.network.step_variable import step_variable
 
 
 def progress_variable() -> Any:
@@ -22,7 +22,7 @@ def follow_training(model: Any, step: Any, steps: int) -> None:
     """Sets how far training is, in a model with drop path; nothing in one without.
 
     Args:
-        model: as from `cells.network.build_network`.
+        model: as from `cells.network.build.build_network`.
         step: the optimizer's count of steps, so that a resumed run goes on where it was.
         steps: until the schedule has reached its end.
     """
@@ -46,7 +46,7 @@ def scheduled_drop_path(keras: Any) -> type:
         Args:
             keep: probability of keeping a path at the end of training.
             progress: scalar variable, see `progress_variable`.
-            seed: see `cells.step_seed.variable`; None draws with TensorFlow's own generator.
+            seed: see `cells.network.step_seed.variable`; None draws with TensorFlow's own.
 
         Input shape: `(batch, height, width, channels)`, floating. Output shape: the same.
         """

@@ -1,8 +1,8 @@
 """Primitives as plain TensorFlow functions of tensors: no layers, no variables.
 
-The second reading of the same graph that `cells.keras_layers` turns into a Keras model. Weights
-come as arguments, in Keras's order and layout, so what is compiled from these functions serves
-every network that has such a piece.
+The second reading of the same graph that `cells.network.keras_layers` turns into a Keras model.
+Weights come as arguments, in Keras's order and layout, so what is compiled from these functions
+serves every network that has such a piece.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from cells import primitives as p
-from cells.depthwise import depthwise
+from cells.network.depthwise import depthwise
+from cells.operations import primitives as p
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Pass:
     Attributes:
         training: batch statistics, drop path and dropout on.
         epsilon: of every batch norm.
-        progress: scalar in [0, 1], the part of training that is over (`cells.drop_path`).
+        progress: scalar in [0, 1], the part of training that is over (`cells.network.drop_path`).
         seed: int32 `(2,)`, of what is dropped; may be left out where nothing is.
         statistics: (mean, variance) of the batch for every batch norm passed, in order; the
             variance is that of the values (divided by n), as Keras keeps it.

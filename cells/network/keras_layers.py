@@ -2,7 +2,7 @@
 
 The layers used have the same names and arguments in both, so there is one definition of every
 network. Of what differs between the two, only the order of the weights inside a layer is relied
-on (`cells.weights`).
+on (`cells.weights.by_layer`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cells import primitives as p
-from cells import step_seed
-from cells.drop_path import scheduled_drop_path
+from cells.network import step_seed
+from cells.network.drop_path import scheduled_drop_path
+from cells.operations import primitives as p
 
 
 @dataclass
@@ -27,7 +27,7 @@ class LayerContext:
         l2: factor of the sum of squares of every kernel that is added to the loss (weight
             decay as TensorFlow's papers count it is twice this number).
         drop_path_progress: scalar variable in [0, 1], the part of training that is over.
-        step_seed: what layers draw with in training (`cells.step_seed`); None leaves it to Keras.
+        step_seed: what layers draw with in training (`cells.network.step_seed`); None: Keras's own.
     """
 
     keras: Any
@@ -112,7 +112,7 @@ def _pool(name: str, pool: p.Pool, inputs: list, context: LayerContext) -> Any:
     kind = layers.AveragePooling2D if pool.mean else layers.MaxPooling2D
     x, padding = inputs[0], pool.padding
     if pool.counts_zeros:
-        # The size is static here: `cells.stack.check` refuses these rules without one.
+        # The size is static here: `cells.network.stack.check` refuses these rules without one.
         zeros = pool.zeros((x.shape[1], x.shape[2]))
         x = layers.ZeroPadding2D(zeros, name=f"{name}_pad")(x)
         padding = "valid"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cells.errors import UserError, unknown
-from cells.genotype import Genotype
-from cells.primitives import Size
-from cells.stack import StackConfig, check, with_penultimate_filters
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig, check, with_penultimate_filters
+from cells.operations.primitives import Size
+from cells.support.errors import UserError, unknown
 
 _CIFAR = StackConfig()
 _IMAGENET = StackConfig(

@@ -1,7 +1,7 @@
 """The networks: cells stacked for small images (CIFAR) and for large ones (ImageNet).
 
 A stack has three groups of cells; filters double where a Reduction cell halves the map. The rules
-are those of the code that made the published networks (`cells.families`).
+are those of the code that made the published networks (`cells.operations.families`).
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from cells.auxiliary import auxiliary_head
-from cells.cell import build_cell
-from cells.errors import UserError
-from cells.families import family_of
-from cells.genotype import Genotype
-from cells.graph import Graph, LaidCell, Tensor
-from cells.parts import conv_bn, relu_conv_bn
-from cells.primitives import (
+from cells.genotype.genotype import Genotype
+from cells.network.auxiliary import auxiliary_head
+from cells.network.cell import build_cell
+from cells.operations.blocks import conv_bn, relu_conv_bn
+from cells.operations.families import family_of
+from cells.operations.graph import Graph, LaidCell, Tensor
+from cells.operations.primitives import (
     BORDER_RULES,
     BatchNorm,
     BorderRule,
@@ -29,6 +28,7 @@ from cells.primitives import (
     Input,
     Size,
 )
+from cells.support.errors import UserError
 
 GROUPS = 3
 

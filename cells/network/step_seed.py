@@ -11,7 +11,7 @@ import functools
 import zlib
 from typing import Any
 
-from cells.step_variable import step_variable
+from cells.network.step_variable import step_variable
 
 
 def variable() -> Any:
@@ -23,7 +23,7 @@ def follow_training(model: Any, seed: int, step: Any) -> None:
     """Sets the seed of a step, in a model that was built with a variable for it.
 
     Args:
-        model: as from `cells.network.build_network`.
+        model: as from `cells.network.build.build_network`.
         seed: of the training.
         step: the optimizer's count of steps.
     """

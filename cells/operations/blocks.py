@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cells.graph import Graph, Tensor
-from cells.primitives import BatchNorm, Concat, Conv, Shift, Size
+from cells.operations.graph import Graph, Tensor
+from cells.operations.primitives import BatchNorm, Concat, Conv, Shift, Size
 
 
 def conv_bn(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cells.graph import Graph, Node
-from cells.primitives import Size
+from cells.operations.graph import Graph, Node
+from cells.operations.primitives import Size
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from cells.errors import unknown
-from cells.graph import Graph, Tensor
-from cells.parts import factorized_reduction, relu_conv_bn
+from cells.operations.blocks import factorized_reduction, relu_conv_bn
+from cells.operations.graph import Graph, Tensor
+from cells.support.errors import unknown
 
 #: Brings (h_{i-1}, h_i) to the size of h_i and to the cell's filters: graph, name of the cell,
 #: h_{i-1} (None in the first cell of a network), h_i, filters.

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cells.primitives import Primitive, Relu, Size
+from cells.operations.primitives import Primitive, Relu, Size
 
 if TYPE_CHECKING:
-    from cells.genotype import Cell
+    from cells.genotype.genotype import Cell
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cells.families import StridedIdentity
-from cells.graph import Graph, Tensor
-from cells.parts import conv_bn, factorized_reduction, relu_conv_bn
-from cells.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
-from cells.summary import count
+from cells.operations.blocks import conv_bn, factorized_reduction, relu_conv_bn
+from cells.operations.counts import count
+from cells.operations.families import StridedIdentity
+from cells.operations.graph import Graph, Tensor
+from cells.operations.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
 
 #: Adds the nodes of an operation; the arguments of `Operation.build`.
 Layout = Callable[[Graph, str, Tensor, int, int, "Rules"], Tensor]

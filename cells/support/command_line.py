@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from cells.errors import Stopped, UserError, unknown
+from cells.support.errors import Stopped, UserError, unknown
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()

@@ -11,14 +11,15 @@ class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.
 
     The command lines print the sentence without a traceback and exit with code 2
-    (`cells.cli.run`); everything else that is raised is a fault of this project.
+    (`cells.support.command_line.run`); everything else that is raised is a fault of this project.
     """
 
 
 class Stopped(Exception):
     """A signal ended what was running, at a moment when nothing is lost.
 
-    The command lines print it and exit with 128 and the signal's number (`cells.cli.run`).
+    The command lines print it and exit with 128 and the signal's number
+    (`cells.support.command_line.run`).
 
     Attributes:
         signum: the signal.

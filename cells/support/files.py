@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 
 @contextlib.contextmanager

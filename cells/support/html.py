@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from cells.page_style import STYLE
+from cells.support.page_style import STYLE
 
 
 def title(metric: str) -> str:

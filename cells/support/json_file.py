@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 
 def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "") -> bytes:

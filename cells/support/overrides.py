@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cells.errors import UserError, nearest, unknown
+from cells.support.errors import UserError, nearest, unknown
 
 #: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
 _ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cells.cli import choose
-from cells.errors import UserError
+from cells.support.command_line import choose
+from cells.support.errors import UserError
 
 T = TypeVar("T")
 

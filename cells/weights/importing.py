@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells import catalogue, networks
-from cells.errors import UserError
-from cells.graph import Node
-from cells.stack import StackConfig, stack
-from cells.weight_sources._sources import SOURCES, WeightSource
-from cells.weights_file import WeightsFile
+from cells.genotype import catalogue
+from cells.network import presets
+from cells.network.stack import StackConfig, stack
+from cells.operations.graph import Node
+from cells.support.errors import UserError
+from cells.weights.sources import SOURCES, WeightSource
+from cells.weights.weights_file import WeightsFile
 
 HEAD = "logits"
 
@@ -45,7 +46,7 @@ def import_weights(
         UserError: the file is damaged or belongs to another network; says in one sentence which
             names are missing, over, or of another shape.
     """
-    from cells.cli import choose
+    from cells.support.command_line import choose
 
     source = choose("--from", source_name, SOURCES)
     if genotype_name not in source.networks:
@@ -56,7 +57,7 @@ def import_weights(
     genotype = catalogue.load(genotype_name)
     arrays = source.read(file)
     candidates = [
-        networks.configure(genotype, network, border_rule=source.border_rule)
+        presets.configure(genotype, network, border_rule=source.border_rule)
         for network in source.networks[genotype_name]
     ]
     tried = [(_Match(source, genotype, config, arrays), config) for config in candidates]

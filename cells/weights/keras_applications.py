@@ -11,9 +11,9 @@ import re
 
 import numpy as np
 
-from cells.errors import UserError
-from cells.graph import Node
-from cells.stack import StackConfig
+from cells.network.stack import StackConfig
+from cells.operations.graph import Node
+from cells.support.errors import UserError
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d)(?:_cell_(\d+))?_(.+)")
 _SIDE = re.compile(r"block_(\d)_(left|right)_(separable|bn)_([12])")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells.graph import Node
-from cells.primitives import BorderRule
-from cells.stack import StackConfig
-from cells.weight_sources import keras_applications, timm
+from cells.network.stack import StackConfig
+from cells.operations.graph import Node
+from cells.operations.primitives import BorderRule
+from cells.weights import keras_applications, timm
 
 
 @dataclass(frozen=True)

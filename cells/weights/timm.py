@@ -7,11 +7,11 @@ import re
 
 import numpy as np
 
-from cells.errors import UserError
-from cells.graph import Node
-from cells.primitives import BatchNorm, Dense, SeparableConv
-from cells.stack import StackConfig
-from cells.weights_file import read_safetensors
+from cells.network.stack import StackConfig
+from cells.operations.graph import Node
+from cells.operations.primitives import BatchNorm, Dense, SeparableConv
+from cells.support.errors import UserError
+from cells.weights.weights_file import read_safetensors
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d+)(?:_cell_(\d+))?_(.+)")
 _SIDE = re.compile(r"block_(\d+)_(left|right)_(.+)")

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from cells import genotype_file
-from cells.errors import UserError
-from cells.files import atomic_path
-from cells.genotype import Genotype
-from cells.stack import StackConfig
+from cells.genotype import genotype_file
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
+from cells.support.errors import UserError
+from cells.support.files import atomic_path
 
 FORMAT_VERSION = "1"
 
@@ -110,8 +110,8 @@ def read_safetensors(
 
 def build(weights: WeightsFile, keras: Any) -> Any:
     """The network of a weights file as a model of `keras` or `tf_keras`, weights set."""
-    from cells.network import build_network
-    from cells.weights import weighted_layers
+    from cells.network.build import build_network
+    from cells.weights.by_layer import weighted_layers
 
     model = build_network(weights.genotype, weights.config, keras)
     for layer in weighted_layers(model):

@@ -12,11 +12,11 @@ from official.modeling import optimization
 from official.vision.configs import backbones, common, maskrcnn, retinanet
 from official.vision.configs.decoders import FPN, Decoder
 
-from cells.config import read_yaml
-from detection.config import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
-from transfer import model_dir
-from transfer.backbone import Backbone, CellBackbone
-from transfer.experiments import RESTRICTIONS
+from cells.support.overrides import read_yaml
+from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
+from transfer.config.cells_backbone import Backbone, CellBackbone
+from transfer.config.experiments import RESTRICTIONS
+from transfer.runs import model_dir
 
 #: The first is the one that is used when none is named.
 NAMES = (

@@ -6,7 +6,7 @@ import dataclasses
 
 from official.vision.configs import maskrcnn, retinanet
 
-from transfer.backbone import Backbone, CellBackbone
+from transfer.config.cells_backbone import Backbone, CellBackbone
 
 
 def _backbone(min_level: int) -> Backbone:
@@ -48,7 +48,7 @@ class RetinaNetTask(retinanet.RetinaNetTask):
             `cells import-weights`, whose weights the backbone takes by the names of its layers; or,
             as in Model Garden, a checkpoint of a detector.
         category_ids: what COCO's result files call the classes, in the order of the labels; none
-            stands for the data set's own (`detection.categories`).
+            stands for the data set's own (`detection.data.categories`).
         freeze_stem: keeps the weights in front of the first cell.
         freeze_batch_norm: keeps the batch norms of the backbone, their statistics included, as the
             detectors of the NASNet paper do.

@@ -8,9 +8,9 @@ convert(annotations, open_images("photos.zip"), "boxes/train")
 
 from __future__ import annotations
 
+from detection.conversion.annotation_formats import read, write_json
 from detection.conversion.annotations import Annotations
 from detection.conversion.convert import convert, described
-from detection.conversion.formats import read, write_json
 from detection.conversion.image_files import ImageFiles, open_images
 
 __all__ = [

@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cells import json_file
-from cells.errors import UserError
-from cells.files import write_atomically
+from cells.support import json_file
+from cells.support.errors import UserError
+from cells.support.files import write_atomically
 from detection.conversion import voc, yolo
 from detection.conversion.annotations import Annotations, from_coco
 from detection.conversion.image_files import ImageFiles

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cells.errors import UserError
-from detection.categories import Categories
+from cells.support.errors import UserError
+from detection.data.categories import Categories
 
 #: Model Garden keeps numbers of images as 64 bits, but not all that reads COCO's files does.
 MOST_ID = 2**53

@@ -18,18 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cells import image_files
-from cells.datasets import conversion as image_sets
-from cells.datasets import folders
-from cells.errors import UserError
-from cells.files import atomic_path, write_atomically
-from detection import records
-from detection.conversion import boxes, masks, turns
+from cells.data import conversion as image_sets
+from cells.data import image_files, prepared
+from cells.support.errors import UserError
+from cells.support.files import atomic_path, write_atomically
+from detection.conversion import boxes, masks
+from detection.conversion import orientation as turns
 from detection.conversion.annotations import AnnotatedImage, Annotations
 from detection.conversion.image_files import ImageFiles
-from detection.conversion.turns import Turn
-from detection.data import MOST_ASPECT
-from detection.decoder import SHIFT
+from detection.conversion.orientation import Turn
+from detection.data import records
+from detection.data.dataset import MOST_ASPECT
+from detection.data.decoder import SHIFT
 
 IMAGES_PER_SHARD = 1000
 """Where nobody says how many shards there are to be."""
@@ -98,7 +98,7 @@ def convert(
     Every image is decoded once. One that cannot be, that has another size than its annotations say,
     or that is narrower than 1 to `MOST_ASPECT` is left out and named. JPEG and PNG files are kept
     byte for byte, others become PNG. What becomes of boxes: `detection.conversion.boxes`; of
-    photographs that EXIF would turn: `detection.conversion.turns`.
+    photographs that EXIF would turn: `detection.conversion.orientation`.
 
     Args:
         annotations: of the images.
@@ -125,7 +125,7 @@ def convert(
     folder = Path(output).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with folders.locked(folder):
+        with prepared.locked(folder):
             if not (folder / records.INFO).is_file():
                 _write(annotations, images, files, folder, source, count, with_masks)
     except OSError as error:

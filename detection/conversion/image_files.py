@@ -9,7 +9,7 @@ import zlib
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """Of the files that are images, in any case of letters."""

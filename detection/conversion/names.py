@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from cells.config import read_yaml
-from cells.errors import UserError
+from cells.support.errors import UserError
+from cells.support.overrides import read_yaml
 
 
 def read(path: Path) -> list[str]:

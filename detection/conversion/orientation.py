@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from cells import image_files
+from cells.data import image_files
 
 
 class Turn(enum.Enum):

@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 from detection.conversion import names
 
 #: VOC's own have a few thousand.

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cells import image_files
-from cells.errors import UserError
+from cells.data import image_files
+from cells.support.errors import UserError
 from detection.conversion import names
 from detection.conversion.image_files import ImageFiles
 

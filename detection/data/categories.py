@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cells import datasets
+from cells import data
 
 #: TFDS numbers COCO's classes from 0 without gaps; COCO's own numbers leave these out.
 _COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
@@ -34,11 +34,11 @@ def of_builder(builder: Any) -> Categories:
     COCO has its official ids, 1 to 90; every other set numbers its classes by label, from 0.
 
     Args:
-        builder: a prepared builder, as from `cells.datasets.builder`.
+        builder: a prepared builder, as from `cells.data.builder`.
 
     Raises:
         UserError: it is no detection set.
     """
-    names = datasets.detection_classes(builder).class_names
+    names = data.detection_classes(builder).class_names
     is_coco = builder.info.name == "coco" and len(names) == len(_COCO_IDS)
     return Categories(_COCO_IDS if is_coco else tuple(range(len(names))), names)

@@ -12,10 +12,10 @@ from official.common import dataset_fn
 from official.vision.dataloaders import decoder as decoders
 from official.vision.dataloaders import input_reader, input_reader_factory, tf_example_decoder
 
-from cells import datasets
-from detection import records
-from detection.decoder import ObjectsDecoder
-from transfer.stored import examples
+from cells import data as datasets
+from detection.data import records
+from detection.data.decoder import ObjectsDecoder
+from transfer.data.examples import examples
 
 #: How many times longer than its other side an image may be: scaled to a detector's input, nothing
 #: of the shorter side would be left, so such images are passed over.

@@ -8,8 +8,7 @@ from typing import Any
 import tensorflow as tf
 from official.vision.dataloaders import decoder
 
-from cells import images
-from cells.datasets import DetectionClasses
+from cells.data import DetectionClasses, preprocessing
 
 #: Model Garden's class 0 is the background, so label i of the data is its class i + SHIFT.
 SHIFT = 1
@@ -21,7 +20,7 @@ class ObjectsDecoder(decoder.Decoder):
     Model Garden's own decoder knows COCO and Objects365 by name; this one asks the set.
 
     Args:
-        classes: where image, boxes and labels are, see `cells.datasets.detection_classes`.
+        classes: where image, boxes and labels are, see `cells.data.detection_classes`.
     """
 
     def __init__(self, classes: DetectionClasses):
@@ -41,7 +40,7 @@ class ObjectsDecoder(decoder.Decoder):
             `groundtruth_is_crowd` (n,) bool; `groundtruth_area` (n,) float32 in pixels.
         """
         known, objects = self._classes, serialized_example[self._classes.objects_key]
-        image = images.with_channels(serialized_example[known.image_key], 3)
+        image = preprocessing.with_channels(serialized_example[known.image_key], 3)
         size = tf.shape(image, out_type=tf.int64)
         boxes = objects[known.bbox_key]
         return {

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cells import datasets, image_files
-from cells.image_files import read
-from detection import data, videos
+from cells import data as datasets
+from cells.data import image_files
+from cells.data.image_files import read
+from detection.data import dataset, videos
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def from_data(side: Any) -> Iterator[NamedImage]:
     if not side.input_path:
         builder = datasets.builder(side.tfds_name, side.tfds_data_dir or None)
         datasets.split_size(builder, side.tfds_split)
-    for example in data.decoded(side):
+    for example in dataset.decoded(side):
         yield NamedImage(int(example["source_id"].numpy()), None, example["image"].numpy())
 
 

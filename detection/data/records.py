@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cells import json_file
-from cells.errors import UserError
-from detection.categories import Categories
+from cells.support import json_file
+from cells.support.errors import UserError
+from detection.data.categories import Categories
 
 #: The file by which such a folder is known; written last.
 INFO = "boxes.json"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cells.errors import UserError
-from cells.files import atomic_path
+from cells.support.errors import UserError
+from cells.support.files import atomic_path
 
 ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 """Of the files that are videos, in any case of letters."""

@@ -1,6 +1,6 @@
 """Trained detectors as files for other programs, each compared with the detector that was trained.
 
-`detection.formats` says which, `detection.serving` what stands in them.
+`detection.exporting.formats` says which, `detection.exporting.serving` what stands in them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from cells.errors import UserError
-from cells.files import write_atomically, write_json, writing
-from detection import experiments, formats, images
-from detection.config import MaskRCNNTask
-from detection.data import MOST_ASPECT
-from detection.detector import Detections, open_detector
-from transfer import formats as files
-from transfer.export import replace_all
+from cells.support.errors import UserError
+from cells.support.files import write_atomically, write_json, writing
+from detection.config import experiments
+from detection.config.schema import MaskRCNNTask
+from detection.data import images
+from detection.data.dataset import MOST_ASPECT
+from detection.exporting import formats
+from detection.inference.detector import Detections, open_detector
+from transfer.exporting import formats as files
+from transfer.exporting.export import replace_all
 
 #: Images on which files are compared with the trained detector.
 COMPARED = 10
@@ -38,7 +40,7 @@ def export(
         folder: `--model_dir` of the training.
         output: folder of a SavedModel, which must not exist; with `kinds` a folder, in which files
             of the same names are replaced.
-        kinds: names of `detection.formats.FORMATS`.
+        kinds: names of `detection.exporting.formats.FORMATS`.
         params: the configuration to build the detector with, by default the run's own. Files are
             compared on `COMPARED` images of its validation data, or where these are not at hand on
             random ones.

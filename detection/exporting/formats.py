@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells.files import write_atomically
-from detection import serving
-from detection.categories import Categories
-from detection.detector import Detections, Detector
-from transfer import formats
+from cells.support.files import write_atomically
+from detection.data.categories import Categories
+from detection.exporting import serving
+from detection.inference.detector import Detections, Detector
+from transfer.exporting import formats
 
 CATEGORIES = "categories.json"
 

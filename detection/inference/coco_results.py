@@ -6,10 +6,10 @@ import json
 import os
 from typing import Any
 
-from cells.files import write_atomically
-from detection.categories import Categories
-from detection.detector import Detections
-from detection.masks import run_lengths
+from cells.support.files import write_atomically
+from detection.data.categories import Categories
+from detection.data.masks import run_lengths
+from detection.inference.detector import Detections
 
 
 def to_coco(

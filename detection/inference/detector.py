@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells.errors import UserError
-from detection import experiments
-from detection.categories import Categories
-from detection.decoder import SHIFT
-from detection.task import clip_to_images, create
-from transfer import checkpoints
+from cells.support.errors import UserError
+from detection.config import experiments
+from detection.data.categories import Categories
+from detection.data.decoder import SHIFT
+from detection.training.task import clip_to_images, create
+from transfer.training import checkpoints
 
 #: Of Model Garden's outputs, those that tell what was found; masks only of Mask R-CNN.
 KEYS = (
@@ -34,7 +34,7 @@ class Detections:
         labels: int64 (n,): places in the detector's `Categories`.
         scores: float32 (n,), in 0..1.
         masks: float32 (n, side, side), spread over the boxes: how surely each point belongs to the
-            object, in 0..1 (`detection.masks`); None of detectors without.
+            object, in 0..1 (`detection.data.masks`); None of detectors without.
     """
 
     boxes: np.ndarray

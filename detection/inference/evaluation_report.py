@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cells.files import atomic_path, write_atomically
-from detection import pictures, results
-from detection.categories import Categories
-from detection.detector import Detections
-from detection.evaluation import ClassFigures, Evaluation, ImageErrors
-from detection.images import NamedImage
+from cells.support.files import atomic_path, write_atomically
+from detection.data.categories import Categories
+from detection.data.images import NamedImage
+from detection.inference import coco_results, pictures
+from detection.inference.detector import Detections
+from detection.training.coco_figures import ClassFigures, Evaluation, ImageErrors
 
 CLASSES, CURVES, WORST = "classes.csv", "precision_recall.png", "worst"
 
@@ -46,7 +46,9 @@ def write(
     Raises:
         UserError: the folder cannot be written.
     """
-    results.write([dict(entry) for entry in evaluation.found], os.path.join(folder, "results.json"))
+    coco_results.write(
+        [dict(entry) for entry in evaluation.found], os.path.join(folder, "results.json")
+    )
     table = _table(evaluation.classes, categories)
     write_atomically(os.path.join(folder, CLASSES), table.encode())
     _draw_curves(evaluation, os.path.join(folder, CURVES))

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cells.files import atomic_path
-from detection import masks
-from detection.detector import Detections
+from cells.support.files import atomic_path
+from detection.data import masks
+from detection.inference.detector import Detections
 
 #: Small images are enlarged by a whole number so that a side has at least as many pixels:
 #: letters on a picture of 128 pixels would cover what they name.

@@ -11,10 +11,12 @@ from typing import Any
 
 from PIL import Image
 
-from cells.errors import UserError
-from detection import pictures, results, tiling, videos
-from detection.detector import Detections, Detector
-from detection.images import NamedImage
+from cells.support.errors import UserError
+from detection.data import videos
+from detection.data.images import NamedImage
+from detection.inference import coco_results as results
+from detection.inference import pictures, tiling
+from detection.inference.detector import Detections, Detector
 
 RESULTS = "results.json"
 
@@ -54,7 +56,7 @@ def predict(
         output: folder for `results.json` and `pictures/`; made where it is missing.
         score_threshold: detections below it are left out of both.
         tile_size: side in pixels of the parts that larger images are looked at in, too; 0 for
-            none (`detection.tiling`).
+            none (`detection.inference.tiling`).
         draw: whether to write pictures.
 
     Raises:

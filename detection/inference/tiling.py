@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cells.errors import UserError
-from detection.detector import Detections, Detector
+from cells.support.errors import UserError
+from detection.inference.detector import Detections, Detector
 
 #: Of a part's side: how far neighbours reach into each other.
 OVERLAP = 0.25

@@ -6,12 +6,13 @@ import dataclasses
 import os
 from typing import Any
 
-from cells import catalogue, weights_file
-from cells.config import read_yaml
-from cells.errors import UserError
-from cells.weights import weighted_layers
-from transfer import model_dir
-from transfer.backbone import CellBackbone, stack_of
+from cells.genotype import catalogue
+from cells.support.errors import UserError
+from cells.support.overrides import read_yaml
+from cells.weights import weights_file
+from cells.weights.by_layer import weighted_layers
+from transfer.config.cells_backbone import CellBackbone, stack_of
+from transfer.runs import model_dir
 
 #: Of the stack's settings, those that follow from the images or belong to the head.
 _NOT_OF_THE_CELLS = frozenset(

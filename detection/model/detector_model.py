@@ -6,8 +6,8 @@ import tf_keras
 from official.vision.modeling import backbones, factory
 from official.vision.ops import preprocess_ops
 
-from cells import images
-from detection.config import MaskRCNN, RetinaNet
+from cells.data import preprocessing
+from detection.config.schema import MaskRCNN, RetinaNet
 
 
 def build_detector(
@@ -42,13 +42,15 @@ def build_detector(
 
 
 def _on_normalized_images(backbone: tf_keras.Model, input_size: list[int]) -> tf_keras.Model:
-    """Puts the change from Model Garden's scale of pixels to `cells.images.scale` in front.
+    """Puts the change from Model Garden's scale of pixels to ours in front.
+
+    Ours is `cells.data.preprocessing.scale`.
 
     Weights of a classifier fit that scale. Inside the model, Model Garden's parsers and its export
     need not know.
     """
     image = tf_keras.Input(input_size, name="normalized_image")
-    one, zero = float(images.scale(1.0)), float(images.scale(0.0))
+    one, zero = float(preprocessing.scale(1.0)), float(preprocessing.scale(0.0))
     rescaled = tf_keras.layers.Rescaling(
         [std * (one - zero) for std in preprocess_ops.STDDEV_RGB],
         [mean * (one - zero) + zero for mean in preprocess_ops.MEAN_RGB],

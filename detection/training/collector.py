@@ -1,4 +1,4 @@
-"""Model Garden's collector of evaluation batches, with figures by `detection.evaluation`."""
+"""Model Garden's collector of evaluation batches, with the figures of `coco_figures`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from official.vision.evaluation import coco_evaluator
 
-from detection.decoder import SHIFT
-from detection.evaluation import Evaluation, evaluate
-from detection.masks import run_lengths
+from detection.data.decoder import SHIFT
+from detection.data.masks import run_lengths
+from detection.training.coco_figures import Evaluation, evaluate
 
 
 class Evaluator(coco_evaluator.COCOEvaluator):

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from cells import datasets
-from cells.config import fields
-from cells.errors import UserError, unknown
-from detection import backbone_weights, categories, records
-from detection.categories import Categories
-from detection.config import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
-from transfer import resolve as common
-from transfer.backbone import levels_of, stack_of
+from cells import data as datasets
+from cells.support.errors import UserError, unknown
+from cells.support.overrides import fields
+from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
+from detection.data import categories, records
+from detection.data.categories import Categories
+from detection.model import backbone_weights
+from transfer.config.cells_backbone import levels_of, stack_of
+from transfer.training import complete as common
 
 Model = RetinaNet | MaskRCNN
 Task = RetinaNetTask | MaskRCNNTask

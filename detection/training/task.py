@@ -15,13 +15,13 @@ from official.core import task_factory
 from official.vision.dataloaders import maskrcnn_input, retinanet_input
 from official.vision.tasks import maskrcnn, retinanet
 
-from cells.drop_path import follow_training
-from detection import backbone_weights, data
-from detection import model as detector_model
-from detection.config import MaskRCNNTask, RetinaNetTask
-from detection.evaluation import Evaluation
-from detection.evaluator import Evaluator
-from transfer import checkpoints
+from cells.network.drop_path import follow_training
+from detection.config.schema import MaskRCNNTask, RetinaNetTask
+from detection.data import dataset as data
+from detection.model import backbone_weights, detector_model
+from detection.training.coco_figures import Evaluation
+from detection.training.collector import Evaluator
+from transfer.training import checkpoints
 
 
 class _CellsTask:
@@ -30,7 +30,7 @@ class _CellsTask:
     task_config: Any
 
     def build_model(self) -> tf_keras.Model:
-        """The detector; see `detection.model`."""
+        """The detector; see `detection.model.detector_model`."""
         # Half of the decay, since the papers' L2 term is half the sum of squares.
         decay = self.task_config.losses.l2_weight_decay / 2.0
         regularizer = tf_keras.regularizers.L2(decay) if decay else None
@@ -141,7 +141,7 @@ class CellsMaskRCNNTask(_CellsTask, maskrcnn.MaskRCNNTask):
     """Faster R-CNN, and with `include_mask` Mask R-CNN.
 
     Model Garden's own task hands a TFDS set to its decoder of TFRecords, which dies; here each
-    source has its decoder (`detection.data`).
+    source has its decoder (`detection.data.dataset`).
     """
 
     @property

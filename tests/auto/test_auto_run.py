@@ -14,12 +14,13 @@ import time
 import pytest
 from folders import write
 
-from auto import budget, images, plan, searching, settings
-from auto.run import Run
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
+from auto import budget, plan, search_step, test_split
+from auto import record as settings
+from auto.context import Run
+from cell_search.driver.interruption import Interruptible
+from cell_search.study.directory import SearchDirectory
 from cells.__main__ import main
-from cells.datasets.image_folders import ImageFolder
+from cells.data.image_folders import ImageFolder
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -117,11 +118,11 @@ def test_a_folder_becomes_a_classifier_through_a_stop_and_a_kill(
     assert ended.value.code == 128 + signal.SIGTERM
     assert "the same command goes on" in capsys.readouterr().err
 
-    found = images.find(str(shapes))
+    found = test_split.find(str(shapes))
     run = opened(output, found)
-    divided = images.Divided(**run.results["images"])
-    assert run.step("search", lambda: searching.search(run, divided))["trials"] == 2
-    again = searching.rerank(run, divided)
+    divided = test_split.Divided(**run.results["images"])
+    assert run.step("search", lambda: search_step.search(run, divided))["trials"] == 2
+    again = search_step.rerank(run, divided)
     assert list(again["candidates"]) == ["search/top/01.json", TINY, "search/top/02.json"]
     assert again["candidates"][again["chosen"]] == max(again["candidates"].values())
     assert (again["accuracy"], again["why"]) == (max(again["candidates"].values()), "")
@@ -130,7 +131,7 @@ def test_a_folder_becomes_a_classifier_through_a_stop_and_a_kill(
     run.record.keep("candidates", {"search/top/01.json": None, TINY: 2.0})
     capsys.readouterr()
     run = opened(output, found)
-    again = run.step("rerank", lambda: searching.rerank(run, divided))
+    again = run.step("rerank", lambda: search_step.rerank(run, divided))
     assert capsys.readouterr().out.count("trained longer") == 1
     assert (again["chosen"], again["accuracy"]) == (TINY, 2.0)
 

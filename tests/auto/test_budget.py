@@ -8,7 +8,7 @@ import pytest
 
 from auto import pace
 from auto.budget import Budget, choice_of, more, seconds_of
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 
 @pytest.mark.parametrize(

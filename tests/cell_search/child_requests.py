@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cell_search import spaces
 from cell_search.evaluators import Evaluator, Request
 from cell_search.images import ImageSettings
+from cell_search.space import published
 
-SPACE = spaces.find("pnas", 1)
+SPACE = published.find("pnas", 1)
 
 
 def point(left: str = "sep_conv_3x3", right: str = "identity") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cells import datasets
+from cells import data
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +30,7 @@ def determinism_ends_here() -> Iterator[None]:
 def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A TFDS folder that holds the set `digits`."""
     folder = tmp_path_factory.mktemp("tfds")
-    datasets.builder("digits", folder)
+    data.builder("digits", folder)
     return folder
 
 

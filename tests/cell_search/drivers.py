@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cell_search.evaluators import Evaluator, Request
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 # Workers import this module for `Scored` alone; what else it needs is imported late.
 
@@ -81,22 +81,23 @@ class Job:
 
     def run(self) -> None:
         """Searches, here."""
-        from cell_search import config, driver, resolve
-        from cell_search.directory import SearchDirectory
-        from cell_search.interruption import Interruptible
+        from cell_search.config import resolve, schema
+        from cell_search.driver import driver
+        from cell_search.driver.interruption import Interruptible
+        from cell_search.study.directory import SearchDirectory
 
-        values = config.from_values(SETTINGS | self.settings, "test")
+        values = schema.from_values(SETTINGS | self.settings, "test")
         search = dataclasses.replace(resolve.resolve(values), evaluator=self.evaluator)
         directory = SearchDirectory(self.path)
         with Interruptible().listening() as interruptible, directory.locked():
-            directory.store_config(config.used_values(values))
+            directory.store_config(schema.used_values(values))
             driver.search(directory, search, interruptible)
 
 
 def _work(job: Job) -> None:
     """A driver's process; what it says on standard error is kept in a file."""
-    from cell_search import driver
-    from cell_search.interruption import Interruption
+    from cell_search.driver import driver
+    from cell_search.driver.interruption import Interruption
 
     here = pathlib.Path(driver.__file__).parents[1]
     assert here == pathlib.Path(__file__).parents[2], "another copy of the project is installed"
@@ -128,8 +129,8 @@ def said(path: pathlib.Path) -> str:
 def forks() -> Any:
     """What makes processes that have imported everything."""
     context = multiprocessing.get_context("forkserver")
-    modules = ["tensorflow", "matplotlib.backends.backend_svg", "cell_search.config"]
-    context.set_forkserver_preload([*modules, "cell_search.driver", "cells.drawing.figure"])
+    modules = ["tensorflow", "matplotlib.backends.backend_svg", "cell_search.config.schema"]
+    context.set_forkserver_preload([*modules, "cell_search.driver.driver", "cells.drawing.figure"])
     return context
 
 
@@ -149,7 +150,7 @@ def ends(process: Any, code: int = 0, seconds: float = 240) -> None:
 
 def trials_of(path: pathlib.Path) -> list[Any]:
     """The trials of a search directory; none while there is no search."""
-    from cell_search.directory import SearchDirectory
+    from cell_search.study.directory import SearchDirectory
 
     try:
         return SearchDirectory(path).read_study().trials

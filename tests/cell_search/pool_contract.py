@@ -17,8 +17,8 @@ import pytest
 from cell_search.evaluators import Evaluator, Request, Result
 from cell_search.images import ImageSettings
 from cell_search.pools import Pool
-from cell_search.space import Decision, Space
-from cells.errors import UserError
+from cell_search.space.space import Decision, Space
+from cells.support.errors import UserError
 
 _calls = 0
 

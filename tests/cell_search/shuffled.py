@@ -12,14 +12,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search import config, driver, resolve
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.config.resolve import Search
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request, Result, evaluate
 from cell_search.images import ImageSettings
-from cell_search.interruption import Interruptible
 from cell_search.pools import Pool, PoolSettings
-from cell_search.resolve import Search
-from cell_search.space import Space
+from cell_search.space.space import Space
+from cell_search.study.directory import SearchDirectory
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def shuffled(settings: dict[str, Any]) -> Search:
         "evaluator": {"type": "nas_bench_201"},
         **{key: value for key, value in settings.items() if key != "objectives"},
     }
-    search = resolve.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(schema.from_values(values, "test"))
     search.config.objectives = settings.get("objectives", [])
     return dataclasses.replace(search, evaluator=Weighing(), pool=Shuffled())
 
@@ -113,5 +114,5 @@ def run(path: pathlib.Path, search: Search) -> list[str]:
     """Runs it in a directory, or goes on with it."""
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(search.config))
+        directory.store_config(schema.used_values(search.config))
         return driver.search(directory, search, Interruptible())

@@ -8,10 +8,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from cell_search import spaces, trials
-from cell_search.space import Space
+from cell_search.space import published
+from cell_search.space.space import Space
 from cell_search.strategies import Strategy
-from cells.errors import UserError
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 
 def share_of_identity(point: dict) -> float:
@@ -65,7 +66,7 @@ class StrategyContract(abc.ABC):
         if request.param == "flat":
             choices = optuna.distributions.CategoricalDistribution
             return {f"{i}/operation": choices(["identity", "other", 3, None]) for i in range(6)}
-        return spaces.find(request.param, 3)
+        return published.find(request.param, 3)
 
     def test_every_proposal_is_a_point_of_the_space(self, space: Space | dict) -> None:
         strategy = self.make(space, 1)

@@ -11,13 +11,18 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from strategy_contract import StrategyContract, new_study, run
 
-from cell_search import spaces, trials
-from cell_search.encoding import Encoding
-from cell_search.space import Decision, Space
+from cell_search.space import published
+from cell_search.space.encoding import Encoding
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import Bayesian, Strategy
-from cell_search.strategies._bayesian import _different, log_expected_improvement, normal_scores
-from cell_search.strategies._gaussian_process import CategoricalProcess
-from cells.errors import UserError
+from cell_search.strategies.model_based._bayesian import (
+    _different,
+    log_expected_improvement,
+    normal_scores,
+)
+from cell_search.strategies.model_based._gaussian_process import CategoricalProcess
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 #: Two decisions of one kind with the same choices, and one of another kind.
 DECISIONS = (
@@ -40,7 +45,7 @@ class TestThompson(StrategyContract):
 
 #: One-hot vectors, and vectors with counts above 1.
 FLAT = Space(DECISIONS)
-CELL = spaces.find("pnas", 2)
+CELL = published.find("pnas", 2)
 
 
 def _process(seed: int, space: Space) -> tuple[CategoricalProcess, np.ndarray, np.ndarray]:
@@ -176,7 +181,7 @@ def test_only_the_order_of_rewards_counts() -> None:
 
 
 def test_no_candidate_twice_and_the_whole_of_a_small_space() -> None:
-    space = spaces.find("pnas", 1)
+    space = published.find("pnas", 1)
     points = run(new_study(), Bayesian(space, seed=0), 140)
     keys = [space.canonical_key(point) for point in points]
     assert len(set(keys[:136])) == 136

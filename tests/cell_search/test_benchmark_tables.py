@@ -16,9 +16,11 @@ import pytest
 from benchmarks import contenders as harness
 from benchmarks.expected import expected_random
 from benchmarks.kept import ROOT
-from cell_search import nas_bench_201, spaces, tables, trials
+from cell_search.evaluators import tables
+from cell_search.space import nas_bench_201, published
 from cell_search.strategies import STRATEGIES
-from cells.errors import UserError
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +102,11 @@ def test_the_surrogate_tells_nodes_apart_that_change_places(data_dir: pathlib.Pa
         for name, choice in one.items()
         if name.startswith(("normal/2/", "normal/3/"))
     }
-    same = spaces.find("darts").canonical_key
+    same = published.find("darts").canonical_key
     assert one != two and same(one) == same(two)
     assert abs(surrogate.look_up(one).valid - surrogate.look_up(two).valid) > 1e-3
     assert surrogate.space.canonical_key(one) != surrogate.space.canonical_key(two)
-    assert surrogate.space.decode(one).name == spaces.find("darts").decode(one).name
+    assert surrogate.space.decode(one).name == published.find("darts").decode(one).name
 
 
 def test_random_search_reaches_its_exact_expectation(c10: tables.Table) -> None:

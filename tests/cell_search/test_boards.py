@@ -15,12 +15,13 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
-from cell_search import boards, config, progress, resolve
-from cell_search.boards import Boards
-from cell_search.directory import SearchDirectory
-from cell_search.objectives import Objective
-from cell_search.panel import Panel
-from cell_search.progress import Progress
+from cell_search.config import resolve, schema
+from cell_search.output import progress, tensorboard_logs
+from cell_search.output.panel import Panel
+from cell_search.output.progress import Progress
+from cell_search.output.tensorboard_logs import Boards
+from cell_search.study.directory import SearchDirectory
+from cell_search.study.objectives import Objective
 
 
 def _events(folder: pathlib.Path) -> EventAccumulator:
@@ -94,9 +95,9 @@ def _scored(number: int, value: float | None, point: dict, space: object) -> Fro
 def test_the_best_cells_are_pictures_and_only_bests_have_folders_late_in_a_search(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boards, "FOLDERS", 2)
+    monkeypatch.setattr(tensorboard_logs, "FOLDERS", 2)
     values = {"space": {"blocks": 1}, "evaluator": {"type": "parameters"}}
-    search = resolve.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(schema.from_values(values, "test"))
     rng = np.random.default_rng(0)
     written = Boards(tmp_path, search)
     best = None

@@ -11,17 +11,17 @@ import tensorflow as tf
 from precision import keras_in_float64
 from tensorflow.python.eager import context
 
-from cell_search import spaces
 from cell_search.children import Bank, Child, Descent, Training
-from cell_search.evaluators._child import child_config
-from cells import functions
-from cells.depthwise import depthwise
-from cells.genotype import Block, Cell, Genotype, Side
-from cells.network import build_network
-from cells.operations import OPERATIONS
-from cells.primitives import DropPath
-from cells.stack import StackConfig
-from cells.weights import move_weights
+from cell_search.evaluators._child_network import child_config
+from cell_search.space import published
+from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.network import functions
+from cells.network.build import build_network
+from cells.network.depthwise import depthwise
+from cells.network.stack import StackConfig
+from cells.operations.operations import OPERATIONS
+from cells.operations.primitives import DropPath
+from cells.weights.by_layer import move_weights
 
 SIZE = 12
 BATCH = 6
@@ -44,7 +44,7 @@ def _config(genotype: Genotype, **changes) -> StackConfig:
 
 
 def _random(space: str, seed: int) -> Genotype:
-    found = spaces.find(space, 3)
+    found = published.find(space, 3)
     return found.decode(found.random(np.random.default_rng(seed)))
 
 
@@ -162,7 +162,7 @@ def test_same_logits_and_same_first_step_as_keras(case: str, exact: Bank, float6
     _same_first_step(genotype, _config(genotype, **changes), exact)
 
 
-@pytest.mark.parametrize("space", spaces.SPACES)
+@pytest.mark.parametrize("space", published.SPACES)
 def test_same_logits_in_float32(space: str, bank: Bank) -> None:
     genotype = _random(space, 0)
     model, child = _pair(genotype, _config(genotype), bank)

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from search_commands import ROOT
 
-import cells.config
-from cell_search import cli, config, resolve
+from cell_search import cli
+from cell_search.config import resolve, schema
+from cells.support import overrides
 
 CLUSTER = ROOT / "configs" / "cluster"
 
@@ -22,8 +23,8 @@ _SETTINGS = sorted(p for p in CLUSTER.glob("*.yaml") if p.name != "kubernetes.ya
 @pytest.mark.parametrize("path", _SETTINGS, ids=lambda p: p.stem)
 def test_settings_exist_and_add_to_any_recipe(path: pathlib.Path) -> None:
     recipe = ROOT / "configs" / "search" / "nasnet_paper.yaml"
-    alone = cells.config.override(config.SearchConfig(), [str(recipe)])
-    both = cells.config.override(config.SearchConfig(), [str(recipe), str(path)])
+    alone = overrides.override(schema.SearchConfig(), [str(recipe)])
+    both = overrides.override(schema.SearchConfig(), [str(recipe), str(path)])
     search = resolve.resolve(both)
     own = yaml.safe_load(path.read_text())
     assert set(own) <= {"pool", "report_minutes"}, "nothing that belongs to the recipe"
@@ -31,7 +32,7 @@ def test_settings_exist_and_add_to_any_recipe(path: pathlib.Path) -> None:
     given = own["pool"][kind]
     assert {name: getattr(search.pool, name) for name in given} == given
     # A search that was begun without it may go on with it.
-    config.require_same(both, config.used_values(alone), "config.yaml")
+    schema.require_same(both, schema.used_values(alone), "config.yaml")
 
 
 def test_the_ray_cluster_is_whole() -> None:
@@ -68,7 +69,7 @@ def test_the_commands_in_it_have_flags_and_files_that_exist(name: str) -> None:
     (command, *_) = re.findall(r"cell-search (--search_dir.*)", text)
     assert set(re.findall(r"--(\w+)=", command)) <= set(known)
     for keys in re.findall(r"--params_override=\"?([\w.]+)=", command):
-        config.SearchConfig().override({**_nested(keys)}, is_strict=True)
+        schema.SearchConfig().override({**_nested(keys)}, is_strict=True)
 
 
 def _nested(keys: str) -> dict:

@@ -12,11 +12,12 @@ from optuna.trial import TrialState
 from scipy import stats
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import spaces, trials
-from cell_search.space import Decision, Space
+from cell_search.space import published
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import AFTER, PPO, RandomSearch, Reinforce, Strategy
-from cell_search.strategies._controller import Adam, Controller
-from cells.errors import UserError
+from cell_search.strategies.controller._controller import Adam, Controller
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 
 class TestReinforce(StrategyContract):
@@ -406,7 +407,7 @@ def test_candidates_that_were_proposed_before_are_drawn_again(strategy: type) ->
 
 @pytest.mark.parametrize("strategy", [Reinforce, PPO])
 def test_they_beat_random_search_where_there_is_something_to_learn(strategy: type) -> None:
-    space = spaces.find("pnas", 4)
+    space = published.find("pnas", 4)
 
     def best(learner: Strategy) -> float:
         return max(map(share_of_identity, run(new_study(), learner, 150)))
@@ -457,4 +458,4 @@ def test_a_setting_is_the_presets_unless_it_is_given(space: Space) -> None:
 def test_settings_are_checked(name: str, settings: dict, sentence: str) -> None:
     strategy = {"reinforce": Reinforce, "ppo": PPO}[name]
     with pytest.raises(UserError, match=f"strategy.{name}.{sentence}"):
-        strategy(spaces.find("pnas"), **settings)
+        strategy(published.find("pnas"), **settings)

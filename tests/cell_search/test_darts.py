@@ -14,22 +14,24 @@ import pytest
 import tensorflow as tf
 from whole_searches import searched, story
 
-from cell_search import config, rerank, resolve, spaces
 from cell_search.children import Bank, Child
 from cell_search.children.bank import vector_size
 from cell_search.children.supernet import Images, Supernet
+from cell_search.config import resolve, schema
+from cell_search.driver import rerank
+from cell_search.driver.replay import replay
 from cell_search.evaluators import Darts
-from cell_search.evaluators._child import child_config
+from cell_search.evaluators._child_network import child_config
 from cell_search.images import ImageSettings
-from cell_search.relaxed import RelaxedSpace, softmax
-from cell_search.replay import replay
-from cells import functions
-from cells.errors import UserError
-from cells.primitives import Relu, WeightedSum
+from cell_search.space import published
+from cell_search.space.relaxed import RelaxedSpace, softmax
+from cells.network import functions
+from cells.operations.primitives import Relu, WeightedSum
+from cells.support.errors import UserError
 
 SIZE = 8
 REDUCTIONS = ("reduction_1", "reduction_2")
-SPACE = spaces.find("darts", 2)
+SPACE = published.find("darts", 2)
 RELAXED = RelaxedSpace(SPACE)
 #: For the networks of these tests: one operation of each kind, so that little is compiled.
 OPERATIONS = ("max_pool_3x3", "identity", "sep_conv_3x3", "dil_conv_3x3")
@@ -97,7 +99,7 @@ def test_the_rule_by_hand() -> None:
 
 
 def test_the_mixture_of_a_point_leads_back_to_it() -> None:
-    full = RelaxedSpace(spaces.find("darts"))
+    full = RelaxedSpace(published.find("darts"))
     rng = np.random.default_rng(3)
     for _ in range(20):
         point = full.space.random(rng)
@@ -187,7 +189,7 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> Supernet:
     rules = dataclasses.replace(
         SPACE.rules, operations=("avg_pool_3x3", "identity", "sep_conv_3x3")
     )
-    space = dataclasses.replace(spaces.find("darts", 1), rules=rules)
+    space = dataclasses.replace(published.find("darts", 1), rules=rules)
     return Supernet(RelaxedSpace(space), CONFIG, Bank(precision="float64"), seed=1)
 
 
@@ -255,7 +257,7 @@ class Killed(BaseException):
 def test_a_search_is_the_training_of_one_network(
     settings: dict[str, Any], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cell_search import trials
+    from cell_search.study import trials
 
     whole = searched(tmp_path / "whole", settings)
     known, kept = story(whole)
@@ -266,7 +268,7 @@ def test_a_search_is_the_training_of_one_network(
     with np.load(pathlib.Path(whole.weights()) / "after-00000001.npz") as file:
         values = file["alphas"]
         assert int(file["epochs"]) == 2
-    space = spaces.find("darts", 1)
+    space = published.find("darts", 1)
     assert known[2][0] == RelaxedSpace(space).prescribed(values)
     assert np.abs(values).max() > 0.05
     winner = json.loads((whole.path / "genotype.json").read_text())
@@ -276,7 +278,7 @@ def test_a_search_is_the_training_of_one_network(
     losses = [metrics["loss"] for _, _, metrics, _ in known]
     assert losses[2] < losses[0]
 
-    search = resolve.resolve(config.from_values(settings, "test"))
+    search = resolve.resolve(schema.from_values(settings, "test"))
     assert [r.difference for r in replay(search, whole.read_study())] == ["", "", ""]
 
     # Dead between what the second trial left and its result.
@@ -296,13 +298,13 @@ def test_a_search_is_the_training_of_one_network(
     with pytest.raises(UserError, match=r"darts\.epochs: all 2 are over.*use trials=3"):
         searched(tmp_path / "cut", {**settings, "trials": 4})
 
-    wanted = resolve.resolve(config.from_values(settings, "test"))
+    wanted = resolve.resolve(schema.from_values(settings, "test"))
     assert rerank.final(wanted).config.evaluator.type == "train"
 
 
 def test_what_cannot_be_relaxed_is_told(settings: dict[str, Any]) -> None:
     def check(**changes: Any) -> None:
-        search = resolve.resolve(config.from_values({**settings, **changes}, "test"))
+        search = resolve.resolve(schema.from_values({**settings, **changes}, "test"))
         search.check()
 
     with pytest.raises(UserError, match=r"space\.name: 'nasnet' cannot be relaxed.*=darts"):

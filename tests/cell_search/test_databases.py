@@ -19,12 +19,13 @@ from drivers import Job, Scored, ends, has_finished, said, story, trials_of
 from optuna.trial import TrialState
 from pool_contract import wait_for
 
-import cells.config
-from cell_search import config, resolve, storage
+from cell_search.config import resolve, schema
 from cell_search.evaluators import Result
-from cell_search.spaces import named
-from cell_search.trials import begin, finish, propose
-from cells.errors import UserError
+from cell_search.space.published import named
+from cell_search.study import database
+from cell_search.study.trials import begin, finish, propose
+from cells.support import overrides
+from cells.support.errors import UserError
 
 Start = Callable[[Job], Any]
 
@@ -97,7 +98,7 @@ def server() -> Iterator[Server]:
 
 def _answers(url: str) -> bool:
     try:
-        storage.open_url(url)
+        database.open_url(url)
     except UserError:
         return False
     return True
@@ -176,10 +177,10 @@ class Forgetful(optuna.storages.InMemoryStorage):
     def _lossy(self, method: Any, *arguments: Any) -> Any:
         self.calls += 1
         if self.calls % 3 == 1:
-            raise storage.ConnectionLost("before")
+            raise database.ConnectionLost("before")
         found = method(*arguments)
         if self.calls % 3 == 2:
-            raise storage.ConnectionLost("after")
+            raise database.ConnectionLost("after")
         return found
 
     def create_new_trial(self, *arguments: Any) -> int:
@@ -194,7 +195,7 @@ class Forgetful(optuna.storages.InMemoryStorage):
 
 def test_what_was_done_before_the_connection_was_lost_is_not_done_twice() -> None:
     waited: list[float] = []
-    patient = storage.Patient(Forgetful(), "it", lambda: None, waited.append)
+    patient = database.Patient(Forgetful(), "it", lambda: None, waited.append)
     study = optuna.create_study(storage=patient, direction="maximize")
     space = named("pnas", 1)
     sampler = optuna.samplers.RandomSampler(seed=0)
@@ -213,10 +214,10 @@ def test_what_was_done_before_the_connection_was_lost_is_not_done_twice() -> Non
 def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     class Away(optuna.storages.InMemoryStorage):
         def get_all_studies(self) -> list:
-            raise storage.ConnectionLost("no route")
+            raise database.ConnectionLost("no route")
 
-    monkeypatch.setattr(storage, "_PATIENCE", 0.0)
-    patient = storage.Patient(Away(), "it", lambda: None, lambda _: time.sleep(0.001))
+    monkeypatch.setattr(database, "_PATIENCE", 0.0)
+    patient = database.Patient(Away(), "it", lambda: None, lambda _: time.sleep(0.001))
     with pytest.raises(UserError, match=r"it has been away for 0 minutes \(no route\)"):
         patient.get_all_studies()
 
@@ -234,7 +235,7 @@ def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_database_that_is_not_there(url: str, sentence: str) -> None:
-    values = cells.config.override(config.SearchConfig(), text=f"storage={url},study=mine")
+    values = overrides.override(schema.SearchConfig(), text=f"storage={url},study=mine")
     values.space.name = "pnas"
     values.evaluator.type = "parameters"
     with pytest.raises(UserError, match=sentence) as error:

@@ -6,10 +6,11 @@ import optuna
 from optuna.trial import TrialState
 from strategy_contract import StrategyContract, new_study
 
-from cell_search import spaces, trials
 from cell_search.evaluators import Result
-from cell_search.space import Space
+from cell_search.space import published
+from cell_search.space.space import Space
 from cell_search.strategies import Derived, Strategy
+from cell_search.study import trials
 
 
 class TestDerived(StrategyContract):
@@ -29,7 +30,7 @@ def _run(study: optuna.Study, strategy: Strategy, results: list[Result]) -> list
 
 
 def test_what_an_evaluation_leads_to_comes_next() -> None:
-    space = spaces.find("darts", 2)
+    space = published.find("darts", 2)
     wanted = [{d.name: d.choices[i] for d in space.decisions} for i in (1, 2)]
     results = [
         Result(1.0, proposal=wanted[0]),

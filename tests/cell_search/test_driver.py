@@ -16,24 +16,26 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from search_commands import ROOT, run_command
 
-import cells.config
-from cell_search import config, driver, resolve, trials
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.evaluators import Evaluator, Request
-from cell_search.interruption import Interruptible, Interruption
-from cells import genotype_file
-from cells.errors import UserError
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
+from cells.genotype import genotype_file
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 def _search(path: pathlib.Path, settings: dict, evaluator: Evaluator | None = None) -> list[str]:
-    values = config.SearchConfig()
-    cells.config.apply(values, settings, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, settings, "test")
     search = resolve.resolve(values)
     if evaluator is not None:
         search = dataclasses.replace(search, evaluator=evaluator)
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         return driver.search(directory, search, Interruptible())
 
 
@@ -87,7 +89,7 @@ def test_a_trial_that_was_running_is_taken_up_under_its_own_number(
     _search(tmp_path / "cut", {**counting, "trials": 20})
     # As a killed driver leaves it: the next trial is recorded and has no result.
     directory = SearchDirectory(tmp_path / "cut")
-    values = config.from_values({**counting, "trials": 21}, "test")
+    values = schema.from_values({**counting, "trials": 21}, "test")
     search = resolve.resolve(values)
     with directory.locked():
         study = directory.open_study()
@@ -151,7 +153,7 @@ class Interrupting(Evaluator):
 def test_a_signal_stops_at_once_and_loses_nothing(
     counting: dict, tmp_path: pathlib.Path, signum: int
 ) -> None:
-    values = config.from_values(counting, "test")
+    values = schema.from_values(counting, "test")
     search = dataclasses.replace(resolve.resolve(values), evaluator=Interrupting(signum))
     directory = SearchDirectory(tmp_path)
     before = signal.getsignal(signum)
@@ -161,7 +163,7 @@ def test_a_signal_stops_at_once_and_loses_nothing(
         directory.locked(),
         Interruptible().listening() as interruptible,
     ):
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, interruptible)
     assert stop.value.signum == signum
     assert time.monotonic() - started < 60, "it did not wait for the candidate"

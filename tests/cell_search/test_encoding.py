@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cell_search import spaces
-from cell_search.cell_space import CellSpace
-from cell_search.encoding import Encoding
-from cell_search.space import Decision
-from cells.genotype import Genotype
+from cell_search.space import published
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.encoding import Encoding
+from cell_search.space.space import Decision
+from cells.genotype.genotype import Genotype
 
-ALL = [spaces.find(name, 3) for name in ("nasnet", "pnas", "darts")]
+ALL = [published.find(name, 3) for name in ("nasnet", "pnas", "darts")]
 
 
 def _edges(space: CellSpace, genotype: Genotype) -> Counter:
@@ -53,7 +53,7 @@ def test_a_cell_is_its_edges(space: CellSpace) -> None:
 
 @pytest.mark.parametrize("name", ["nasnet", "pnas"])
 def test_the_order_of_the_two_sides_does_not_count(name: str) -> None:
-    space = spaces.find(name, 3)
+    space = published.find(name, 3)
     rng = np.random.default_rng(1)
     point = space.random(rng)
     swap = {"left": "right", "right": "left"}
@@ -68,7 +68,7 @@ def test_the_order_of_the_two_sides_does_not_count(name: str) -> None:
 
 def test_a_replaced_state_takes_one_edge_along() -> None:
     """In DARTS the sides follow the order of the states, but an edge keeps its operation."""
-    space = spaces.find("darts")
+    space = published.find("darts")
     place = [d.name for d in space.decisions].index("normal/2/inputs")
     pairs = [set(str(c).split("+")) for c in space.decisions[place].choices]
     rng = np.random.default_rng(2)
@@ -85,7 +85,7 @@ def test_a_replaced_state_takes_one_edge_along() -> None:
 
 
 def test_cells_that_can_grow_and_other_spaces_are_flat() -> None:
-    for space in (spaces.find("nasnet", 2, growable=True), spaces.named("nas_bench_201")):
+    for space in (published.find("nasnet", 2, growable=True), published.named("nas_bench_201")):
         sizes = [len(d.choices) for d in space.decisions]
         assert len(space.encoding.columns) == sum(sizes)
         assert space.encoding.total == len(sizes)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from cell_search import images, spaces
+from cell_search import images
 from cell_search.children import Child, Training
 from cell_search.evaluators import (
     EVALUATORS,
@@ -24,11 +24,12 @@ from cell_search.evaluators import (
     ZeroCost,
     evaluate,
 )
-from cell_search.evaluators._training import augment
+from cell_search.evaluators.train.loop import augment
 from cell_search.images import ImageSettings
-from cells import catalogue
-from cells.errors import UserError
-from cells.genotype import Genotype
+from cell_search.space import published
+from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def digits(small: dict) -> ImageSettings:
 
 
 def _genotype(left: str = "sep_conv_3x3", right: str = "identity") -> Genotype:
-    space = spaces.find("pnas", 1)
+    space = published.find("pnas", 1)
     return space.decode(
         {
             "cell/0/left/input": 0,
@@ -54,7 +55,7 @@ def _request(evaluator: Evaluator, digits: ImageSettings, **changes) -> Request:
             "number": 3,
             "genotype": _genotype(),
             "decisions": {},
-            "space": spaces.find("pnas", 1),
+            "space": published.find("pnas", 1),
             "evaluator": evaluator,
             "images": digits,
             "seed": 5,
@@ -71,7 +72,7 @@ class EvaluatorContract:
     @pytest.fixture(scope="class")
     @classmethod
     def result(cls, digits: ImageSettings) -> Result:
-        cls.evaluator.check(digits, spaces.find("pnas", 1))
+        cls.evaluator.check(digits, published.find("pnas", 1))
         return evaluate(_request(cls.evaluator, digits))
 
     def test_request_and_result_can_be_pickled(self, digits: ImageSettings, result: Result) -> None:
@@ -131,7 +132,9 @@ class TestTrain(EvaluatorContract):
             ({"batch": 1000}, r"evaluator\.train\.batch: 1000 is more than the 640 images"),
         ):
             with pytest.raises(UserError, match=sentence):
-                dataclasses.replace(self.evaluator, **changes).check(digits, spaces.find("pnas", 1))
+                dataclasses.replace(self.evaluator, **changes).check(
+                    digits, published.find("pnas", 1)
+                )
 
 
 class TestWeightSharing(EvaluatorContract):
@@ -213,8 +216,8 @@ def test_augmentation_shifts_and_mirrors() -> None:
 
 def test_children_are_trained_on_the_training_images_only(digits: ImageSettings) -> None:
     """Held-out images that are all black do not change what a child learns."""
-    from cell_search.evaluators import _training
-    from cell_search.evaluators._child import child_config
+    from cell_search.evaluators._child_network import child_config
+    from cell_search.evaluators.train import loop
 
     loaded = images.load(digits)
     config = child_config(_genotype(), normal_cells=1, filters=4, size=(32, 32), num_classes=10)
@@ -223,7 +226,7 @@ def test_children_are_trained_on_the_training_images_only(digits: ImageSettings)
     )
     settings = Train(normal_cells=1, filters=4, epochs=1, batch=32)
     results = [
-        _training.train_child(_genotype(), config, part, settings, seed=1)
+        loop.train_child(_genotype(), config, part, settings, seed=1)
         for part in (loaded, blackened)
     ]
     assert results[0]["training_loss"] == pytest.approx(results[1]["training_loss"], rel=1e-4)

@@ -11,16 +11,17 @@ import pytest
 from child_requests import SPACE, point, request
 from optuna.trial import TrialState
 
-from cell_search import config, driver, resolve
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Train, evaluate
-from cell_search.evaluators._child import child_config
+from cell_search.evaluators._child_network import child_config
 from cell_search.evaluators._keeper import Keeper
+from cell_search.evaluators._store import Store
 from cell_search.images import ImageSettings
-from cell_search.interruption import Interruptible
-from cell_search.store import Store
-from cells.errors import UserError
-from cells.network import build_network
+from cell_search.study.directory import SearchDirectory
+from cells.network.build import build_network
+from cells.support.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +96,13 @@ def test_without_a_parent_or_its_file_a_child_starts_anew(
 def test_a_strategy_without_parents_is_told() -> None:
     values = {"evaluator": {"train": {"inherit": True}}, "strategy": {"type": "random"}}
     with pytest.raises(UserError, match=r"train\.inherit: random names no parents whose weights"):
-        resolve.resolve(config.from_values(values, "test"))
+        resolve.resolve(schema.from_values(values, "test"))
 
 
 def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None:
     """With nothing but identity mutations, every child is its parent, trained on."""
     train = {**small["evaluator"]["train"], "epochs": 2, "batch": 64, "inherit": True}
-    values = config.from_values(
+    values = schema.from_values(
         {
             **small,
             "strategy": {
@@ -117,7 +118,7 @@ def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None
     directory = SearchDirectory(tmp_path)
     search = resolve.resolve(values)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
     trials = directory.read_study().trials
     assert len(trials) == 4

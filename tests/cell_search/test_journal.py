@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from cell_search import spaces, trials
-from cell_search.directory import SearchDirectory
 from cell_search.evaluators import Result
+from cell_search.space import published
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
 
 
 def test_a_trial_waits_twice_for_the_disk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
-    directory, space = SearchDirectory(tmp_path), spaces.find("darts")
+    directory, space = SearchDirectory(tmp_path), published.find("darts")
     study = directory.open_study()
     waited: list[dict] = []
 

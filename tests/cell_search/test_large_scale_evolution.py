@@ -14,13 +14,16 @@ import optuna
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import config, driver, resolve, spaces, trials
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request
-from cell_search.interruption import Interruptible
-from cell_search.space import Decision, Space
+from cell_search.space import published
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import LargeScaleEvolution, RandomSearch, Strategy
-from cells.errors import UserError
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
+from cells.support.errors import UserError
 
 
 class TestLargeScaleEvolution(StrategyContract):
@@ -43,7 +46,7 @@ def search(strategy: Strategy, count: int, score=share_of_identity) -> list[tupl
 
 def test_winners_have_children_and_losers_none() -> None:
     """Section 3.1: a pair is drawn; the worse is removed at once, the better has a child."""
-    space, population = spaces.find("nasnet", 2), 6
+    space, population = published.find("nasnet", 2), 6
     rng = np.random.default_rng(0)
     scores = rng.permutation(300).astype(float)
     number = itertools.count()
@@ -67,7 +70,7 @@ def test_winners_have_children_and_losers_none() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_with_two_individuals_the_better_always_wins(seed: int) -> None:
     """P = 2 leaves one after each tournament: the best so far, whatever is drawn."""
-    space = spaces.find("pnas", 2)
+    space = published.find("pnas", 2)
     number = itertools.count()
     scores = np.random.default_rng(seed).permutation(60).astype(float)
     found = search(
@@ -82,7 +85,7 @@ def test_with_two_individuals_the_better_always_wins(seed: int) -> None:
 def test_mutations_have_the_shares_of_the_paper() -> None:
     """Of eleven mutations identity and reset are one each; of those that change something, four
     are of operations and two of inputs (the others have no counterpart in a cell)."""
-    space = spaces.find("nasnet", 3)
+    space = published.find("nasnet", 3)
     strategy = LargeScaleEvolution(space, seed=1, population=2)
     scores = itertools.chain([1.0, 2.0], itertools.repeat(0.0))
     found = search(strategy, 1500, lambda _: next(scores))
@@ -122,7 +125,7 @@ def test_amounts_at_most_double_or_halve() -> None:
 
 
 def test_an_optuna_study_records_the_parents() -> None:
-    space = spaces.find("pnas", 1)
+    space = published.find("pnas", 1)
     study = new_study()
     study.sampler = LargeScaleEvolution(space, seed=0, population=3)
 
@@ -139,7 +142,7 @@ def test_an_optuna_study_records_the_parents() -> None:
 
 
 def test_it_beats_random_search() -> None:
-    space = spaces.find("nasnet", 3)
+    space = published.find("nasnet", 3)
 
     def best(strategy: Strategy) -> float:
         return max(map(share_of_identity, run(new_study(), strategy, 250)))
@@ -158,7 +161,7 @@ def test_it_beats_random_search() -> None:
 )
 def test_settings_are_checked(settings: dict, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        LargeScaleEvolution(spaces.find("pnas"), **settings)
+        LargeScaleEvolution(published.find("pnas"), **settings)
 
 
 @dataclass(frozen=True)
@@ -176,11 +179,11 @@ class Parents(Evaluator):
 
 
 def _search(path: pathlib.Path, settings: dict, stop_at: int = 1000) -> None:
-    values = config.from_values(settings, "test")
+    values = schema.from_values(settings, "test")
     search = dataclasses.replace(resolve.resolve(values), evaluator=Parents(stop_at))
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import spaces, trials
-from cell_search.space import Decision, Space
+from cell_search.space import published
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import LocalSearch, Strategy, mutate
-from cells.errors import UserError
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 #: Two hills: the lower one at the left, whose top a climb from there cannot leave.
 HILLS = (3, 4, 5, 4, 3, 2, 1, 0, 2, 4, 6, 8, 10, 9)
@@ -78,7 +79,7 @@ def test_no_candidate_is_proposed_twice_and_in_the_end_all_are() -> None:
 
 
 def test_equal_cells_are_one_candidate() -> None:
-    space = spaces.find("pnas", 1)
+    space = published.find("pnas", 1)
     points = run(new_study(), LocalSearch(space, seed=1, draws=2), 100)
     assert len({space.canonical_key(p) for p in points}) == 100
 
@@ -128,7 +129,7 @@ def test_while_the_last_neighbours_run_the_next_climb_is_drawn() -> None:
 
 
 def test_it_climbs_where_random_search_does_not() -> None:
-    space = spaces.find("nasnet", 3)
+    space = published.find("nasnet", 3)
     points = run(new_study(), LocalSearch(space, seed=0), 250)
     assert max(map(share_of_identity, points)) >= 10 / 12
 
@@ -136,7 +137,7 @@ def test_it_climbs_where_random_search_does_not() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_mutation_of_two_inputs_replaces_one_of_them(seed: int) -> None:
     """Real et al. 2019: the hidden state mutation re-draws one input of one side of a block."""
-    space, rng = spaces.find("darts"), np.random.default_rng(seed)
+    space, rng = published.find("darts"), np.random.default_rng(seed)
     point = space.random(rng)
     changed = 0
     for _ in range(200):

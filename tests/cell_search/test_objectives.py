@@ -13,18 +13,21 @@ import pytest
 from optuna._hypervolume import compute_hypervolume
 from strategy_contract import new_study, run
 
-import cells.config
 from benchmarks.hypervolume import hypervolume
-from cell_search import config, driver, objectives, pareto, resolve, trials
-from cell_search.charts import scatter
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Result
-from cell_search.interruption import Interruptible
-from cell_search.objectives import Objective
-from cell_search.space import Decision, Space
+from cell_search.output.charts import scatter
+from cell_search.space import pareto
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import RandomSearch, RegularizedEvolution
-from cells import genotype_file
-from cells.errors import UserError
+from cell_search.study import objectives, trials
+from cell_search.study.directory import SearchDirectory
+from cell_search.study.objectives import Objective
+from cells.genotype import genotype_file
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 def _dominates(one: np.ndarray, other: np.ndarray) -> bool:
@@ -178,7 +181,7 @@ def test_a_search_with_two_objectives_leaves_a_front(
     path = tmp_path
     settings = {**counting, "objectives": ["-parameters", "multiply_adds"], "trials": 30}
     for trials_in_all in (12, 30):
-        values = config.from_values({**settings, "trials": trials_in_all}, "test")
+        values = schema.from_values({**settings, "trials": trials_in_all}, "test")
         with SearchDirectory(path).locked():
             driver.search(SearchDirectory(path), resolve.resolve(values), Interruptible())
     assert re.search(
@@ -208,8 +211,8 @@ def test_strategies_for_one_objective_are_refused_before_a_search(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(RandomSearch, "several_objectives", False)
-    values = cells.config.override(
-        config.SearchConfig(), text="strategy.type=random,objectives=[accuracy,-loss]"
+    values = overrides.override(
+        schema.SearchConfig(), text="strategy.type=random,objectives=[accuracy,-loss]"
     )
     with pytest.raises(UserError, match=r"objectives: random takes one .*regularized_evolution"):
         resolve.resolve(values)

@@ -10,12 +10,15 @@ import optuna
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import config, driver, resolve, spaces, trials
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
-from cell_search.space import Decision, Space
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
+from cell_search.space import published
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import STRATEGIES, RandomSearch, Strategy
-from cells.errors import UserError
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
+from cells.support.errors import UserError
 
 SMALL = Space((Decision("a", ("x", None, 3)), Decision("b", (True, 0.5)), Decision("c", (1, 2, 3))))
 
@@ -54,7 +57,7 @@ def test_every_point_of_the_space_once(name: str) -> None:
     [("TPESampler", {}), ("NSGAIISampler", {"population_size": 15}), ("NSGAIIISampler", {})],
 )
 def test_they_learn(name: str, settings: dict) -> None:
-    space = spaces.find("pnas", 3)
+    space = published.find("pnas", 3)
     means = []
     for strategy in (make(name, space, **settings), RandomSearch(space)):
         points = run(new_study(), strategy, 120)
@@ -64,7 +67,7 @@ def test_they_learn(name: str, settings: dict) -> None:
 
 def test_the_generations_are_those_of_optuna_itself() -> None:
     """NSGA-II breeds from what the study says of generations; here that is rebuilt."""
-    space = spaces.find("pnas", 2)
+    space = published.find("pnas", 2)
     sampler = optuna.samplers.NSGAIISampler(population_size=5, seed=0)
     study = new_study()
     study.sampler = sampler
@@ -88,10 +91,10 @@ def test_a_whole_search_by_configuration(counting: dict, tmp_path: pathlib.Path,
     for folder, counts in (("once", [12]), ("twice", [5, 12])):
         directory = SearchDirectory(tmp_path / folder)
         for count in counts:
-            values = config.from_values({**settings, "trials": count}, "test")
+            values = schema.from_values({**settings, "trials": count}, "test")
             search = resolve.resolve(values)
             with directory.locked():
-                directory.store_config(config.used_values(values))
+                directory.store_config(schema.used_values(values))
                 driver.search(directory, search, Interruptible())
         found.append([(t.params, t.value) for t in directory.read_study().trials])
     assert found[0] == found[1], "a search goes on as if it had not stopped"
@@ -108,11 +111,11 @@ def test_settings_are_those_of_the_sampler() -> None:
     values = {
         "strategy": {"type": "optuna:TPESampler", "optuna_TPESampler": {"n_startup_trials": 3}}
     }
-    search = resolve.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(schema.from_values(values, "test"))
     assert search.strategy._make(0)._n_startup_trials == 3  # type: ignore[attr-defined]
     values["strategy"]["optuna_TPESampler"] = {"n_startup": 3}
     with pytest.raises(UserError, match="n_startup"):
-        config.from_values(values, "test")
+        schema.from_values(values, "test")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_a_bad_argument_names_the_sampler() -> None:
 
 def test_a_large_grid_is_refused() -> None:
     with pytest.raises(UserError, match="optuna:BruteForceSampler"):
-        make("GridSampler", spaces.find("nasnet"))
+        make("GridSampler", published.find("nasnet"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is there")

@@ -7,11 +7,12 @@ import pathlib
 import pytest
 from optuna.trial import TrialState
 
-import cells.config
-from cell_search import config, driver, rerank, resolve
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
-from cells import genotype_file
+from cell_search.config import resolve, schema
+from cell_search.driver import driver, rerank
+from cell_search.driver.interruption import Interruptible
+from cell_search.study.directory import SearchDirectory
+from cells.genotype import genotype_file
+from cells.support import overrides
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "search"
 
@@ -34,8 +35,8 @@ RECIPES = {
 }
 
 
-def _config(name: str, text: str = "") -> config.SearchConfig:
-    return cells.config.override(config.SearchConfig(), [str(CONFIGS / f"{name}.yaml")], text)
+def _config(name: str, text: str = "") -> schema.SearchConfig:
+    return overrides.override(schema.SearchConfig(), [str(CONFIGS / f"{name}.yaml")], text)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -46,7 +47,7 @@ def test_two_children(name: str, digits_dir: pathlib.Path, tmp_path: pathlib.Pat
     search.check()
     directory = SearchDirectory(tmp_path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
     trials = directory.read_study().trials
     assert [t.state for t in trials] == [TrialState.COMPLETE] * 2

@@ -12,13 +12,14 @@ import pytest
 from pool_contract import PoolContract, gone, request, result, wait_for, workers_of
 from search_commands import ROOT
 
-import cells.config
-from cell_search import config, driver, resolve
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.pools import Inline, Pool, Processes
 from cell_search.pools._slots import Slots, Worker, WorkerDied
-from cells.errors import UserError
+from cell_search.study.directory import SearchDirectory
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 class TestProcesses(PoolContract):
@@ -110,10 +111,10 @@ def test_workers_that_cannot_start_end_the_search(tmp_path: pathlib.Path) -> Non
 
 
 def _story(path: pathlib.Path, settings: dict) -> list[tuple]:
-    values = config.from_values(settings, "test")
+    values = schema.from_values(settings, "test")
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, resolve.resolve(values), Interruptible())
     trials = directory.read_study().trials
     return [(t.number, t.state, t.value, t.params, t.user_attrs["finished"]) for t in trials]
@@ -135,7 +136,7 @@ def test_two_workers_give_every_trial_once(counting: dict, tmp_path: pathlib.Pat
     assert [number for number, *_ in story] == list(range(40))
     assert sorted(finished for *_, finished in story) == list(range(40))
     # Scores do not depend on the pool: each is that of its own decisions.
-    inline = resolve.resolve(config.from_values(counting, "test"))
+    inline = resolve.resolve(schema.from_values(counting, "test"))
     assert len({value for _, _, value, *_ in story}) > 10
     for number, _, value, params, _ in story[::7]:
         pool = inline.pool.open()
@@ -156,15 +157,15 @@ def test_two_workers_give_every_trial_once(counting: dict, tmp_path: pathlib.Pat
     ],
 )
 def test_a_pool_is_chosen_by_name(text: str, settings: object) -> None:
-    values = cells.config.override(config.SearchConfig(), text=text)
+    values = overrides.override(schema.SearchConfig(), text=text)
     assert resolve.resolve(values).pool == settings
 
 
 def test_directories_of_before_name_a_pool_only() -> None:
-    stored = config.used_values(config.SearchConfig()) | {"pool": "inline"}
-    config.require_same(config.from_values(stored, "config.yaml"), stored, "config.yaml")
-    now = cells.config.override(config.SearchConfig(), text="pool=processes")
-    config.require_same(now, stored, "config.yaml")
+    stored = schema.used_values(schema.SearchConfig()) | {"pool": "inline"}
+    schema.require_same(schema.from_values(stored, "config.yaml"), stored, "config.yaml")
+    now = overrides.override(schema.SearchConfig(), text="pool=processes")
+    schema.require_same(now, stored, "config.yaml")
 
 
 def test_impossible_settings_are_named() -> None:

@@ -9,13 +9,15 @@ import pytest
 from scipy import stats
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import config, resolve, spaces, trials
-from cell_search.space import Decision, Space
+from cell_search.config import resolve, schema
+from cell_search.space import published
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import Progressive, RandomSearch, Strategy
-from cell_search.strategies._lstm import LSTMRegressor
-from cell_search.strategies._normal_scores import normal_scores
-from cell_search.strategies._surrogates import SURROGATES
-from cells.errors import UserError
+from cell_search.strategies.model_based._lstm import LSTMRegressor
+from cell_search.strategies.model_based._normal_scores import normal_scores
+from cell_search.strategies.model_based._surrogates import SURROGATES
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 
 class TestProgressive(StrategyContract):
@@ -26,7 +28,7 @@ class TestProgressive(StrategyContract):
 class TestProgressiveLSTM(StrategyContract):
     @pytest.fixture
     def space(self) -> Space:  # type: ignore[override]
-        return spaces.find("pnas", 3, growable=True)
+        return published.find("pnas", 3, growable=True)
 
     def make(self, space: Space | dict, seed: int) -> Strategy:
         return Progressive(
@@ -44,7 +46,7 @@ def edges_score(point: dict) -> float:
 
 def test_the_136_cells_of_one_block_come_first_and_each_once() -> None:
     """Liu et al. 2018, section 4.1: B_1 is all there is, 136 cells up to symmetry."""
-    space = spaces.find("pnas", 2, growable=True)
+    space = published.find("pnas", 2, growable=True)
     strategy = Progressive(space, seed=0, beam=256, units=4, epochs=5, candidates=3000)
     points = run(new_study(), strategy, 150)
     assert [p["cell/blocks"] for p in points] == [1] * 136 + [2] * 14
@@ -52,7 +54,7 @@ def test_the_136_cells_of_one_block_come_first_and_each_once() -> None:
 
 
 def test_children_of_a_level_have_a_parent_in_the_level_before() -> None:
-    space = spaces.find("pnas", 4, growable=True)
+    space = published.find("pnas", 4, growable=True)
     beam = 8
     points = run(new_study(), Progressive(space, seed=1, beam=beam, units=4, epochs=10), 4 * beam)
     assert [p["cell/blocks"] for p in points] == [b for b in (1, 2, 3, 4) for _ in range(beam)]
@@ -90,7 +92,7 @@ def test_after_the_last_level_it_goes_on_and_finds_what_is_best() -> None:
 
 def test_the_surrogate_chooses_among_all_that_can_grow() -> None:
     """With a beam of a few, chosen cells score above cells drawn from the same level."""
-    space = spaces.find("pnas", 3, growable=True)
+    space = published.find("pnas", 3, growable=True)
     chosen, drawn = [], []
     for seed in range(3):
         points = run(new_study(), Progressive(space, seed=seed, beam=40, epochs=60), 80, _identity)
@@ -114,7 +116,7 @@ def _identity(point: dict) -> float:
 
 def test_growth_lists_what_the_paper_counts() -> None:
     """Liu et al. 2018, section 3.1: |B_b| = |I_b|^2 |O|^2, with |I_b| = b + 1 and 8 operations."""
-    growth, rng = spaces.find("pnas", 5, growable=True).growth, np.random.default_rng(0)
+    growth, rng = published.find("pnas", 5, growable=True).growth, np.random.default_rng(0)
     rows = growth.first(rng, 10**6)
     assert len(rows) == len(np.unique(rows, axis=0)) == 256
     for blocks, count in ((2, 576), (3, 1024), (4, 1600), (5, 2304)):
@@ -125,7 +127,7 @@ def test_growth_lists_what_the_paper_counts() -> None:
 
 
 def test_two_cells_get_their_blocks_in_turn() -> None:
-    space = spaces.find("darts", 3, growable=True)
+    space = published.find("darts", 3, growable=True)
     growth, rng = space.growth, np.random.default_rng(0)
     rows, sizes = growth.first(rng, 100), []
     while len(rows):
@@ -137,21 +139,21 @@ def test_two_cells_get_their_blocks_in_turn() -> None:
 
 
 def test_cells_of_a_growable_space_are_equal_where_what_is_there_is() -> None:
-    space, rng = spaces.find("pnas", 3, growable=True), np.random.default_rng(0)
+    space, rng = published.find("pnas", 3, growable=True), np.random.default_rng(0)
     point = {**space.random(rng), "cell/blocks": 2}
     for _ in range(20):
         other = {**space.random(rng), "cell/blocks": 2}
         other |= {n: v for n, v in point.items() if n.startswith(("cell/0", "cell/1"))}
         assert space.canonical_key(other) == space.canonical_key(point)
     assert space.canonical_key({**point, "cell/blocks": 3}) != space.canonical_key(point)
-    small = spaces.find("pnas", 2)
+    small = published.find("pnas", 2)
     part = {d.name: point[d.name] for d in small.decisions}
     assert small.canonical_key(part) == space.canonical_key(point)
 
 
 @pytest.mark.parametrize("name", SURROGATES)
 def test_surrogates_rank_larger_cells_than_they_have_seen(name: str) -> None:
-    space, rng = spaces.find("pnas", 3, growable=True), np.random.default_rng(0)
+    space, rng = published.find("pnas", 3, growable=True), np.random.default_rng(0)
     growth = space.growth
     small = growth.first(rng, 300)
     both = np.concatenate([small, growth.grown(small[:20], rng, 150)])
@@ -220,10 +222,10 @@ def test_who_asks_early_is_given_the_next_best() -> None:
 
 def test_a_configuration_makes_its_space_growable() -> None:
     values = {"strategy": {"type": "progressive"}, "space": {"name": "pnas"}}
-    names = [d.name for d in resolve.resolve(config.from_values(values, "test")).space.decisions]
+    names = [d.name for d in resolve.resolve(schema.from_values(values, "test")).space.decisions]
     assert names[0] == "cell/blocks"
     values["strategy"] = {"type": "random"}
-    names = [d.name for d in resolve.resolve(config.from_values(values, "test")).space.decisions]
+    names = [d.name for d in resolve.resolve(schema.from_values(values, "test")).space.decisions]
     assert "cell/blocks" not in names
 
 
@@ -233,7 +235,7 @@ def test_a_beam_of_one_begins_with_a_single_result() -> None:
 
 
 def test_it_beats_random_search() -> None:
-    space = spaces.find("nasnet", 3)
+    space = published.find("nasnet", 3)
 
     def best(strategy: Strategy) -> float:
         return max(map(share_of_identity, run(new_study(), strategy, 150)))

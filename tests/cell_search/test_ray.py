@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from pool_contract import PoolContract, wait_for
 
 from cell_search.pools import Pool, Ray
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 

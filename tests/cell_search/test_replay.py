@@ -13,11 +13,13 @@ import shuffled
 from optuna.trial import FrozenTrial
 from search_commands import run_command
 
-from cell_search import config, resolve, strategies, trials
-from cell_search.directory import SearchDirectory
+from cell_search import strategies
+from cell_search.config import resolve, schema
+from cell_search.driver.replay import Replayed, replay
 from cell_search.evaluators import Result
-from cell_search.replay import Replayed, replay
-from cells.errors import UserError
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
+from cells.support.errors import UserError
 
 _STRATEGIES = {
     "regularized_evolution": {"population": 8, "sample": 4},
@@ -105,7 +107,7 @@ def test_the_command_names_the_first_difference(
         "strategy": {"regularized_evolution": {"population": 8, "sample": 4}},
         "trials": 30,
     }
-    shuffled.run(path, resolve.resolve(config.from_values(settings, "test")))
+    shuffled.run(path, resolve.resolve(schema.from_values(settings, "test")))
     command = [sys.executable, "-m", "cell_search", f"--search_dir={path}"]
     journal = path / "study.journal"
     before = journal.read_bytes()
@@ -137,7 +139,7 @@ def test_a_record_without_arrivals_is_refused(tmp_path: pathlib.Path) -> None:
     settings = _settings("regularized_evolution", 3)
     search = shuffled.shuffled(settings)
     directory = SearchDirectory(tmp_path)
-    directory.store_config(config.used_values(search.config))
+    directory.store_config(schema.used_values(search.config))
     with directory.locked():
         study = directory.open_study()
         study.optimize(lambda trial: float(trial.suggest_int("n", 0, 3)), n_trials=2)

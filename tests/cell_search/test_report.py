@@ -13,11 +13,11 @@ import pytest
 import shuffled
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from cell_search import charts
-from cell_search.directory import SearchDirectory
-from cell_search.report._operations import frequencies
-from cell_search.report._workers import levels, utilisation, workers_of
-from cell_search.space import Decision, Space
+from cell_search.output import charts
+from cell_search.output.report._operations import frequencies
+from cell_search.output.report._workers import levels, utilisation, workers_of
+from cell_search.space.space import Decision, Space
+from cell_search.study.directory import SearchDirectory
 
 _SETTINGS = {
     "trials": 70,

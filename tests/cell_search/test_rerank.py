@@ -20,13 +20,14 @@ import yaml
 from optuna.trial import TrialState
 from search_commands import run_command
 
-import cells.config
-from cell_search import config, driver, rerank, resolve
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver, rerank
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request
-from cell_search.interruption import Interruptible
-from cells import genotype_file
-from cells.errors import UserError
+from cell_search.study.directory import SearchDirectory
+from cells.genotype import genotype_file
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 class Killed(BaseException):
@@ -61,9 +62,9 @@ def nobody_asked() -> None:
     Dear.dies_at = -1
 
 
-def resolved(settings: dict[str, Any]) -> tuple[config.SearchConfig, resolve.Search]:
-    values = config.SearchConfig()
-    cells.config.apply(values, settings, "test")
+def resolved(settings: dict[str, Any]) -> tuple[schema.SearchConfig, resolve.Search]:
+    values = schema.SearchConfig()
+    overrides.apply(values, settings, "test")
     return values, resolve.resolve(values)
 
 
@@ -78,7 +79,7 @@ def searched(counting: dict, tmp_path: pathlib.Path) -> tuple[SearchDirectory, d
     directory = SearchDirectory(tmp_path / "search")
     values, search = resolved(settings)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
     return directory, settings
 
@@ -95,7 +96,7 @@ def again(
     if dear is not None:
         longer = dataclasses.replace(longer, evaluator=dear)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         rerank.rerank(directory, search, longer, Interruptible())
     return json.loads((directory.path / "rerank.json").read_text())
 
@@ -186,7 +187,7 @@ def test_a_killed_reranking_goes_on_and_trains_nothing_twice(
     assert top(directory) == before, "half of the results are no order"
     _, search = resolved(settings)
     # What a report shows of it.
-    from cell_search import report
+    from cell_search.output import report
 
     page = pathlib.Path(report.write(directory, search, directory.read_study())).read_text()
     assert "5 trainings are still to come" in page
@@ -256,7 +257,7 @@ def test_the_same_settings_with_more_of_everything_by_default() -> None:
     assert longer == dataclasses.replace(search.evaluator, normal_cells=2, filters=16, epochs=12)
     said = {"evaluator": {"train": {"epochs": 50}}, "images": {"training": 7}}
     values = copy.deepcopy(search.config)
-    cells.config.apply(values, {"rerank": said}, "test")
+    overrides.apply(values, {"rerank": said}, "test")
     changed = rerank.final(dataclasses.replace(search, config=values))
     assert changed.evaluator == dataclasses.replace(search.evaluator, epochs=50)
     assert changed.images == dataclasses.replace(search.images, training=7)
@@ -352,7 +353,7 @@ def test_cells_of_nas_bench_201_in_the_order_of_another_data_set(
     directory = SearchDirectory(tmp_path / "search")
     values, search = resolved(settings)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
     found = again((directory, settings))
     known = {trial.number: trial.params for trial in directory.read_study().trials}

@@ -15,19 +15,20 @@ import pytest
 from child_requests import request
 from optuna.trial import TrialState, create_trial
 
-from cell_search import config, driver, rerank, resolve, rungs
-from cell_search.directory import SearchDirectory
+from cell_search.config import early_stopping, resolve, schema
+from cell_search.config.resolve import Search
+from cell_search.driver import driver, rerank
+from cell_search.driver.interruption import Interruptible, Interruption
+from cell_search.driver.replay import replay
 from cell_search.evaluators import Evaluator, Request, Train, evaluate
 from cell_search.evaluators._keeper import Keeper
+from cell_search.evaluators._store import Store
 from cell_search.images import ImageSettings
-from cell_search.interruption import Interruptible, Interruption
-from cell_search.objectives import Objective
-from cell_search.replay import replay
-from cell_search.resolve import Search
-from cell_search.store import Store
 from cell_search.strategies import RandomSearch
-from cells import genotype_file
-from cells.errors import UserError
+from cell_search.study.directory import SearchDirectory
+from cell_search.study.objectives import Objective
+from cells.genotype import genotype_file
+from cells.support.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,12 @@ class Climbing(Evaluator):
 def _search(
     path: pathlib.Path, counting: dict, pruner: dict, evaluator: Evaluator
 ) -> tuple[Search, optuna.Study]:
-    values = config.from_values(counting, "test")
+    values = schema.from_values(counting, "test")
     search = dataclasses.replace(resolve.resolve(values), evaluator=evaluator)
-    config.cells.config.apply(values, {"pruner": pruner}, "test")
+    schema.cells.config.apply(values, {"pruner": pruner}, "test")
     directory = SearchDirectory(path)
     with directory.locked(), Interruptible().listening() as interruptible:
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, interruptible)
     return search, directory.read_study()
 
@@ -97,7 +98,7 @@ def test_successive_halving_lets_a_third_go_on(counting: dict, tmp_path: pathlib
     assert [(t.state, t.last_step, t.value) for t in study.trials] == expected
     assert [t.user_attrs["finished"] for t in study.trials] == list(range(40))
     # Proposed once more from the record: what was learned from stopped trials is in it.
-    fresh = resolve.resolve(config.from_values(counting, "test"))
+    fresh = resolve.resolve(schema.from_values(counting, "test"))
     assert [t.difference for t in replay(fresh, study)] == [""] * 40
     # Each part was trained once; of what is over nothing is left.
     store = Store(SearchDirectory(tmp_path).weights())
@@ -172,7 +173,7 @@ def test_a_verdict_that_a_killed_driver_did_not_write_down_is_given_again(
     halving = {**HALVING, "rungs": [1]}
     _search(tmp_path, {**counting, "trials": 12}, halving, Climbing())
     directory = SearchDirectory(tmp_path)
-    values = config.from_values({**counting, "trials": 13}, "test")
+    values = schema.from_values({**counting, "trials": 13}, "test")
     search = resolve.resolve(values)
     with directory.locked():
         study = directory.open_study()
@@ -242,19 +243,19 @@ def test_strategies_learn_what_a_stopped_trial_had_reached() -> None:
 )
 def test_wrong_rungs_are_named(pruner: dict, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        resolve.resolve(config.from_values({"pruner": pruner}, "test"))
+        resolve.resolve(schema.from_values({"pruner": pruner}, "test"))
 
 
 def test_what_cannot_stop_early_is_told(counting: dict) -> None:
     pruner = {"type": "median", "rungs": [1]}
     with pytest.raises(UserError, match=r"'median' stops trainings early, and Parameters has none"):
-        resolve.resolve(config.from_values({**counting, "pruner": pruner}, "test"))
+        resolve.resolve(schema.from_values({**counting, "pruner": pruner}, "test"))
     two = {"strategy": {"type": "random"}, "objectives": ["accuracy", "-parameters"]}
     with pytest.raises(UserError, match=r"'median' goes by one objective, but there are 2"):
-        resolve.resolve(config.from_values({**two, "pruner": pruner}, "test"))
+        resolve.resolve(schema.from_values({**two, "pruner": pruner}, "test"))
     short = {"settings": {"epochs": [1, 20]}, "pruner": pruner}
     with pytest.raises(UserError, match=r"1 is not before the end of a training of 1 epochs"):
-        resolve.resolve(config.from_values(short, "test"))
+        resolve.resolve(schema.from_values(short, "test"))
 
 
 def test_the_best_are_trained_again_to_the_end() -> None:
@@ -264,32 +265,34 @@ def test_the_best_are_trained_again_to_the_end() -> None:
         "pruner": {"type": "median", "rungs": [1]},
         "evaluator": {"train": train},
     }
-    search = resolve.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(schema.from_values(values, "test"))
     assert search.rungs.epochs == (1,)
     longer = rerank.final(search)
     assert longer.rungs.epochs == ()
     # From new weights, and without the search's time limit; the reward is the same.
     assert longer.evaluator == Train(normal_cells=4, filters=64, epochs=20, reward_power=3.0)
     values["rerank"] = {"evaluator": {"train": {"seconds": 100.0, "epochs": 7}}}
-    named = rerank.final(resolve.resolve(config.from_values(values, "test")))
+    named = rerank.final(resolve.resolve(schema.from_values(values, "test")))
     assert named.evaluator == Train(epochs=7, seconds=100.0, reward_power=3.0)
 
 
 def test_a_directory_keeps_its_rungs(tmp_path: pathlib.Path) -> None:
-    values = config.from_values({"pruner": {"type": "median", "rungs": [1, 2]}}, "test")
-    stored = config.used_values(values)
+    values = schema.from_values({"pruner": {"type": "median", "rungs": [1, 2]}}, "test")
+    stored = schema.used_values(values)
     assert stored["pruner"]["rungs"] == [1, 2]
-    config.require_same(config.from_values(stored, "test"), stored, "there")
+    schema.require_same(schema.from_values(stored, "test"), stored, "there")
     values.pruner.rungs = [1, 3]
     with pytest.raises(UserError, match=r"pruner\.rungs is \[1, 3\], was \[1, 2\]"):
-        config.require_same(values, stored, "there")
+        schema.require_same(values, stored, "there")
     # One that was made before there were pruners had none.
-    older = {k: v for k, v in config.used_values(config.SearchConfig()).items() if k != "pruner"}
-    config.require_same(config.SearchConfig(), older, "there")
+    older = {k: v for k, v in schema.used_values(schema.SearchConfig()).items() if k != "pruner"}
+    schema.require_same(schema.SearchConfig(), older, "there")
 
 
 def test_the_metric_that_the_search_goes_by_is_what_the_pruner_is_told() -> None:
-    made = rungs.resolve("median", [1], {}, Train(), 20, [Objective("loss", maximize=False)])
+    made = early_stopping.resolve(
+        "median", [1], {}, Train(), 20, [Objective("loss", maximize=False)]
+    )
     assert made.metric == "loss"
 
 

@@ -10,10 +10,10 @@ import optuna
 import pytest
 from search_commands import ROOT
 
-import cells.config
-from cell_search import config, resolve
-from cell_search.directory import SearchDirectory
-from cells.errors import UserError
+from cell_search.config import resolve, schema
+from cell_search.study.directory import SearchDirectory
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 def test_a_torn_last_line_is_cut(tmp_path: pathlib.Path) -> None:
@@ -53,7 +53,7 @@ def test_a_second_driver_is_refused_and_told_who_is_at_work(tmp_path: pathlib.Pa
             sys.executable,
             "-c",
             "import sys, time\n"
-            "from cell_search.directory import SearchDirectory\n"
+            "from cell_search.study.directory import SearchDirectory\n"
             "with SearchDirectory(sys.argv[1]).locked():\n"
             "    print('locked', flush=True)\n"
             "    time.sleep(600)\n",
@@ -86,13 +86,13 @@ def test_a_directory_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
         pass
 
 
-def _config(text: str) -> config.SearchConfig:
-    return cells.config.override(config.SearchConfig(), text=text)
+def _config(text: str) -> schema.SearchConfig:
+    return overrides.override(schema.SearchConfig(), text=text)
 
 
 def test_what_may_change_between_two_runs_and_what_may_not() -> None:
     base = "trials=10,strategy.type=random"
-    stored = config.used_values(_config(base))
+    stored = schema.used_values(_config(base))
     for allowed in (
         "trials=11",
         "images.data_dir=/elsewhere",
@@ -100,9 +100,9 @@ def test_what_may_change_between_two_runs_and_what_may_not() -> None:
         # A section of a type that is not chosen means nothing.
         "strategy.regularized_evolution.population=3",
     ):
-        config.require_same(_config(f"{base},{allowed}"), stored, "config.yaml")
+        schema.require_same(_config(f"{base},{allowed}"), stored, "config.yaml")
     with pytest.raises(UserError) as error:
-        config.require_same(
+        schema.require_same(
             _config("trials=9,seed=1,evaluator.train.filters=8"), stored, "there/config.yaml"
         )
     sentence = str(error.value)

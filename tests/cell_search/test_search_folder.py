@@ -11,9 +11,11 @@ import tensorflow_datasets as tfds
 import yaml
 from search_commands import run_command
 
-from cells import datasets, genotype_file
+from cells import data
 from cells.__main__ import main
-from transfer import configure, runner
+from cells.genotype import genotype_file
+from transfer.config import configure
+from transfer.training import runner
 
 _PER_CLASS = 10
 
@@ -30,8 +32,8 @@ def write_files(
     name: str, data_dir: pathlib.Path, folder: pathlib.Path, splits: dict[str, str]
 ) -> None:
     """Writes the first images of each class as files: JPEG or PNG, as they are in the set."""
-    builder = datasets.builder(name, data_dir)
-    classes = datasets.image_classes(builder)
+    builder = data.builder(name, data_dir)
+    classes = data.image_classes(builder)
     for split, prefix in splits.items():
         met = dict.fromkeys(range(classes.num_classes), 0)
         raw = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()})
@@ -84,12 +86,12 @@ def test_a_folder_of_classes_is_searched_on_without_its_test_images(
     photographs = tmp_path / "hands"
     write_files("sign_language_digits", data_dir, photographs, {"train": "", "test": ""})
     (photographs / "7" / "broken.jpg").write_bytes(b"no photograph")
-    copy = pathlib.Path(datasets.builder(str(photographs), tmp_path / "sets").data_dir)
+    copy = pathlib.Path(data.builder(str(photographs), tmp_path / "sets").data_dir)
     (record,) = copy.glob("*test.tfrecord*")
     whole = record.read_bytes()
     record.write_bytes(bytes(len(whole)))
     with pytest.raises(tf.errors.DataLossError):
-        list(datasets.builder(str(copy)).as_dataset(split="test"))
+        list(data.builder(str(copy)).as_dataset(split="test"))
 
     directory = tmp_path / "search"
     search(directory, tmp_path / "sets", f"images.name={photographs},evaluator.type=train")
@@ -100,7 +102,7 @@ def test_a_folder_of_classes_is_searched_on_without_its_test_images(
     # 2 x 10 x 10 photographs, a fifth of each digit for the test.
     test_labels = [0] * 10
     record.write_bytes(whole)
-    for example in datasets.builder(str(copy)).as_dataset(split="test").as_numpy_iterator():
+    for example in data.builder(str(copy)).as_dataset(split="test").as_numpy_iterator():
         test_labels[example["label"]] += 1
     assert test_labels == [4] * 10
     task = yaml.safe_load((directory / "train.yaml").read_text())["task"]

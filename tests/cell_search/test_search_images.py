@@ -13,8 +13,8 @@ import tensorflow_datasets as tfds
 
 from cell_search import images
 from cell_search.images import ImageSettings
-from cells import datasets
-from cells.errors import UserError
+from cells import data
+from cells.support.errors import UserError
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_training_and_held_out_images_are_a_division_of_the_split(digits: ImageS
     loaded = images.load(digits)
     together = np.concatenate([loaded.training_indices, loaded.held_out_indices])
     assert sorted(together) == list(range(1437)), "scikit-learn's digits, four fifths of 1797"
-    split = _pixels(datasets.builder("digits", digits.data_dir).as_dataset(split="train"))
+    split = _pixels(data.builder("digits", digits.data_dir).as_dataset(split="train"))
     np.testing.assert_array_equal(loaded.held_out[0], split[loaded.held_out_indices])
     np.testing.assert_array_equal(loaded.training[0], split[loaded.training_indices])
     np.testing.assert_allclose(loaded.mean, loaded.training[0].mean((0, 1, 2)), rtol=1e-5)
@@ -65,7 +65,7 @@ def test_the_test_split_is_never_read(digits: ImageSettings, tmp_path: pathlib.P
     shutil.copytree(digits.data_dir, copied)
     (record,) = copied.rglob("*test.tfrecord*")
     record.write_bytes(bytes(record.stat().st_size))
-    builder = datasets.builder("digits", copied)
+    builder = data.builder("digits", copied)
     with pytest.raises(Exception, match="corrupted record"):
         _pixels(builder.as_dataset(split="test"))
     loaded = images.load(dataclasses.replace(digits, data_dir=str(copied)))
@@ -126,7 +126,7 @@ def test_only_chosen_images_are_decoded_and_kept(
     few = dataclasses.replace(digits, training=100)
     loaded = images.load(few)
     unused = set(range(1437)) - {*loaded.training_indices, *loaded.held_out_indices}
-    builder = datasets.builder("digits", digits.data_dir)
+    builder = data.builder("digits", digits.data_dir)
     raw = builder.as_dataset(
         split="train", decoders={"image": tfds.decode.SkipDecoding()}, shuffle_files=False
     )

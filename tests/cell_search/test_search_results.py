@@ -13,10 +13,11 @@ import pytest
 import yaml
 from search_commands import run_command
 
-from cell_search import config, resolve, results
-from cell_search.charts import curve
-from cell_search.charts._frame import ticks
-from cells import genotype_file
+from cell_search.config import resolve, schema
+from cell_search.output import results
+from cell_search.output.charts import curve
+from cell_search.output.charts._frame import ticks
+from cells.genotype import genotype_file
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,7 @@ def test_train_yaml_opens_with_the_command_and_scores_on_the_test_split(
 
 def test_a_set_without_test_split_is_divided(data_dir: pathlib.Path) -> None:
     settings = {"name": "imagenet2012", "data_dir": str(data_dir), "size": 32, "split": "train"}
-    values = config.from_values({"images": settings}, "test")
+    values = schema.from_values({"images": settings}, "test")
     search = resolve.resolve(values)
     written = results.train_settings(search)["task"]
     assert written["validation_data"]["tfds_split"] == "validation"

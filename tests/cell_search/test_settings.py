@@ -9,27 +9,29 @@ import optuna
 import pytest
 import yaml
 
-import cells.config
-from cell_search import config, driver, resolve, settings, spaces
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema, searched_settings
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Train
-from cell_search.interruption import Interruptible
-from cell_search.limits import Limits
-from cell_search.space import Decision
-from cells import catalogue, genotype_file
-from cells.errors import UserError
-from transfer import configure
+from cell_search.space import published
+from cell_search.space.limits import Limits
+from cell_search.space.space import Decision
+from cell_search.study.directory import SearchDirectory
+from cells.genotype import catalogue, genotype_file
+from cells.support import overrides
+from cells.support.errors import UserError
+from transfer.config import configure
 
 
-def _config(text: str) -> config.SearchConfig:
-    return cells.config.override(config.SearchConfig(), text=text)
+def _config(text: str) -> schema.SearchConfig:
+    return overrides.override(schema.SearchConfig(), text=text)
 
 
 def _search(path: pathlib.Path, values: dict) -> optuna.Study:
-    wanted = config.from_values(values, "test")
+    wanted = schema.from_values(values, "test")
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         driver.search(directory, resolve.resolve(wanted), Interruptible())
     return directory.read_study()
 
@@ -46,11 +48,11 @@ def test_limits_are_those_of_the_published_network() -> None:
 
 
 def _multiply_adds(cell) -> int:
-    from cells import networks
-    from cells.stack import stack
-    from cells.summary import summarize
+    from cells.network import presets
+    from cells.network.stack import stack
+    from cells.operations.counts import summarize
 
-    layout = networks.configure(cell, "imagenet_mobile")
+    layout = presets.configure(cell, "imagenet_mobile")
     count = summarize(stack(cell, layout), ("logits",), (224, 224)).multiply_adds
     # Zoph et al. 2018, table 2: 564M.
     assert count is not None and round(count / 1e6) == 564
@@ -110,7 +112,7 @@ def test_wrong_settings_are_named(text: str, sentence: str) -> None:
 
 def test_every_choice_is_checked_before_the_first_trial(small: dict) -> None:
     values = {**small, "settings": {"learning_rate": [0.1, -0.1]}}
-    search = resolve.resolve(config.from_values(values, "test"))
+    search = resolve.resolve(schema.from_values(values, "test"))
     with pytest.raises(UserError, match=r"learning_rate: -0\.1: must be larger than 0"):
         search.check()
 
@@ -119,7 +121,7 @@ def test_settings_belong_to_the_candidate_and_not_to_its_genotype() -> None:
     search = resolve.resolve(
         _config("settings.l2=[0.1,0.2],settings.flip=[true,false],space.blocks=2")
     )
-    plain = spaces.find("nasnet", 2)
+    plain = published.find("nasnet", 2)
     assert search.space.decisions[: len(plain.decisions)] == plain.decisions
     assert search.space.decisions[len(plain.decisions) :] == (
         Decision("setting/l2", (0.1, 0.2), "setting"),
@@ -134,21 +136,23 @@ def test_settings_belong_to_the_candidate_and_not_to_its_genotype() -> None:
 
 
 def test_what_was_searched_is_part_of_the_configuration() -> None:
-    stored = config.used_values(_config("settings.l2=[0.1,0.2]"))
+    stored = schema.used_values(_config("settings.l2=[0.1,0.2]"))
     assert yaml.safe_load(yaml.safe_dump(stored))["settings"] == {"l2": [0.1, 0.2]}
-    config.require_same(_config("settings.l2=[0.1,0.2]"), stored, "config.yaml")
+    schema.require_same(_config("settings.l2=[0.1,0.2]"), stored, "config.yaml")
     for text, sentence in (
         ("settings.l2=[0.1,0.3]", r"settings\.l2 is \[0\.1, 0\.3\], was \[0\.1, 0\.2\]"),
         ("trials=100", r"settings\.l2 is not set, was \[0\.1, 0\.2\]"),
         ("settings.l2=[0.1,0.2],objectives=[accuracy,-loss]", "objectives is .* was not set"),
     ):
         with pytest.raises(UserError, match=sentence):
-            config.require_same(_config(text), stored, "config.yaml")
+            schema.require_same(_config(text), stored, "config.yaml")
 
 
 def test_the_transfer_stage_counts_in_its_own_way() -> None:
     """The same step for both: twice the images at twice the rate; decay is half of the factor."""
-    values = settings.train_values({"learning_rate": 0.03, "l2": 1e-4, "epochs": 3}, 32, 64)
+    values = searched_settings.train_values(
+        {"learning_rate": 0.03, "l2": 1e-4, "epochs": 3}, 32, 64
+    )
     assert values == {
         "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate": 0.06,
         "task.losses.l2_weight_decay": 2e-4,
@@ -176,7 +180,7 @@ def test_children_are_trained_with_their_settings(small: dict, tmp_path: pathlib
         name: winner.params[f"setting/{name}"] for name in ("epochs", "learning_rate", "l2")
     }
     # The transfer stage reads it with its own checks.
-    taken = cells.config.override(configure.experiment(), [str(tmp_path / "train.yaml")])
+    taken = overrides.override(configure.experiment(), [str(tmp_path / "train.yaml")])
     schedule = taken.trainer.optimizer_config.learning_rate.cosine
     assert schedule.initial_learning_rate == 2 * winner.params["setting/learning_rate"]
     assert taken.task.losses.l2_weight_decay == 2 * winner.params["setting/l2"]

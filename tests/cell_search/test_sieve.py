@@ -11,14 +11,15 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-import cells.config
-from cell_search import config, driver, resolve
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
+from cell_search.driver.replay import replay
 from cell_search.evaluators import Evaluator, Request
-from cell_search.evaluators._child import child_config, child_summary
-from cell_search.interruption import Interruptible
-from cell_search.replay import replay
-from cells.errors import UserError
+from cell_search.evaluators._child_network import child_config, child_summary
+from cell_search.study.directory import SearchDirectory
+from cells.support import overrides
+from cells.support.errors import UserError
 
 
 class Killed(BaseException):
@@ -75,15 +76,15 @@ def settings(counting: dict) -> dict[str, Any]:
 
 def run(path: pathlib.Path, settings: dict[str, Any], cheap: Evaluator | None = None) -> Any:
     """Runs a search; returns its directory and what was resolved."""
-    values = config.SearchConfig()
-    cells.config.apply(values, settings, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, settings, "test")
     search = resolve.resolve(values)
     if cheap is not None:
         assert search.sieve is not None
         object.__setattr__(search.sieve, "evaluator", cheap)
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
     return directory, search
 
@@ -117,7 +118,7 @@ def test_the_strategy_learns_from_them(settings: dict, tmp_path: pathlib.Path) -
         distances = [sum(points[i][d] != p[d] for d in p) for p in points[:i]]
         assert min(distances) <= 1
     # A strategy that has seen nothing proposes the same from the record.
-    search = resolve.resolve(config.from_values(settings, "test"))
+    search = resolve.resolve(schema.from_values(settings, "test"))
     assert [t.difference for t in replay(search, directory.read_study())] == [""] * 12
 
 
@@ -210,8 +211,8 @@ def test_the_same_score_for_all_chooses_nothing(settings: dict, tmp_path: pathli
 def test_a_section_that_cannot_be(settings: dict, changes: dict, sentence: str) -> None:
     settings = copy.deepcopy(settings)
     settings["sieve"] |= changes
-    values = config.SearchConfig()
-    cells.config.apply(values, settings, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, settings, "test")
     with pytest.raises(UserError, match=sentence):
         resolve.resolve(values)
 

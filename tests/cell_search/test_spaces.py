@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cell_search import spaces
-from cells import catalogue, genotype_file
-from cells.canonical import canonical_key, cell_key
-from cells.errors import UserError
-from cells.genotype import Block, Cell, Genotype, Side
-from cells.operations import OPERATIONS
-from cells.stack import StackConfig, stack
+from cell_search.space import published as spaces
+from cells.genotype import catalogue, genotype_file
+from cells.genotype.canonical import canonical_key, cell_key
+from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.network.stack import StackConfig, stack
+from cells.operations.operations import OPERATIONS
+from cells.support.errors import UserError
 
 
 def test_nasnet_space_has_2_times_5b_decisions_over_13_operations() -> None:

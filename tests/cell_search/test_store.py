@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from cell_search.directory import SearchDirectory
-from cell_search.store import Store
-from cells.errors import UserError
+from cell_search.evaluators._store import Store
+from cell_search.study.directory import SearchDirectory
+from cells.support.errors import UserError
 
 
 @pytest.fixture(params=["folder", "file URL", "memory URL"])

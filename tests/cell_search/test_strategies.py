@@ -11,10 +11,11 @@ import pytest
 from scipy import stats
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search import spaces, trials
-from cell_search.space import Decision, Space
+from cell_search.space import published
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import STRATEGIES, RandomSearch, RegularizedEvolution, Strategy, mutate
-from cells.errors import UserError
+from cell_search.study import trials
+from cells.support.errors import UserError
 
 
 class TestRandomSearch(StrategyContract):
@@ -28,7 +29,7 @@ class TestRegularizedEvolution(StrategyContract):
 
 
 def test_random_search_is_uniform_over_every_decision() -> None:
-    space = spaces.find("nasnet")
+    space = published.find("nasnet")
     points = run(new_study(), RandomSearch(space, seed=11), 800)
     worst = 1.0
     for decision in space.decisions:
@@ -39,7 +40,7 @@ def test_random_search_is_uniform_over_every_decision() -> None:
 
 
 def test_random_search_draws_pairs_of_decisions_independently() -> None:
-    space = spaces.find("pnas", 2)
+    space = published.find("pnas", 2)
     points = run(new_study(), RandomSearch(space, seed=5), 1000)
     one, two = "cell/0/left/operation", "cell/1/right/operation"
     operations = space.rules.operations
@@ -50,7 +51,7 @@ def test_random_search_draws_pairs_of_decisions_independently() -> None:
 
 
 def test_random_search_proposes_each_of_the_136_cells_of_one_block_once() -> None:
-    space = spaces.find("pnas", 1)
+    space = published.find("pnas", 1)
     points = run(new_study(), RandomSearch(space, seed=0, attempts=5000), 140)
     keys = [space.canonical_key(point) for point in points]
     assert len(set(keys[:136])) == 136
@@ -84,7 +85,7 @@ def _running(number: int) -> optuna.trial.FrozenTrial:
 
 def test_evolution_ages_and_mutates_one_decision() -> None:
     """Real et al. 2019, algorithm 1, followed trial by trial."""
-    population, space = 8, spaces.find("nasnet", 2)
+    population, space = 8, published.find("nasnet", 2)
     strategy = RegularizedEvolution(space, seed=1, population=population, sample=3)
     points = run(new_study(), strategy, 300)
     alive: deque[dict] = deque(points[:population], maxlen=population)
@@ -100,7 +101,7 @@ def test_evolution_ages_and_mutates_one_decision() -> None:
 
 def test_evolution_lets_the_best_die_of_age() -> None:
     """With P = 1 a child has no other parent than the last individual, however bad that was."""
-    space = spaces.find("nasnet", 1)
+    space = published.find("nasnet", 1)
     strategy = RegularizedEvolution(space, seed=0, population=1, sample=1, identity=0.0)
     scores = iter([1.0] + [0.0] * 50)
     points = run(new_study(), strategy, 40, lambda _: next(scores))
@@ -111,7 +112,7 @@ def test_evolution_lets_the_best_die_of_age() -> None:
 
 def test_evolution_takes_the_best_of_the_sample() -> None:
     """A sample of a hundred finds the best of three all but surely (2.5e-18 otherwise)."""
-    space = spaces.find("nasnet", 3)
+    space = published.find("nasnet", 3)
     strategy = RegularizedEvolution(space, seed=0, population=3, sample=3, identity=1.0)
     strategy._sample = 100
     scores = iter([0.1, 0.9, 0.5, 0.2, 0.3])
@@ -122,7 +123,7 @@ def test_evolution_takes_the_best_of_the_sample() -> None:
 
 @pytest.mark.parametrize("name", ["nasnet", "pnas"])
 def test_evolution_beats_random_search_where_there_is_something_to_climb(name: str) -> None:
-    space = spaces.find(name, 3)
+    space = published.find(name, 3)
 
     def best(strategy: Strategy) -> float:
         return max(map(share_of_identity, run(new_study(), strategy, 250)))
@@ -135,7 +136,7 @@ def test_evolution_beats_random_search_where_there_is_something_to_climb(name: s
 
 
 def test_mutation_reaches_every_decision_of_every_kind() -> None:
-    space = spaces.find("nasnet", 2)
+    space = published.find("nasnet", 2)
     rng = np.random.default_rng(0)
     point = space.random(rng)
     changed = Counter()
@@ -154,7 +155,7 @@ def test_the_order_of_finishing_decides_not_the_clock() -> None:
     """A clock that was set back must not change what a restarted search proposes."""
     import datetime
 
-    space = spaces.find("nasnet", 1)
+    space = published.find("nasnet", 1)
     strategies = [
         RegularizedEvolution(space, seed=2, population=2, sample=1, identity=1.0) for _ in range(2)
     ]
@@ -197,7 +198,7 @@ def test_a_name_is_registered_once_and_unknown_names_list_what_exists() -> None:
 )
 def test_settings_of_evolution_are_checked(settings: dict, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        RegularizedEvolution(spaces.find("pnas"), **settings)
+        RegularizedEvolution(published.find("pnas"), **settings)
 
 
 def test_numbers_are_refused_as_decisions() -> None:

@@ -20,10 +20,10 @@ from drivers import TRIALS, Job, Scored, ends, has_finished, said, story, trials
 from optuna.trial import TrialState
 from pool_contract import gone, wait_for, workers_of
 
-from cell_search import ownership
-from cell_search.directory import SearchDirectory
-from cells import genotype_file
-from cells.errors import UserError
+from cell_search.study import lock
+from cell_search.study.directory import SearchDirectory
+from cells.genotype import genotype_file
+from cells.support.errors import UserError
 
 Start = Callable[[Job], Any]
 
@@ -211,7 +211,7 @@ def test_a_driver_is_taken_over(
 def test_a_driver_that_does_not_listen_is_killed(
     tmp_path: pathlib.Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ownership, "_PATIENCE", 0.5)
+    monkeypatch.setattr(lock, "_PATIENCE", 0.5)
     job = Job(tmp_path / "search", evaluator=Scored(seconds=0.1))
     first = start(job)
     wait_for(lambda: has_finished(job.path, 1))

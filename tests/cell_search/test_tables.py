@@ -19,14 +19,17 @@ import yaml
 from optuna.trial import TrialState
 from search_commands import ROOT, run_command
 
-import cells.config
-from cell_search import config, driver, nas_bench_201, resolve, space_file, tables
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
-from cell_search.space import Decision, Space
-from cell_search.tables import Entry
-from cells import genotype_file
-from cells.errors import UserError
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
+from cell_search.evaluators import tables
+from cell_search.evaluators.tables import Entry
+from cell_search.space import nas_bench_201, space_file
+from cell_search.space.space import Decision, Space
+from cell_search.study.directory import SearchDirectory
+from cells.genotype import genotype_file
+from cells.support import overrides
+from cells.support.errors import UserError
 
 SPACE = Space(
     (
@@ -75,13 +78,13 @@ def files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def _search(path: pathlib.Path, settings: dict) -> list[str]:
-    values = config.SearchConfig()
-    cells.config.apply(values, settings, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, settings, "test")
     search = resolve.resolve(values)
     search.check()
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         return driver.search(directory, search, Interruptible())
 
 
@@ -301,8 +304,8 @@ def test_settings_can_be_mended_until_there_is_a_trial(
 
 
 def test_an_evaluator_of_networks_refuses_a_space_without_genotypes() -> None:
-    values = config.SearchConfig()
-    cells.config.apply(values, {"space": {"name": "nas_bench_201"}}, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, {"space": {"name": "nas_bench_201"}}, "test")
     search = resolve.resolve(values)
     with pytest.raises(UserError, match="Train builds networks of cells, and this space has no"):
         search.check()
@@ -318,16 +321,16 @@ def test_an_evaluator_of_networks_refuses_a_space_without_genotypes() -> None:
     ],
 )
 def test_a_table_wants_its_own_space(evaluator: str, message: str) -> None:
-    values = config.SearchConfig()
-    cells.config.apply(values, {"evaluator": {"type": evaluator}}, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, {"evaluator": {"type": evaluator}}, "test")
     search = resolve.resolve(values)
     with pytest.raises(UserError, match=message):
         search.check()
 
 
 def test_blocks_of_a_space_without_blocks_are_refused() -> None:
-    values = config.SearchConfig()
-    cells.config.apply(values, {"space": {"name": "nas_bench_201", "blocks": 2}}, "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, {"space": {"name": "nas_bench_201", "blocks": 2}}, "test")
     with pytest.raises(UserError, match=r"space\.blocks: 2: the space nas_bench_201 has no blocks"):
         resolve.resolve(values)
 
@@ -380,8 +383,8 @@ def test_nas_bench_201_by_command_killed_and_resumed(
     process.wait()
     assert 5 < len(_story(killed)) < 60
     assert run_command([*command, f"--search_dir={killed}"]).returncode == 0
-    values = config.SearchConfig()
-    cells.config.apply(values, yaml.safe_load(recipe.read_text()), "test")
+    values = schema.SearchConfig()
+    overrides.apply(values, yaml.safe_load(recipe.read_text()), "test")
     _search(
         whole, values.as_dict() | {"trials": 60, "seed": 3, "images": {"data_dir": str(data_dir)}}
     )

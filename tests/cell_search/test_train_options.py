@@ -11,13 +11,16 @@ import optuna
 import pytest
 from child_requests import SPACE, request
 
-from cell_search import config, rerank, reranking, resolve, settings
 from cell_search.children import Training
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.config import searched_settings as settings
+from cell_search.driver import rerank
 from cell_search.evaluators import Result, Train, evaluate
-from cell_search.evaluators._augmentation import augment
+from cell_search.evaluators._batches import augment
 from cell_search.images import ImageSettings
-from cells.errors import UserError
+from cell_search.selection import reranking
+from cell_search.study.directory import SearchDirectory
+from cells.support.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +153,7 @@ def test_the_transfer_stage_gets_what_was_searched_along() -> None:
 
 
 def test_a_re_ranking_from_before_an_option_existed_goes_on(tmp_path: pathlib.Path) -> None:
-    longer = rerank.final(resolve.resolve(config.SearchConfig()))
+    longer = rerank.final(resolve.resolve(schema.SearchConfig()))
     study = optuna.create_study()
     older = json.loads(json.dumps(rerank.protocol_of(longer)))
     del older["evaluator.cutout"]

@@ -15,15 +15,17 @@ import yaml
 from optuna.trial import TrialState
 from whole_searches import searched, story
 
-from cell_search import config, rerank, resolve, spaces
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.shared import SharedWeights
+from cell_search.config import resolve, schema
+from cell_search.driver import rerank
+from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Request, Result, WeightSharing, evaluate
-from cell_search.evaluators._child import child_config
+from cell_search.evaluators._child_network import child_config
 from cell_search.images import ImageSettings
-from cell_search.interruption import Interruptible
-from cells.errors import UserError
-from cells.genotype import Block, Cell, Genotype, Side
+from cell_search.space import published
+from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.support.errors import UserError
 
 FILTERS = 4
 
@@ -168,7 +170,7 @@ def test_what_is_kept_comes_back(bank: Bank) -> None:
 @pytest.mark.parametrize("name", ["nasnet", "pnas", "enas", "darts"])
 def test_every_space_can_share(name: str, bank: Bank) -> None:
     """What is lent fits, and what is taken back is lent again."""
-    space = spaces.find(name, 2)
+    space = published.find(name, 2)
     shared = SharedWeights(space.blocks + 2, 1)
     rng = np.random.default_rng(0)
     for _ in range(5):
@@ -212,8 +214,8 @@ class Killed(BaseException):
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not(
     settings: dict[str, Any], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cell_search import trials
-    from cell_search.evaluators import _sharing
+    from cell_search.evaluators.shared_weights import loop
+    from cell_search.study import trials
 
     whole = searched(tmp_path / "whole", settings)
     rewards = [t.value for t in whole.read_study().trials]
@@ -231,20 +233,20 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not(
     with pytest.raises(Killed):
         searched(tmp_path / "cut", settings)
     monkeypatch.undo()
-    _sharing._held.clear()
+    loop._held.clear()
     cut = searched(tmp_path / "cut", settings)
     assert story(cut) == story(whole)
     assert sorted(story(whole)[1]) == ["after-00000004.npz", "after-00000005.npz"]
 
     # In one process without a break, and with the weights from the file each time.
     for count in (2, 6):
-        _sharing._held.clear()
+        loop._held.clear()
         parts = searched(tmp_path / "parts", {**settings, "trials": count})
     assert story(parts) == story(whole)
 
 
 def request(settings: dict[str, Any], number: int, folder: str, **changes: Any) -> Request:
-    space = spaces.find("enas", 1)
+    space = published.find("enas", 1)
     point = space.random(np.random.default_rng(number))
     return Request(
         number=number,
@@ -286,11 +288,11 @@ def test_scores_grow_and_failures_leave_no_trace(
 
 def test_several_workers_are_refused(settings: dict[str, Any]) -> None:
     settings["pool"] = {"type": "processes", "processes": {"workers": 2}}
-    search = resolve.resolve(config.from_values(settings, "test"))
+    search = resolve.resolve(schema.from_values(settings, "test"))
     with pytest.raises(UserError, match=r"pool\.processes\.workers: 2 .* shared_weights.*use 1"):
         search.check()
     settings["pool"] = {"type": "processes", "processes": {"workers": 1}}
-    resolve.resolve(config.from_values(settings, "test")).check()
+    resolve.resolve(schema.from_values(settings, "test")).check()
 
 
 def test_damaged_weights_are_told(settings: dict[str, Any], tmp_path: pathlib.Path) -> None:
@@ -317,7 +319,7 @@ def test_impossible_settings_are_told_before_the_first_candidate(
     ):
         wanted = dataclasses.replace(WeightSharing(**EVALUATOR), **changes)
         with pytest.raises(UserError, match=sentence):
-            wanted.check(ImageSettings(**settings["images"]), spaces.find("enas", 1))
+            wanted.check(ImageSettings(**settings["images"]), published.find("enas", 1))
 
 
 def test_the_best_are_trained_from_scratch(
@@ -326,7 +328,7 @@ def test_the_best_are_trained_from_scratch(
     """Search, then `--mode=rerank` as it is: `train`, with what the search had of its settings."""
     settings["trials"] = 3
     directory = searched(tmp_path / "search", settings)
-    wanted = config.from_values(settings, "test")
+    wanted = schema.from_values(settings, "test")
     longer = rerank.final(resolve.resolve(wanted))
     assert longer.config.evaluator.type == "train"
     assert dataclasses.asdict(longer.evaluator) == longer.config.evaluator.chosen() | {
@@ -342,12 +344,12 @@ def test_the_best_are_trained_from_scratch(
         "evaluator": {"train": {"epochs": 1, "batch": 32}},
         "images": {"training": 32},
     }
-    wanted = config.from_values(changed, "test")
+    wanted = schema.from_values(changed, "test")
     search = resolve.resolve(wanted)
     longer = rerank.final(search)
     longer.check()
     with directory.locked():
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         rerank.rerank(directory, search, longer, Interruptible())
     found = json.loads((directory.path / "rerank.json").read_text())
     assert found["complete"] and len(found["candidates"]) == 2

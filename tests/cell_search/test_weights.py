@@ -11,13 +11,15 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from cell_search import config, driver, resolve, trials
-from cell_search.directory import SearchDirectory
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
+from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Evaluator, Request
-from cell_search.interruption import Interruptible
-from cell_search.space import Decision, Space
+from cell_search.space.space import Decision, Space
 from cell_search.strategies import LargeScaleEvolution, Strategy
-from cell_search.weights import Weights
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
 
 
 class Forgetting(Evaluator):
@@ -110,11 +112,11 @@ class Same(Evaluator):
 def test_a_search_tells_it_and_loses_nothing(
     counting: dict, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    values = config.from_values({**counting, "trials": 6}, "test")
+    values = schema.from_values({**counting, "trials": 6}, "test")
     search = dataclasses.replace(resolve.resolve(values), evaluator=Same())
     directory = SearchDirectory(tmp_path)
     with directory.locked():
-        directory.store_config(config.used_values(values))
+        directory.store_config(schema.used_values(values))
         driver.search(directory, search, Interruptible())
     assert "cell-search: all 6 candidates so far have the same luck, 1, " in capsys.readouterr().err
     assert [t.value for t in directory.read_study().trials] == [1.0] * 6

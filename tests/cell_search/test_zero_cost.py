@@ -13,17 +13,17 @@ import pytest
 import tensorflow as tf
 from precision import keras_in_float64
 
-from cell_search import spaces
 from cell_search.children import Bank, Child
 from cell_search.evaluators import Request, ZeroCost, evaluate
-from cell_search.evaluators._child import child_config, child_summary
+from cell_search.evaluators._child_network import child_config, child_summary
+from cell_search.evaluators.zero_cost import SCORES
+from cell_search.evaluators.zero_cost.probe import Probe
 from cell_search.images import ImageSettings
-from cell_search.nas_bench_201 import SPACE
-from cell_search.zero_cost import SCORES
-from cell_search.zero_cost.probe import Probe
-from cells.errors import UserError
-from cells.network import build_network
-from cells.weights import move_weights
+from cell_search.space import published
+from cell_search.space.nas_bench_201 import SPACE
+from cells.network.build import build_network
+from cells.support.errors import UserError
+from cells.weights.by_layer import move_weights
 
 SIZE, BATCH = 8, 5
 
@@ -45,7 +45,7 @@ def float64() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def case(float64: None) -> Case:
-    space = spaces.find("nasnet", 1)
+    space = published.find("nasnet", 1)
     genotype = space.decode(space.random(np.random.default_rng(2)))
     config = child_config(genotype, normal_cells=1, filters=4, size=(SIZE, SIZE), num_classes=10)
     child = Child(genotype, config, Bank(precision="float64"), seed=1)
@@ -154,7 +154,7 @@ def digits(small: dict) -> ImageSettings:
 
 
 def test_the_same_genotype_and_seed_have_the_same_scores(digits: ImageSettings) -> None:
-    space = spaces.find("pnas", 1)
+    space = published.find("pnas", 1)
     point = space.random(np.random.default_rng(0))
     evaluator = ZeroCost(scores=("snip", "synflow"), filters=4, batch=8)
     request = Request(
@@ -188,7 +188,7 @@ def test_what_cannot_be_scored_ends_in_a_sentence(
     digits: ImageSettings, changes: dict, sentence: str
 ) -> None:
     with pytest.raises(UserError, match=sentence):
-        ZeroCost(**changes).check(digits, spaces.find("pnas", 1))
+        ZeroCost(**changes).check(digits, published.find("pnas", 1))
 
 
 def test_a_space_without_networks_has_no_such_scores(digits: ImageSettings) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from cell_search import config, driver, resolve
-from cell_search.directory import SearchDirectory
-from cell_search.interruption import Interruptible
+from cell_search.config import resolve, schema
+from cell_search.driver import driver
+from cell_search.driver.interruption import Interruptible
+from cell_search.study.directory import SearchDirectory
 
 
 def searched(path: pathlib.Path, settings: dict[str, Any]) -> SearchDirectory:
     """Runs a search, or goes on with it."""
-    wanted = config.from_values(settings, "test")
+    wanted = schema.from_values(settings, "test")
     search = resolve.resolve(wanted)
     search.check()
     directory = SearchDirectory(path)
     with directory.locked():
-        directory.store_config(config.used_values(wanted))
+        directory.store_config(schema.used_values(wanted))
         driver.search(directory, search, Interruptible())
     return directory
 

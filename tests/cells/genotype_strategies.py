@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from cells.families import FAMILIES
-from cells.genotype import COMBINATIONS, Block, Cell, Genotype, Side
-from cells.operations import OPERATIONS
+from cells.genotype.genotype import COMBINATIONS, Block, Cell, Genotype, Side
+from cells.operations.families import FAMILIES
+from cells.operations.operations import OPERATIONS
 
 
 @st.composite

@@ -11,11 +11,12 @@ from genotype_strategies import random_cells, random_genotypes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cells import catalogue, networks
-from cells.canonical import canonical, canonical_cell, canonical_key
-from cells.genotype import Block, Cell, Genotype, Side
-from cells.network import build_network
-from cells.weights import weighted_layers
+from cells.genotype import catalogue
+from cells.genotype.canonical import canonical, canonical_cell, canonical_key
+from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.network import presets
+from cells.network.build import build_network
+from cells.weights.by_layer import weighted_layers
 
 
 def shuffled(cell: Cell, rng: random.Random) -> tuple[Cell, dict[int, int], dict[int, bool]]:
@@ -138,7 +139,7 @@ def test_logits_agree_with_moved_weights(genotype, rng):
     for role, cell in genotype.cells:
         cells[role], *maps[role] = shuffled(cell, rng)
     other = Genotype("other", stacking=genotype.stacking, **cells)
-    config = networks.configure(genotype, "cifar", normal_cells=1, filters=4, image_size=(16, 16))
+    config = presets.configure(genotype, "cifar", normal_cells=1, filters=4, image_size=(16, 16))
     a, b = (build_network(g, config, keras) for g in (genotype, other))
     targets = {layer.name: layer for layer in weighted_layers(b)}
     for layer in weighted_layers(a):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 
-from cells import catalogue, drawing
+from cells import drawing
+from cells.genotype import catalogue
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from cells import catalogue, genotype_file
-from cells.operations import OPERATIONS
+from cells.genotype import catalogue, genotype_file
+from cells.operations.operations import OPERATIONS
 
 
 def cells(*arguments: str) -> subprocess.CompletedProcess[str]:

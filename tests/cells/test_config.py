@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from official.core import config_definitions
 
-from cells.config import override
-from cells.errors import UserError
+from cells.support.errors import UserError
+from cells.support.overrides import override
 
 
 def experiment() -> config_definitions.ExperimentConfig:

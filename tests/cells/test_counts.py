@@ -11,9 +11,10 @@ import sys
 
 import pytest
 
-from cells import catalogue, networks
-from cells.stack import stack
-from cells.summary import auxiliary_summary, summarize
+from cells.genotype import catalogue
+from cells.network import presets
+from cells.network.stack import stack
+from cells.operations.counts import auxiliary_summary, summarize
 
 # network, changes, classes -> trainable, total, multiply-adds, auxiliary trainable and total
 NASNET_A = [
@@ -140,7 +141,7 @@ def test_the_layout_counts_what_the_published_code_builds(
     name, network, changes, trainable, total, multiply_adds, auxiliary, auxiliary_total
 ):
     genotype = catalogue.load(name)
-    config = networks.configure(genotype, network, auxiliary_head=True, **changes)
+    config = presets.configure(genotype, network, auxiliary_head=True, **changes)
     graph = stack(genotype, config)
     counts = summarize(graph, ("logits",), config.image_size)
     head = auxiliary_summary(graph, config.image_size)
@@ -160,7 +161,7 @@ def test_the_layout_counts_what_the_published_code_builds(
 )
 def test_small_amoebanets(name, trainable, total):
     genotype = catalogue.load(name)
-    config = networks.configure(genotype, "cifar", normal_cells=6, filters=32, stem_filters=96)
+    config = presets.configure(genotype, "cifar", normal_cells=6, filters=32, stem_filters=96)
     counts = summarize(stack(genotype, config), ("logits",), None)
     assert (counts.trainable, counts.total) == (trainable, total)
 
@@ -181,14 +182,14 @@ def test_small_amoebanets(name, trainable, total):
 )
 def test_published_amoebanets(name, changes, trainable, multiply_adds):
     genotype = catalogue.load(name)
-    config = networks.configure(genotype, "imagenet_mobile", stem_filters=32, **changes)
+    config = presets.configure(genotype, "imagenet_mobile", stem_filters=32, **changes)
     counts = summarize(stack(genotype, config), ("logits",), config.image_size)
     assert (counts.trainable, counts.multiply_adds) == (trainable, multiply_adds)
 
 
 def test_without_a_head_as_keras_counts_it():
     genotype = catalogue.load("nasnet_a")
-    config = networks.configure(genotype, "imagenet_mobile").replace(num_classes=None)
+    config = presets.configure(genotype, "imagenet_mobile").replace(num_classes=None)
     counts = summarize(stack(genotype, config), ("features",), (224, 224))
     assert (counts.trainable, counts.total) == (4_232_978, 4_269_716)
     assert counts.multiply_adds == 562_582_816

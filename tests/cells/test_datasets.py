@@ -20,18 +20,17 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from tensorflow_datasets.core import constants
 
-from cells.datasets import (
+from cells.data import (
     DetectionClasses,
     ImageClasses,
     builder,
     detection_classes,
     downloads,
-    handwritten,
     image_classes,
-    scene_drawing,
     split_size,
 )
-from cells.errors import UserError
+from cells.data.embedded import handwritten, scene_drawing
+from cells.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -228,7 +227,7 @@ def test_preparing_twice_gives_the_same_bytes(prepared, tmp_path):
 
 def test_importing_imports_no_tensorflow():
     code = (
-        "import sys, cells.datasets; "
+        "import sys, cells.data; "
         "print({'tensorflow', 'tensorflow_datasets', 'sklearn', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -287,7 +286,7 @@ def test_two_processes_prepare_one_set_at_the_same_time(tmp_path):
     # With one seed TFDS picks one name for both to write to.
     code = (
         "import pathlib, random, sys, time, tensorflow_datasets as tfds\n"
-        "from cells.datasets import builder, digits, handwritten, split_size\n"
+        "from cells.data import builder, digits, handwritten, split_size\n"
         "handwritten.load('train')\n"
         "random.seed(0)\n"
         "here = pathlib.Path(sys.argv[1])\n"
@@ -409,7 +408,7 @@ def test_a_failed_download_is_told_in_one_sentence(tmp_path, monkeypatch):
     def fail(self):
         raise ConnectionError("the host hung up\nand more")
 
-    monkeypatch.setattr("cells.datasets.builders.require_network", lambda *_: None)
+    monkeypatch.setattr("cells.data.tfds_sets.require_network", lambda *_: None)
     monkeypatch.setattr(tfds.core.GeneratorBasedBuilder, "download_and_prepare", fail)
     with pytest.raises(UserError, match=r"could not download.*'cifar100' \(the host hung up\)"):
         builder("cifar100", tmp_path)

@@ -22,15 +22,16 @@ from genotype_strategies import random_cells, random_genotypes
 from hypothesis import strategies as st
 from matplotlib.patches import FancyBboxPatch
 
-from cells import catalogue, drawing
+from cells import drawing
 from cells.drawing.canvas import MAX_INCHES
 from cells.drawing.figure import draw
 from cells.drawing.layers import Item, Layers, OrderSearch
 from cells.drawing.layout import Box, CellLayout, lay_out
 from cells.drawing.theme import DARK, LIGHT
-from cells.errors import UserError
-from cells.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
-from cells.operations import OPERATIONS
+from cells.genotype import catalogue
+from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.operations.operations import OPERATIONS
+from cells.support.errors import UserError
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -10,10 +10,10 @@ from genotype_strategies import random_cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells import catalogue
-from cells.errors import UserError
-from cells.formats import FORMATS, darts, enas, nas_bench_201, tpu
-from cells.genotype import Block, Cell, Genotype, Side
+from cells.genotype import catalogue
+from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.genotype.notations import FORMATS, darts, enas, nas_bench_201, tpu
+from cells.support.errors import UserError
 
 # As their authors print them.
 DARTS_V2 = (

@@ -10,9 +10,9 @@ import pytest
 from genotype_strategies import random_genotypes
 from hypothesis import given, settings
 
-from cells import catalogue, genotype_file
-from cells.errors import UserError
-from cells.operations import OPERATIONS
+from cells.genotype import catalogue, genotype_file
+from cells.operations.operations import OPERATIONS
+from cells.support.errors import UserError
 
 
 @settings(max_examples=100, deadline=None)
@@ -133,8 +133,8 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_the_schema_holds_the_bounds_of_the_code():
-    from cells.families import FAMILIES
-    from cells.genotype import MAX_BLOCKS, MAX_NAME_LENGTH
+    from cells.genotype.genotype import MAX_BLOCKS, MAX_NAME_LENGTH
+    from cells.operations.families import FAMILIES
 
     schema = genotype_file.schema()
     assert schema["properties"]["stacking"]["enum"] == list(FAMILIES)

@@ -14,8 +14,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import constants
 
-from cells.datasets import builder, conversion, folder_builder, image_classes, image_folders
-from cells.errors import UserError
+from cells.data import builder, conversion, conversion_builder, image_classes, image_folders
+from cells.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,7 +141,7 @@ def test_jpeg_and_png_are_kept_byte_for_byte(tmp_path):
     for format_, kept in (("JPEG", True), ("PNG", True), ("BMP", False), ("WEBP", False)):
         out = io.BytesIO()
         Image.fromarray(picture(0)).save(out, format_)
-        assert (folder_builder._kept(out.getvalue()) == out.getvalue()) is kept
+        assert (conversion_builder._kept(out.getvalue()) == out.getvalue()) is kept
 
 
 def test_a_folder_is_converted_once_and_again_when_it_changes(flowers, tmp_path, caplog):
@@ -179,7 +179,7 @@ def test_a_read_only_collection_leaves_the_copy_to_tfds_own_folder(flowers, tmp_
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(flowers, tmp_path, monkeypatch):
-    kept, calls = folder_builder._kept, []
+    kept, calls = conversion_builder._kept, []
 
     def dies(data):
         calls.append(1)
@@ -187,7 +187,7 @@ def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(flowers, tmp_
             raise KeyboardInterrupt
         return kept(data)
 
-    monkeypatch.setattr(folder_builder, "_kept", dies)
+    monkeypatch.setattr(conversion_builder, "_kept", dies)
     images = image_folders.find(flowers)
     with pytest.raises(KeyboardInterrupt):
         conversion.convert(images, tmp_path / "sets", "flowers")

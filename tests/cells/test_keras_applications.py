@@ -8,10 +8,11 @@ import pytest
 from sklearn.datasets import load_sample_images
 from test_network import randomise_statistics, relative
 
-from cells import catalogue, networks
-from cells.network import build_network
-from cells.weight_sources.keras_applications import keras_layer_name
-from cells.weights import move_weights
+from cells.genotype import catalogue
+from cells.network import presets
+from cells.network.build import build_network
+from cells.weights.by_layer import move_weights
+from cells.weights.keras_applications import keras_layer_name
 
 NASNET = catalogue.load("nasnet_a")
 
@@ -42,7 +43,7 @@ def compare(
         expected = features @ head.kernel + head.bias
     found = {}
     for rule in rules:
-        config = networks.configure(NASNET, network, image_size=(size, size), border_rule=rule)
+        config = presets.configure(NASNET, network, image_size=(size, size), border_rule=rule)
         ours = build_network(NASNET, config if top else config.replace(num_classes=None), keras)
         moved = move_weights(theirs, ours, lambda name: keras_layer_name(name, normal_cells))
         assert not moved.missing and not moved.unused and not moved.unfit
@@ -74,8 +75,8 @@ def test_features_at_other_sizes(size):
 @pytest.mark.parametrize("mean", [False, True], ids=["max", "mean"])
 def test_border_rules_of_a_pool_by_hand(size, mean):
     """3x3 pools of stride 2 written out in numpy: what each rule sees beyond the border."""
-    from cells.keras_layers import LayerContext, apply
-    from cells.primitives import Pool
+    from cells.network.keras_layers import LayerContext, apply
+    from cells.operations.primitives import Pool
 
     x = np.random.default_rng(0).normal(size=(*size, 1)).astype("float32") - 2.0
     for rule in ("tensorflow", "timm", "keras"):

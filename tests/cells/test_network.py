@@ -10,11 +10,12 @@ import tf_keras
 from genotype_strategies import random_genotypes
 from hypothesis import HealthCheck, given, settings
 
-from cells import catalogue, networks
-from cells.network import build_network
-from cells.stack import stack
-from cells.summary import summarize
-from cells.weights import move_weights, weighted_layers
+from cells.genotype import catalogue
+from cells.network import presets
+from cells.network.build import build_network
+from cells.network.stack import stack
+from cells.operations.counts import summarize
+from cells.weights.by_layer import move_weights, weighted_layers
 
 NASNET = catalogue.load("nasnet_a")
 PNASNET = catalogue.load("pnasnet_5")
@@ -57,7 +58,7 @@ def relative(a, b) -> float:
 @pytest.mark.parametrize("genotype", [NASNET, PNASNET], ids=["nasnet_a", "pnasnet_5"])
 @pytest.mark.parametrize("network", ["cifar", "imagenet_mobile"])
 def test_both_namespaces_give_equal_logits(genotype, network):
-    config = networks.configure(genotype, network, image_size=(64, 64), **SMALL)
+    config = presets.configure(genotype, network, image_size=(64, 64), **SMALL)
     ours = build_network(genotype, config, keras)
     randomise_statistics(ours)
     theirs = build_network(genotype, config, tf_keras)
@@ -71,7 +72,7 @@ def test_both_namespaces_give_equal_logits(genotype, network):
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random_genotypes(max_blocks=3))
 def test_random_genotypes_agree_in_both_namespaces_and_with_the_count(genotype):
-    config = networks.configure(genotype, "imagenet_mobile", image_size=(33, 47), **SMALL)
+    config = presets.configure(genotype, "imagenet_mobile", image_size=(33, 47), **SMALL)
     ours = build_network(genotype, config, keras)
     randomise_statistics(ours)
     theirs = build_network(genotype, config, tf_keras)
@@ -86,7 +87,7 @@ def test_random_genotypes_agree_in_both_namespaces_and_with_the_count(genotype):
 
 
 def test_multiply_adds_equal_those_of_the_traced_graph():
-    config = networks.configure(NASNET, "imagenet_mobile", image_size=(75, 96), **SMALL)
+    config = presets.configure(NASNET, "imagenet_mobile", image_size=(75, 96), **SMALL)
     model = build_network(NASNET, config, keras)
     traced = tf.function(lambda x: model(x, training=False)).get_concrete_function(
         tf.TensorSpec((1, 75, 96, 3))
@@ -105,7 +106,7 @@ def test_multiply_adds_equal_those_of_the_traced_graph():
 
 @pytest.mark.parametrize("network", ["cifar", "imagenet_mobile"])
 def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
-    config = networks.configure(NASNET, network, **SMALL)
+    config = presets.configure(NASNET, network, **SMALL)
     dynamic = build_network(NASNET, config.replace(image_size=None), keras)
     randomise_statistics(dynamic)
     shapes = [(w.path, tuple(w.shape)) for w in dynamic.weights]
@@ -118,7 +119,7 @@ def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
 
 
 def test_drop_path_follows_its_progress_and_spares_inference():
-    config = networks.configure(NASNET, "cifar", drop_path_keep=0.5, **SMALL)
+    config = presets.configure(NASNET, "cifar", drop_path_keep=0.5, **SMALL)
     x = images(4, 32, 32, 3)
     for namespace in (keras, tf_keras):
         model = build_network(NASNET, config, namespace)
@@ -137,7 +138,7 @@ def test_drop_path_follows_its_progress_and_spares_inference():
 
 
 def test_drop_path_keeps_the_mean_and_drops_whole_examples():
-    from cells.drop_path import progress_variable, scheduled_drop_path
+    from cells.network.drop_path import progress_variable, scheduled_drop_path
 
     progress = progress_variable()
     layer = scheduled_drop_path(keras)(0.6, progress)
@@ -154,9 +155,9 @@ def test_drop_path_keeps_the_mean_and_drops_whole_examples():
 
 
 def test_weights_cross_heads_by_name():
-    config = networks.configure(NASNET, "cifar", auxiliary_head=True, num_classes=10, **SMALL)
+    config = presets.configure(NASNET, "cifar", auxiliary_head=True, num_classes=10, **SMALL)
     source = build_network(NASNET, config, tf_keras)
-    config = networks.configure(NASNET, "cifar", num_classes=7, **SMALL)
+    config = presets.configure(NASNET, "cifar", num_classes=7, **SMALL)
     target = build_network(NASNET, config, keras)
     moved = move_weights(source, target)
     assert moved.unfit == ("logits",) and not moved.missing
@@ -169,7 +170,7 @@ def test_weights_cross_heads_by_name():
 
 
 def test_a_saved_network_predicts_the_same_in_keras(tmp_path):
-    config = networks.configure(NASNET, "cifar", **SMALL)
+    config = presets.configure(NASNET, "cifar", **SMALL)
     model = build_network(NASNET, config, keras)
     randomise_statistics(model)
     model.save(tmp_path / "model.keras")
@@ -179,7 +180,7 @@ def test_a_saved_network_predicts_the_same_in_keras(tmp_path):
 
 
 def test_l2_is_in_the_losses_of_every_kernel():
-    config = networks.configure(NASNET, "cifar", **SMALL)
+    config = presets.configure(NASNET, "cifar", **SMALL)
     for namespace in (keras, tf_keras):
         model = build_network(NASNET, config, namespace, l2=0.5)
         kernels = [w for w in model.trainable_weights if len(w.shape) > 1]

@@ -7,20 +7,21 @@ from genotype_strategies import random_genotypes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells import catalogue, networks
-from cells.errors import UserError
-from cells.genotype import Genotype
-from cells.graph import Graph
-from cells.primitives import DropPath, Input
-from cells.stack import StackConfig, minimal_size, penultimate_filters, stack
-from cells.summary import count
+from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.stack import StackConfig, minimal_size, penultimate_filters, stack
+from cells.operations.counts import count
+from cells.operations.graph import Graph
+from cells.operations.primitives import DropPath, Input
+from cells.support.errors import UserError
 
 NASNET = catalogue.load("nasnet_a")
 PNASNET = catalogue.load("pnasnet_5")
 
 
 def layout(genotype, network, **changes) -> Graph:
-    return stack(genotype, networks.configure(genotype, network, **changes))
+    return stack(genotype, presets.configure(genotype, network, **changes))
 
 
 def cells_of(graph: Graph) -> list[str]:
@@ -45,7 +46,7 @@ def test_nasnet_inserts_reduction_cells_and_pnasnet_replaces_by_them():
     ],
 )
 def test_maps_have_the_published_sizes(network, sizes):
-    config = networks.configure(NASNET, network)
+    config = presets.configure(NASNET, network)
     graph = stack(NASNET, config)
     found = graph.sizes(config.image_size)
     for level, size in sizes.items():
@@ -64,10 +65,10 @@ def test_penultimate_filters_are_those_of_the_names():
         (PNASNET, "imagenet_large"): 4320,
     }
     for (genotype, network), filters in expected.items():
-        config = networks.configure(genotype, network)
+        config = presets.configure(genotype, network)
         assert penultimate_filters(genotype, config) == filters
         assert stack(genotype, config).outputs["level_5" if network != "cifar" else "level_2"]
-        named = networks.configure(genotype, network, penultimate_filters=filters)
+        named = presets.configure(genotype, network, penultimate_filters=filters)
         assert named.filters == config.filters
 
 
@@ -111,7 +112,7 @@ def test_the_auxiliary_head_sits_before_the_second_reduction():
 
 
 def test_drop_path_deepens_with_the_cell_and_spares_identities():
-    config = networks.configure(NASNET, "cifar", normal_cells=2, drop_path_keep=0.6)
+    config = presets.configure(NASNET, "cifar", normal_cells=2, drop_path_keep=0.6)
     graph = stack(NASNET, config)
     drops = {
         n.name: n.primitive.keep for n in graph.nodes.values() if isinstance(n.primitive, DropPath)
@@ -128,9 +129,9 @@ def test_drop_path_deepens_with_the_cell_and_spares_identities():
 
 
 @settings(max_examples=60, deadline=None)
-@given(random_genotypes(), st.sampled_from(networks.NETWORKS), st.integers(9, 40))
+@given(random_genotypes(), st.sampled_from(presets.NETWORKS), st.integers(9, 40))
 def test_every_genotype_stacks_with_any_filters(genotype, network, filters):
-    config = networks.configure(genotype, network, normal_cells=1, filters=filters)
+    config = presets.configure(genotype, network, normal_cells=1, filters=filters)
     graph = stack(genotype, config)
     sizes = graph.sizes(config.image_size)
     for node in graph.nodes.values():
@@ -142,9 +143,9 @@ def test_every_genotype_stacks_with_any_filters(genotype, network, filters):
     assert counted.trainable > 0
 
 
-@pytest.mark.parametrize("network", networks.NETWORKS)
+@pytest.mark.parametrize("network", presets.NETWORKS)
 def test_the_smallest_image_is_the_smallest(network):
-    config = networks.configure(NASNET, network)
+    config = presets.configure(NASNET, network)
     least = minimal_size(NASNET, config)
 
     def inputs_of_reductions(size: int) -> list[int]:
@@ -175,7 +176,7 @@ def test_the_smallest_image_is_the_smallest(network):
 )
 def test_impossible_configurations_are_told(changes, sentence):
     with pytest.raises(UserError, match=sentence):
-        stack(NASNET, networks.configure(NASNET, "cifar", **changes))
+        stack(NASNET, presets.configure(NASNET, "cifar", **changes))
 
 
 DARTS = catalogue.load("darts_v2")
@@ -207,7 +208,7 @@ def test_darts_fits_both_inputs_always():
 
 
 def test_darts_large_stem_halves_three_times_and_feeds_two_maps():
-    config = networks.configure(DARTS, "imagenet_mobile")
+    config = presets.configure(DARTS, "imagenet_mobile")
     graph = stack(DARTS, config)
     sizes = graph.sizes((224, 224))
     assert [sizes[f"stem_{i}_bn"] for i in (1, 2, 3)] == [(112, 112), (56, 56), (28, 28)]
@@ -259,11 +260,11 @@ def test_rules_that_pad_by_parity_demand_a_size():
 
 def test_unknown_network():
     with pytest.raises(UserError, match="did you mean 'imagenet_large'"):
-        networks.configure(NASNET, "imagenet_larg")
+        presets.configure(NASNET, "imagenet_larg")
 
 
 def test_an_operation_counts_itself_as_it_counts_in_a_network():
-    from cells.operations import OPERATIONS
+    from cells.operations.operations import OPERATIONS
 
     # (relu, depthwise 5x5, pointwise, batch norm) twice: 2 (25 C + C^2 + 2 C).
     assert OPERATIONS["sep_conv_5x5"].parameters(32, 32) == 2 * (25 * 32 + 32 * 32 + 2 * 32)

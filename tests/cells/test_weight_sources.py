@@ -15,9 +15,8 @@ from test_keras_applications import photographs
 from test_network import randomise_statistics, relative
 
 from benchmarks.timm_oracle import ORACLE, difference_to_timm
-from cells import weights_file
-from cells.errors import UserError
-from cells.weight_sources import import_weights
+from cells.support.errors import UserError
+from cells.weights import import_weights, weights_file
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,18 @@ import pytest
 @pytest.fixture(scope="session")
 def scenes_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with the embedded set `digits_scenes`."""
-    from cells import datasets
+    from cells import data
 
     folder = tmp_path_factory.mktemp("scenes")
-    datasets.builder("digits_scenes", folder)
+    data.builder("digits_scenes", folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def genotype_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A genotype that is built and traced in seconds."""
-    from cells import genotype_file
-    from cells.genotype import Block, Cell, Genotype, Side
+    from cells.genotype import genotype_file
+    from cells.genotype.genotype import Block, Cell, Genotype, Side
 
     cell = Cell(
         (
@@ -66,12 +66,12 @@ def small(settings: dict[str, Any], request: pytest.FixtureRequest) -> Any:
     """
 
     def configured(override: dict[str, Any] | None = None, data_dir: Any = None) -> Any:
-        from cells import config
-        from detection import experiments
+        from cells.support import overrides
+        from detection.config import experiments
 
         params = experiments.cells_retinanet()
-        config.apply(params, settings, "test")
-        config.apply(params, override or {}, "test")
+        overrides.apply(params, settings, "test")
+        overrides.apply(params, override or {}, "test")
         data_dir = data_dir or request.getfixturevalue("scenes_dir")
         for side in (params.task.train_data, params.task.validation_data):
             side.tfds_data_dir = str(data_dir)

@@ -11,10 +11,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from cells.errors import UserError
-from detection import conversion, data, records, resolve
-from detection.conversion import command
-from detection.task import CellsRetinaNetTask
+from cells.support.errors import UserError
+from detection import conversion, convert_command
+from detection.data import dataset, records
+from detection.training import complete
+from detection.training.task import CellsRetinaNetTask
 
 
 def jpeg(width=40, height=30, seed=0):
@@ -69,7 +70,7 @@ def side(found):
 
 
 def stored(found):
-    return list(data.decoded(side(found)).as_numpy_iterator())
+    return list(dataset.decoded(side(found)).as_numpy_iterator())
 
 
 @pytest.mark.parametrize(("split", "part"), [("train", "train2017"), ("validation", "val2017")])
@@ -84,13 +85,15 @@ def test_coco_from_its_own_files_is_what_the_trainer_gets_from_tfds(
     tfds_side = {"tfds_name": "coco/2017", "tfds_split": split}
     ours = small({"task": {"validation_data": {"input_path": str(found.folder)}}}, data_dir)
     theirs = small({"task": {"validation_data": tfds_side}}, data_dir)
-    categories = [resolve.resolve(p, train=False) for p in (ours, theirs)]
+    categories = [complete.resolve(p, train=False) for p in (ours, theirs)]
     assert categories[0] == categories[1]
 
     expected = {}
-    for example in data.decoded(theirs.task.validation_data).as_numpy_iterator():
+    for example in dataset.decoded(theirs.task.validation_data).as_numpy_iterator():
         expected[example["source_id"]] = example
-    given = {e["source_id"]: e for e in data.decoded(ours.task.validation_data).as_numpy_iterator()}
+    given = {
+        e["source_id"]: e for e in dataset.decoded(ours.task.validation_data).as_numpy_iterator()
+    }
     assert given.keys() == expected.keys()
     assert len(given) == {"train": 195, "validation": 120}[split]
     crowds = empty = 0
@@ -277,7 +280,7 @@ def test_a_thousand_boxes_are_kept_and_counted(tmp_path, photos, small):
     # Training looks at max_num_instances of them, evaluation at all.
     at = {"input_path": str(found.folder), "global_batch_size": 2}
     params = small({"task": {"train_data": at, "validation_data": at}}, tmp_path)
-    resolve.resolve(params)
+    complete.resolve(params)
     task = CellsRetinaNetTask(params.task)
     _, labels = next(iter(task.build_inputs(params.task.validation_data)))
     assert labels["groundtruths"]["boxes"].shape[1] == 1000
@@ -489,14 +492,14 @@ def test_the_command_converts(tmp_path, photos, flags, capsys):
         images=str(photos),
         output=str(tmp_path / "out"),
     )
-    command.convert(given)
+    convert_command.convert(given)
     assert "2 images with 1 objects of 2 classes in 1 files" in capsys.readouterr().out
     given.images = None
     given.output = str(tmp_path / "out2")
     with pytest.raises(UserError, match="--images: is needed here"):
-        command.convert(given)
+        convert_command.convert(given)
     given.output = str(tmp_path / "again.json")
-    command.convert(given)
+    convert_command.convert(given)
     again = json.loads((tmp_path / "again.json").read_bytes())
     assert again["annotations"] == coco([[1, 2, 3, 4]])["annotations"]
 
@@ -506,7 +509,7 @@ def test_a_converted_set_trains(tmp_path, photos, small):
     found = converted(tmp_path, photos, coco([[5, 5, 30, 20]]))
     at = {"input_path": str(found.folder), "global_batch_size": 3}
     params = small({"task": {"train_data": at, "validation_data": at}}, tmp_path)
-    assert resolve.resolve(params).ids == (3, 7)
+    assert complete.resolve(params).ids == (3, 7)
     task = CellsRetinaNetTask(params.task)
     pixels, labels = next(iter(task.build_inputs(params.task.train_data)))
     assert pixels.shape == (3, 64, 64, 3)
@@ -518,4 +521,4 @@ def test_a_converted_set_trains(tmp_path, photos, small):
 
 def test_a_folder_of_no_boxes_is_named(small, tmp_path):
     with pytest.raises(UserError, match=r"task\.train_data\.input_path: .* --mode=convert"):
-        resolve.resolve(small({"task": {"train_data": {"input_path": str(tmp_path)}}}, tmp_path))
+        complete.resolve(small({"task": {"train_data": {"input_path": str(tmp_path)}}}, tmp_path))

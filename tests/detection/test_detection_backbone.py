@@ -12,16 +12,18 @@ import tensorflow as tf
 import tf_keras
 from official.vision.configs import common
 
-from cells import genotype_file, networks, weights_file
-from cells.errors import UserError
-from cells.families import FAMILIES
-from cells.network import build_network
-from cells.weight_sources import import_weights
-from cells.weights import weighted_layers
-from detection import backbone_weights, resolve
-from detection.task import CellsRetinaNetTask
-from transfer import checkpoints
-from transfer.backbone import Backbone, CellBackbone, build_backbone
+from cells.genotype import genotype_file
+from cells.network import presets
+from cells.network.build import build_network
+from cells.operations.families import FAMILIES
+from cells.support.errors import UserError
+from cells.weights import import_weights, weights_file
+from cells.weights.by_layer import weighted_layers
+from detection.model import backbone_weights
+from detection.training import complete
+from detection.training.task import CellsRetinaNetTask
+from transfer.config.cells_backbone import Backbone, CellBackbone, build_backbone
+from transfer.training import checkpoints
 
 
 def randomise(model, seed):
@@ -109,7 +111,7 @@ def test_every_stacking_family_has_levels_2_to_5(genotype_path, tmp_path, stacki
 def small_weights(genotype_path, tmp_path):
     """A weights file of a classifier with the stack of the small detector."""
     genotype = genotype_file.read(genotype_path)
-    config = networks.configure(
+    config = presets.configure(
         genotype,
         "imagenet_mobile",
         normal_cells=1,
@@ -131,7 +133,7 @@ def test_a_detector_takes_a_weights_file_and_says_what_it_left(small, small_weig
     path, layers = small_weights
     frozen = {"init_checkpoint": path, "freeze_stem": True, "freeze_batch_norm": True}
     params = small({"task": frozen})
-    resolve.resolve(params)
+    complete.resolve(params)
     cells = params.task.model.backbone.cells
     assert (cells.border_rule, cells.batch_norm_epsilon) == ("timm", 0.002)
     task = CellsRetinaNetTask(params.task)
@@ -167,7 +169,7 @@ def test_a_detector_takes_a_weights_file_and_says_what_it_left(small, small_weig
 def test_weights_of_another_network_are_refused(small, small_weights, cells, sentence):
     task = {"init_checkpoint": small_weights[0], "model": {"backbone": {"cells": cells}}}
     with pytest.raises(UserError, match=sentence):
-        resolve.resolve(small({"task": task}))
+        complete.resolve(small({"task": task}))
 
 
 def test_nas_fpn_reaches_level_7(small):
@@ -177,7 +179,7 @@ def test_nas_fpn_reaches_level_7(small):
         "decoder": {"type": "nasfpn", "nasfpn": {"num_filters": 16, "num_repeats": 1}},
     }
     params = small({"task": {"model": model}})
-    resolve.resolve(params)
+    complete.resolve(params)
     built = CellsRetinaNetTask(params.task).build_model()
     outputs = built(tf.zeros([1, 128, 128, 3]), training=False)["cls_outputs"]
     sizes = {level: tuple(scores.shape[1:3]) for level, scores in outputs.items()}

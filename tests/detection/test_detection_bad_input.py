@@ -10,9 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from cells import datasets
-from cells.errors import UserError
-from detection import commands, images, resolve
+from cells import data
+from cells.support.errors import UserError
+from detection import commands
+from detection.data import images
+from detection.training import complete
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -37,7 +39,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 )
 def test_impossible_detectors_are_refused(small, model, sentence):
     with pytest.raises(UserError, match=sentence):
-        resolve.resolve(small({"task": {"model": model}}))
+        complete.resolve(small({"task": {"model": model}}))
 
 
 @pytest.mark.parametrize(
@@ -54,13 +56,13 @@ def test_impossible_detectors_are_refused(small, model, sentence):
 )
 def test_impossible_tasks_are_refused(small, task, sentence):
     with pytest.raises(UserError, match=sentence):
-        resolve.resolve(small({"task": task}))
+        complete.resolve(small({"task": task}))
 
 
 def test_a_set_without_boxes_is_told_what_it_has(small, scenes_dir):
-    datasets.builder("digits", scenes_dir)
+    data.builder("digits", scenes_dir)
     with pytest.raises(UserError, match=r"digits.*is no detection set.*label"):
-        resolve.resolve(small({"task": {"train_data": {"tfds_name": "digits"}}}))
+        complete.resolve(small({"task": {"train_data": {"tfds_name": "digits"}}}))
 
 
 def test_training_and_validation_must_have_the_same_classes(small, data_dir):
@@ -68,7 +70,7 @@ def test_training_and_validation_must_have_the_same_classes(small, data_dir):
     params = small(override)
     params.task.validation_data.tfds_data_dir = str(data_dir)
     with pytest.raises(UserError, match=r"different classes \(0, 1, 2, \.\.\. and person"):
-        resolve.resolve(params)
+        complete.resolve(params)
 
 
 def test_paths_that_hold_no_images_are_named(tmp_path):

@@ -18,14 +18,17 @@ import tensorflow as tf
 from PIL import Image
 from pycocotools.coco import COCO
 
-from cells import datasets, image_files
-from cells.errors import UserError
-from cells.weights import weighted_layers
-from detection import cli, commands, export, formats, resolve
-from detection.detector import Detections, open_detector
-from detection.task import CellsRetinaNetTask
-from transfer import checkpoints, runner
-from transfer.experiments import classification
+from cells import data
+from cells.data import image_files
+from cells.support.errors import UserError
+from cells.weights.by_layer import weighted_layers
+from detection import cli, commands
+from detection.exporting import export, formats
+from detection.inference.detector import Detections, open_detector
+from detection.training import complete
+from detection.training.task import CellsRetinaNetTask
+from transfer.config.experiments import classification
+from transfer.training import checkpoints, runner
 
 STEPS = 100
 
@@ -117,9 +120,7 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(
         [],
     )
     stored = list(
-        datasets.builder("digits_scenes", scenes_dir)
-        .as_dataset(split="train[:4]")
-        .as_numpy_iterator()
+        data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:4]").as_numpy_iterator()
     )
     ids = [int(example["image/id"]) for example in stored]
     truth = COCO()
@@ -149,9 +150,7 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(
 def test_files_are_looked_at_as_the_data_set_is(trained, flags, tmp_path, scenes_dir):
     """The same pixels as a file: the same boxes; a wide file: boxes inside its own size."""
     example = next(
-        datasets.builder("digits_scenes", scenes_dir)
-        .as_dataset(split="train[:1]")
-        .as_numpy_iterator()
+        data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]").as_numpy_iterator()
     )
     pixels = example["image"]
     photos = tmp_path / "photos"
@@ -261,7 +260,7 @@ def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, 
     runner.run(params, "train", run)
 
     params = small({"task": {"init_checkpoint": run}})
-    resolve.resolve(params)
+    complete.resolve(params)
     task = CellsRetinaNetTask(params.task)
     model = task.build_model()
     with caplog.at_level(logging.WARNING, logger="absl"):
@@ -281,7 +280,7 @@ def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, 
 @pytest.fixture(scope="module")
 def scene(scenes_dir):
     """An image that the detector was trained with."""
-    stored = datasets.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]")
+    stored = data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]")
     return next(stored.as_numpy_iterator())["image"]
 
 

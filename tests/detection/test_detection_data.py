@@ -10,16 +10,17 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from cells import datasets
-from detection import categories, resolve
-from detection.decoder import ObjectsDecoder
-from detection.task import CellsRetinaNetTask
+from cells import data
+from detection.data import categories
+from detection.data.decoder import ObjectsDecoder
+from detection.training import complete
+from detection.training.task import CellsRetinaNetTask
 
 
 def assert_decodes_as_tfds(name, folder, split):
     """Every feature of every example, beside TFDS' own reading of it."""
-    builder = datasets.builder(name, folder)
-    decoder = ObjectsDecoder(datasets.detection_classes(builder))
+    builder = data.builder(name, folder)
+    decoder = ObjectsDecoder(data.detection_classes(builder))
     stored = builder.as_dataset(split=split)
     count = 0
     for ours, theirs in zip(
@@ -62,7 +63,7 @@ def test_evaluation_batches_hold_what_cocos_own_files_say(data_dir, small, split
         }
     }
     params = small(override, data_dir)
-    found = resolve.resolve(params)
+    found = complete.resolve(params)
     task = CellsRetinaNetTask(params.task)
     given = {}
     for _, labels in task.build_inputs(params.task.validation_data).as_numpy_iterator():
@@ -96,10 +97,10 @@ def test_evaluation_batches_hold_what_cocos_own_files_say(data_dir, small, split
 
 def test_cocos_categories_have_their_official_ids_and_others_their_labels(data_dir, scenes_dir):
     official = coco_file(data_dir, "validation")["categories"]
-    coco = categories.of_builder(datasets.builder("coco/2017", data_dir))
+    coco = categories.of_builder(data.builder("coco/2017", data_dir))
     assert list(coco.ids) == [category["id"] for category in official]
     assert list(coco.names) == [category["name"] for category in official]
-    digits = categories.of_builder(datasets.builder("digits_scenes", scenes_dir))
+    digits = categories.of_builder(data.builder("digits_scenes", scenes_dir))
     assert digits.ids == tuple(range(10))
 
 
@@ -129,8 +130,8 @@ class PlainBoxes(tfds.core.GeneratorBasedBuilder):
 
 def test_a_set_with_boxes_and_labels_only_has_ids_areas_and_no_crowds(tmp_path):
     PlainBoxes(data_dir=tmp_path).download_and_prepare()
-    builder = datasets.builder("plain_boxes", tmp_path)
-    decoder = ObjectsDecoder(datasets.detection_classes(builder))
+    builder = data.builder("plain_boxes", tmp_path)
+    decoder = ObjectsDecoder(data.detection_classes(builder))
     read = tfds.ReadConfig(add_tfds_id=True)
     decoded = list(
         builder.as_dataset(split="train", read_config=read).map(decoder.decode).as_numpy_iterator()

@@ -12,12 +12,15 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from cells import datasets
-from detection import categories, conversion, evaluation_report, resolve, results
-from detection.detector import Detections
-from detection.evaluation import ImageErrors, evaluate
-from detection.images import NamedImage
-from detection.task import CellsRetinaNetTask
+from cells import data
+from detection import conversion
+from detection.data import categories
+from detection.data.images import NamedImage
+from detection.inference import coco_results, evaluation_report
+from detection.inference.detector import Detections
+from detection.training import complete
+from detection.training.coco_figures import ImageErrors, evaluate
+from detection.training.task import CellsRetinaNetTask
 
 SIDES = ("train_data", "validation_data")
 
@@ -51,7 +54,7 @@ def evaluated(task, params):
 def test_ground_truth_of_coco_evaluates_to_one(data_dir, small, split):
     side = {"tfds_name": "coco/2017", "tfds_split": split}
     params = small({"task": dict.fromkeys(SIDES, side)}, data_dir)
-    resolve.resolve(params)
+    complete.resolve(params)
     figures = evaluated(CellsRetinaNetTask(params.task), params)
     for name in ("AP", "AP50", "AP75", "APs", "APm", "APl"):
         assert figures[name] == pytest.approx(1.0, abs=1e-6), name
@@ -59,13 +62,13 @@ def test_ground_truth_of_coco_evaluates_to_one(data_dir, small, split):
 
 def test_ground_truth_of_scenes_evaluates_to_one(small):
     params = small({"task": {"validation_data": {"tfds_split": "validation[:60]"}}})
-    resolve.resolve(params)
+    complete.resolve(params)
     assert evaluated(CellsRetinaNetTask(params.task), params)["AP"] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_ground_truth_as_a_result_file_evaluates_to_one_by_pycocotools(data_dir, tmp_path):
     """Against COCO's own annotation file: image ids, category ids and pixels are COCO's."""
-    builder = datasets.builder("coco/2017", data_dir)
+    builder = data.builder("coco/2017", data_dir)
     known = categories.of_builder(builder)
     entries = []
     for example in builder.as_dataset(split="validation").as_numpy_iterator():
@@ -78,11 +81,11 @@ def test_ground_truth_as_a_result_file_evaluates_to_one_by_pycocotools(data_dir,
             example["objects"]["label"],
             np.ones(len(top), np.float32),
         )
-        entries += results.to_coco(
+        entries += coco_results.to_coco(
             example["image/id"], detections, known, example["image"].shape[:2]
         )
     path = tmp_path / "results.json"
-    results.write(entries, path)
+    coco_results.write(entries, path)
     truth = COCO(str(data_dir / "coco_sample" / "instances_val2017.json"))
     evaluation = COCOeval(truth, truth.loadRes(str(path)), "bbox")
     evaluation.evaluate()
@@ -164,7 +167,7 @@ def test_noisy_predictions_have_the_numbers_that_pycocotools_gives_by_hand(
     records = conversion.convert(conversion.read(path), images, tmp_path / "boxes")
     at = {"input_path": str(records.folder), "global_batch_size": 20}
     params = small({"task": dict.fromkeys(SIDES, at)}, data_dir)
-    known = resolve.resolve(params)
+    known = complete.resolve(params)
     official = json.loads(path.read_bytes())
     found = noisy(official, seed=3)
 

@@ -17,7 +17,7 @@ import detection
 import tensorflow as tf
 import tf_keras
 from cells import genotype_file, networks
-from cells.network import build_network
+from cells.network.build import build_network
 
 genotype = genotype_file.read(sys.argv[1])
 settings = {"normal_cells": 1, "filters": 8, "stem_filters": 16, "image_size": (256, 256)}

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from cells.errors import UserError
-from detection import images, pictures, predict, tiling, videos
-from detection.categories import Categories
-from detection.detector import Detections
+from cells.support.errors import UserError
+from detection.data import images, videos
+from detection.data.categories import Categories
+from detection.inference import pictures, predict, tiling
+from detection.inference.detector import Detections
 
 
 class Squares:

@@ -11,11 +11,16 @@ import tensorflow as tf
 import tf_keras
 from PIL import Image
 
-from cells import config
-from cells.errors import UserError
-from detection import conversion, experiments, export, resolve, summary, task
-from detection.detector import Detector
-from transfer import configure, formats, model_dir
+from cells.support import overrides
+from cells.support.errors import UserError
+from detection import conversion, summary
+from detection.config import experiments
+from detection.exporting import export
+from detection.inference.detector import Detector
+from detection.training import complete, task
+from transfer.config import configure
+from transfer.exporting import formats
+from transfer.runs import model_dir
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "detection"
 
@@ -37,8 +42,8 @@ def two_stage(genotype_path):
             "roi_sampler": {"num_sampled_rois": 16},
             "mask_sampler": {"num_sampled_masks": 4},
         }
-        config.apply(params, {"task": {"model": model}}, "test")
-        config.apply(params, {"task": override}, "test")
+        overrides.apply(params, {"task": {"model": model}}, "test")
+        overrides.apply(params, {"task": override}, "test")
         return params
 
     return configured
@@ -77,7 +82,7 @@ def test_a_tfds_set_reaches_faster_rcnn(data_dir, two_stage):
         train_data={**side, "tfds_split": "train[:4]", "shuffle_buffer_size": 1},
         validation_data={**side, "tfds_split": "train[:4]"},
     )
-    resolve.resolve(params)
+    complete.resolve(params)
     made = task.create(params.task)
     images, labels = next(iter(made.build_inputs(params.task.train_data)))
     assert images.shape == (4, 64, 64, 3)
@@ -105,7 +110,7 @@ def test_mask_rcnn_learns_looks_and_is_evaluated(two_stage, boxes, eagerly):
         train_data={**side, "parser": {"aug_scale_min": 1.0, "aug_scale_max": 1.0}},
         validation_data=side,
     )
-    categories = resolve.resolve(params)
+    categories = complete.resolve(params)
     assert categories.ids == (8, 9)
     made = task.create(params.task)
     model = made.build_model()
@@ -149,7 +154,7 @@ def test_mask_rcnn_learns_looks_and_is_evaluated(two_stage, boxes, eagerly):
 def test_masks_are_asked_for_where_there_are_none(two_stage, boxes, data_dir, tmp_path):
     side = {"tfds_name": "coco/2017", "tfds_data_dir": str(data_dir)}
     with pytest.raises(UserError, match="train_data: TFDS sets have no outlines"):
-        resolve.resolve(two_stage("cells_maskrcnn", train_data=side, validation_data=side))
+        complete.resolve(two_stage("cells_maskrcnn", train_data=side, validation_data=side))
     bare = conversion.convert(
         conversion.read(tmp_path / "boxes.json"),
         conversion.open_images(tmp_path / "photos"),
@@ -157,10 +162,10 @@ def test_masks_are_asked_for_where_there_are_none(two_stage, boxes, data_dir, tm
     )
     side = {"input_path": str(bare.folder)}
     with pytest.raises(UserError, match="was converted without outlines"):
-        resolve.resolve(two_stage("cells_maskrcnn", train_data=side, validation_data=side))
+        complete.resolve(two_stage("cells_maskrcnn", train_data=side, validation_data=side))
     params = two_stage("cells_fasterrcnn_coco", train_data=boxes, validation_data=boxes)
     with pytest.raises(UserError, match="freeze_batch_norm: keeps statistics of a trained"):
-        resolve.resolve(params)
+        complete.resolve(params)
 
 
 def test_no_more_boxes_are_sampled_than_there_are(two_stage, boxes):
@@ -171,7 +176,7 @@ def test_no_more_boxes_are_sampled_than_there_are(two_stage, boxes):
     ):
         params = two_stage("cells_maskrcnn", model=model, train_data=boxes, validation_data=boxes)
         with pytest.raises(UserError, match=sentence):
-            resolve.resolve(params)
+            complete.resolve(params)
 
 
 @pytest.mark.parametrize("kind", ["tflite", "onnx"])
@@ -241,10 +246,12 @@ def test_the_recipes_with_resnet_train(kind, boxes, eagerly):
         "decoder": {"fpn": {"num_filters": 8}},
         **{k: v for k, v in _SMALL_HEADS.items() if k in params.task.model.as_dict()},
     }
-    config.apply(params.task, {"model": model, "train_data": side, "validation_data": side}, "test")
+    overrides.apply(
+        params.task, {"model": model, "train_data": side, "validation_data": side}, "test"
+    )
     params.runtime.distribution_strategy = "one_device"
     params.runtime.mixed_precision_dtype = "float32"
-    resolve.resolve(params)
+    complete.resolve(params)
     made = task.create(params.task)
     built = made.build_model()
     batch = next(iter(made.build_inputs(params.task.train_data)))

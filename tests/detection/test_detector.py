@@ -8,16 +8,16 @@ import tensorflow as tf
 import tf_keras
 from official.vision.ops import preprocess_ops
 
-from cells import images
-from cells.errors import UserError
-from detection import resolve
-from detection.detector import Detector
-from detection.task import CellsRetinaNetTask
+from cells.data import preprocessing
+from cells.support.errors import UserError
+from detection.inference.detector import Detector
+from detection.training import complete
+from detection.training.task import CellsRetinaNetTask
 
 
 def built(small, override=None):
     params = small(override)
-    categories = resolve.resolve(params)
+    categories = complete.resolve(params)
     task = CellsRetinaNetTask(params.task)
     return task, task.build_model(), categories
 
@@ -82,13 +82,13 @@ def test_drop_path_follows_the_optimizer_and_a_resumed_run_goes_on(small):
 
 
 def test_the_backbone_sees_pixels_on_the_scale_of_the_classifiers(small):
-    """Model Garden's normalised image in, `cells.images.scale` of its pixels behind."""
+    """Model Garden's normalised image in, `cells.data.preprocessing.scale` of its pixels behind."""
     _, model, _ = built(small)
     random = tf.random.stateless_uniform([1, 64, 64, 3], (3, 4), 0, 256, tf.int32)
     pixels = tf.cast(random, tf.uint8)
     normalized = preprocess_ops.normalize_image(pixels)
     rescaled = model.backbone.get_layer("rescaled")(normalized)
-    np.testing.assert_allclose(rescaled, images.scale(pixels), atol=1e-5)
+    np.testing.assert_allclose(rescaled, preprocessing.scale(pixels), atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 @pytest.fixture(scope="session")
 def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with the embedded set `digits`."""
-    from cells import datasets
+    from cells import data
 
     folder = tmp_path_factory.mktemp("tfds")
-    datasets.builder("digits", folder)
+    data.builder("digits", folder)
     return folder
 
 
@@ -26,7 +26,7 @@ def run(digits_dir, tmp_path_factory):
     import tf_keras
     from transfer_runs import params
 
-    from transfer import runner
+    from transfer.training import runner
 
     folder = tmp_path_factory.mktemp("run") / "model"
     metrics = runner.run(params(digits_dir), "train_and_eval", str(folder))
@@ -36,7 +36,7 @@ def run(digits_dir, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(run):
-    from transfer import checkpoints
+    from transfer.training import checkpoints
 
     return checkpoints.open_trained(str(run[0]))
 
@@ -47,8 +47,8 @@ def digits(digits_dir):
     import numpy as np
     import tensorflow_datasets as tfds
 
-    from cells import datasets
+    from cells import data
 
-    examples = list(tfds.as_numpy(datasets.builder("digits", digits_dir).as_dataset(split="test")))
+    examples = list(tfds.as_numpy(data.builder("digits", digits_dir).as_dataset(split="test")))
     images = np.stack([e["image"] for e in examples]).astype("float32") / 127.5 - 1
     return images, np.array([e["label"] for e in examples])

@@ -13,7 +13,8 @@ WEIGHTS = sys.argv.pop(1)
 def main() -> None:
     import numpy as np
 
-    from transfer import __main__, runner, task
+    from transfer import __main__
+    from transfer.training import runner, task
 
     built = []
 

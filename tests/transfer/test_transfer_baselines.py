@@ -9,27 +9,19 @@ import tf_keras
 from PIL import Image
 from transfer_runs import params
 
-from cells.errors import UserError
-from transfer import (
-    baselines,
-    checkpoints,
-    config,
-    configure,
-    evaluation,
-    export,
-    folding,
-    formats,
-    model_dir,
-    predict,
-    resolve,
-    runner,
-)
+from cells.support.errors import UserError
+from transfer import evaluation, prediction
+from transfer.config import configure, schema
+from transfer.exporting import batch_norm_folding, export, formats
+from transfer.model import baselines
+from transfer.runs import model_dir
 from transfer.summary import summary
-from transfer.task import ClassificationTask
+from transfer.training import checkpoints, complete, runner
+from transfer.training.task import ClassificationTask
 
 
 def model(name, size):
-    return config.Model(num_classes=1000, input_size=[size, size, 3], baseline=name)
+    return schema.Model(num_classes=1000, input_size=[size, size, 3], baseline=name)
 
 
 # Parameters as keras.io/api/applications has them, at 1000 classes; multiply-adds of ResNet-50
@@ -51,9 +43,9 @@ def test_the_networks_are_the_published_ones(name, size, total):
 
 
 def test_a_step_has_cross_entropy_and_half_the_sum_of_squares_of_every_kernel():
-    settings = config.Task(
-        model=config.Model(num_classes=5, input_size=[32, 32, 3], baseline="resnet_50"),
-        losses=config.Losses(l2_weight_decay=0.01),
+    settings = schema.Task(
+        model=schema.Model(num_classes=5, input_size=[32, 32, 3], baseline="resnet_50"),
+        losses=schema.Losses(l2_weight_decay=0.01),
     )
     task = ClassificationTask(settings)
     built = task.build_model()
@@ -74,7 +66,7 @@ def test_what_cannot_be_is_told():
         configure.experiment(), override="task.model.baseline=resnet50,task.model.num_classes=3"
     )
     with pytest.raises(UserError, match="did you mean 'resnet_50'"):
-        resolve.resolve_model(params)
+        complete.resolve_model(params)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +98,7 @@ def test_evaluation_and_predictions_are_those_of_keras(trained, digits, expected
     np.testing.assert_array_equal(found.labels, digits[1])
     pixels = np.round((digits[0][5] + 1) * 127.5).astype("uint8")
     Image.fromarray(pixels).save(tmp_path / "digit.png")
-    (told,) = predict.predict(trained[1], [tmp_path / "digit.png"], top=10)
+    (told,) = prediction.predict(trained[1], [tmp_path / "digit.png"], top=10)
     shares = {guess.label: guess.probability for guess in told.guesses}
     np.testing.assert_allclose([shares[i] for i in range(10)], softmax(expected)[5], atol=1e-5)
 
@@ -132,14 +124,14 @@ def test_files_of_cells_are_refused(trained, tmp_path):
 @pytest.mark.parametrize(("name", "size"), [("xception", 71)])
 def test_the_network_for_files_is_the_one_that_is_trained(name, size):
     """Weights by order of layers, since some names are numbered anew; then without batch norms."""
-    settings = config.Experiment(task=config.Task(model=model(name, size)))
+    settings = schema.Experiment(task=schema.Task(model=model(name, size)))
     built = baselines.build(settings.task.model, tf_keras)
     rng = np.random.default_rng(0)
     for layer in built.layers:
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
     trained = checkpoints.Trained(built, None, settings, (), step=0, averaged=False)
-    folded = folding.fold(export.keras_model(trained))
+    folded = batch_norm_folding.fold(export.keras_model(trained))
     images = rng.uniform(-1, 1, (2, size, size, 3)).astype("float32")
     expected = built(images, training=False).numpy()
     difference = np.abs(np.asarray(folded(images, training=False)) - expected).max()

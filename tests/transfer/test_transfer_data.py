@@ -7,16 +7,18 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from cells import datasets
-from cells.errors import UserError
-from transfer import config, data, stored
+from cells import data as datasets
+from cells.support.errors import UserError
+from transfer.config import schema
+from transfer.data import dataset
+from transfer.data import examples as stored
 
 
-def batches(model: config.Model, count: int = 1, **settings):
-    params = config.DataConfig(
+def batches(model: schema.Model, count: int = 1, **settings):
+    params = schema.DataConfig(
         **{"is_training": False, "drop_remainder": False, "tfds_split": "test", **settings}
     )
-    return list(data.build_dataset(params, model).take(count).as_numpy_iterator())
+    return list(dataset.build_dataset(params, model).take(count).as_numpy_iterator())
 
 
 def expected(name, folder, split, count):
@@ -31,7 +33,7 @@ def expected(name, folder, split, count):
 
 
 def test_evaluation_gives_all_digits_as_tfds_has_them(digits_dir):
-    model = config.Model(num_classes=10)
+    model = schema.Model(num_classes=10)
     given = batches(
         model, -1, tfds_name="digits", tfds_data_dir=str(digits_dir), global_batch_size=100
     )
@@ -46,7 +48,7 @@ def test_evaluation_gives_all_digits_as_tfds_has_them(digits_dir):
 def test_a_prepared_folder_can_be_given_and_a_part_of_a_split(digits_dir):
     folder = digits_dir / "digits" / "1.0.0"
     ((images, labels),) = batches(
-        config.Model(num_classes=10),
+        schema.Model(num_classes=10),
         tfds_name=str(folder),
         tfds_split="test[10:16]",
         global_batch_size=8,
@@ -58,7 +60,7 @@ def test_a_prepared_folder_can_be_given_and_a_part_of_a_split(digits_dir):
 
 def test_a_network_of_one_channel_sees_the_grey_image(digits_dir):
     ((images, _),) = batches(
-        config.Model(num_classes=10, input_size=[16, 24, 1]),
+        schema.Model(num_classes=10, input_size=[16, 24, 1]),
         tfds_name="digits",
         tfds_data_dir=str(digits_dir),
         global_batch_size=4,
@@ -70,7 +72,7 @@ def test_a_network_of_one_channel_sees_the_grey_image(digits_dir):
 def training_pairs(digits_dir, count=64, **settings):
     """Augmented images with the originals that they come from."""
     ((images, labels),) = batches(
-        config.Model(num_classes=10),
+        schema.Model(num_classes=10),
         is_training=True,
         tfds_name="digits",
         tfds_split="test[:1]",
@@ -144,7 +146,7 @@ def test_tfrecord_files_are_read_too(tmp_path):
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString())
     ((images, labels),) = batches(
-        config.Model(num_classes=3),
+        schema.Model(num_classes=3),
         tfds_split="",
         input_path=str(tmp_path / "part-*"),
         global_batch_size=3,
@@ -154,7 +156,7 @@ def test_tfrecord_files_are_read_too(tmp_path):
 
 
 def test_two_pipelines_share_a_split_of_one_file(digits_dir):
-    params = config.DataConfig(
+    params = schema.DataConfig(
         is_training=False,
         drop_remainder=False,
         tfds_name="digits",
@@ -174,7 +176,7 @@ def test_two_pipelines_share_a_split_of_one_file(digits_dir):
 
 def test_cifar10_as_tfds_has_it(data_dir):
     ((images, labels),) = batches(
-        config.Model(num_classes=10),
+        schema.Model(num_classes=10),
         tfds_name="cifar10",
         tfds_split="test[:16]",  # In one file: the order of several is the reader's.
         tfds_data_dir=str(data_dir),
@@ -189,7 +191,7 @@ def test_cifar10_as_tfds_has_it(data_dir):
 def test_imagenet_central_crop_of_what_tfds_has(data_dir, skip):
     """Both ways to decode: TFDS's own, and the recipe's, which decodes behind the shuffling."""
     ((images, labels),) = batches(
-        config.Model(num_classes=1000, input_size=[64, 64, 3]),
+        schema.Model(num_classes=1000, input_size=[64, 64, 3]),
         tfds_name="imagenet2012",
         tfds_split="validation[:8]",
         tfds_data_dir=str(data_dir),
@@ -210,7 +212,7 @@ def test_imagenet_central_crop_of_what_tfds_has(data_dir, skip):
 def test_a_set_without_labels_is_refused(data_dir):
     with pytest.raises(UserError, match=r"coco/2017.* is no set of images with one label each"):
         batches(
-            config.Model(num_classes=10),
+            schema.Model(num_classes=10),
             tfds_name="coco/2017",
             tfds_data_dir=str(data_dir),
             tfds_split="train",
@@ -223,7 +225,7 @@ def test_the_table_of_model_garden_is_left_alone(digits_dir):
 
     names = set(table.TFDS_ID_TO_DECODER_MAP)
     batches(
-        config.Model(num_classes=10),
+        schema.Model(num_classes=10),
         tfds_name="digits",
         tfds_data_dir=str(digits_dir),
         global_batch_size=2,

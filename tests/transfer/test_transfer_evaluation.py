@@ -12,9 +12,12 @@ import yaml
 from PIL import Image
 from sklearn import metrics
 
-from cells.errors import UserError
-from transfer import configure, evaluation, model_dir, network
+from cells.support.errors import UserError
+from transfer import evaluation
+from transfer.config import configure
 from transfer.evaluation import Evaluation
+from transfer.model import network
+from transfer.runs import model_dir
 
 
 @pytest.fixture(scope="module")

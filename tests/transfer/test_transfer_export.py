@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cells import weights_file
-from cells.errors import UserError
-from transfer import cli, export, formats, network
+from cells.support.errors import UserError
+from cells.weights import weights_file
+from transfer import cli
+from transfer.exporting import export, formats
+from transfer.model import network
 
 KINDS = ("keras", "weights", "saved_model", "tflite", "tflite_int8")
 

@@ -9,12 +9,15 @@ import tensorflow as tf
 from official.modeling import optimization
 from transfer_runs import TINY
 
-from cells import catalogue, genotype_file, networks, weights_file
-from cells.errors import UserError
-from cells.network import build_network
-from transfer import config, configure, resolve, unfreezing
-from transfer.backbone import CellStack
-from transfer.task import ClassificationTask
+from cells.genotype import catalogue, genotype_file
+from cells.network import presets
+from cells.network.build import build_network
+from cells.support.errors import UserError
+from cells.weights import weights_file
+from transfer.config import configure, schema
+from transfer.config.cells_backbone import CellStack
+from transfer.training import complete, unfreezing
+from transfer.training.task import ClassificationTask
 
 EVERY = 10
 
@@ -29,7 +32,7 @@ def finetune(source, digits_dir, override=""):
 
 def test_cells_stack_and_size_are_those_of_the_run(run, digits_dir):
     params = finetune(run[0], digits_dir, "task.model.cells.drop_path_keep=0.8")
-    resolve.resolve(params)
+    complete.resolve(params)
     model = params.task.model
     assert genotype_file.read(model.cells.genotype) == genotype_file.read(TINY)
     assert (model.cells.network, model.cells.normal_cells, model.cells.filters) == ("cifar", 1, 16)
@@ -37,12 +40,12 @@ def test_cells_stack_and_size_are_those_of_the_run(run, digits_dir):
     assert model.input_size == [32, 32, 3]
     assert model.num_classes == 10 and not model.auxiliary_head
     with pytest.raises(UserError, match=r"init_checkpoint: is needed"):
-        resolve.resolve(finetune("", digits_dir))
+        complete.resolve(finetune("", digits_dir))
 
 
 def test_an_imported_network_is_laid_out_as_its_file_says(digits_dir, tmp_path):
     genotype = catalogue.load("pnasnet_5")
-    stack = networks.configure(
+    stack = presets.configure(
         genotype,
         "cifar",
         normal_cells=1,
@@ -54,7 +57,7 @@ def test_an_imported_network_is_laid_out_as_its_file_says(digits_dir, tmp_path):
     path = str(tmp_path / "imported.safetensors")
     weights_file.write(weights_file.WeightsFile(genotype, stack, {"x": [np.ones(2)]}), path)
     params = finetune(path, digits_dir)
-    resolve.resolve(params)
+    complete.resolve(params)
     model = params.task.model
     assert model.cells.genotype == "pnasnet_5" and model.input_size == [24, 24, 3]
     assert (model.cells.normal_cells, model.cells.filters) == (1, 4)
@@ -67,13 +70,13 @@ def test_an_imported_network_is_laid_out_as_its_file_says(digits_dir, tmp_path):
 def learned():
     """For five steps, one in each stage: the layers whose weights it changed."""
     cells = CellStack(genotype=TINY, network="cifar", normal_cells=1, filters=4)
-    model_config = config.Model(
+    model_config = schema.Model(
         num_classes=3, input_size=[32, 32, 3], auxiliary_head=True, cells=cells
     )
     task = ClassificationTask(
-        config.Task(
+        schema.Task(
             model=model_config,
-            losses=config.Losses(l2_weight_decay=0.01),
+            losses=schema.Losses(l2_weight_decay=0.01),
             init_checkpoint="earlier",
             unfreeze_every=EVERY,
         )
@@ -122,10 +125,10 @@ def test_first_the_heads_learn_then_group_by_group_and_last_the_stem(learned):
 
 def test_model_gardens_mixing_and_erasing_reach_the_images(digits_dir):
     """Mixup gives labels of two classes; erased squares hold what no digit holds: noise."""
-    from transfer import data
+    from transfer.data import dataset
 
     def first(**settings):
-        given = config.DataConfig(
+        given = schema.DataConfig(
             is_training=True,
             tfds_name="digits",
             tfds_split="train[:200]",
@@ -135,8 +138,8 @@ def test_model_gardens_mixing_and_erasing_reach_the_images(digits_dir):
             shuffle_buffer_size=200,
             **settings,
         )
-        model = config.Model(num_classes=10)
-        return next(iter(data.build_dataset(given, model).as_numpy_iterator()))
+        model = schema.Model(num_classes=10)
+        return next(iter(dataset.build_dataset(given, model).as_numpy_iterator()))
 
     _, labels = first(
         mixup_and_cutmix={

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cells import catalogue, networks
-from cells.network import build_network
-from transfer import folding, frozen
+from cells.genotype import catalogue
+from cells.network import presets
+from cells.network.build import build_network
+from transfer.exporting import batch_norm_folding, frozen_graph
 
 LAYERS = keras.layers
 
@@ -50,15 +51,15 @@ def test_networks_of_the_catalogue_keep_no_batch_norm_and_their_logits(name, net
     genotype = catalogue.load(name)
     size = (32, 32) if network == "cifar" else (64, 64)
     small = {"normal_cells": 1, "filters": 8, "stem_filters": 8, "num_classes": 7}
-    config = networks.configure(genotype, network, image_size=size, **small)
+    config = presets.configure(genotype, network, image_size=size, **small)
     model = with_random_norms(build_network(genotype, config, keras))
     before = [layer.get_weights() for layer in model.layers]
-    folded = folding.fold(model)
+    folded = batch_norm_folding.fold(model)
     assert norms(model) and not norms(folded)
     assert folded.count_params() < model.count_params()
     assert_same(folded, model)
     if name == "nasnet_a":  # It has sums that are read by a relu and by others.
-        assert_same(tf.function(frozen.frozen(folded)), model)
+        assert_same(tf.function(frozen_graph.frozen(folded)), model)
     for layer, weights in zip(model.layers, before, strict=True):
         np.testing.assert_equal(layer.get_weights(), weights)
 
@@ -75,7 +76,7 @@ def test_every_kind_of_batch_norm_and_convolution(scale, center, bias):
         norm = LAYERS.BatchNormalization(scale=scale, center=center, epsilon=0.1)
         x = LAYERS.Activation("relu")(norm(layer(x)))
     model = with_random_norms(keras.Model(image, LAYERS.Flatten()(x)))
-    folded = folding.fold(model)
+    folded = batch_norm_folding.fold(model)
     assert not norms(folded)
     assert_same(folded, model)
 
@@ -103,7 +104,7 @@ def test_batch_norms_that_convolutions_cannot_take_stay():
     model = with_random_norms(
         keras.Model(image, [LAYERS.Flatten()(LAYERS.Concatenate()(maps)), given])
     )
-    folded = folding.fold(model)
+    folded = batch_norm_folding.fold(model)
     assert {n.name for n in norms(model)} - {n.name for n in norms(folded)} == {"of_a_convolution"}
     pixels = np.random.default_rng(1).uniform(-1, 1, (2, 8, 8, 3)).astype("float32")
     for ours, theirs in zip(folded(pixels), model(pixels, training=False), strict=True):

@@ -13,11 +13,14 @@ import tensorflow as tf
 from official.core import train_utils
 from transfer_runs import TINY, params
 
-from cells import genotype_file
-from cells.errors import UserError
-from cells.weights import weighted_layers
-from transfer import checkpoints, configure, model_dir, network, resolve, runner
-from transfer.task import ClassificationTask
+from cells.genotype import genotype_file
+from cells.support.errors import UserError
+from cells.weights.by_layer import weighted_layers
+from transfer.config import configure
+from transfer.model import network
+from transfer.runs import model_dir
+from transfer.training import checkpoints, complete, runner
+from transfer.training.task import ClassificationTask
 
 
 def opened(run, override):
@@ -60,7 +63,7 @@ def test_an_auxiliary_head_of_1000_classes_loads_into_a_network_of_7(digits_dir,
         genotype=TINY,
         data_dir=str(digits_dir),
     )
-    names = resolve.resolve(settings)
+    names = complete.resolve(settings)
     folder = str(tmp_path / "thousand")
     model_dir.prepare(folder, settings, names)
     task = ClassificationTask(settings.task)
@@ -144,13 +147,13 @@ def test_a_genotype_of_other_cells_is_refused(run, digits_dir):
     settings = params(digits_dir, genotype="amoebanet_a")
     settings.task.init_checkpoint = str(run[0])
     with pytest.raises(UserError, match=r"holds the cells of tiny, which are others than"):
-        resolve.resolve(settings)
+        complete.resolve(settings)
 
 
 def test_weights_of_a_file_are_taken_where_the_border_rule_is_the_same(
     trained, digits_dir, tmp_path
 ):
-    from cells import weights_file
+    from cells.weights import weights_file
 
     genotype, stack = network.layout(trained.params.task.model)
     path = str(tmp_path / "weights.safetensors")
@@ -158,12 +161,12 @@ def test_weights_of_a_file_are_taken_where_the_border_rule_is_the_same(
     weights_file.write(weights_file.WeightsFile(genotype, stack, values), path)
     settings = params(digits_dir, "task.model.num_classes=13")
     settings.task.init_checkpoint = path
-    resolve.resolve(settings)
+    complete.resolve(settings)
     task = ClassificationTask(settings.task)
     model = task.build_model()
     task.initialize(model)
     np.testing.assert_array_equal(model.get_layer("stem_conv").get_weights(), values["stem_conv"])
     settings.task.model.cells.border_rule = "timm"
     with pytest.raises(UserError, match="was trained with the border rule 'tensorflow'"):
-        resolve.resolve(settings)
+        complete.resolve(settings)
     assert genotype_file.read(TINY) == weights_file.read(path).genotype

@@ -13,14 +13,16 @@ import tensorflow as tf
 import yaml
 from transfer_runs import LIGHT, params
 
-from cells.errors import Stopped
-from transfer import checkpoints, config, data, runner
+from cells.support.errors import Stopped
+from transfer.config import schema
+from transfer.data import dataset as data
+from transfer.training import checkpoints, runner
 
 IMAGES, BATCH = 48, 16
-MODEL = config.Model(num_classes=10, input_size=[8, 8, 3])
+MODEL = schema.Model(num_classes=10, input_size=[8, 8, 3])
 
 
-def training(digits_dir, **changes) -> config.DataConfig:
+def training(digits_dir, **changes) -> schema.DataConfig:
     settings = {
         "tfds_name": "digits",
         "tfds_split": f"train[:{IMAGES}]",
@@ -29,10 +31,10 @@ def training(digits_dir, **changes) -> config.DataConfig:
         "shuffle_buffer_size": 10,
         "seed": 5,
     }
-    return config.DataConfig(is_training=True, **{**settings, **changes})
+    return schema.DataConfig(is_training=True, **{**settings, **changes})
 
 
-def batches(given: config.DataConfig, step: int, until: int, context=None) -> list:
+def batches(given: schema.DataConfig, step: int, until: int, context=None) -> list:
     dataset = data.build_dataset(given, MODEL, context, step)
     return list(dataset.take(until - step).as_numpy_iterator())
 

@@ -11,9 +11,12 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
-from cells import image_files
-from cells.errors import UserError
-from transfer import cli, export, network, predict
+from cells.data import image_files
+from cells.support.errors import UserError
+from transfer import cli
+from transfer import prediction as predict
+from transfer.exporting import export
+from transfer.model import network
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,15 @@ import pathlib
 import pytest
 import yaml
 
-from cells import catalogue, genotype_file, networks
-from cells.errors import UserError
-from cells.stack import stack
-from cells.summary import summarize
-from transfer import configure, experiments, network, resolve
+from cells.genotype import catalogue, genotype_file
+from cells.network import presets
+from cells.network.stack import stack
+from cells.operations.counts import summarize
+from cells.support.errors import UserError
+from transfer.config import configure, experiments
+from transfer.model import network
 from transfer.summary import summary
+from transfer.training import complete
 
 
 def digits(digits_dir, override: str = "", experiment: str = configure.DEFAULT_EXPERIMENT):
@@ -26,7 +29,7 @@ def digits(digits_dir, override: str = "", experiment: str = configure.DEFAULT_E
 
 def test_what_follows_from_other_settings_is_filled_in(digits_dir):
     params = digits(digits_dir, "trainer.train_steps=70,trainer.steps_per_loop=10")
-    names = resolve.resolve(params)
+    names = complete.resolve(params)
     assert names == tuple("0123456789")
     assert params.task.model.num_classes == 10
     assert params.task.model.cells.drop_path_steps == 70
@@ -36,7 +39,7 @@ def test_what_follows_from_other_settings_is_filled_in(digits_dir):
 
 def test_more_classes_than_the_data_has_are_allowed(digits_dir):
     params = digits(digits_dir, "task.model.num_classes=12")
-    assert resolve.resolve(params)[-3:] == ("9", "10", "11")
+    assert complete.resolve(params)[-3:] == ("9", "10", "11")
     assert params.task.evaluation.top_k == 5
 
 
@@ -86,7 +89,7 @@ REFUSED = {
 @pytest.mark.parametrize("override", REFUSED)
 def test_refused_in_one_sentence(digits_dir, override):
     with pytest.raises(UserError, match=REFUSED[override]) as error:
-        resolve.resolve(digits(digits_dir, override))
+        complete.resolve(digits(digits_dir, override))
     assert "\n" not in str(error.value)
 
 
@@ -126,7 +129,7 @@ def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_d
         side.tfds_name, side.tfds_data_dir, side.tfds_split = "digits", str(digits_dir), split
     if params.task.unfreeze_every:
         params.task.init_checkpoint = str(run[0])
-    resolve.resolve(params)
+    complete.resolve(params)
 
 
 def test_a_genotype_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
@@ -153,7 +156,7 @@ def test_the_recipes_hold_together(digits_dir, run, name):
     params = digits(digits_dir, experiment=name)
     if params.task.unfreeze_every:
         params.task.init_checkpoint = str(run[0])
-    resolve.resolve(params)
+    complete.resolve(params)
 
 
 # Fact sheet: trainable, total, multiply-adds; auxiliary head's trainable and total.
@@ -177,7 +180,7 @@ def test_the_layout_is_that_of_every_other_stage():
         override="task.model.num_classes=7,task.model.input_size=[40, 48, 3]",
     )
     genotype, config = network.layout(params.task.model)
-    own = networks.configure(
+    own = presets.configure(
         catalogue.load("nasnet_a"),
         "cifar",
         image_size=(40, 48),

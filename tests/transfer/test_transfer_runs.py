@@ -17,10 +17,13 @@ import tf_keras
 import yaml
 from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, command, params
 
-from cells import catalogue, genotype_file
-from cells.errors import UserError
-from cells.weights import move_weights, weighted_layers
-from transfer import checkpoints, configure, export, network, runner
+from cells.genotype import catalogue, genotype_file
+from cells.support.errors import UserError
+from cells.weights.by_layer import move_weights, weighted_layers
+from transfer.config import configure
+from transfer.exporting import export
+from transfer.model import network
+from transfer.training import checkpoints, runner
 
 
 def test_training_learns_and_writes_a_complete_folder(run):
@@ -136,7 +139,7 @@ def test_weights_of_an_earlier_run_are_taken_by_name(run, trained, digits_dir):
     """Another number of classes and no auxiliary head: everything else is moved."""
     settings = params(digits_dir, "task.model.num_classes=13,task.model.auxiliary_head=false")
     settings.task.init_checkpoint = str(run[0])
-    from transfer.task import ClassificationTask
+    from transfer.training.task import ClassificationTask
 
     task = ClassificationTask(settings.task)
     settings.task.model.cells.drop_path_steps = 1

@@ -17,9 +17,10 @@ from official.core import config_definitions
 from official.modeling import optimization
 from transfer_runs import params, training
 
-from transfer import data, runner, survival
-from transfer.loss_scaling import ScaledAverages
-from transfer.task import ClassificationTask
+from transfer.data import dataset
+from transfer.training import runner, survival
+from transfer.training.loss_scaling import ScaledAverages
+from transfer.training.task import ClassificationTask
 
 HERE = pathlib.Path(__file__).parent
 
@@ -193,7 +194,7 @@ def test_a_training_step_has_static_shapes_and_stays_on_the_device(digits_dir, s
         "drop_path_steps: 9}}}",
     )
     given = settings.task.train_data.replace(tfds_split="train[:32]")
-    spec = data.build_dataset(given, settings.task.model).element_spec
+    spec = dataset.build_dataset(given, settings.task.model).element_spec
     assert all(part.shape.is_fully_defined() for part in spec), spec
     optimizer = task.create_optimizer(settings.trainer.optimizer_config)
     optimizer.shadow_copy(model)

@@ -8,10 +8,11 @@ import pytest
 import tf_keras
 from transfer_runs import TINY
 
-from cells.graph import Graph
-from cells.primitives import Add, Conv, Input, Relu
-from cells.summary import activations
-from transfer import configure, network
+from cells.operations.counts import activations
+from cells.operations.graph import Graph
+from cells.operations.primitives import Add, Conv, Input, Relu
+from transfer.config import configure
+from transfer.model import network
 from transfer.summary import measure, summary
 
 

@@ -17,8 +17,12 @@ import pytest
 import tensorflow as tf
 from transfer_runs import STEPS, params
 
-from cells.errors import Stopped, UserError
-from transfer import checkpoints, config, configure, damaged, data, model_dir, resolve, runner
+from cells.support.errors import Stopped, UserError
+from transfer.config import configure, schema
+from transfer.data import damaged_images
+from transfer.data import dataset as data
+from transfer.runs import model_dir
+from transfer.training import checkpoints, complete, runner
 
 SMALL = (
     "task: {model: {auxiliary_head: false, input_size: [8, 8, 3]}, train_data: "
@@ -139,7 +143,7 @@ def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
 
 def test_a_stopped_command_ends_with_the_signals_code():
     code = (
-        "import cells.cli, signal, sys\nfrom cells.errors import Stopped\n"
+        "import cells.support.command_line, signal, sys\nfrom cells.support.errors import Stopped\n"
         "def main(argv): raise Stopped(signal.SIGTERM, 'at step 4')\n"
         "sys.argv = ['x']\ncells.cli.run(main, module='x', text='', prog='x')\n"
     )
@@ -194,7 +198,7 @@ def jpegs(count):
 
 
 def read(path, *, training=False, repeats=1, **settings):
-    given = config.DataConfig(
+    given = schema.DataConfig(
         is_training=training,
         drop_remainder=False,
         input_path=str(path),
@@ -202,7 +206,7 @@ def read(path, *, training=False, repeats=1, **settings):
         shuffle_buffer_size=1,
         **settings,
     )
-    model = config.Model(num_classes=5, input_size=[8, 8, 3])
+    model = schema.Model(num_classes=5, input_size=[8, 8, 3])
     dataset = data.build_dataset(given, model)
     return [label for _, labels in dataset.take(3 * repeats) for label in labels.numpy()]
 
@@ -229,7 +233,7 @@ def test_more_corrupt_images_than_the_limit_end_it(tmp_path, capfd):
     assert read(path, max_damaged=2) == [0, 2, 4]
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         read(path, max_damaged=1)
-    told = damaged.explained(error.value)
+    told = damaged_images.explained(error.value)
     assert str(told).startswith(
         "task.validation_data.max_damaged: more than 1 images cannot be decoded"
     )
@@ -242,12 +246,14 @@ def test_labels_beyond_the_classes_and_damaged_files_are_explained(tmp_path):
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         read(path)
     assert "a record has a label that is none of the 5 classes" in str(
-        damaged.explained(error.value)
+        damaged_images.explained(error.value)
     )
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(tf.errors.DataLossError) as lost:
         read(path)
-    assert "cannot be read to their end (truncated record" in str(damaged.explained(lost.value))
+    assert "cannot be read to their end (truncated record" in str(
+        damaged_images.explained(lost.value)
+    )
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -255,7 +261,7 @@ def test_labels_beyond_the_classes_and_damaged_files_are_explained(tmp_path):
 def test_an_image_of_one_pixel_is_read(tmp_path, training, crop):
     path = tmp_path / "one.tfrecord"
     write_records(path, [(tf.io.encode_png(np.full((1, 1, 3), 255, "uint8")).numpy(), 1)])
-    given = config.DataConfig(
+    given = schema.DataConfig(
         is_training=training,
         drop_remainder=False,
         input_path=str(path),
@@ -263,7 +269,7 @@ def test_an_image_of_one_pixel_is_read(tmp_path, training, crop):
         aug_crop=crop,
         shuffle_buffer_size=1,
     )
-    model = config.Model(num_classes=5, input_size=[8, 8, 3])
+    model = schema.Model(num_classes=5, input_size=[8, 8, 3])
     ((images, _),) = data.build_dataset(given, model).take(1)
     np.testing.assert_allclose(images, np.ones((1, 8, 8, 3)), atol=1e-6)
 
@@ -281,7 +287,7 @@ def test_files_that_are_not_what_the_configuration_says(tmp_path):
             override=f"task: {{model: {{num_classes: 3}}, train_data: {{input_path: '{path}'}}}}",
         )
         with pytest.raises(UserError, match=match) as error:
-            resolve.resolve(settings, evaluate=False)
+            complete.resolve(settings, evaluate=False)
         assert "\n" not in str(error.value)
 
     check(tmp_path / "none-*", "train_data.input_path: no file is found")
@@ -306,5 +312,5 @@ def test_files_that_are_not_what_the_configuration_says(tmp_path):
 
 def test_a_run_of_other_cells_is_no_start(run, digits_dir):
     with pytest.raises(UserError, match="holds no example"):
-        resolve.resolve(params(digits_dir, "task.train_data.tfds_split=train[3:3]"))
+        complete.resolve(params(digits_dir, "task.train_data.tfds_split=train[3:3]"))
     assert model_dir.genotype(str(run[0])).name == "tiny"

@@ -8,13 +8,15 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from cells import catalogue, step_seed
-from cells.errors import UserError
-from cells.network import build_network
-from cells.weights import weighted_layers
-from transfer import config, network
-from transfer.backbone import CellStack
-from transfer.task import ClassificationTask
+from cells.genotype import catalogue
+from cells.network import step_seed
+from cells.network.build import build_network
+from cells.support.errors import UserError
+from cells.weights.by_layer import weighted_layers
+from transfer.config import schema
+from transfer.config.cells_backbone import CellStack
+from transfer.model import network
+from transfer.training.task import ClassificationTask
 
 CLASSES = 5
 
@@ -23,9 +25,9 @@ def task(**changes) -> ClassificationTask:
     cells = CellStack(
         network="cifar", normal_cells=1, filters=4, drop_path_keep=0.5, drop_path_steps=100
     )
-    model = config.Model(num_classes=CLASSES, auxiliary_head=True, cells=cells)
-    losses = config.Losses(l2_weight_decay=0.01, label_smoothing=0.1, auxiliary_weight=0.4)
-    return ClassificationTask(config.Task(model=model, losses=losses, **changes))
+    model = schema.Model(num_classes=CLASSES, auxiliary_head=True, cells=cells)
+    losses = schema.Losses(l2_weight_decay=0.01, label_smoothing=0.1, auxiliary_weight=0.4)
+    return ClassificationTask(schema.Task(model=model, losses=losses, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_without_the_length_of_training_drop_path_says_what_is_missing():
 
 
 def test_the_whole_network_without_auxiliary_head_gives_logits(batch):
-    model = config.Model(num_classes=3, cells=CellStack(network="cifar", filters=4, normal_cells=1))
+    model = schema.Model(num_classes=3, cells=CellStack(network="cifar", filters=4, normal_cells=1))
     built = network.build(model)
     assert built(batch[0]).shape == (8, 3)
     assert not built.losses

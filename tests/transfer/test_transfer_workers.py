@@ -9,8 +9,9 @@ import pytest
 from official.core import config_definitions
 from transfer_runs import command, params
 
-from cells.errors import UserError
-from transfer import devices, resolve, workers
+from cells.support.errors import UserError
+from transfer.training import cluster as workers
+from transfer.training import complete, devices
 
 HOSTS = ["a:1", "b:2"]
 
@@ -130,7 +131,7 @@ def test_several_workers_that_would_train_for_themselves_are_refused(monkeypatch
 )
 def test_impossible_devices_are_one_sentence(changes, match):
     with pytest.raises(UserError, match=match) as error:
-        resolve.resolve_runtime(runtime(**changes))
+        complete.resolve_runtime(runtime(**changes))
     assert "\n" not in str(error.value)
 
 

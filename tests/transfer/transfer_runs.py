@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 
-from transfer import configure
+from transfer.config import configure
 
 #: One block a cell: what is tested here is not the network.
 TINY = str(pathlib.Path(__file__).with_name("tiny.json"))

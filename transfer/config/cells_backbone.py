@@ -15,11 +15,12 @@ from official.modeling import hyperparams
 from official.vision.configs import backbones
 from official.vision.modeling.backbones import factory
 
-from cells import catalogue, networks
-from cells.errors import UserError
-from cells.genotype import Genotype
-from cells.network import build_network
-from cells.stack import StackConfig
+from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.build import build_network
+from cells.network.stack import StackConfig
+from cells.support.errors import UserError
 
 
 @dataclasses.dataclass
@@ -32,7 +33,7 @@ class CellStack(hyperparams.Config):
         network: `cifar`, `imagenet_mobile` or `imagenet_large`.
         drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
         drop_path_steps: steps until it is reached; 0 stands for the length of training.
-        The others: see `cells.stack.StackConfig`.
+        The others: see `cells.network.stack.StackConfig`.
     """
 
     genotype: str = "nasnet_a"
@@ -71,7 +72,7 @@ def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig
 
     Args:
         settings: a `CellStack`.
-        **changes: further arguments of `cells.networks.configure`.
+        **changes: further arguments of `cells.network.presets.configure`.
 
     Raises:
         UserError: there is no such genotype or the network is impossible.
@@ -82,7 +83,7 @@ def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig
         name: getattr(settings, name)
         for name in sorted(fields - {"genotype", "network", "drop_path_steps"})
     }
-    return genotype, networks.configure(genotype, settings.network, **{**values, **changes})
+    return genotype, presets.configure(genotype, settings.network, **{**values, **changes})
 
 
 def cells_of(params: Any) -> CellStack:

@@ -8,10 +8,10 @@ from typing import Any
 
 from official.core import config_definitions, exp_factory
 
-import cells.config
-from cells.errors import UserError, unknown
-from transfer import experiments
-from transfer.backbone import cells_of
+from cells.support import overrides
+from cells.support.errors import UserError, unknown
+from transfer.config import experiments
+from transfer.config.cells_backbone import cells_of
 
 DEFAULT_EXPERIMENT = "cells_classification"
 
@@ -44,7 +44,7 @@ def experiment_of(files: Iterable[str], given: str | None = None) -> str | None:
     """
     named = {"--experiment": given} if given else {}
     for file in files:
-        value = cells.config.read_yaml(file).get(EXPERIMENT)
+        value = overrides.read_yaml(file).get(EXPERIMENT)
         if value is not None:
             named[os.fspath(file)] = str(value)
     if len(set(named.values())) > 1:
@@ -77,11 +77,11 @@ def configure(
         UserError: a file cannot be read, or a key does not exist; says where.
     """
     for file in files:
-        values = cells.config.read_yaml(file)
+        values = overrides.read_yaml(file)
         values.pop(EXPERIMENT, None)
-        cells.config.apply(params, values, os.fspath(file))
+        overrides.apply(params, values, os.fspath(file))
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
-    cells.config.override(params, text=override)
+    overrides.override(params, text=override)
     if genotype:
         cells_of(params).genotype = genotype
     for side in (params.task.train_data, params.task.validation_data):

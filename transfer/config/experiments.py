@@ -9,8 +9,8 @@ from __future__ import annotations
 from official.core import config_definitions, exp_factory
 from official.modeling import optimization
 
-from transfer import config
-from transfer.backbone import CellStack
+from transfer.config import schema
+from transfer.config.cells_backbone import CellStack
 
 NAMES = (
     "cells_classification",
@@ -25,7 +25,7 @@ IMAGENET_TRAIN_IMAGES = 1_281_167
 IMAGENET_STEPS = 250_000
 
 #: Held before any tensor exists, by Model Garden's `ExperimentConfig.validate`; what they cannot
-#: say is checked in `transfer/resolve.py`.
+#: say is checked in `transfer/training/complete.py`.
 RESTRICTIONS = [
     "task.train_data.is_training != None",
     "task.validation_data.is_training != None",
@@ -41,14 +41,14 @@ RESTRICTIONS = [
 def classification() -> config_definitions.ExperimentConfig:
     """Any TFDS set of labelled images, small network, short training; ours."""
     return _experiment(
-        model=config.Model(cells=CellStack(network="cifar", normal_cells=2, filters=16)),
-        train=config.DataConfig(
+        model=schema.Model(cells=CellStack(network="cifar", normal_cells=2, filters=16)),
+        train=schema.DataConfig(
             is_training=True, tfds_split="train", global_batch_size=64, aug_shift=4
         ),
-        validation=config.DataConfig(
+        validation=schema.DataConfig(
             is_training=False, tfds_split="test", global_batch_size=256, drop_remainder=False
         ),
-        losses=config.Losses(l2_weight_decay=1e-4),
+        losses=schema.Losses(l2_weight_decay=1e-4),
         trainer=_trainer(
             steps=2_000,
             interval=500,
@@ -65,10 +65,10 @@ def cifar10() -> config_definitions.ExperimentConfig:
     batch = 32
     epoch = CIFAR10_TRAIN_IMAGES // batch
     return _experiment(
-        model=config.Model(
+        model=schema.Model(
             auxiliary_head=True, cells=CellStack(network="cifar", drop_path_keep=0.6)
         ),
-        train=config.DataConfig(
+        train=schema.DataConfig(
             is_training=True,
             tfds_name="cifar10",
             tfds_split="train",
@@ -76,14 +76,14 @@ def cifar10() -> config_definitions.ExperimentConfig:
             shuffle_buffer_size=CIFAR10_TRAIN_IMAGES,
             aug_shift=4,
         ),
-        validation=config.DataConfig(
+        validation=schema.DataConfig(
             is_training=False,
             tfds_name="cifar10",
             tfds_split="test",
             global_batch_size=500,
             drop_remainder=False,
         ),
-        losses=config.Losses(l2_weight_decay=5e-4),
+        losses=schema.Losses(l2_weight_decay=5e-4),
         trainer=_trainer(
             steps=600 * CIFAR10_TRAIN_IMAGES // batch,
             interval=epoch,
@@ -126,16 +126,16 @@ def imagenet_large() -> config_definitions.ExperimentConfig:
 def finetune() -> config_definitions.ExperimentConfig:
     """Any labelled images, from the weights, cells and stack of an earlier training; ours."""
     experiment = _experiment(
-        model=config.Model(
+        model=schema.Model(
             input_size=[0, 0, 0], cells=CellStack(genotype="", network="cifar", drop_path_keep=1.0)
         ),
-        train=config.DataConfig(
+        train=schema.DataConfig(
             is_training=True, tfds_split="train", global_batch_size=64, aug_shift=4
         ),
-        validation=config.DataConfig(
+        validation=schema.DataConfig(
             is_training=False, tfds_split="test", global_batch_size=256, drop_remainder=False
         ),
-        losses=config.Losses(l2_weight_decay=1e-4, label_smoothing=0.1),
+        losses=schema.Losses(l2_weight_decay=1e-4, label_smoothing=0.1),
         trainer=_trainer(
             steps=1_000,
             interval=250,
@@ -163,12 +163,12 @@ def _imagenet(
     batch = replicas * replica_batch
     epoch = IMAGENET_TRAIN_IMAGES // batch
     return _experiment(
-        model=config.Model(
+        model=schema.Model(
             input_size=[size, size, 3],
             auxiliary_head=True,
             cells=CellStack(network=network, drop_path_keep=drop_path_keep),
         ),
-        train=config.DataConfig(
+        train=schema.DataConfig(
             is_training=True,
             tfds_name="imagenet2012",
             tfds_split="train",
@@ -177,7 +177,7 @@ def _imagenet(
             # The shuffle buffer holds JPEG bytes, not pixels.
             tfds_skip_decoding_feature="image",
         ),
-        validation=config.DataConfig(
+        validation=schema.DataConfig(
             is_training=False,
             tfds_name="imagenet2012",
             tfds_split="validation",
@@ -186,7 +186,7 @@ def _imagenet(
             aug_crop=True,
             tfds_skip_decoding_feature="image",
         ),
-        losses=config.Losses(l2_weight_decay=weight_decay, label_smoothing=0.1),
+        losses=schema.Losses(l2_weight_decay=weight_decay, label_smoothing=0.1),
         trainer=_trainer(
             steps=IMAGENET_STEPS,
             interval=5 * epoch,
@@ -248,15 +248,15 @@ def _trainer(
 
 def _experiment(
     *,
-    model: config.Model,
-    train: config.DataConfig,
-    validation: config.DataConfig,
-    losses: config.Losses,
+    model: schema.Model,
+    train: schema.DataConfig,
+    validation: schema.DataConfig,
+    losses: schema.Losses,
     trainer: config_definitions.TrainerConfig,
     strategy: str,
 ) -> config_definitions.ExperimentConfig:
     return config_definitions.ExperimentConfig(
-        task=config.Task(model=model, train_data=train, validation_data=validation, losses=losses),
+        task=schema.Task(model=model, train_data=train, validation_data=validation, losses=losses),
         trainer=trainer,
         # All the accelerators that there are; none is the CPU.
         runtime=config_definitions.RuntimeConfig(distribution_strategy=strategy, num_gpus=-1),

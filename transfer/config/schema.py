@@ -17,12 +17,13 @@ A configuration file (`--config_file`) sets any part of it. The shortest that tr
     trainer: {train_steps: 2000}
 
 A relative path of a genotype in a file is relative to that file, so a search directory can be
-moved. What a file leaves out stays as the experiment (`transfer/experiments.py`) has it;
+moved. What a file leaves out stays as the experiment (`transfer/config/experiments.py`) has it;
 `cells_classification`, which fits any data set, is the one that is used when none is named.
 
 Values that follow from others may be left at 0 and are filled in before anything is built
-(`transfer/resolve.py`): `num_classes`, `drop_path_steps`, the `decay_steps` of a cosine, `num_gpus`
-(-1: all that there are). The result is what `params.yaml` in `--model_dir` holds.
+(`transfer/training/complete.py`): `num_classes`, `drop_path_steps`, the `decay_steps`
+of a cosine, `num_gpus` (-1: all that there are). The result is what `params.yaml` in
+`--model_dir` holds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from official.core import config_definitions
 from official.modeling import hyperparams
 from official.vision.configs import image_classification as base
 
-from transfer.backbone import CellStack
+from transfer.config.cells_backbone import CellStack
 
 
 @dataclasses.dataclass
@@ -47,8 +48,9 @@ class Model(hyperparams.Config):
         auxiliary_head: a second classifier for training; see `Losses.auxiliary_weight`.
         synchronized_batch_norm: batch-norm statistics over all replicas.
         cells: genotype and stack.
-        baseline: a network that people designed in place of the cells, see `transfer.baselines`;
-            it has no auxiliary head and no drop path, whatever a recipe says.
+        baseline: a network that people designed in place of the cells, see
+            `transfer.model.baselines`; it has no auxiliary head and no drop path, whatever a
+            recipe says.
     """
 
     num_classes: int = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: Decoded at the same time; as many threads as TensorFlow has take part.
 _PARALLEL = 16

@@ -19,8 +19,11 @@ from official.vision.dataloaders import (
 )
 from official.vision.ops import augment, preprocess_ops
 
-from cells import datasets, images
-from transfer import config, damaged, order, stored
+from cells import data as datasets
+from cells.data import preprocessing
+from transfer.config import schema
+from transfer.data import damaged_images, order
+from transfer.data import examples as stored
 
 #: The name by which a damaged image is told.
 NAME = "name"
@@ -46,7 +49,7 @@ class TfdsDecoder(decoder.Decoder):
 class RecordDecoder(classification_input.Decoder):
     """Reads an example of a TFRecord file, and checks its label."""
 
-    def __init__(self, params: config.DataConfig, model: config.Model):
+    def __init__(self, params: schema.DataConfig, model: schema.Model):
         super().__init__(params.image_field_key, params.label_field_key)
         self._label_key = params.label_field_key
         self._num_classes = model.num_classes
@@ -56,7 +59,7 @@ class RecordDecoder(classification_input.Decoder):
         name = tf.strings.join([stored["file"], " record ", index])
         example = super().decode(stored["record"])
         label = example[self._label_key]
-        known = damaged.require(
+        known = damaged_images.require(
             (label >= 0) & (label < self._num_classes),
             f"{self._label_key}: a record has a label that is none of the {self._num_classes} "
             "classes, 0 to one less; set task.model.num_classes, or mend the files",
@@ -69,7 +72,7 @@ def _seeded(seed: tf.Tensor | None) -> dict[str, tf.Tensor]:
     return {} if seed is None else {SEED: seed}
 
 
-def _records(params: config.DataConfig) -> Any:
+def _records(params: schema.DataConfig) -> Any:
     """Files -> a data set of file, number within it, and record."""
     kind = dataset_fn.pick_dataset_fn(params.file_type)
 
@@ -84,7 +87,7 @@ def _records(params: config.DataConfig) -> Any:
 
 
 class Parser(classification_input.Parser):
-    """Model Garden's parser with the papers' augmentation and `cells.images.scale`.
+    """Model Garden's parser with the papers' augmentation and `cells.data.preprocessing.scale`.
 
     Crop, mirror, shift and cutout are drawn with the example's own seed; Model Garden's further
     augmentations draw anew in every run.
@@ -93,7 +96,7 @@ class Parser(classification_input.Parser):
     channels is made at the end.
     """
 
-    def __init__(self, params: config.DataConfig, model: config.Model, **keys: str):
+    def __init__(self, params: schema.DataConfig, model: schema.Model, **keys: str):
         super().__init__(
             output_size=list(model.input_size[:2]),
             num_classes=model.num_classes,
@@ -115,24 +118,24 @@ class Parser(classification_input.Parser):
 
     def _parse_train_image(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
         image = self._pixels(decoded_tensors)
-        seeds = images.split_seed(decoded_tensors.get(SEED), 4)
+        seeds = preprocessing.split_seed(decoded_tensors.get(SEED), 4)
         if self._aug_crop:
-            image = images.random_crop(image, seeds[0], area_range=self._crop_area_range)
+            image = preprocessing.random_crop(image, seeds[0], area_range=self._crop_area_range)
         if self._aug_rand_hflip:
             image = tf.image.stateless_random_flip_left_right(image, seeds[1])
         if self._color_jitter > 0:
             image = preprocess_ops.color_jitter(image, *[self._color_jitter] * 3)
         image = self._resized(image)
         if self._shift:
-            image = images.random_shift(image, self._shift, seeds[2])
+            image = preprocessing.random_shift(image, self._shift, seeds[2])
         if self._augmenter is not None:
             image = self._augmenter.distort(image)
         if self._three_augment:
             policy = augment.AutoAugment("deit3_three_augment", translate_const=20)
             image = policy.distort(image)
-        image = images.scale(image)
+        image = preprocessing.scale(image)
         if self._cutout:
-            image = images.cutout(image, self._cutout, seeds[3])
+            image = preprocessing.cutout(image, self._cutout, seeds[3])
         if self._random_erasing is not None:
             image = self._random_erasing.distort(image)
         return self._finished(image)
@@ -146,7 +149,7 @@ class Parser(classification_input.Parser):
                 lambda: preprocess_ops.center_crop_image(image, self._center_crop_fraction),
                 lambda: image,
             )
-        return self._finished(images.scale(self._resized(image)))
+        return self._finished(preprocessing.scale(self._resized(image)))
 
     def evaluation_image(self, pixels: Any) -> tf.Tensor:
         """An image as evaluation feeds it: `(height, width, channels)`, scaled.
@@ -157,20 +160,20 @@ class Parser(classification_input.Parser):
         return self._parse_eval_image({self._image_field_key: tf.convert_to_tensor(pixels)})
 
     def _pixels(self, decoded_tensors: dict[str, Any]) -> tf.Tensor:
-        return images.with_channels(decoded_tensors[self._image_field_key], 3)
+        return preprocessing.with_channels(decoded_tensors[self._image_field_key], 3)
 
     def _resized(self, image: tf.Tensor) -> tf.Tensor:
-        image = images.resize(image, tuple(self._output_size))
+        image = preprocessing.resize(image, tuple(self._output_size))
         return tf.ensure_shape(image, [*self._output_size, 3])
 
     def _finished(self, image: tf.Tensor) -> tf.Tensor:
-        image = images.with_channels(image, self._channels)
+        image = preprocessing.with_channels(image, self._channels)
         return tf.cast(image, self._dtype)
 
 
 def build_dataset(
-    params: config.DataConfig,
-    model: config.Model,
+    params: schema.DataConfig,
+    model: schema.Model,
     input_context: tf.distribute.InputContext | None = None,
     step: int = 0,
 ) -> tf.data.Dataset:
@@ -208,7 +211,7 @@ def build_dataset(
             shape = (height, width, 3)
 
             def pixels(data: tf.Tensor) -> tf.Tensor:
-                return images.with_channels(feature.decode_example(data), 3)
+                return preprocessing.with_channels(feature.decode_example(data), 3)
     else:
         keys = {
             "image_field_key": params.image_field_key,
@@ -235,7 +238,7 @@ def build_dataset(
         dataset_fn=_records(params),
         decoder_fn=decode.decode,
         combine_fn=input_reader.create_combine_fn(params),
-        sample_fn=lambda dataset: damaged.pass_over(
+        sample_fn=lambda dataset: damaged_images.pass_over(
             dataset,
             pixels,
             image_key=keys.get("image_field_key", classification_input.DEFAULT_IMAGE_FIELD_KEY),
@@ -255,7 +258,7 @@ def _decoded(data: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_image(data, channels=3, expand_animations=False)
 
 
-def _mixup(params: config.DataConfig, model: config.Model) -> Any:
+def _mixup(params: schema.DataConfig, model: schema.Model) -> Any:
     settings = params.mixup_and_cutmix
     if not settings:
         return None

@@ -26,7 +26,7 @@ def examples(
     that lies somewhere else than in the folder asked for.
 
     Args:
-        builder: a prepared builder, as from `cells.datasets.builder`.
+        builder: a prepared builder, as from `cells.data.builder`.
         params: Model Garden's data configuration, of classification or detection.
         context: given by `tf.distribute`.
         add_tfds_id: whether each example also gets `tfds_id`, a text that no other example has.
@@ -69,7 +69,7 @@ class TfdsEpochs:
     """The examples of a TFDS split, with `tfds_id`, once for each epoch.
 
     Args:
-        builder: a prepared builder, as from `cells.datasets.builder`.
+        builder: a prepared builder, as from `cells.data.builder`.
         params: the training data's configuration.
         context: given by `tf.distribute`.
     """

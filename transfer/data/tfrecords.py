@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cells.errors import UserError
-from transfer import config
+from cells.support.errors import UserError
+from transfer.config import schema
 
 _KINDS = {"bytes_list": "bytes", "int64_list": "whole numbers", "float_list": "numbers"}
 
 
-def check(data: config.DataConfig, at: str) -> None:
+def check(data: schema.DataConfig, at: str) -> None:
     """Looks at the first record of the first file.
 
     Args:
@@ -48,7 +48,7 @@ def check(data: config.DataConfig, at: str) -> None:
     _check_features(example, data, at, files[0])
 
 
-def _check_features(example: Any, data: config.DataConfig, at: str, file: str) -> None:
+def _check_features(example: Any, data: schema.DataConfig, at: str, file: str) -> None:
     found = {name: value.WhichOneof("kind") for name, value in example.features.feature.items()}
     for setting, kind in (("image_field_key", "bytes_list"), ("label_field_key", "int64_list")):
         name = getattr(data, setting)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cells.weights import weighted_layers
+from cells.weights.by_layer import weighted_layers
 
 
 def fold(model: Any) -> Any:

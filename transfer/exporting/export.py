@@ -1,8 +1,8 @@
 """Trained networks as files for other programs, each compared with the network that was trained.
 
-`transfer.formats` says which; a `.keras` file opens with `keras.models.load_model` where this
-project is not installed. What only training needs is left out: auxiliary head, drop path, weight
-decay.
+`transfer.exporting.formats` says which; a `.keras` file opens with `keras.models.load_model` where
+this project is not installed. What only training needs is left out: auxiliary head, drop path,
+weight decay.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from cells import genotype_file, images
-from cells.errors import UserError
-from cells.network import build_network
-from cells.weights import move_weights, weighted_layers
-from transfer import baselines, checkpoints, formats, network
+from cells.data import preprocessing
+from cells.genotype import genotype_file
+from cells.network.build import build_network
+from cells.support.errors import UserError
+from cells.weights.by_layer import move_weights, weighted_layers
+from transfer.exporting import formats
+from transfer.model import baselines, network
+from transfer.training import checkpoints
 
 #: Images on which files are compared with the trained network, and by which int8 is calibrated.
 COMPARED = 100
@@ -39,8 +42,8 @@ def export(
         folder: `model_dir` of the run.
         output: path of a file that ends in `.keras`, the JSON goes beside it; with `kinds` a
             folder, in which files of the same names are replaced.
-        which: see `transfer.checkpoints.find`.
-        kinds: names of `transfer.formats.FORMATS`.
+        which: see `transfer.training.checkpoints.find`.
+        kinds: names of `transfer.exporting.formats.FORMATS`.
 
     Returns:
         What the JSON holds: size and scaling of the input, names of the classes, the genotype,
@@ -68,7 +71,7 @@ def export(
     if not len(pixels):
         shape = (2, *written.model.input_shape[1:])
         pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    expected = network.logits(trained.model(images.scale(pixels), training=False)).numpy()
+    expected = network.logits(trained.model(preprocessing.scale(pixels), training=False)).numpy()
     description = _description(trained)
     description["compared_on"] = f"{len(pixels)} {'real' if real else 'random'} images"
     description["files"] = {}
@@ -130,7 +133,7 @@ def keras_model(trained: checkpoints.Trained) -> Any:
 
     Returns:
         A model `(batch, height, width, channels)` -> logits `(batch, num_classes)`; its input is
-        scaled as `cells.images.scale` does.
+        scaled as `cells.data.preprocessing.scale` does.
     """
     import keras
 
@@ -208,7 +211,7 @@ def _description(trained: checkpoints.Trained) -> dict[str, Any]:
             "height": height,
             "width": width,
             "channels": channels,
-            "scaling": images.SCALING,
+            "scaling": preprocessing.SCALING,
         },
         "output": "logits",
         "classes": list(trained.class_names),

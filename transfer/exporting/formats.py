@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from cells import images, weights_file
-from cells.errors import UserError
-from cells.weights import weighted_layers
-from transfer import folding, frozen
+from cells.data import preprocessing
+from cells.support.errors import UserError
+from cells.weights import weights_file
+from cells.weights.by_layer import weighted_layers
+from transfer.exporting import batch_norm_folding, frozen_graph
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
@@ -51,8 +52,8 @@ class Network:
 
     @functools.cached_property
     def folded(self) -> Any:
-        """The model without what inference can do without (`transfer.folding`)."""
-        return folding.fold(self.model)
+        """The model with its batch norms folded and without what only training needs."""
+        return batch_norm_folding.fold(self.model)
 
     @functools.cached_property
     def serving(self) -> Any:
@@ -98,7 +99,7 @@ def _open_keras(path: str) -> Logits:
     import keras
 
     model = keras.models.load_model(path)
-    return lambda pixels: np.asarray(model(images.scale(pixels), training=False))
+    return lambda pixels: np.asarray(model(preprocessing.scale(pixels), training=False))
 
 
 def _write_weights(network: Network, path: str) -> None:
@@ -111,7 +112,7 @@ def _open_weights(path: str) -> Logits:
     import keras
 
     model = weights_file.build(weights_file.read(path), keras)
-    return lambda pixels: np.asarray(model(images.scale(pixels), training=False))
+    return lambda pixels: np.asarray(model(preprocessing.scale(pixels), training=False))
 
 
 def _write_saved_model(network: Network, path: str) -> None:
@@ -119,7 +120,7 @@ def _write_saved_model(network: Network, path: str) -> None:
     import tensorflow as tf
 
     size = network.model.input_shape[1:]
-    logits_of = frozen.frozen(network.folded)
+    logits_of = frozen_graph.frozen(network.folded)
 
     @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "scaled_images")])
     def scaled(scaled_images: Any) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def _write_saved_model(network: Network, path: str) -> None:
 
     @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "pixels")])
     def serving_default(pixels: Any) -> dict[str, Any]:
-        return scaled(images.scale(pixels))
+        return scaled(preprocessing.scale(pixels))
 
     tf.saved_model.save(tf.Module(), path, {"serving_default": serving_default, "scaled": scaled})
     # TensorFlow's own place for files that users want beside a model.
@@ -222,10 +223,13 @@ def _open_onnx(path: str) -> Logits:
 
 FORMATS = {
     "keras": Format(
-        "classifier.keras", _write_keras, _open_keras, f"scaled images: {images.SCALING}"
+        "classifier.keras", _write_keras, _open_keras, f"scaled images: {preprocessing.SCALING}"
     ),
     "weights": Format(
-        "classifier.safetensors", _write_weights, _open_weights, f"scaled images: {images.SCALING}"
+        "classifier.safetensors",
+        _write_weights,
+        _open_weights,
+        f"scaled images: {preprocessing.SCALING}",
     ),
     "saved_model": Format(
         "saved_model",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from transfer.folding import readers
+from transfer.exporting.batch_norm_folding import readers
 
 
 def frozen(model: Any) -> Callable[[Any], Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cells.errors import UserError, unknown
-from transfer import config
+from cells.support.errors import UserError, unknown
+from transfer.config import schema
 
 #: Names in a configuration, and in `keras.applications`.
 BASELINES = {
@@ -25,7 +25,7 @@ _LEAST = {"inception_resnet_v2": 75, "resnet_50": 32, "xception": 71}
 _KERNELS = ("kernel", "depthwise", "pointwise")
 
 
-def check(model: config.Model) -> None:
+def check(model: schema.Model) -> None:
     """Raises a UserError where there is no such network, or images are too small for it."""
     if model.baseline not in BASELINES:
         raise unknown("task.model.baseline", model.baseline, BASELINES)
@@ -38,7 +38,7 @@ def check(model: config.Model) -> None:
         )
 
 
-def build(model: config.Model, keras: Any, weight_decay: float = 0.0) -> Any:
+def build(model: schema.Model, keras: Any, weight_decay: float = 0.0) -> Any:
     """A network with random weights.
 
     Args:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cells.genotype import Genotype
-from cells.network import build_network
-from cells.stack import StackConfig
-from transfer import baselines, config
-from transfer.backbone import stack_of
+from cells.genotype.genotype import Genotype
+from cells.network.build import build_network
+from cells.network.stack import StackConfig
+from transfer.config import schema
+from transfer.config.cells_backbone import stack_of
+from transfer.model import baselines
 
 
-def layout(model: config.Model) -> tuple[Genotype, StackConfig]:
+def layout(model: schema.Model) -> tuple[Genotype, StackConfig]:
     """Genotype and stack of a model whose number of classes is known.
 
     Raises:
@@ -27,7 +28,7 @@ def layout(model: config.Model) -> tuple[Genotype, StackConfig]:
     )
 
 
-def check(model: config.Model) -> None:
+def check(model: schema.Model) -> None:
     """Raises a UserError where the network is impossible."""
     if model.baseline:
         baselines.check(model)
@@ -35,7 +36,7 @@ def check(model: config.Model) -> None:
         layout(model)
 
 
-def build(model: config.Model, weight_decay: float = 0.0) -> Any:
+def build(model: schema.Model, weight_decay: float = 0.0) -> Any:
     """The whole network in `tf_keras`, which Model Garden trains.
 
     Args:
@@ -44,7 +45,7 @@ def build(model: config.Model, weight_decay: float = 0.0) -> Any:
             all kernels is in `model.losses`.
 
     Returns:
-        See `cells.network.build_network`; names of layers are those of every other stage.
+        See `cells.network.build.build_network`; names of layers are those of every other stage.
     """
     import tf_keras
 

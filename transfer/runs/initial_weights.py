@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import os
 
-from cells import catalogue, weights_file
-from cells.errors import UserError
-from cells.genotype import Genotype
-from transfer import config, model_dir, network
-from transfer.backbone import CellStack
+from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError
+from cells.weights import weights_file
+from transfer.config import schema
+from transfer.config.cells_backbone import CellStack
+from transfer.model import network
+from transfer.runs import model_dir
 
 #: Fields of a stack that a weights file knows, and a configuration calls the same.
 _SHARED = (
@@ -23,7 +26,7 @@ _SHARED = (
 )
 
 
-def complete(task: config.Task) -> None:
+def complete(task: schema.Task) -> None:
     """Takes genotype, stack and size of images from the source where they are left out.
 
     Raises:
@@ -74,7 +77,7 @@ def _network(source: str) -> tuple[CellStack, list[int]]:
     return stack, [*size, own.image_channels]
 
 
-def check(source: str, model: config.Model) -> None:
+def check(source: str, model: schema.Model) -> None:
     """Checks that the weights to start from are of these cells, and of this border rule.
 
     Raises:

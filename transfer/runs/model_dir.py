@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from cells import catalogue, genotype_file
-from cells.errors import UserError
-from cells.files import write_atomically, write_json
-from cells.genotype import Genotype
-from transfer import configure
-from transfer.backbone import cells_of
+from cells.genotype import catalogue, genotype_file
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError
+from cells.support.files import write_atomically, write_json
+from transfer.config import configure
+from transfer.config.cells_backbone import cells_of
 
 PARAMS = "params.yaml"
 GENOTYPE = "genotype.json"

@@ -17,12 +17,12 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
-from cells import weights_file
-from cells.errors import UserError
-from cells.weights import Moved, move_weights
-from transfer import model_dir
-from transfer.backbone import cells_of
-from transfer.task import ClassificationTask
+from cells.support.errors import UserError
+from cells.weights import weights_file
+from cells.weights.by_layer import Moved, move_weights
+from transfer.config.cells_backbone import cells_of
+from transfer.runs import model_dir
+from transfer.training.task import ClassificationTask
 
 #: Model Garden's folder for the checkpoint with the best metric, where a recipe asks for one.
 BEST = "best_checkpoint_export_subdir"

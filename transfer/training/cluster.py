@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: The jobs of a cluster; those of parameter servers are all needed.
 _JOBS = ("chief", "worker")

@@ -10,11 +10,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from cells import datasets
-from cells.config import fields
-from cells.errors import UserError, unknown
-from transfer import config, network, source, tfrecords
-from transfer.backbone import CellStack
+from cells import data as datasets
+from cells.support.errors import UserError, unknown
+from cells.support.overrides import fields
+from transfer.config import schema
+from transfer.config.cells_backbone import CellStack
+from transfer.data import tfrecords
+from transfer.model import network
+from transfer.runs import initial_weights
 
 STRATEGIES = (
     "one_device",
@@ -28,7 +31,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 
 def resolve(
-    params: config.Experiment, *, train: bool = True, evaluate: bool = True
+    params: schema.Experiment, *, train: bool = True, evaluate: bool = True
 ) -> tuple[str, ...]:
     """Completes a configuration in place and checks it.
 
@@ -45,7 +48,7 @@ def resolve(
     """
     check_restrictions(params)
     task = params.task
-    source.complete(task)
+    initial_weights.complete(task)
     _check_input_size(task.model)
     sides = {"train_data": train, "validation_data": evaluate}
     read = [side for side, wanted in sides.items() if wanted]
@@ -58,7 +61,7 @@ def resolve(
     resolve_runtime(params.runtime)
     network.check(task.model)
     if task.init_checkpoint:
-        source.check(task.init_checkpoint, task.model)
+        initial_weights.check(task.init_checkpoint, task.model)
     if task.unfreeze_every < 0:
         raise UserError("task.unfreeze_every: is negative; 0 is off")
     if task.unfreeze_every and task.model.baseline:
@@ -74,13 +77,13 @@ def resolve(
     return names
 
 
-def resolve_model(params: config.Experiment) -> None:
+def resolve_model(params: schema.Experiment) -> None:
     """Completes what the layout of the network alone needs.
 
     Raises:
         UserError: the network is impossible, or its number of classes unknown.
     """
-    source.complete(params.task)
+    initial_weights.complete(params.task)
     _check_input_size(params.task.model)
     if not params.task.model.num_classes:
         _resolve_classes(params.task, "train_data")
@@ -102,7 +105,7 @@ def check_restrictions(params: Any) -> None:
         raise UserError(f"{key}: is {value!r}, and has to be {relation} {wanted}") from None
 
 
-def _check_input_size(model: config.Model) -> None:
+def _check_input_size(model: schema.Model) -> None:
     size = model.input_size
     whole = all(isinstance(n, int) and n > 0 for n in size)
     if len(size) != 3 or not whole or size[2] not in (1, 3):
@@ -112,7 +115,7 @@ def _check_input_size(model: config.Model) -> None:
         )
 
 
-def _resolve_classes(task: config.Task, side: str) -> tuple[str, ...]:
+def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
     """Sets the number of classes where it is 0; gives their names."""
     data = getattr(task, side)
     model = task.model
@@ -134,11 +137,11 @@ def _resolve_classes(task: config.Task, side: str) -> tuple[str, ...]:
     return (*names, *(str(i) for i in range(len(names), model.num_classes)))
 
 
-def _builder(data: config.DataConfig) -> Any:
+def _builder(data: schema.DataConfig) -> Any:
     return datasets.builder(data.tfds_name, data.tfds_data_dir or None)
 
 
-def _check_data(side: str, data: config.DataConfig, task: config.Task) -> None:
+def _check_data(side: str, data: schema.DataConfig, task: schema.Task) -> None:
     at = f"task.{side}"
     if bool(data.tfds_name) == bool(data.input_path):
         raise UserError(
@@ -168,7 +171,7 @@ def _check_data(side: str, data: config.DataConfig, task: config.Task) -> None:
         )
 
 
-def _check_losses(task: config.Task) -> None:
+def _check_losses(task: schema.Task) -> None:
     losses = task.losses
     if losses.label_smoothing and not losses.one_hot:
         raise UserError(

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import tensorflow as tf
 from official.common import distribute_utils
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 _ABORTED = re.compile(r"Collective ops is aborted by: (.*)")
 _LOST = (
@@ -27,7 +27,7 @@ def strategy(runtime: Any) -> tf.distribute.Strategy:
     was told otherwise.
 
     Args:
-        runtime: resolved, see `transfer.resolve.resolve_runtime`.
+        runtime: resolved, see `transfer.training.complete.resolve_runtime`.
 
     Raises:
         UserError: the devices are not there, or a setting is impossible.
@@ -62,7 +62,7 @@ def strategy(runtime: Any) -> tf.distribute.Strategy:
 
 
 def check_mode(runtime: Any, mode: str) -> None:
-    """Raises a UserError where the strategy cannot do what `transfer.runner.MODES` asks for."""
+    """Raises a UserError where the strategy cannot do what the mode asks for."""
     if runtime.distribution_strategy == "parameter_server" and mode != "train":
         raise UserError(
             f"--mode: parameter_server trains and does not evaluate, and {mode} does; use "
@@ -98,7 +98,7 @@ def check_batches(replicas: int, task: Any, mode: str) -> None:
     Args:
         replicas: copies of the network that share a batch.
         task: that part of a configuration.
-        mode: one of `transfer.runner.MODES`.
+        mode: one of `transfer.training.runner.MODES`.
     """
     for side, word in (("train_data", "train"), ("validation_data", "eval")):
         size = getattr(task, side).global_batch_size

@@ -9,7 +9,7 @@ import shutil
 
 import tensorflow as tf
 
-from cells.errors import UserError
+from cells.support.errors import UserError
 
 #: What the operating system has against a file.
 _REASONS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)

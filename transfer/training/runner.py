@@ -13,20 +13,14 @@ import tensorflow as tf
 import tf_keras
 from official.modeling import performance
 
-from cells.errors import Stopped, UserError
-from transfer import (
-    checkpoints,
-    damaged,
-    devices,
-    model_dir,
-    resolve,
-    trainer,
-    unwritten,
-    workers,
-)
-from transfer.progress import Progress, numbers
-from transfer.survival import Signals, check_numbers
-from transfer.task import ClassificationTask
+from cells.support.errors import Stopped, UserError
+from transfer.data import damaged_images
+from transfer.runs import model_dir
+from transfer.training import checkpoints, cluster, devices, failures, trainer
+from transfer.training import complete as resolve
+from transfer.training.progress import Progress, numbers
+from transfer.training.survival import Signals, check_numbers
+from transfer.training.task import ClassificationTask
 
 MODES = ("train", "eval", "train_and_eval")
 
@@ -51,8 +45,8 @@ def run(
     Args:
         params: a configuration; it is resolved here.
         mode: one of `MODES`.
-        folder: `model_dir`: checkpoints, summaries, and what `transfer.model_dir` writes.
-        complete: completes and checks a configuration, see `transfer.resolve.resolve`.
+        folder: `model_dir`: checkpoints, summaries, and what `transfer.runs.model_dir` writes.
+        complete: completes and checks a configuration, see `transfer.training.complete.resolve`.
         task_class: Model Garden's task for the configuration.
         enough: is asked behind every loop, with the step, whether to leave it at that: then a
             checkpoint is saved and training ends early.
@@ -67,7 +61,7 @@ def run(
         Stopped: by SIGTERM or Ctrl-C, behind a checkpoint.
     """
     resolve.resolve_runtime(params.runtime)
-    worker = workers.this(params.runtime)
+    worker = cluster.this(params.runtime)
     devices.check_mode(params.runtime, mode)
     if worker.serves:
         devices.serve()
@@ -184,7 +178,7 @@ class _Run:
     def explained(self, error: tf.errors.OpError) -> UserError | None:
         """What is to blame, in one sentence; None where it is a fault of this project."""
         folder, step = self.runner.model_dir if self.runner else self.folder, self.progress.step
-        told = damaged.explained(error) or unwritten.explained(error, folder, step)
+        told = damaged_images.explained(error) or failures.explained(error, folder, step)
         if told is None and devices.has_others(self.strategy):
             told = devices.lost_worker(error, step, self._last())
         return told
@@ -195,7 +189,7 @@ class _Run:
 
 def _loop(controller: Any, settings: Any, mode: str) -> None:
     # Not `runner.run()`: it ends by freezing the graph to count operations, which takes as long
-    # as a short training; `cells.summary` counts them from the layout.
+    # as a short training; `cells.operations.counts` counts them from the layout.
     if mode == "train":
         controller.train(steps=settings.train_steps)
     elif mode == "eval":

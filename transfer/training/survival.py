@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from cells.errors import UserError
-from cells.signals import handled_by
+from cells.support.errors import UserError
+from cells.support.signals import handled_by
 
 
 class Signals:

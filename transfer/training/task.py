@@ -9,13 +9,16 @@ import tf_keras
 from official.core import task_factory
 from official.vision.tasks import image_classification
 
-from cells import step_seed
-from cells.drop_path import follow_training
-from cells.errors import UserError
-from transfer import config, data, loss_scaling, network, unfreezing
+from cells.network import step_seed
+from cells.network.drop_path import follow_training
+from cells.support.errors import UserError
+from transfer.config import schema
+from transfer.data import dataset
+from transfer.model import network
+from transfer.training import loss_scaling, unfreezing
 
 
-@task_factory.register_task_cls(config.Task)
+@task_factory.register_task_cls(schema.Task)
 class ClassificationTask(image_classification.ImageClassificationTask):
     """What Model Garden's task does not know: this network, its data, its two schedules.
 
@@ -35,7 +38,7 @@ class ClassificationTask(image_classification.ImageClassificationTask):
         if hasattr(built, "drop_path_progress") and cells.drop_path_steps < 1:
             raise UserError(
                 "task.model.cells.drop_path_steps: 0 stands for the length of training, which "
-                "transfer.resolve fills in; give it, or call transfer.resolve.resolve first"
+                "transfer.training.complete fills in; give it, or call its resolve first"
             )
         return built
 
@@ -49,18 +52,18 @@ class ClassificationTask(image_classification.ImageClassificationTask):
     def initialize(self, model: tf_keras.Model) -> None:
         """Takes the weights of an earlier run, by the names of layers."""
         if self.task_config.init_checkpoint:
-            from transfer import checkpoints
+            from transfer.training import checkpoints
 
             checkpoints.take_weights(self.task_config.init_checkpoint, model)
 
     def build_inputs(
         self,
-        params: config.DataConfig,
+        params: schema.DataConfig,
         input_context: tf.distribute.InputContext | None = None,
     ) -> tf.data.Dataset:
-        """See `transfer.data.build_dataset`."""
+        """See `transfer.data.dataset.build_dataset`."""
         step = self.first_step if params.is_training else 0
-        return data.build_dataset(params, self.task_config.model, input_context, step)
+        return dataset.build_dataset(params, self.task_config.model, input_context, step)
 
     def build_losses(
         self, labels: tf.Tensor, model_outputs: Any, aux_losses: list[tf.Tensor] | None = None

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from official.core import base_trainer, train_lib, train_utils
 
-from transfer import devices
+from transfer.training import devices
 
 
 class Trainer(base_trainer.Trainer):

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cell_search.cell_space import CellSpace
 from cell_search.children import supernet
 from cell_search.children.supernet import Supernet
 from cell_search.children.training import descend
-from cell_search.evaluators import _kept
-from cell_search.evaluators._augmentation import augment
-from cell_search.evaluators._training import bank
+from cell_search.evaluators import _kept_files
+from cell_search.evaluators._batches import augment
+from cell_search.evaluators.train.loop import bank
 from cell_search.images import Images
-from cell_search.relaxed import RelaxedSpace, softmax
-from cell_search.space import Point
-from cells.errors import UserError
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.relaxed import RelaxedSpace, softmax
+from cell_search.space.space import Point
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._darts import Darts
-    from cell_search.evaluators._evaluation import Request
+    from cell_search.evaluators._base import Request
+    from cell_search.evaluators.darts.settings import Darts
 
 #: Decays of the alphas' Adam, and what keeps it from dividing by zero.
 _DECAYS, _EPSILON = (0.5, 0.999), 1e-8
@@ -89,7 +89,7 @@ def score_and_train(
     relaxed = RelaxedSpace(request.space)
     state = None
     if request.folder:
-        state = _kept.last(request.folder, request.number, State.from_bytes)
+        state = _kept_files.last(request.folder, request.number, State.from_bytes)
     config = settings.config(request.genotype, images)
     seed = request.seed if state is None else state.seed
     net = Supernet(relaxed, config, bank(config.batch_norm_epsilon), seed)
@@ -110,7 +110,7 @@ def score_and_train(
     # So that one epoch too many is told.
     state.epochs += 1
     if request.folder:
-        _kept.write(request.folder, request.number, state.to_bytes())
+        _kept_files.write(request.folder, request.number, state.to_bytes())
     return metrics, relaxed.prescribed(state.alphas)
 
 

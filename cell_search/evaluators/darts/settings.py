@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._child import child_config, child_sizes
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, Scores, check_numbers
-from cell_search.evaluators._train import Train
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Scores, check_numbers
+from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
-from cell_search.relaxed import RelaxedSpace
-from cell_search.space import Space
-from cells.errors import UserError
-from cells.genotype import Genotype
-from cells.stack import StackConfig
+from cell_search.space.relaxed import RelaxedSpace
+from cell_search.space.space import Space
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
+from cells.support.errors import UserError
 
 
 @EVALUATORS.register("darts")
@@ -87,12 +87,12 @@ class Darts(Evaluator):
             )
 
     def score(self, request: Request) -> Scores:
-        from cell_search.evaluators import _relaxing
+        from cell_search.evaluators.darts import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
-        metrics, proposal = _relaxing.score_and_train(request, self, images)
+        metrics, proposal = loop.score_and_train(request, self, images)
         return Scores({**metrics, **child_sizes(request.genotype, config)}, proposal)
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
@@ -123,7 +123,7 @@ def relaxed_space(space: Space) -> RelaxedSpace:
     Raises:
         UserError: it cannot be relaxed.
     """
-    from cell_search.cell_space import CellSpace
+    from cell_search.space.cell_space import CellSpace
 
     assert isinstance(space, CellSpace)
     return RelaxedSpace(space)

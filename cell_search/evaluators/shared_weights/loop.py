@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cell_search.cell_space import CellSpace
 from cell_search.children import Child, Descent, Training
 from cell_search.children.shared import SharedWeights
-from cell_search.evaluators import _kept
-from cell_search.evaluators._augmentation import augment
-from cell_search.evaluators._training import bank
+from cell_search.evaluators import _kept_files
+from cell_search.evaluators._batches import augment
+from cell_search.evaluators.train.loop import bank
 from cell_search.images import Images
-from cells.genotype import Genotype
+from cell_search.space.cell_space import CellSpace
+from cells.genotype.genotype import Genotype
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._evaluation import Request
-    from cell_search.evaluators._weight_sharing import WeightSharing
+    from cell_search.evaluators._base import Request
+    from cell_search.evaluators.shared_weights.settings import WeightSharing
 
 
 def train_and_score(request: Request, settings: WeightSharing, images: Images) -> dict[str, float]:
@@ -71,14 +71,16 @@ def _take(request: Request) -> SharedWeights:
     assert isinstance(request.space, CellSpace)
     held = _held.pop() if _held else None
     if request.folder:
-        newest = max((n for n in _kept.numbers(request.folder) if n < request.number), default=-1)
+        newest = max(
+            (n for n in _kept_files.numbers(request.folder) if n < request.number), default=-1
+        )
         if (
             held is not None
             and held.folder == request.folder
             and newest <= held.after < request.number
         ):
             return held.weights
-        found = _kept.last(request.folder, request.number, SharedWeights.from_bytes)
+        found = _kept_files.last(request.folder, request.number, SharedWeights.from_bytes)
         if found is not None:
             return found
     return SharedWeights(request.space.blocks + 2, request.seed)
@@ -89,7 +91,7 @@ def _keep(request: Request, weights: SharedWeights, every: int) -> None:
         return
     _held[:] = [_Held(request.folder, request.number, weights)]
     if (request.number + 1) % every == 0:
-        _kept.write(request.folder, request.number, weights.to_bytes())
+        _kept_files.write(request.folder, request.number, weights.to_bytes())
 
 
 class _Trainer:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._child import child_config, child_sizes
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, check_numbers
-from cell_search.evaluators._train import Train
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, check_numbers
+from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
-from cell_search.space import Space
-from cells.errors import UserError
-from cells.genotype import Genotype
-from cells.stack import StackConfig
+from cell_search.space.space import Space
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
+from cells.support.errors import UserError
 
 
 @EVALUATORS.register("shared_weights")
@@ -105,13 +105,13 @@ class WeightSharing(Evaluator):
                 )
 
     def score(self, request: Request) -> dict[str, float]:
-        from cell_search.evaluators import _sharing
+        from cell_search.evaluators.shared_weights import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
         return {
-            **_sharing.train_and_score(request, self, images),
+            **loop.train_and_score(request, self, images),
             **child_sizes(request.genotype, config),
         }
 

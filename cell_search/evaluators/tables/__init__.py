@@ -6,11 +6,11 @@ reported of the candidate that it chose, and no search may look at it.
 
 from __future__ import annotations
 
-from cell_search.tables._file import read_table
-from cell_search.tables._nas_bench_201 import CLASSES, DATASETS, nas_bench_201
-from cell_search.tables._nas_bench_301 import Surrogate, nas_bench_301
-from cell_search.tables._nats_bench import NatsBench, nats_bench
-from cell_search.tables._table import Entry, Lookup, Table
+from cell_search.evaluators.tables._file import read_table
+from cell_search.evaluators.tables._nas_bench_201 import CLASSES, DATASETS, nas_bench_201
+from cell_search.evaluators.tables._nas_bench_301 import Surrogate, nas_bench_301
+from cell_search.evaluators.tables._nats_bench import NatsBench, nats_bench
+from cell_search.evaluators.tables._table import Entry, Lookup, Table
 
 __all__ = [
     "CLASSES",

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from cell_search.space import Choice, Decision, Space
-from cell_search.tables._table import Entry, Table, read_text
-from cells.errors import UserError, nearest
+from cell_search.evaluators.tables._table import Entry, Table, read_text
+from cell_search.space.space import Choice, Decision, Space
+from cells.support.errors import UserError, nearest
 
 #: Columns that are no decisions; `test` and `cost` may be absent, in the file or in a row.
 _VALUES = ("valid", "test", "cost")

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from cell_search import spaces
-from cell_search.cell_space import CellSpace
-from cell_search.tables._table import Entry, data_file
-from cells.errors import UserError
+from cell_search.evaluators.tables._table import Entry, data_file
+from cell_search.space import published
+from cell_search.space.cell_space import CellSpace
+from cells.support.errors import UserError
 
 #: The last epoch that the surrogate knows, counted from 0.
 EPOCH = 97
@@ -62,7 +62,7 @@ class Surrogate:
     """
 
     def __init__(self, weights: Mapping[str, np.ndarray]):
-        self.space: CellSpace = dataclasses.replace(spaces.find("darts"), as_written=True)
+        self.space: CellSpace = dataclasses.replace(published.find("darts"), as_written=True)
         positions = 2 * _EDGES + 2 * (_NODES - 1)
         self._embeddings = [weights[f"emb_{i}"] for i in range(positions)]
         self._networks = [

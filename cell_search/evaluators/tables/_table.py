@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from cell_search.space import Space
-from cells.errors import UserError
+from cell_search.space.space import Space
+from cells.support.errors import UserError
 
 
 class Entry(NamedTuple):

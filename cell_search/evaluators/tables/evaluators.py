@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search import nas_bench_201, spaces, tables
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.evaluators import tables
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
 from cell_search.images import ImageSettings
-from cell_search.space import Space
-from cells.errors import UserError
+from cell_search.space import nas_bench_201, published
+from cell_search.space.space import Space
+from cells.support.errors import UserError
 
 
 class TableEvaluator(Evaluator):
@@ -111,7 +112,7 @@ class NasBench301(TableEvaluator):
         return tables.nas_bench_301(images.data_dir)
 
     def check(self, images: ImageSettings, space: Space) -> None:
-        _need(space, spaces.find("darts"), "evaluator.nas_bench_301", "darts")
+        _need(space, published.find("darts"), "evaluator.nas_bench_301", "darts")
         super().check(images, space)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:

@@ -12,15 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children import Bank, Child, Descent, Precision, Training
-from cell_search.evaluators._augmentation import augment
-from cell_search.evaluators._inheritance import inherit
+from cell_search.evaluators._batches import augment
+from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
-from cells.genotype import Genotype
-from cells.stack import StackConfig
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
 
 if TYPE_CHECKING:
     from cell_search.evaluators._keeper import Keeper, Kept
-    from cell_search.evaluators._train import Train
+    from cell_search.evaluators.train.settings import Train
 
 #: Held-out images of one step.
 _SCORE_BATCH = 500

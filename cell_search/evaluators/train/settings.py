@@ -10,14 +10,14 @@ from typing import ClassVar
 import numpy as np
 
 from cell_search import images as image_files
-from cell_search.cell_space import CellSpace
-from cell_search.evaluators._child import child_config, child_sizes, child_summary
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request, check_numbers
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, check_numbers
+from cell_search.evaluators._child_network import child_config, child_sizes, child_summary
 from cell_search.images import Images, ImageSettings
-from cell_search.space import Space
-from cells.errors import UserError
-from cells.genotype import Genotype
-from cells.stack import StackConfig
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import Space
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
+from cells.support.errors import UserError
 
 #: What the reward is made of.
 REWARDS = ("last", "best", "mean")
@@ -133,13 +133,13 @@ class Train(Evaluator):
         )
 
     def score(self, request: Request) -> dict[str, float]:
-        from cell_search.evaluators import _training
         from cell_search.evaluators._keeper import Keeper
+        from cell_search.evaluators.train import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self._child(request.genotype, images)
-        trained = _training.train_child(
+        trained = loop.train_child(
             request.genotype,
             config,
             images,
@@ -185,7 +185,7 @@ class Train(Evaluator):
         return {"normal_cells": self.normal_cells, "filters": self.filters}
 
 
-#: What the settings are called that `cells.stack` finds fault with.
+#: What the settings are called that `cells.network.stack` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}
 
 _LEAST = {

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cell_search.zero_cost.controls import multiply_adds, parameters
-from cell_search.zero_cost.gradient_norm import gradient_norm
-from cell_search.zero_cost.jacobian_covariance import jacobian_covariance
-from cell_search.zero_cost.naswot import naswot
-from cell_search.zero_cost.snip import snip
-from cell_search.zero_cost.synflow import synflow
+from cell_search.evaluators.zero_cost.controls import multiply_adds, parameters
+from cell_search.evaluators.zero_cost.gradient_norm import gradient_norm
+from cell_search.evaluators.zero_cost.jacobian_covariance import jacobian_covariance
+from cell_search.evaluators.zero_cost.naswot import naswot
+from cell_search.evaluators.zero_cost.snip import snip
+from cell_search.evaluators.zero_cost.synflow import synflow
 
 if TYPE_CHECKING:
-    from cell_search.zero_cost.probe import Probe
+    from cell_search.evaluators.zero_cost.probe import Probe
 
 SCORES: dict[str, Callable[[Probe], float]] = {
     "naswot": naswot,

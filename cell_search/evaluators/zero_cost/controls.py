@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cell_search.zero_cost.probe import Probe
+    from cell_search.evaluators.zero_cost.probe import Probe
 
 
 def parameters(probe: Probe) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from cell_search.zero_cost.probe import Probe
+    from cell_search.evaluators.zero_cost.probe import Probe
 
 
 def naswot(probe: Probe) -> float:

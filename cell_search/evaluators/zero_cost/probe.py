@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children import Child
-from cells.primitives import Relu
-from cells.summary import Summary
+from cells.operations.counts import Summary
+from cells.operations.primitives import Relu
 
 
 class Probe:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._child import child_config, child_summary
-from cell_search.evaluators._evaluation import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._child_network import child_config, child_summary
+from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
-from cell_search.space import Space
-from cell_search.zero_cost import SCORES
-from cells.errors import UserError, unknown
+from cell_search.space.space import Space
+from cells.support.errors import UserError, unknown
 
 #: Always among the metrics: they cost nothing.
 _CONTROLS = ("parameters", "multiply_adds")
@@ -26,8 +26,9 @@ class ZeroCost(Evaluator):
     a vote of their ranks needs other candidates and is what `sieve.vote` is for.
 
     Attributes:
-        scores: of `cell_search.zero_cost`: `naswot`, `synflow` (both as logarithms), `snip`,
-            `gradient_norm`, `jacobian_covariance`, `parameters`, `multiply_adds`.
+        scores: of `cell_search.evaluators.zero_cost`: `naswot`, `synflow` (both as
+            logarithms), `snip`, `gradient_norm`, `jacobian_covariance`, `parameters`,
+            `multiply_adds`.
         normal_cells: N.
         filters: F.
         batch: training images that are shown to the child.
@@ -71,8 +72,8 @@ class ZeroCost(Evaluator):
         import tensorflow as tf
 
         from cell_search.children import Child
-        from cell_search.evaluators._training import bank
-        from cell_search.zero_cost.probe import Probe
+        from cell_search.evaluators.train.loop import bank
+        from cell_search.evaluators.zero_cost.probe import Probe
 
         assert request.genotype is not None
         if request.deterministic:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from cell_search.zero_cost.probe import Probe
+    from cell_search.evaluators.zero_cost.probe import Probe
 
 
 def synflow(probe: Probe) -> float:
@@ -21,8 +21,8 @@ def synflow(probe: Probe) -> float:
     """
     import tensorflow as tf
 
-    from cells import functions
-    from cells.primitives import BatchNorm, Dense
+    from cells.network import functions
+    from cells.operations.primitives import BatchNorm, Dense
 
     child = probe.child
     absolute = np.abs(child.trained.numpy()).astype(np.float64)

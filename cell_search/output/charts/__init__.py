@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cell_search.charts._busy import busy
-from cell_search.charts._curve import curve, running_median
-from cell_search.charts._scatter import comparison, scatter
-from cell_search.charts._shares import shares
+from cell_search.output.charts._busy import busy
+from cell_search.output.charts._curve import curve, running_median
+from cell_search.output.charts._scatter import comparison, scatter
+from cell_search.output.charts._shares import shares
 
 __all__ = ["busy", "comparison", "curve", "running_median", "scatter", "shares"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cell_search.charts._frame import (
+from cell_search.output.charts._frame import (
     BOTTOM,
     HEIGHT,
     LEFT,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cell_search.charts._frame import (
+from cell_search.output.charts._frame import (
     BOTTOM,
     HEIGHT,
     LEFT,

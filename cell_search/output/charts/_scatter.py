@@ -7,8 +7,7 @@ from html import escape
 
 import numpy as np
 
-from cell_search import pareto
-from cell_search.charts._frame import (
+from cell_search.output.charts._frame import (
     LEFT,
     RIGHT,
     TIPS,
@@ -21,6 +20,7 @@ from cell_search.charts._frame import (
     svg,
     vertical,
 )
+from cell_search.space import pareto
 
 
 def scatter(

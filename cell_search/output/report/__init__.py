@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cell_search.report._page import write
+from cell_search.output.report._page import write
 
 __all__ = ["write"]

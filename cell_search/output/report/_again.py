@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cell_search import charts
-from cell_search.reranking import Candidate, Reranking
-from cells.pages import number, row, table, title
+from cell_search.output import charts
+from cell_search.selection.reranking import Candidate, Reranking
+from cells.support.html import number, row, table, title
 
 
 def again(found: Reranking | None) -> str:

@@ -6,11 +6,13 @@ from html import escape
 
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import charts, settings, trials
-from cell_search.cell_space import CellSpace
-from cell_search.report._pictures import Pictures
-from cell_search.resolve import Search
-from cells.pages import number, table, title
+from cell_search.config import searched_settings
+from cell_search.config.resolve import Search
+from cell_search.output import charts
+from cell_search.output.report._pictures import Pictures
+from cell_search.space.cell_space import CellSpace
+from cell_search.study import trials
+from cells.support.html import number, table, title
 
 
 def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:
@@ -51,7 +53,7 @@ def ranked(search: Search, rows: list[FrozenTrial], folder: str, pictures: Pictu
         for name in dict.fromkeys(m for t in rows for m in t.user_attrs.get(trials.METRICS, {}))
         if name not in objectives
     ]
-    heads = ["", *objectives, "trial", *settings.chosen(rows[0].params), *metrics]
+    heads = ["", *objectives, "trial", *searched_settings.chosen(rows[0].params), *metrics]
     shown = [
         _ranked_row(f"{folder}/{rank:02}.json", rank, t, search, metrics, pictures)
         for rank, t in enumerate(rows, start=1)
@@ -69,7 +71,7 @@ def _ranked_row(
 ) -> str:
     values = trial.user_attrs.get(trials.METRICS, {})
     cells = [number(values[name]) if name in values else "" for name in metrics]
-    searched = map(str, settings.chosen(trial.params).values())
+    searched = map(str, searched_settings.chosen(trial.params).values())
     numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]
     what = "cells" if isinstance(search.space, CellSpace) else "decisions"
     summary = f"{what} of trial {trial.number}, <code>{file}</code>"

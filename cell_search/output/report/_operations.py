@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
 
-from cell_search import charts
-from cell_search.space import Decision, Space
+from cell_search.output import charts
+from cell_search.space.space import Decision, Space
 
 #: The kind of decisions that is shown; where a space has none of it, all decisions are.
 _KIND = "operation"

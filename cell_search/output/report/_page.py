@@ -9,25 +9,27 @@ from html import escape
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import charts, sieve, trials
-from cell_search.cell_space import CellSpace
-from cell_search.config import used_settings
-from cell_search.directory import SearchDirectory
-from cell_search.progress import duration
-from cell_search.report._again import again as reranked
-from cell_search.report._best import front, ranked
-from cell_search.report._operations import operations
-from cell_search.report._pictures import Pictures
-from cell_search.report._sieve import of_sieve
-from cell_search.report._workers import utilisation, workers, workers_of
-from cell_search.reranking import Reranking
-from cell_search.resolve import Search
-from cell_search.results import ranked as best_of
-from cell_search.results import reranking_of, versions
-from cell_search.sieve import Sieved
-from cells import pages
-from cells.files import write_atomically
-from cells.pages import number, pairs, row, table, title
+from cell_search.config.resolve import Search
+from cell_search.config.schema import used_settings
+from cell_search.output import charts
+from cell_search.output.progress import duration
+from cell_search.output.report._again import again as reranked
+from cell_search.output.report._best import front, ranked
+from cell_search.output.report._operations import operations
+from cell_search.output.report._pictures import Pictures
+from cell_search.output.report._sieve import of_sieve
+from cell_search.output.report._workers import utilisation, workers, workers_of
+from cell_search.output.results import ranked as best_of
+from cell_search.output.results import reranking_of, versions
+from cell_search.selection import sieve
+from cell_search.selection.reranking import Reranking
+from cell_search.selection.sieve import Sieved
+from cell_search.space.cell_space import CellSpace
+from cell_search.study import trials
+from cell_search.study.directory import SearchDirectory
+from cells.support import html
+from cells.support.files import write_atomically
+from cells.support.html import number, pairs, row, table, title
 
 _TRAIN_COMMAND = "cell-transfer --mode=train_and_eval --config_file=train.yaml --model_dir=trained"
 
@@ -94,10 +96,10 @@ def _page(
         pairs(used_settings(search.config).items()),
         "<h2>Versions</h2>",
         pairs(versions().items()),
-        pages.footer(),
+        html.footer(),
     ]
     unfinished = len(curve) < search.config.trials
-    return pages.page(f"Cell search {name}", parts, refresh=_REFRESH if unfinished else 0)
+    return html.page(f"Cell search {name}", parts, refresh=_REFRESH if unfinished else 0)
 
 
 def _lead(search: Search) -> str:
@@ -138,7 +140,7 @@ def _tiles(search: Search, known: list[FrozenTrial]) -> str:
         ("spent on candidates", duration(spent)),
         ("workers", f"{len(found):,}, {utilisation(found):.0%} busy" if found else "none yet"),
     ]
-    return pages.tiles(facts)
+    return html.tiles(facts)
 
 
 def _failures(known: list[FrozenTrial]) -> str:

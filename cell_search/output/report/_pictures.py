@@ -7,9 +7,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from cell_search.cell_space import CellSpace
+from cell_search.space.cell_space import CellSpace
 from cells import drawing
-from cells.pages import data_url
+from cells.support.html import data_url
 
 #: So many are remembered.
 _KEPT = 256

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from cell_search import charts
-from cell_search.reranking import rank_correlations
-from cell_search.resolve import Search
-from cell_search.sieve import Sieved
-from cells.pages import title
+from cell_search.config.resolve import Search
+from cell_search.output import charts
+from cell_search.selection.reranking import rank_correlations
+from cell_search.selection.sieve import Sieved
+from cells.support.html import title
 
 
 def of_sieve(search: Search, found: Sieved | None) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search import charts, trials
-from cell_search.progress import duration
-from cells.pages import row, table
+from cell_search.output import charts
+from cell_search.output.progress import duration
+from cell_search.study import trials
+from cells.support.html import row, table
 
 #: Stretches of time on the chart; rows of the table at most.
 _STRETCHES, _ROWS = 200, 64

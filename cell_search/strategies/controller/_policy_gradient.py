@@ -13,11 +13,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import Strategy
-from cell_search.strategies._controller import Adam, Controller
-from cells.cli import choose
-from cells.errors import UserError
+from cell_search.strategies.controller._controller import Adam, Controller
+from cells.support.command_line import choose
+from cells.support.errors import UserError
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
 #: (the batch among them).

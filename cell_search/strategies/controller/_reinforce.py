@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cell_search.strategies._base import STRATEGIES
-from cell_search.strategies._policy_gradient import PolicyGradient, Settings
+from cell_search.strategies.controller._policy_gradient import PolicyGradient, Settings
 
 
 @STRATEGIES.register("reinforce")

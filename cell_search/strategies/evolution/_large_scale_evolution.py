@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search.space import Decision, Point, Space
+from cell_search.space.space import Decision, Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._mutation import mutate_kind
-from cells.errors import UserError
+from cell_search.strategies.evolution._mutation import mutate_kind
+from cells.support.errors import UserError
 
 #: How many of the paper's eleven mutations (section 3.2) change a decision of a kind: an operation
 #: by inserting or removing a convolution, another filter size, or inserting a one-to-one; an input

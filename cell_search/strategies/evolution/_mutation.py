@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cell_search.space import Decision, Point, Space
+from cell_search.space.space import Decision, Point, Space
 
 
 def mutate(space: Space, point: Point, rng: np.random.Generator) -> Point:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search import pareto
-from cell_search.space import Point, Space
+from cell_search.space import pareto
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._mutation import mutate
-from cells.errors import UserError
+from cell_search.strategies.evolution._mutation import mutate
+from cells.support.errors import UserError
 
 
 @STRATEGIES.register("regularized_evolution")

@@ -8,11 +8,15 @@ from collections.abc import Callable, Hashable, Mapping
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._gaussian_process import CategoricalProcess, Posterior, one_thread
-from cell_search.strategies._normal_scores import normal_scores, remembered
-from cells.errors import UserError
+from cell_search.strategies.model_based._gaussian_process import (
+    CategoricalProcess,
+    Posterior,
+    one_thread,
+)
+from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
+from cells.support.errors import UserError
 
 #: Trials that parameters are fitted to, and that predictions are made from, at most.
 _FITTED, _REMEMBERED = 400, 1000

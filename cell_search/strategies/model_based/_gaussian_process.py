@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from cell_search.encoding import Encoding
+from cell_search.space.encoding import Encoding
 
 #: Added to the diagonal, so that equal rows leave a matrix positive definite.
 _JITTER = 1e-8

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cell_search.strategies._controller import Adam, cut, size_of
+from cell_search.strategies.controller._controller import Adam, cut, size_of
 
 
 class LSTMRegressor:

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from cell_search.space import Point, Space
+from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
-from cell_search.strategies._normal_scores import normal_scores, remembered
-from cell_search.strategies._surrogates import SURROGATES, Ensemble
-from cells.cli import choose
-from cells.errors import UserError
+from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
+from cell_search.strategies.model_based._surrogates import SURROGATES, Ensemble
+from cells.support.command_line import choose
+from cells.support.errors import UserError
 
 #: Tells the generators of levels from those of proposals, and of fits from those of growth.
 _LEVEL, _FIT = 2018, 1

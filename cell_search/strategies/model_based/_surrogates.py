@@ -8,8 +8,8 @@ import warnings
 
 import numpy as np
 
-from cell_search.growth import Growth
-from cell_search.strategies._lstm import LSTMRegressor
+from cell_search.space.growth import Growth
+from cell_search.strategies.model_based._lstm import LSTMRegressor
 
 #: Members of an ensemble, each of which is fitted without one part of the data.
 MEMBERS = 5

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from cells.datasets import handwritten
+from cells.data.embedded import handwritten
 
 SIDE = 32
 

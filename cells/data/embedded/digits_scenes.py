@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cells.datasets import handwritten, scene_drawing
+from cells.data.embedded import handwritten, scene_drawing
 
 SEED = 20240607
 SCENES = {"train": 1000, "validation": 200}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cells.datasets import handwritten
+from cells.data.embedded import handwritten
 
 Array = np.ndarray[Any, Any]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cells import genotype_file
-from cells.errors import unknown
-from cells.formats import darts, enas, nas_bench_201, tpu
-from cells.genotype import Genotype
+from cells.genotype import genotype_file
+from cells.genotype.genotype import Genotype
+from cells.genotype.notations import darts, enas, nas_bench_201, tpu
+from cells.support.errors import unknown
 
 __all__ = ["FORMATS", "Format", "find_format"]
 

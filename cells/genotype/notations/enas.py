@@ -6,9 +6,9 @@ is the earlier cell. The states that nothing reads are joined.
 
 from __future__ import annotations
 
-from cells.errors import UserError
-from cells.formats.names import in_pairs, only
-from cells.genotype import MAX_BLOCKS, Cell, Genotype, Side
+from cells.genotype.genotype import MAX_BLOCKS, Cell, Genotype, Side
+from cells.genotype.notations.names import in_pairs, only
+from cells.support.errors import UserError
 
 #: In the order of their digits.
 _OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "identity")

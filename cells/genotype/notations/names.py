@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cells.errors import UserError, nearest
-from cells.genotype import Block, Side
+from cells.genotype.genotype import Block, Side
+from cells.support.errors import UserError, nearest
 
 
 def ours(name: object, table: Mapping[str, str], where: str) -> str:

@@ -12,9 +12,9 @@ import functools
 import itertools
 import re
 
-from cells.errors import UserError
-from cells.formats.names import only, ours
-from cells.genotype import Block, Cell, Genotype, Side
+from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.genotype.notations.names import only, ours
+from cells.support.errors import UserError
 
 _OPERATIONS = {
     "none": "none",

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import ast
 
-from cells.errors import UserError
-from cells.formats.names import in_pairs, only, ours, theirs
-from cells.genotype import Cell, Genotype, Side
+from cells.genotype.genotype import Cell, Genotype, Side
+from cells.genotype.notations.names import in_pairs, only, ours, theirs
+from cells.support.errors import UserError
 
 _OPERATIONS = {
     "none": "identity",

@@ -7,10 +7,10 @@ import tempfile
 
 from optuna.trial import FrozenTrial
 
-from cell_search import trials
-from cell_search.cell_space import CellSpace
-from cell_search.event_files import EventFile
-from cell_search.resolve import Search
+from cell_search.config.resolve import Search
+from cell_search.output.event_files import EventFile
+from cell_search.space.cell_space import CellSpace
+from cell_search.study import trials
 from cells import drawing
 
 #: Each trial with hyper-parameters is a folder; after so many, only new bests get one.

@@ -1,0 +1,1 @@
+"""The configuration of a search: its schema, and the parts that it stands for."""

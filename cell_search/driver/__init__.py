@@ -1,0 +1,1 @@
+"""The loop of a search: ask, evaluate, tell; and what follows it."""

@@ -1,0 +1,1 @@
+"""ENAS: candidates are scored with one set of shared weights."""

@@ -1,0 +1,1 @@
+"""Scores a candidate by a short training."""

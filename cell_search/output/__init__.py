@@ -1,0 +1,1 @@
+"""What a search shows and writes: progress, reports, charts, TensorBoard, its results."""

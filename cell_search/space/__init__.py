@@ -1,0 +1,1 @@
+"""Search spaces: which decisions make a candidate, and what a candidate stands for."""

@@ -1,0 +1,1 @@
+"""Strategies that train a recurrent controller by policy gradients."""

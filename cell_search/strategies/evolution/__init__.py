@@ -1,0 +1,1 @@
+"""Strategies that mutate earlier candidates."""

@@ -1,0 +1,1 @@
+"""Strategies that predict a score and propose what the prediction likes."""

@@ -1,0 +1,1 @@
+"""The records of a search: trials, their storage, and who may write them."""

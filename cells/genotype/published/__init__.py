@@ -1,0 +1,1 @@
+"""The published cells, each a genotype file; `cells.genotype.catalogue` reads them."""

@@ -1,0 +1,1 @@
+"""The named operations as graphs of primitives, and what a graph costs."""

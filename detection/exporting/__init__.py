@@ -1,0 +1,1 @@
+"""What a trained detector is written as: SavedModel, TFLite, ONNX."""

@@ -1,0 +1,1 @@
+"""The detectors: Model Garden's heads on a backbone of stacked cells."""

@@ -1,0 +1,1 @@
+"""A detector's training, and COCO's figures of it."""

@@ -1,0 +1,1 @@
+"""What a trained classifier is written as: Keras, SavedModel, TFLite, ONNX."""

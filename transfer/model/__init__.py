@@ -1,0 +1,1 @@
+"""The classifiers: stacked cells, and networks that people designed."""

@@ -1,0 +1,1 @@
+"""A training by Model Garden's trainer: task, devices, checkpoints, failures."""
