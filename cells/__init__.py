@@ -1,3 +1,5 @@
 """Genotypes of image cells, and the networks stacked from them."""
 
-__version__ = "0.1.0"
+from cells.support.version import __version__
+
+__all__ = ["__version__"]

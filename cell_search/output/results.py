@@ -13,7 +13,6 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial
 
-import cells
 from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.config.schema import used_settings
@@ -26,6 +25,7 @@ from cell_search.study.directory import SearchDirectory, beside
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
+from cells.support.version import __version__
 
 #: Of the files that hold decisions instead of a genotype.
 DECISIONS_VERSION = 1
@@ -220,7 +220,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
 def versions() -> dict[str, str]:
     """Of this project, Python and the packages that results depend on."""
     return {
-        "transferable-cells": cells.__version__,
+        "transferable-cells": __version__,
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in _PACKAGES},
     }

@@ -9,7 +9,7 @@ from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError, nearest
 
-_FOLDER = pathlib.Path(__file__).parent
+_FOLDER = pathlib.Path(__file__).parent / "published"
 
 
 def names() -> list[str]:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cells.genotype.genotype import Cell
 from cells.operations.blocks import conv_bn, factorized_reduction, relu_conv_bn
 from cells.operations.families import Family
 from cells.operations.graph import Graph, Tensor
 from cells.operations.operations import OPERATIONS, Rules
 from cells.operations.primitives import Add, BorderRule, Concat, DropPath
+
+
+@dataclass(frozen=True)
+class LaidCell:
+    """A cell of a network.
+
+    Attributes:
+        cell: what it is made of.
+        output: its joined states.
+    """
+
+    cell: Cell
+    output: Tensor
 
 
 def build_cell(

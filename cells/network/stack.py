@@ -13,10 +13,10 @@ from typing import Literal
 
 from cells.genotype.genotype import Genotype
 from cells.network.auxiliary import auxiliary_head
-from cells.network.cell import build_cell
+from cells.network.cell import LaidCell, build_cell
 from cells.operations.blocks import conv_bn, relu_conv_bn
 from cells.operations.families import family_of
-from cells.operations.graph import Graph, LaidCell, Tensor
+from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
     BORDER_RULES,
     BatchNorm,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from cells.operations.primitives import Primitive, Relu, Size
-
-if TYPE_CHECKING:
-    from cells.genotype.genotype import Cell
 
 
 @dataclass(frozen=True)
@@ -39,27 +36,20 @@ class Node:
     output: Tensor
 
 
-@dataclass(frozen=True)
-class LaidCell:
-    """A cell of the network.
-
-    Attributes:
-        cell: what it is made of.
-        output: its joined states.
-    """
-
-    cell: Cell
-    output: Tensor
-
-
 @dataclass
 class Graph:
-    """Nodes by name in the order of computation, named outputs, and cells by what the names of
-    their nodes begin with."""
+    """A network.
+
+    Attributes:
+        nodes: by name, in the order of computation.
+        outputs: by name.
+        cells: what the stack laid out (`cells.network.cell.LaidCell`), by what the names of its
+            nodes begin with; empty where a graph is made of no cells.
+    """
 
     nodes: dict[str, Node] = field(default_factory=dict)
     outputs: dict[str, Tensor] = field(default_factory=dict)
-    cells: dict[str, LaidCell] = field(default_factory=dict)
+    cells: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, primitive: Primitive, *inputs: Tensor) -> Tensor:
         """Appends a node; `name` becomes the name of its layer."""
