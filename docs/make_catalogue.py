@@ -24,10 +24,10 @@ Written by `make catalogue` from the genotype files in `cells/genotype/published
 `cells summary NAME --network=...` counts any network of it.
 
 Parameters and multiply-adds are counted here, without auxiliary head, and equal those of the
-published code (`tests/cells/test_counts.py`). A multiply-add is a product in a convolution or a
-fully connected layer; papers of the DARTS family count more. Accuracies are quoted, with their
-source; what is marked as quoted from memory should be looked up before it is relied upon.
-"""
+published code (`tests/cells/operations/test_counts.py`). A multiply-add is a product in a
+convolution or a fully connected layer; papers of the DARTS family count more. Accuracies are
+quoted, with their source; what is marked as quoted from memory should be looked up before it is
+relied upon."""
 
 
 def page() -> str:

@@ -25,6 +25,9 @@ MAY_IMPORT = {
 }
 
 
+#: Modules that tests share, on their path (pyproject.toml).
+HELPERS = {file.stem for file in (ROOT / "tests" / "helpers").glob("*.py")}
+
 #: Imported only where an extra is installed, so neither locked nor built.
 OPTIONAL = {"nats_bench", "onnx", "onnxruntime", "ray", "tf2onnx", "timm", "torch"}
 
@@ -36,7 +39,7 @@ def normalised(name: str) -> str:
 def imported(files: list[pathlib.Path]) -> set[str]:
     """The top-level modules that files import, standard library and themselves left out."""
     found: set[str] = set()
-    local = {file.stem for file in files}
+    local = {file.stem for file in files} | HELPERS
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -103,7 +106,11 @@ def test_dependencies_are_those_of_the_imports(name):
     if target["rule"] == "py_test":
         # Console commands are run as programs, which no import shows.
         assert expected <= target["deps"]
-        assert target["deps"] - expected <= {":tests_common", *(f":{p}" for p in PACKAGES)}
+        assert target["deps"] - expected <= {
+            ":tests_common",
+            ":tests_helpers",
+            *(f":{p}" for p in PACKAGES),
+        }
     else:
         assert target["deps"] == expected
 

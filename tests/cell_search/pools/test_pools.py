@@ -69,7 +69,7 @@ def test_a_killed_driver_leaves_no_worker_behind(tmp_path: pathlib.Path) -> None
     )
     script = tmp_path / "drive.py"
     script.write_text(code)
-    paths = os.pathsep.join([str(ROOT), str(pathlib.Path(__file__).parent)])
+    paths = os.pathsep.join([str(ROOT), str(pathlib.Path(__file__).parents[2] / "helpers")])
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path)],
         stdout=subprocess.PIPE,

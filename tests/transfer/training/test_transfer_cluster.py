@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from transfer_runs import free_addresses, training
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).parents[2] / "helpers"
 SMALL = """
 task: {model: {auxiliary_head: false, input_size: [8, 8, 3], cells: {filters: 4}},
        train_data: {global_batch_size: 8, shuffle_buffer_size: 64}}

@@ -152,7 +152,7 @@ def test_a_stopped_command_ends_with_the_signals_code():
         capture_output=True,
         text=True,
         check=False,
-        cwd=pathlib.Path(__file__).parents[2],
+        cwd=pathlib.Path(__file__).parents[3],
     )
     assert done.returncode == 128 + signal.SIGTERM
     assert done.stderr == "x: stopped by SIGTERM at step 4; the same command goes on from there\n"

@@ -112,7 +112,7 @@ def test_a_file_names_its_experiment_and_the_flag_may_not_name_another(tmp_path)
     assert params.task.losses.l2_weight_decay == 5e-4
 
 
-CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs" / "transfer").glob("*.yaml"))
+CONFIGS = sorted((pathlib.Path(__file__).parents[3] / "configs" / "transfer").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

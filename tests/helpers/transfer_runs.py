@@ -10,10 +10,10 @@ import sys
 from transfer.config import configure
 
 #: One block a cell: what is tested here is not the network.
-TINY = str(pathlib.Path(__file__).with_name("tiny.json"))
+TINY = str(pathlib.Path(__file__).parents[1] / "transfer" / "tiny.json")
 
 #: A convolution a cell, for what any network does.
-LIGHT = str(pathlib.Path(__file__).with_name("light.json"))
+LIGHT = str(pathlib.Path(__file__).parents[1] / "transfer" / "light.json")
 
 STEPS = 60
 SETTINGS = f"""

@@ -189,7 +189,7 @@ def test_a_killed_run_goes_on_and_leaves_it_where_it_is_enough(digits_dir, tmp_p
         ],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=pathlib.Path(__file__).parents[2],
+        cwd=pathlib.Path(__file__).parents[3],
     )
     assert process.stdout is not None
     lines = []
@@ -233,7 +233,7 @@ def test_a_genotype_of_a_file_learns_cifar10(data_dir, tmp_path, capsys):
     """The smoke recipe, shortened; the loss of the last loop is below that of the first."""
     file = tmp_path / "found.json"
     genotype_file.write(catalogue.load("pnasnet_5"), file)
-    recipe = pathlib.Path(__file__).parents[2] / "configs" / "transfer" / "cifar10_smoke.yaml"
+    recipe = pathlib.Path(__file__).parents[3] / "configs" / "transfer" / "cifar10_smoke.yaml"
     settings = configure.configure(
         configure.experiment(),
         files=[recipe],
@@ -260,7 +260,7 @@ def test_help_answers_without_tensorflow():
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        cwd=pathlib.Path(__file__).parents[2],
+        cwd=pathlib.Path(__file__).parents[3],
         check=True,
     )
     for word in ("--mode", "--genotype", "train_and_eval", "cells_imagenet_mobile"):

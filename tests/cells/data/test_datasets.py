@@ -32,7 +32,7 @@ from cells.data import (
 from cells.data.embedded import handwritten, scene_drawing
 from cells.support.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from transfer.config import configure
 from transfer.exporting import formats
 from transfer.runs import model_dir
 
-CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "detection"
+CONFIGS = pathlib.Path(__file__).parents[3] / "configs" / "detection"
 
 
 @pytest.fixture(scope="module")

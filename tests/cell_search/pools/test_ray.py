@@ -23,7 +23,7 @@ def cluster() -> Iterator[Any]:
     """Two nodes on loopback with one and with two CPUs."""
     from ray.cluster_utils import Cluster
 
-    tests = pathlib.Path(__file__).parent
+    tests = pathlib.Path(__file__).parents[2] / "helpers"
     patch = pytest.MonkeyPatch()
     # The nodes find this project and these tests as those of a real cluster find what they need.
     paths = [str(tests.parents[1]), str(tests), os.environ.get("PYTHONPATH", "")]

@@ -17,7 +17,7 @@ from tensorflow_datasets.core import constants
 from cells.data import builder, conversion, conversion_builder, image_classes, image_folders
 from cells.support.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def picture(seed: int, size: tuple[int, int] = (9, 12)) -> np.ndarray:

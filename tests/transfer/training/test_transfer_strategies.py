@@ -22,7 +22,7 @@ from transfer.training import runner, survival
 from transfer.training.loss_scaling import ScaledAverages
 from transfer.training.task import ClassificationTask
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).parents[2] / "helpers"
 
 #: Nothing is dropped, and a rate at which rounding does not grow to something else.
 SMALL = """

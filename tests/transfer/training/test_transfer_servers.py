@@ -36,7 +36,7 @@ def cluster(folder: pathlib.Path, *arguments: str):
                     [sys.executable, "-m", "transfer", *arguments],
                     stdout=out,
                     stderr=subprocess.STDOUT,
-                    cwd=pathlib.Path(__file__).parents[2],
+                    cwd=pathlib.Path(__file__).parents[3],
                     env={**os.environ, "TF_CONFIG": json.dumps(task)},
                 )
     try:

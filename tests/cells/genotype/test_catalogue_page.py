@@ -8,7 +8,7 @@ import pathlib
 from cells import drawing
 from cells.genotype import catalogue
 
-DOCS = pathlib.Path(__file__).parents[2] / "docs"
+DOCS = pathlib.Path(__file__).parents[3] / "docs"
 
 
 def test_the_page_is_current():

@@ -14,7 +14,7 @@ from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support import overrides
 
-CONFIGS = pathlib.Path(__file__).parents[2] / "configs" / "search"
+CONFIGS = pathlib.Path(__file__).parents[3] / "configs" / "search"
 
 #: What makes two children of a protocol quick; images, too.
 SHORT = (

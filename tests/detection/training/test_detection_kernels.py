@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 
 #: One gradient of a small stack, for 4 images of 256 pixels; eager, since tracing takes longer.
 _PROGRAM = """
