@@ -75,6 +75,7 @@ FIGURES = {
     "29-detection-overfit": "-m benchmarks.detection_overfit",
     "31-detection-files": "-m benchmarks.detection_files",
     "32-detection-masks": "-m benchmarks.detection_masks",
+    "33-house": "-m benchmarks.house",
 }
 
 

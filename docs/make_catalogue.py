@@ -27,7 +27,8 @@ Parameters and multiply-adds are counted here, without auxiliary head, and equal
 published code (`tests/cells/operations/test_counts.py`). A multiply-add is a product in a
 convolution or a fully connected layer; papers of the DARTS family count more. Accuracies are
 quoted, with their source; what is marked as quoted from memory should be looked up before it is
-relied upon."""
+relied upon.
+"""
 
 
 def page() -> str:

@@ -1,0 +1,1 @@
+"""The shape of the code, measured from its syntax trees; nothing of it is imported."""
