@@ -17,10 +17,10 @@ from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
-from cell_search.selection import reranking
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
+from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
 
@@ -133,10 +133,10 @@ def rerank(
 def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
     # As the journal gives it back: JSON knows no tuples.
     protocol = json.loads(json.dumps(protocol_of(longer)))
-    before = study.user_attrs.get(reranking.PROTOCOL)
+    before = study.user_attrs.get(PROTOCOL)
     if before is None:
-        study.set_user_attr(reranking.REWARD, longer.evaluator.reward)
-        study.set_user_attr(reranking.PROTOCOL, protocol)
+        study.set_user_attr(REWARD, longer.evaluator.reward)
+        study.set_user_attr(PROTOCOL, protocol)
         return
     # Settings that the version of then did not know were as they are by default.
     default = dataclasses.replace(

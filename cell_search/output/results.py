@@ -23,6 +23,7 @@ from cell_search.space.cell_space import CellSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
+from cell_search.trial_keys import METRICS
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
@@ -216,7 +217,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
         "trial": trial.number,
         "score": score(trial, search),
         **({"training": searched} if (searched := searched_settings.chosen(trial.params)) else {}),
-        "metrics": trial.user_attrs.get(trials.METRICS, {}),
+        "metrics": trial.user_attrs.get(METRICS, {}),
         **({"rerank": said} if said else {}),
         "seed": config.seed,
         "settings": used_settings(config),

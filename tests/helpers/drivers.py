@@ -81,17 +81,16 @@ class Job:
 
     def run(self) -> None:
         """Searches, here."""
-        from cell_search.config import resolve, schema
-        from cell_search.driver import driver
+        import cell_search
         from cell_search.driver.interruption import Interruptible
-        from cell_search.study.directory import SearchDirectory
 
-        values = schema.from_values(SETTINGS | self.settings, "test")
-        search = dataclasses.replace(resolve.resolve(values), evaluator=self.evaluator)
-        directory = SearchDirectory(self.path)
-        with Interruptible().listening() as interruptible, directory.locked():
-            directory.store_config(schema.used_values(values))
-            driver.search(directory, search, interruptible)
+        with Interruptible().listening() as interruptible:
+            cell_search.search(
+                SETTINGS | self.settings,
+                evaluator=self.evaluator,
+                directory=self.path,
+                interruptible=interruptible,
+            )
 
 
 def _work(job: Job) -> None:
