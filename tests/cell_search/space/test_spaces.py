@@ -265,7 +265,7 @@ def test_published_cells_are_points_of_their_spaces() -> None:
         genotype = catalogue.load(name)
         there = spaces.find(space)
         brought = there.decode(there.encode(genotype))
-        for ours, theirs in zip(brought.cells, genotype.cells, strict=True):
+        for (_, ours), (_, theirs) in zip(brought.cells, genotype.cells, strict=True):
             assert list(map(_unordered, ours.blocks)) == list(map(_unordered, theirs.blocks))
 
 
