@@ -173,7 +173,7 @@ def _history(
     history = History(repository)
     for row in every:
         commit = row["commit"].partition("+")[0]
-        tree = row.get("tree", trees.get(commit, ""))
+        tree = row.get("tree") or trees.get(commit, "")
         if "unverified" in row:
             if not adopt.stood(row, old.get(row["unverified"]["blob"], [])):
                 found.wrong.append(f"{label(row)}: it never stood in {rows.FILE} as it is here")
@@ -181,7 +181,7 @@ def _history(
             found.wrong.append(f"{label(row)}: neither its commit {commit} nor its tree exists")
         elif commit in trees and trees[commit] != tree:
             found.wrong.append(f"{label(row)}: commit {commit} has another tree than {tree}")
-        if tree in trees and row["figure"] in table:
+        if tree in trees.values() and row["figure"] in table:
             lost = history.lost(table[row["figure"]], tree)
             if lost:
                 number, change = found.stale.get(row["figure"], (0, lost[0]))

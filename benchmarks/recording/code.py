@@ -1,9 +1,9 @@
 """The code that a figure depends on, of today and of the commit that it was measured at.
 
 That is every statement of the modules that its benchmark imports, directly or not, and of the
-commands that it runs, without walls and words (`benchmarks.recording.syntax`), and the configuration
-files that the benchmark names. Other data that the code reads does not count, nor does the order of
-statements in a module.
+commands that it runs, without walls and words (`benchmarks.recording.syntax`), and the files of
+settings that the benchmark names. Other data that the code reads does not count, nor does the order
+of statements in a module.
 """
 
 from __future__ import annotations

@@ -105,10 +105,7 @@ def _of_module(module: str, root: pathlib.Path) -> Limits:
         if not file.is_file():
             continue
         for node in ast.parse(file.read_bytes()).body:
-            targets = [node.target] if isinstance(node, ast.AnnAssign) else []
-            targets = node.targets if isinstance(node, ast.Assign) else targets
-            if any(isinstance(t, ast.Name) and t.id == "LIMITS" for t in targets):
-                assert isinstance(node, ast.Assign | ast.AnnAssign) and node.value
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LIMITS":
                 return _literal(node.value, file)
             if isinstance(node, ast.ImportFrom) and any(n.name == "LIMITS" for n in node.names):
                 return _of_module(node.module or "", root)

@@ -6,8 +6,8 @@ A number that quotes a row is followed by a comment, which no reader sees:
 
 The figure, then words that stand in the name of one of its rows and of no other. What the text says
 must be the row's value, rounded as it is printed; percents and points may be a row's parts of one.
-A second number in parentheses is its standard error. A page that quotes a missed row says why, in the
-sentence of the row.
+A second number in parentheses is its standard error. A page that quotes a missed row says why, in
+the sentence of the row.
 """
 
 from __future__ import annotations

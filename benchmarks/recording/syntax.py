@@ -2,9 +2,9 @@
 
 Out fall comments, docstrings, messages of exceptions, help texts, imports of this project's
 modules, `__all__` and `LIMITS`. Whatever a module takes from another one of this project stands by
-its own name alone, however it was imported: `spaces.find` after `from cell_search import spaces` and
-`find` after `from cell_search.spaces import find` are the same. So code that moves, unchanged, to
-another module stays what it is.
+its own name alone, however it was imported: `spaces.find` after `from cell_search import spaces`
+and `find` after `from cell_search.spaces import find` are the same. So code that moves, unchanged,
+to another module stays what it is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Source:
 def parse(code: bytes, package: str) -> Source:
     """Parses a module of a package."""
     tree = ast.parse(code)
-    imports, passed, texts = set(), set(), set()
+    imports: set[str] = set()
+    passed: set[object] = set()
+    texts: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports |= {target for _, target in _bound(node, package)}
@@ -51,8 +53,8 @@ def parse(code: bytes, package: str) -> Source:
         elif isinstance(node, ast.Call | ast.List | ast.Tuple):
             items = node.args if isinstance(node, ast.Call) else node.elts
             passed |= {i.value for i in items if isinstance(i, ast.Constant)}
-    passed = {text for text in passed if isinstance(text, str)}
-    return Source(tree, frozenset(imports), frozenset(passed), frozenset(texts))
+    words = frozenset(text for text in passed if isinstance(text, str))
+    return Source(tree, frozenset(imports), words, frozenset(texts))
 
 
 def _bound(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, str]]:
@@ -133,11 +135,11 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Import(self, node: ast.Import) -> ast.AST | None:
         theirs = self.foreign(node)
-        return ast.Constant(sorted(theirs)) if theirs else None
+        return ast.Constant("; ".join(sorted(theirs))) if theirs else None
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
         theirs = self.foreign(node)
-        return ast.Constant(sorted(theirs)) if theirs else None
+        return ast.Constant("; ".join(sorted(theirs))) if theirs else None
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
