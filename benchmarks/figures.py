@@ -52,7 +52,7 @@ FIGURES = {
     "10-strategies-nb301": "-m benchmarks.strategies --table=nb301 --queries=50,100,200,500 "
     f"--seeds=50 --strategies={_STRATEGIES}",
     "11-strategy-cost": "-m benchmarks.strategy_cost",
-    "12-children-needed": "-m benchmarks.children_needed",
+    "12-children-needed": "-m benchmarks.children_needed --queries=250 --seeds=50",
     "13-settings": "-m benchmarks.settings --trials=14 --seeds=3",
     "14-hypervolume": "-m benchmarks.hypervolume --queries=200 --seeds=50",
     "15-children": "-m benchmarks.children",

@@ -20,7 +20,8 @@ from cells.errors import UserError
 #: What stood in a limit's place where nothing was required.
 _INFORMS = re.compile(r"(any|none|reported)\b[,;]?( and)? ?")
 
-_ERROR = re.compile(r"standard error ([\d.]+)")
+#: Of the value; one after "by ..." is that of a difference.
+_ERROR = re.compile(r"(?!by ).*standard error ([\d.]+)")
 
 
 def adopt(
@@ -96,7 +97,7 @@ def _marked(
         missing.append("its command is not that of the table")
     known = limits.of_command(table[figure], root) if figure in table else {}
     name, limit, notes = _parted(row, known)
-    error = _ERROR.search(notes)
+    error = _ERROR.match(notes)
     entry = limits.find(known, name)
     if limit and (entry is None or entry[0] != limit):
         missing.append("its limit is not one that the benchmark has")
