@@ -28,9 +28,9 @@ from cell_search.evaluators import Result
 from cell_search.strategies import STRATEGIES
 
 LIMITS = {
-    "ask at trial 20,000, s": ("<= 0.02", 1.5, "the journal read from its beginning, about"),
-    "record and tell at trial 20,000, s": ("<= 0.01", 1.5, "the journal written anew, about"),
-    "* at trial 20,000 against trial 1,000": ("<= 1.5", 20.0, "costs in proportion to the trials"),
+    "ask at trial *, s": ("<= 0.02", 1.5, "the journal read from its beginning, about"),
+    "record and tell at trial *, s": ("<= 0.01", 1.5, "the journal written anew, about"),
+    "* at trial * against trial 1,000": ("<= 1.5", 20.0, "costs in proportion to the trials"),
 }
 
 

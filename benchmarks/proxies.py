@@ -43,7 +43,7 @@ LIMITS = {
         250,
         "all candidates trained to the end, about",
     ),
-    "the best 3 of the afternoon, less random ones, in standard errors": (
+    "the best * of the afternoon, less random ones, in standard errors": (
         ">= 2.0",
         0.0,
         "cells drawn at random",

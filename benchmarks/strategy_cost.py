@@ -44,12 +44,12 @@ from cell_search.strategies import AFTER, FINISHED, STRATEGIES, RegularizedEvolu
 EARLY, LATE = 1_000, 20_000
 
 LIMITS = {
-    "bayesian, the slowest of the 25 proposals before trial 1,000, s": (
+    "bayesian, the slowest of the * proposals before trial 1,000, s": (
         "<= 2.0",
         30.0,
         "all hyperparameters of the model fitted anew by gradients, about",
     ),
-    "progressive, the slowest of the 25 proposals before trial 1,000, s": (
+    "progressive, the slowest of the * proposals before trial 1,000, s": (
         "<= 2.0",
         45.0,
         "the LSTM in place of the perceptrons, about",
