@@ -43,7 +43,8 @@ class Findings:
         print(f"  {c['requirement']} requirements, of which {c['missed']} missed")
         print(f"  {c['observation']} observations")
         print(f"  {c['unverified']} unverified")
-        print(f"  {'stale not looked for' if self.skipped else f'{stale} stale'}")
+        told = f"{stale} stale, of which {c['stale unverified']} unverified"
+        print(f"  {'stale not looked for' if self.skipped else told}")
         print(f"  {c['dirty']} measured on a tree that was not a commit's")
         print(f"{c['quotes']} numbers of the documentation are theirs")
         for figure, (number, change) in self.stale.items():
@@ -186,6 +187,7 @@ def _history(
             if lost:
                 number, change = found.stale.get(row["figure"], (0, lost[0]))
                 found.stale[row["figure"]] = number + 1, change
+                found.counts["stale unverified"] += "unverified" in row
 
 
 def _count(root: pathlib.Path, every: list[Row], table: Mapping[str, str], found: Findings) -> None:

@@ -3,7 +3,7 @@
 That is every statement of the modules that its benchmark imports, directly or not, and of the
 commands that it runs, without walls and words (`benchmarks.recording.syntax`), and the files of
 settings that the benchmark names. Other data that the code reads does not count, nor does the order
-of statements in a module.
+of statements in a module, nor in which module a statement stands.
 """
 
 from __future__ import annotations
@@ -74,6 +74,10 @@ class Snapshot:
                 texts = self._source(reached).texts
                 named |= {name for text in texts for name in syntax.FILES.findall(text)}
         return found | {self._data(path): path for path in named if path in self._files}
+
+    def everything(self) -> set[str]:
+        """Digests of all statements, wherever they stand."""
+        return {digest for module in self._paths for digest in self._statements(module)}
 
     def _reached(self, start: str) -> set[str]:
         """A module and all modules that it imports or runs, directly or not."""
@@ -151,18 +155,25 @@ class History:
         self._snapshots: dict[str, Snapshot] = {}
         self._lost: dict[tuple[str, str], list[str]] = {}
         self._now = self._as_it_lies_there()
+        self._everything: set[str] | None = None
 
     def lost(self, command: str, tree: str) -> list[str]:
-        """What `python COMMAND` depended on at a tree and does not any more, in words.
+        """What `python COMMAND` depended on at a tree and is no more, in words.
 
-        What has been added since does not count: where it matters, something changed that calls it.
+        A statement that stands elsewhere now has only moved. What has been added does not count:
+        where it matters, something changed that calls it.
         """
         key = command, tree
         if key not in self._lost:
             if tree not in self._snapshots:
                 self._snapshots[tree] = self._at(tree)
             before, now = self._snapshots[tree].code_of(command), self._now.code_of(command)
-            self._lost[key] = sorted(words for digest, words in before.items() if digest not in now)
+            gone = {digest: words for digest, words in before.items() if digest not in now}
+            if gone and self._everything is None:
+                self._everything = self._now.everything()
+            self._lost[key] = sorted(
+                w for d, w in gone.items() if d not in (self._everything or ())
+            )
             if not before:
                 self._lost[key] = ["the benchmark, which was not there"]
         return self._lost[key]
@@ -188,6 +199,6 @@ class History:
 
 def _matters(path: str) -> bool:
     name = pathlib.PurePosixPath(path)
-    if name.parts[0] in ("docs", "demo", "runs"):
+    if name.parts[0] in ("docs", "demo", "runs", "tests") and name.suffix == ".py":
         return False
     return name.suffix in (".py", ".yaml", ".yml", ".json") or path == "pyproject.toml"

@@ -1,4 +1,4 @@
-"""docs/figures.json of this repository, the limits of its benchmarks, and the pages that quote it."""
+"""The rows of this repository, the limits of its benchmarks, and the pages that quote rows."""
 
 from __future__ import annotations
 

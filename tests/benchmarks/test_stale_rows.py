@@ -77,6 +77,27 @@ def test_walls_do_not_count(project, imported, called):
     assert stale(project) == {"01-tiny": (2, "arithmetic.sums: double")}
 
 
+def test_what_stands_elsewhere_has_moved(project):
+    """Also where the benchmark does not reach it any more, having stopped to import its module."""
+    project.put("arithmetic/sums.py", "from .doubling import double\n")
+    project.put(
+        "arithmetic/doubling.py", "def double(x):\n    if x < 0:\n        raise ValueError\n"
+    )
+    assert set(stale(project)) == {"01-tiny"}
+    project.put(
+        "arithmetic/doubling.py",
+        """
+        def double(x):
+            if x < 0:
+                raise ValueError("no")
+            return 2 * x
+        """,
+    )
+    assert stale(project) == {}
+    project.put("arithmetic/__init__.py", "from arithmetic import other\n")
+    assert stale(project) == {}
+
+
 def test_settings_that_the_command_names_count_by_their_content(project):
     project.change("tiny.yaml", "# Two.", "# The factor, which is two.")
     assert stale(project) == {}
