@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import shutil
 import subprocess
 
 import pytest
-from conftest import TABLE, Project
+from small_project import TABLE, Project, make
 
 from benchmarks.recording import adopt, check, commands, limits, measure, missed, rows
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> Project:
+    return make(tmp_path / "project")
 
 
 def measured(project: Project, **options) -> list[rows.Row]:

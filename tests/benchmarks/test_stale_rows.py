@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
-from conftest import TABLE, Project
+from small_project import TABLE, Project, make
 
 from benchmarks.recording import check, measure
 
 
 @pytest.fixture
-def project(project: Project) -> Project:
+def project(tmp_path: pathlib.Path) -> Project:
+    project = make(tmp_path / "project")
     measure.measure(project.root, TABLE, "01-tiny")
     project.commit("What was measured")
     return project

@@ -6,8 +6,6 @@ import pathlib
 import subprocess
 import textwrap
 
-import pytest
-
 TABLE = {"01-tiny": "-m benchmarks.tiny --settings=tiny.yaml"}
 
 FILES = {
@@ -87,10 +85,8 @@ class Project:
         return self.git("rev-parse", "HEAD")
 
 
-@pytest.fixture
-def project(tmp_path: pathlib.Path) -> Project:
+def make(root: pathlib.Path) -> Project:
     """All committed, nothing measured."""
-    root = tmp_path / "project"
     root.mkdir()
     made = Project(root)
     for path, text in FILES.items():
