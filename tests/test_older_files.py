@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -52,7 +53,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         stdout=subprocess.PIPE,
         text=True,
         # The embedded sets are drawn into a folder of data that is empty.
-        env={**os.environ, "PYTHONPATH": path, "CELLS_DATA_DIR": str(work / "data")},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "CELLS_DATA_DIR": str(work / "data"),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
     )
     assert server.stdin is not None and server.stdout is not None
 
@@ -145,10 +151,12 @@ def test_a_finished_search_goes_on(tmp_path: pathlib.Path, run: Run) -> None:
     replayed = run(folder, "cell_search", "--mode=replay", "--search_dir=search")
     assert replayed.endswith("\n6 of 6 proposals are equal\n")
     counted = run(folder, "transfer", "--mode=summary", "--config_file=search/train.yaml")
-    assert "parameters" in counted
+    expected = read_json(folder / "expected.json")
+    # Trial 4 was the best of the search.
+    parameters = expected["search"][4]["metrics"]["parameters"]
+    assert re.search(rf"^trainable +{parameters:,.0f}$", counted, re.MULTILINE)
     run(folder, "cell_search", "--mode=rerank", "--search_dir=search")
     run(folder, "cell_search", "--search_dir=search", "--params_override=trials=7")
-    expected = read_json(folder / "expected.json")
     assert_like(story(folder / "search" / "study.journal"), expected)
     assert expected["search"][6]["metrics"]["inherited"] > 0.5
     assert len(read_json(folder / "search" / "rerank.json")["candidates"]) == 2
@@ -174,7 +182,7 @@ def test_a_training_of_a_search_goes_on_behind_its_rung(tmp_path: pathlib.Path, 
 def assert_same_weights(checkpoint: pathlib.Path, expected: pathlib.Path) -> None:
     told = variables(checkpoint)
     with np.load(expected) as file:
-        assert told.keys() - {"save_counter/.ATTRIBUTES/VARIABLE_VALUE"} == set(file.files)
+        assert told.keys() == set(file.files)
         for name in file.files:
             np.testing.assert_allclose(told[name], file[name], rtol=1e-2, atol=2e-3, err_msg=name)
 
@@ -197,8 +205,8 @@ def test_weights_files_are_the_network(tmp_path: pathlib.Path, run: Run) -> None
     override = (
         "task: {init_checkpoint: exported/classifier.safetensors, model: {cells: "
         "{batch_norm_momentum: 1.0}}}\ntrainer: {train_steps: 1, steps_per_loop: 1, "
-        "validation_interval: 1, optimizer_config: {learning_rate: {cosine: "
-        "{initial_learning_rate: 0.0}}}}"
+        "validation_interval: 1, optimizer_config: {ema: {average_decay: 0.0}, "
+        "learning_rate: {cosine: {initial_learning_rate: 0.0}}}}"
     )
     arguments = ["--config_file=settings.yaml", f"--params_override={override}"]
     arguments += ["--genotype=tiny.json", "--model_dir=new"]
@@ -232,9 +240,6 @@ def test_a_detector_finds_what_it_found_and_is_trained_on(tmp_path: pathlib.Path
         assert one["bbox"] == pytest.approx(other["bbox"], abs=0.1)
         assert one["score"] == pytest.approx(other["score"], abs=0.01)
     arguments = ["--config_file=settings.yaml", "--genotype=tiny.json", "--model_dir=model"]
-    said = run(folder, "detection", "--mode=train_and_eval", *arguments, "--worst=0")
+    said = run(folder, "detection", "--mode=train", *arguments)
     assert "continues at step 200 of 210" in said
     assert_same_weights(folder / "model" / "ckpt-210", folder / "expected.npz")
-    told, expected = (read_json(folder / f) for f in ("model/evaluation.json", "expected.json"))
-    assert told["step"] == expected["step"] == 210
-    assert told["AP"] == pytest.approx(expected["AP"], abs=0.05)
