@@ -122,7 +122,7 @@ _EvaluatorChanges, _ImageChanges = _evaluator_changes(), _changes(ImageSettings)
 
 def _searched_settings() -> Any:
     """Lists of choices by the name of a setting, for every setting that an evaluator has."""
-    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))  # type: ignore[arg-type]
+    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))
     fields: list[Any] = [(n, list, dataclasses.field(default_factory=list)) for n in names]
     return dataclasses.make_dataclass("Settings", fields, bases=(hyperparams.Config,))
 

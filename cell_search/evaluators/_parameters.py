@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
 from cell_search.evaluators._child_network import child_config, child_sizes
 
 
@@ -30,7 +30,7 @@ class Parameters(Evaluator):
     size: int = 32
     num_classes: int = 10
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         assert request.genotype is not None
         config = child_config(
             request.genotype,
@@ -39,7 +39,7 @@ class Parameters(Evaluator):
             size=(self.size, self.size),
             num_classes=self.num_classes,
         )
-        return child_sizes(request.genotype, config)
+        return Score(child_sizes(request.genotype, config))
 
     def metrics(self) -> tuple[str, ...]:
         return ("parameters", "multiply_adds")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Scores, check_numbers
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score, check_numbers
 from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators._transfer import augmentation
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.relaxed import RelaxedSpace
@@ -86,14 +88,14 @@ class Darts(Evaluator):
                 "or for the alphas; use a smaller batch or more images"
             )
 
-    def score(self, request: Request) -> Scores:
+    def score(self, request: Request) -> Score:
         from cell_search.evaluators.darts import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
         metrics, proposal = loop.score_and_train(request, self, images)
-        return Scores({**metrics, **child_sizes(request.genotype, config)}, proposal)
+        return Score({**metrics, **child_sizes(request.genotype, config)}, proposal)
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
         """The network of a candidate, which is also the stack of the relaxed one."""
@@ -112,6 +114,12 @@ class Darts(Evaluator):
 
     def metrics(self) -> tuple[str, ...]:
         return ("epochs", "accuracy", "discrete_accuracy", "loss", "parameters", "multiply_adds")
+
+    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
+        return {
+            **super().transfer_settings(searched, batch),
+            **augmentation(flip=self.flip, shift=self.shift),
+        }
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

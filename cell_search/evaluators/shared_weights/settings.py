@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, check_numbers
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score, check_numbers
 from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators._transfer import augmentation
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
@@ -104,16 +106,14 @@ class WeightSharing(Evaluator):
                     "smaller number or more images"
                 )
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         from cell_search.evaluators.shared_weights import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
-        return {
-            **loop.train_and_score(request, self, images),
-            **child_sizes(request.genotype, config),
-        }
+        trained = loop.train_and_score(request, self, images)
+        return Score({**trained, **child_sizes(request.genotype, config)})
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
         """The child network of a candidate."""
@@ -136,6 +136,12 @@ class WeightSharing(Evaluator):
 
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
+
+    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
+        return {
+            **super().transfer_settings(searched, batch),
+            **augmentation(flip=self.flip, shift=self.shift),
+        }
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import math
 import time
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cell_search.children import Bank, Child, Descent, Precision, Training
-from cell_search.evaluators._batches import augment
+from cell_search.children import Child, Descent, Training, bank_of
+from cell_search.evaluators._batches import Batches, finite_mean
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
 from cells.genotype.genotype import Genotype
@@ -90,12 +89,6 @@ def train_child(
         gc.collect()
 
 
-@functools.cache
-def bank(epsilon: float, precision: Precision = "float32", xla: bool = False) -> Bank:
-    """The process's bank: what one child had compiled, the next one finds."""
-    return Bank(epsilon=epsilon, precision=precision, xla=xla)
-
-
 class _Child:
     """A child in training, and what is known of it so far."""
 
@@ -103,8 +96,14 @@ class _Child:
         self, genotype: Genotype, config: StackConfig, images: Images, settings: Train, seed: int
     ):
         self.images, self.settings = images, settings
-        self.steps_per_epoch = len(images.training[0]) // settings.batch
-        compiled = bank(config.batch_norm_epsilon, settings.precision, settings.xla)  # type: ignore[arg-type]
+        self.batches = Batches(
+            images,
+            settings.batch,
+            flip=settings.flip,
+            shift=settings.shift,
+            cutout=settings.cutout,
+        )
+        compiled = bank_of(config.batch_norm_epsilon, settings.precision, settings.xla)
         self.child = Child(genotype, config, compiled, seed)
         self.training = Training(
             self.child,
@@ -115,7 +114,7 @@ class _Child:
                 auxiliary_weight=settings.auxiliary_weight,
             ),
             seed=seed,
-            prepare=self._shown,
+            prepare=self.batches.normalise,
         )
         self.rng = np.random.default_rng(seed)
         self.epoch, self.training_loss, self.spent, self.inherited = 0, math.nan, 0.0, 0.0
@@ -139,9 +138,6 @@ class _Child:
         self.rng.bit_generator.state = kept.facts["rng"]
         self.training.restore(kept.arrays, kept.facts["steps"])
 
-    def _shown(self, pixels: Any) -> Any:
-        return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
-
     def train(self, until: int) -> None:
         """Trains on until so many epochs are over, and scores what the reward is made of."""
         of, last = self.settings.reward_of, self.settings.reward_epochs
@@ -156,33 +152,21 @@ class _Child:
 
     def _train_epoch(self, began: float) -> float:
         """One epoch; returns its mean loss."""
-        pixels, labels = self.images.training
-        settings, batch = self.settings, self.settings.batch
-        steps = self.steps_per_epoch * settings.epochs
-        order = self.rng.permutation(len(labels))
-        grey = np.rint(self.images.mean)
+        settings, batches = self.settings, self.batches
+        steps = batches.steps * settings.epochs
+        order = self.rng.permutation(len(self.images.training[1]))
         losses: list[Any] = []
-        for start in range(0, self.steps_per_epoch * batch, batch):
-            chosen = order[start : start + batch]
-            shown = augment(
-                pixels[chosen], self.rng, settings.shift, settings.flip, settings.cutout, grey
-            )
+        for step in range(batches.steps):
+            pixels, labels = batches.draw(self.images.training, order, step, self.rng)
             done = self.training.steps / steps
             rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-            losses.append(self.training.step(shown, labels[chosen], rate, done))
+            losses.append(self.training.step(pixels, labels, rate, done))
             if 0.0 < settings.seconds < time.monotonic() - began:
                 raise TimeoutError(
                     f"the child is slower than its limit of {settings.seconds:g} s: it made "
                     f"{self.training.steps} of {steps} steps"
                 )
-        values = np.asarray(losses)
-        if not np.all(np.isfinite(values)):
-            bad = int(np.argmin(np.isfinite(values)))
-            raise FloatingPointError(
-                f"the loss became {values[bad]} in step {bad + 1} of epoch {self.epoch + 1}; "
-                "a smaller learning rate may help"
-            )
-        return float(np.mean(values))
+        return finite_mean(losses, f"step {{}} of epoch {self.epoch + 1}")
 
     def metrics(self) -> dict[str, float]:
         """What is known after the epochs so far."""
@@ -202,29 +186,17 @@ class _Child:
 
     def _score(self) -> tuple[float, float]:
         """Accuracy and loss on the held-out images."""
-        pixels, labels = self.images.held_out
-        right, loss = 0, 0.0
-        for start in range(0, len(labels), _SCORE_BATCH):
-            part = slice(start, start + _SCORE_BATCH)
-            logits = self.child.logits(self._shown(pixels[part]))
-            right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[part]))
-            loss += float(
-                tf.reduce_sum(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(
-                        labels=labels[part], logits=logits
-                    )
-                )
-            )
-        loss /= len(labels)
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the held-out loss is {loss}")
-        return right / len(labels), loss
+        count = len(self.images.held_out[1])
+        parts = np.split(np.arange(count), range(_SCORE_BATCH, count, _SCORE_BATCH))
+        return self.batches.score(self.child.logits, parts, of_minibatches=False)
 
     def latency(self, runs: int) -> float:
         """The median time of an answer to one image, in milliseconds."""
         image = tf.constant(self.images.held_out[0][:1])
         # As one graph: calls from Python to the pieces would be most of the time.
-        answer = tf.function(lambda pixels: self.child.logits(self._shown(pixels)), autograph=False)
+        answer = tf.function(
+            lambda pixels: self.child.logits(self.batches.normalise(pixels)), autograph=False
+        )
         times = []
         for _ in range(runs + 1):
             start = time.perf_counter()

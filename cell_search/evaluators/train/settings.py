@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, check_numbers
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score, check_numbers
 from cell_search.evaluators._child_network import child_config, child_sizes, child_summary
+from cell_search.evaluators._transfer import augmentation
 from cell_search.images import Images, ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
@@ -86,18 +87,19 @@ class Train(Evaluator):
     latency_runs: int = 0
 
     @property
-    def reward(self) -> str:  # type: ignore[override]
+    def reward(self) -> str:
         """`accuracy`, or `reward` where that is another number."""
         return "accuracy" if self.reward_of == "last" and self.reward_power == 1.0 else "reward"
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
         check_numbers(self, where, _LEAST, ("learning_rate", "clip", "reward_power"))
-        for name, known in (("reward_of", REWARDS), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise UserError(
-                    f"{where}.{name}: {getattr(self, name)!r}: use one of {', '.join(known)}"
-                )
+        for name, value, known in (
+            ("reward_of", self.reward_of, REWARDS),
+            ("precision", self.precision, PRECISIONS),
+        ):
+            if value not in known:
+                raise UserError(f"{where}.{name}: {value!r}: use one of {', '.join(known)}")
         super().check(images, space)
         loaded = image_files.load(images)
         count = len(loaded.training[0])
@@ -132,7 +134,7 @@ class Train(Evaluator):
             drop_path_keep=self.drop_path_keep, auxiliary_head=self.auxiliary_weight > 0.0
         )
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         from cell_search.evaluators._keeper import Keeper
         from cell_search.evaluators.train import loop
 
@@ -150,7 +152,7 @@ class Train(Evaluator):
             keeper=Keeper(request) if request.folder else None,
             parent=request.parent,
         )
-        return {**trained, **child_sizes(request.genotype, config)}
+        return Score({**trained, **child_sizes(request.genotype, config)})
 
     def reward_from(self, accuracies: Sequence[float]) -> float:
         """The reward of a child.
@@ -180,6 +182,20 @@ class Train(Evaluator):
         if not self.inherit and not self.seconds:
             return self
         return dataclasses.replace(self, inherit=False, seconds=0.0)
+
+    def longer(self) -> Evaluator:
+        return dataclasses.replace(
+            self,
+            normal_cells=2 * self.normal_cells,
+            filters=2 * self.filters,
+            epochs=4 * self.epochs,
+        )
+
+    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
+        return {
+            **super().transfer_settings(searched, batch),
+            **augmentation(flip=self.flip, shift=self.shift, cutout=self.cutout),
+        }
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
 from cell_search.evaluators._child_network import child_config, child_summary
 from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
@@ -46,7 +46,7 @@ class ZeroCost(Evaluator):
         object.__setattr__(self, "scores", tuple(self.scores))
 
     @property
-    def reward(self) -> str:  # type: ignore[override]
+    def reward(self) -> str:
         """The first of the scores."""
         return self.scores[0]
 
@@ -67,12 +67,12 @@ class ZeroCost(Evaluator):
                 "smaller batch or more images"
             )
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         import numpy as np
         import tensorflow as tf
 
-        from cell_search.children import Child
-        from cell_search.evaluators.train.loop import bank
+        from cell_search.children import Child, bank_of
+        from cell_search.evaluators._batches import Batches
         from cell_search.evaluators.zero_cost.probe import Probe
 
         assert request.genotype is not None
@@ -89,14 +89,13 @@ class ZeroCost(Evaluator):
         pixels, labels = images.training
         rng = np.random.default_rng(self._IMAGES)
         shown = np.sort(rng.choice(len(labels), self.batch, replace=False))
-        normalised = (pixels[shown].astype(np.float32) - images.mean) / images.deviation
         probe = Probe(
-            Child(request.genotype, config, bank(config.batch_norm_epsilon), request.seed),
-            tf.constant(normalised),
+            Child(request.genotype, config, bank_of(config.batch_norm_epsilon), request.seed),
+            Batches(images, self.batch).normalise(pixels[shown]),
             labels[shown],
             child_summary(request.genotype, config),
         )
-        return {name: SCORES[name](probe) for name in (*self.scores, *_CONTROLS)}
+        return Score({name: SCORES[name](probe) for name in (*self.scores, *_CONTROLS)})
 
     def metrics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.scores, *_CONTROLS)))

@@ -20,7 +20,7 @@ from cell_search.config.resolve import Search
 from cell_search.driver import driver, rerank
 from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.driver.replay import replay
-from cell_search.evaluators import Evaluator, Request, Train, evaluate
+from cell_search.evaluators import Evaluator, Request, Score, Train, evaluate
 from cell_search.evaluators._keeper import Keeper
 from cell_search.evaluators._store import Store
 from cell_search.images import ImageSettings
@@ -28,6 +28,7 @@ from cell_search.strategies import RandomSearch
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
 from cells.genotype import genotype_file
+from cells.support import overrides
 from cells.support.errors import UserError
 
 
@@ -45,7 +46,7 @@ class Climbing(Evaluator):
     def height(number: int, epoch: int) -> float:
         return float(np.random.default_rng([number, epoch]).random() + 10.0 * (epoch < 9))
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         store, until = Store(request.folder), request.until or self.epochs
         began = int(store.read(str(request.number)) or b"0")
         calls = store.read("calls") or b""
@@ -54,7 +55,7 @@ class Climbing(Evaluator):
             os.kill(os.getpid(), signal.SIGTERM)
         if request.until:
             store.write(str(request.number), str(until).encode())
-        return {"height": self.height(request.number, until)}
+        return Score({"height": self.height(request.number, until)})
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:
         Store(folder).remove(str(number))
@@ -65,7 +66,7 @@ def _search(
 ) -> tuple[Search, optuna.Study]:
     values = schema.from_values(counting, "test")
     search = dataclasses.replace(resolve.resolve(values), evaluator=evaluator)
-    schema.cells.config.apply(values, {"pruner": pruner}, "test")
+    overrides.apply(values, {"pruner": pruner}, "test")
     directory = SearchDirectory(path)
     with directory.locked(), Interruptible().listening() as interruptible:
         directory.store_config(schema.used_values(values))

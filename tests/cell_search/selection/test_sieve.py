@@ -17,7 +17,7 @@ from cell_search.config import resolve, schema
 from cell_search.driver import driver
 from cell_search.driver.interruption import Interruptible
 from cell_search.driver.replay import replay
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.evaluators._child_network import child_config, child_summary
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides
@@ -42,7 +42,7 @@ class Counted(Evaluator):
     same: bool = False
     fails: bool = False
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if len(self.asked) == self.dies_at:
             raise Killed
         assert request.genotype is not None
@@ -50,7 +50,7 @@ class Counted(Evaluator):
         self.asked.append(name)
         if self.fails and luck(name) > 40:
             raise MemoryError
-        return {"luck": 1.0 if self.same else luck(name), "length": int(name[-4:], 16)}
+        return Score({"luck": 1.0 if self.same else luck(name), "length": int(name[-4:], 16)})
 
     def metrics(self) -> tuple[str, ...]:
         return ("luck", "length")
