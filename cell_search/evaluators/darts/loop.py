@@ -13,8 +13,8 @@ import tensorflow as tf
 from cell_search.children import bank_of, supernet
 from cell_search.children.supernet import Supernet
 from cell_search.children.training import descend
-from cell_search.evaluators import _kept_files
 from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.relaxed import RelaxedSpace, softmax
@@ -88,7 +88,7 @@ def score_and_train(
     relaxed = RelaxedSpace(request.space)
     state = None
     if request.folder:
-        state = _kept_files.last(request.folder, request.number, State.from_bytes)
+        state = Succession(request.folder).read_before(request.number, State.from_bytes)
     config = settings.config(request.genotype, images)
     seed = request.seed if state is None else state.seed
     net = Supernet(relaxed, config, bank_of(config.batch_norm_epsilon), seed)
@@ -109,7 +109,7 @@ def score_and_train(
     # So that one epoch too many is told.
     state.epochs += 1
     if request.folder:
-        _kept_files.write(request.folder, request.number, state.to_bytes())
+        Succession(request.folder).write(request.number, state.to_bytes())
     return metrics, relaxed.prescribed(state.alphas)
 
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from cell_search.children import Child, Descent, Training, bank_of
 from cell_search.children.shared import SharedWeights
-from cell_search.evaluators import _kept_files
 from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
 from cell_search.space.cell_space import CellSpace
 from cells.genotype.genotype import Genotype
@@ -70,16 +70,15 @@ def _take(request: Request) -> SharedWeights:
     assert isinstance(request.space, CellSpace)
     held = _held.pop() if _held else None
     if request.folder:
-        newest = max(
-            (n for n in _kept_files.numbers(request.folder) if n < request.number), default=-1
-        )
+        succession = Succession(request.folder)
+        newest = max((n for n in succession.numbers() if n < request.number), default=-1)
         if (
             held is not None
             and held.folder == request.folder
             and newest <= held.after < request.number
         ):
             return held.weights
-        found = _kept_files.last(request.folder, request.number, SharedWeights.from_bytes)
+        found = succession.read_before(request.number, SharedWeights.from_bytes)
         if found is not None:
             return found
     return SharedWeights(request.space.blocks + 2, request.seed)
@@ -90,7 +89,7 @@ def _keep(request: Request, weights: SharedWeights, every: int) -> None:
         return
     _held[:] = [_Held(request.folder, request.number, weights)]
     if (request.number + 1) % every == 0:
-        _kept_files.write(request.folder, request.number, weights.to_bytes())
+        Succession(request.folder).write(request.number, weights.to_bytes())
 
 
 class _Trainer:

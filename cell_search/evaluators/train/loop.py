@@ -18,7 +18,7 @@ from cells.genotype.genotype import Genotype
 from cells.network.stack import StackConfig
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._keeper import Keeper, Kept
+    from cell_search.evaluators._kept_files import KeptTraining, TrainingFiles
     from cell_search.evaluators.train.settings import Train
 
 #: Held-out images of one step.
@@ -37,7 +37,7 @@ def train_child(
     seed: int,
     deterministic: bool = False,
     until: int = 0,
-    keeper: Keeper | None = None,
+    files: TrainingFiles | None = None,
     parent: int | None = None,
 ) -> dict[str, float]:
     """Trains, or goes on with a training, and scores.
@@ -51,7 +51,7 @@ def train_child(
         deterministic: equal results for equal seeds, bit by bit, also on a GPU; for the rest of
             the process.
         until: epochs after which it stops for the time being; 0: at the end.
-        keeper: has what was trained before, and takes what is to be gone on with.
+        files: have what was trained before, and take what is to be gone on with.
         parent: the trial from whose weights the child starts if it inherits.
 
     Returns:
@@ -68,14 +68,14 @@ def train_child(
         tf.config.experimental.enable_op_determinism()
     try:
         child = _Child(genotype, config, images, settings, seed)
-        if keeper is not None:
-            if (kept := keeper.read()) is not None:
+        if files is not None:
+            if (kept := files.read()) is not None:
                 child.restore(kept)
-            elif settings.inherit and parent is not None and (kept := keeper.of(parent)):
+            elif settings.inherit and parent is not None and (kept := files.of(parent)):
                 child.inherited = inherit(child.child, kept)
         child.train(min(until or settings.epochs, settings.epochs))
-        if keeper is not None and (child.epoch < settings.epochs or settings.inherit):
-            keeper.write(*child.state())
+        if files is not None and (child.epoch < settings.epochs or settings.inherit):
+            files.write(*child.state())
         metrics = child.metrics()
         if settings.latency_runs and child.epoch == settings.epochs:
             metrics["latency_ms"] = child.latency(settings.latency_runs)
@@ -122,7 +122,7 @@ class _Child:
         self.scores: dict[int, tuple[float, float]] = {}
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Facts and arrays for a `Keeper`."""
+        """Facts and arrays for `TrainingFiles`."""
         facts = {name: getattr(self, name) for name in _FACTS}
         facts["scores"] = list(self.scores.items())
         facts["steps"] = self.training.steps
@@ -130,7 +130,7 @@ class _Child:
         facts["layers"] = {layer.name: layer.parts for layer in self.child.layers}
         return facts, self.training.state
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: KeptTraining) -> None:
         """Goes on where `state` was asked for, as if it had not stopped."""
         for name in _FACTS:
             setattr(self, name, kept.facts[name])

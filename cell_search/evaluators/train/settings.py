@@ -135,7 +135,7 @@ class Train(Evaluator):
         )
 
     def score(self, request: Request) -> Score:
-        from cell_search.evaluators._keeper import Keeper
+        from cell_search.evaluators._kept_files import TrainingFiles
         from cell_search.evaluators.train import loop
 
         assert request.genotype is not None
@@ -149,7 +149,7 @@ class Train(Evaluator):
             seed=request.seed,
             deterministic=request.deterministic,
             until=request.until,
-            keeper=Keeper(request) if request.folder else None,
+            files=TrainingFiles(request) if request.folder else None,
             parent=request.parent,
         )
         return Score({**trained, **child_sizes(request.genotype, config)})
@@ -173,9 +173,9 @@ class Train(Evaluator):
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:
         if folder and not (self.inherit and succeeded):
-            from cell_search.evaluators import _keeper
+            from cell_search.evaluators._kept_files import remove_training
 
-            _keeper.forget(folder, number)
+            remove_training(folder, number)
 
     def from_scratch(self) -> Evaluator:
         # A longer training has another time limit, if any, and nobody to start from.
