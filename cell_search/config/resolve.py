@@ -145,10 +145,10 @@ class Search:
             )
         if self.config.storage:
             database.open_url(self.config.storage)
-        if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
+        if self.evaluator.one_at_a_time and self.pool.workers != 1:
             kind = self.config.pool.type
             raise UserError(
-                f"pool.{section(kind)}.workers: {self.pool.workers} cannot be had with "  # type: ignore[attr-defined]
+                f"pool.{section(kind)}.workers: {self.pool.workers} cannot be had with "
                 f"{self.config.evaluator.type}, whose candidates are scored one after the other; "
                 "use 1, or pool.type=inline"
             )
