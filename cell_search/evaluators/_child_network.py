@@ -12,7 +12,14 @@ from cells.operations.primitives import Size
 def child_config(
     genotype: Genotype, *, normal_cells: int, filters: int, size: Size, num_classes: int
 ) -> StackConfig:
-    """The network for small images, N and F as given.
+    """The network for small images.
+
+    Args:
+        genotype: the cells.
+        normal_cells: N, Normal cells in each of three groups.
+        filters: F, channels of the first group.
+        size: height and width of the images.
+        num_classes: classes.
 
     Raises:
         UserError: it is impossible.
@@ -28,12 +35,25 @@ def child_config(
 
 
 def child_summary(genotype: Genotype, config: StackConfig) -> Summary:
-    """Parameters and multiply-adds."""
+    """Counts parameters and multiply-adds.
+
+    Args:
+        genotype: the cells.
+        config: the network.
+    """
     return summarize(stack(genotype, config), ("logits",), config.image_size)
 
 
 def child_sizes(genotype: Genotype, config: StackConfig) -> dict[str, float]:
-    """The same as metrics of a candidate."""
+    """The same as metrics of a candidate.
+
+    Args:
+        genotype: the cells.
+        config: the network.
+
+    Returns:
+        `parameters` and `multiply_adds`.
+    """
     counts = child_summary(genotype, config)
     assert counts.multiply_adds is not None
     return {"parameters": counts.trainable, "multiply_adds": counts.multiply_adds}

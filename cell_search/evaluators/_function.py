@@ -43,6 +43,10 @@ class Function(Evaluator):
     def of(cls, function: ScoreFunction, metric_names: tuple[str, ...] = ()) -> Function:
         """The evaluator of a function.
 
+        Args:
+            function: scores a candidate.
+            metric_names: what it returns beside `score`, where that is a mapping.
+
         Raises:
             UserError: it cannot be called.
         """

@@ -60,7 +60,14 @@ class TrainingFiles:
         return kept if kept is not None and kept.facts.get("key") == self._key else None
 
     def of(self, number: int) -> KeptTraining | None:
-        """What is kept of a trial; None also where the file is damaged."""
+        """What is kept of a trial.
+
+        Args:
+            number: of the trial.
+
+        Returns:
+            None where nothing is, or the file is damaged.
+        """
         data = self._store.read(_training(number))
         if data is None:
             return None
@@ -74,6 +81,10 @@ class TrainingFiles:
     def write(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Keeps this trial's training, in place of what was kept before.
 
+        Args:
+            facts: whatever JSON can say.
+            arrays: by name.
+
         Raises:
             UserError: the folder cannot be written.
         """
@@ -85,7 +96,12 @@ class TrainingFiles:
 
 
 def remove_training(folder: str, number: int) -> None:
-    """Removes what is kept of a trial's training, if anything is."""
+    """Removes what is kept of a trial's training, if anything is.
+
+    Args:
+        folder: of the requests.
+        number: of the trial.
+    """
     Store(folder).remove(_training(number))
 
 
@@ -142,6 +158,10 @@ class Succession:
 
     def write(self, number: int, data: bytes) -> None:
         """Keeps what a trial left, and of those before it the last.
+
+        Args:
+            number: of the trial.
+            data: for `read_before`.
 
         Raises:
             UserError: the folder cannot be written.

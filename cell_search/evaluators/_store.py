@@ -35,7 +35,11 @@ class Store:
         self._local = isinstance(self._files, LocalFileSystem)
 
     def write(self, name: str, data: bytes) -> None:
-        """Keeps `data` under a name, complete or not at all; replaces what was there.
+        """Keeps a file, complete or not at all; replaces what was there.
+
+        Args:
+            name: of the file.
+            data: all of it.
 
         Raises:
             UserError: the folder cannot be written.
@@ -53,19 +57,30 @@ class Store:
             raise UserError(f"{self.folder}/{name}: cannot be written ({error})") from None
 
     def read(self, name: str) -> bytes | None:
-        """What is kept under a name; None where nothing is."""
+        """Reads a file.
+
+        Args:
+            name: of the file.
+
+        Returns:
+            All of it; None where there is none.
+        """
         try:
             return self._files.cat_file(self._path(name))
         except FileNotFoundError:
             return None
 
     def remove(self, name: str) -> None:
-        """Removes what is kept under a name, if anything is."""
+        """Removes a file, if it is there.
+
+        Args:
+            name: of the file.
+        """
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path(name))
 
     def names(self) -> list[str]:
-        """The names under which something is kept, sorted."""
+        """The names of the files, sorted."""
         self._files.invalidate_cache(self._root)
         try:
             paths = self._files.ls(self._root, detail=False)

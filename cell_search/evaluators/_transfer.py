@@ -24,7 +24,11 @@ _COUNTERPARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
 
 
 def augmentation(*, flip: bool = False, shift: int = 0, cutout: int = 0) -> dict[str, Any]:
-    """What is done to training images at random, as in `Train`."""
+    """What is done to training images at random.
+
+    Args:
+        flip, shift, cutout: as in `Train`.
+    """
     return {
         "task.train_data.aug_rand_hflip": flip,
         "task.train_data.aug_shift": shift,

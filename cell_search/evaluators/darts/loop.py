@@ -57,7 +57,11 @@ class State:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> State:
-        """What `to_bytes` has written."""
+        """Reads what `to_bytes` has written.
+
+        Args:
+            data: all of it.
+        """
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             values: dict[str, Any] = {f.name: file[f.name] for f in fields(cls)}
         return cls(**values | {name: int(values[name]) for name in ("seed", "epochs")})
@@ -126,7 +130,17 @@ class _Trainer:
         self.batches = Batches(images, settings.batch, flip=settings.flip, shift=settings.shift)
 
     def score(self, mixture: np.ndarray) -> tuple[float, float]:
-        """Accuracy and mean loss on held-out images, in minibatches of the training's size."""
+        """Scores the network on held-out images, in minibatches of the training's size.
+
+        Args:
+            mixture: weights of the operations, `(cells, edges, operations)`.
+
+        Returns:
+            Accuracy and mean loss.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
         settings, weights = self.settings, tf.constant(self.state.weights)
         count = len(self.images.held_out[1]) // settings.batch
         count = min(count, settings.score_batches or count)

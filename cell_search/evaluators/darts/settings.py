@@ -98,7 +98,12 @@ class Darts(Evaluator):
         return Score({**metrics, **child_sizes(request.genotype, config)}, proposal)
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
-        """The network of a candidate, which is also the stack of the relaxed one."""
+        """The network of a candidate, which is also the stack of the relaxed one.
+
+        Args:
+            genotype: the candidate.
+            images: give size and classes.
+        """
         return child_config(
             genotype,
             normal_cells=self.normal_cells,
@@ -127,6 +132,9 @@ class Darts(Evaluator):
 
 def relaxed_space(space: Space) -> RelaxedSpace:
     """The space of a search, relaxed.
+
+    Args:
+        space: of cells.
 
     Raises:
         UserError: it cannot be relaxed.

@@ -98,7 +98,18 @@ class _Trainer:
         self.batches = Batches(images, settings.batch, flip=settings.flip, shift=settings.shift)
 
     def train(self, genotype: Genotype, steps: int) -> float:
-        """Trains along a path; returns the mean loss."""
+        """Trains along a path.
+
+        Args:
+            genotype: the path.
+            steps: how many minibatches.
+
+        Returns:
+            The mean loss.
+
+        Raises:
+            FloatingPointError: a loss is not finite; the weights stay as they were.
+        """
         weights, settings = self.weights, self.settings
         child = self._child(genotype)
         training = Training(
@@ -128,7 +139,18 @@ class _Trainer:
         return mean
 
     def score(self, genotype: Genotype, rng: np.random.Generator) -> dict[str, float]:
-        """Accuracy and loss on validation minibatches, normalised by their own statistics."""
+        """Scores a path on validation minibatches, normalised by their own statistics.
+
+        Args:
+            genotype: the path.
+            rng: draws the minibatches.
+
+        Returns:
+            `accuracy` and `loss`.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
         child, settings = self._child(genotype), self.settings
         child.trained = tf.constant(self.weights.lend(child)[0])
         size, count = settings.validation_batch, settings.validation_batches

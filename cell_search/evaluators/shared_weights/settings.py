@@ -116,7 +116,12 @@ class WeightSharing(Evaluator):
         return Score({**trained, **child_sizes(request.genotype, config)})
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
-        """The child network of a candidate."""
+        """The child network of a candidate.
+
+        Args:
+            genotype: the candidate.
+            images: give size and classes.
+        """
         return child_config(
             genotype,
             normal_cells=self.normal_cells,

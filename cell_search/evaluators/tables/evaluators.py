@@ -31,6 +31,10 @@ class TableEvaluator(Evaluator):
     def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
         """The table; quick from the second time on.
 
+        Args:
+            space: of the candidates.
+            images: say where the data lies.
+
         Raises:
             UserError: it cannot be read.
         """
@@ -49,7 +53,11 @@ class TableEvaluator(Evaluator):
         return Score({**known, **self.further(request.decisions)})
 
     def further(self, point: Mapping[str, Any]) -> dict[str, float]:
-        """Metrics that follow from the decisions alone."""
+        """Metrics that follow from the decisions alone.
+
+        Args:
+            point: the decisions.
+        """
         return {}
 
     def metrics(self) -> tuple[str, ...]:

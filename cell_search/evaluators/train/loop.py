@@ -131,7 +131,11 @@ class _Child:
         return facts, self.training.state
 
     def restore(self, kept: KeptTraining) -> None:
-        """Goes on where `state` was asked for, as if it had not stopped."""
+        """Goes on where `state` was asked for, as if it had not stopped.
+
+        Args:
+            kept: what it was then.
+        """
         for name in _FACTS:
             setattr(self, name, kept.facts[name])
         self.scores = {epoch: (accuracy, loss) for epoch, (accuracy, loss) in kept.facts["scores"]}
@@ -139,7 +143,15 @@ class _Child:
         self.training.restore(kept.arrays, kept.facts["steps"])
 
     def train(self, until: int) -> None:
-        """Trains on until so many epochs are over, and scores what the reward is made of."""
+        """Trains on, and scores what the reward is made of.
+
+        Args:
+            until: the epochs that are over then.
+
+        Raises:
+            FloatingPointError: a loss is not finite.
+            TimeoutError: the training is slower than its limit.
+        """
         of, last = self.settings.reward_of, self.settings.reward_epochs
         last = 1 if of == "last" else last or until
         began = time.monotonic() - self.spent
@@ -191,7 +203,14 @@ class _Child:
         return self.batches.score(self.child.logits, parts, of_minibatches=False)
 
     def latency(self, runs: int) -> float:
-        """The median time of an answer to one image, in milliseconds."""
+        """Times the answer to one image.
+
+        Args:
+            runs: how often.
+
+        Returns:
+            The median, in milliseconds.
+        """
         image = tf.constant(self.images.held_out[0][:1])
         # As one graph: calls from Python to the pieces would be most of the time.
         answer = tf.function(
