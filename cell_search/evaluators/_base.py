@@ -10,9 +10,9 @@ import socket
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from cell_search.evaluators._transfer import augmentation, optimisation
+from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
@@ -94,6 +94,20 @@ class Score:
     proposal: dict[str, Any] | None = None
 
 
+class Augmentation(NamedTuple):
+    """What is done to training images at random.
+
+    Attributes:
+        flip: whether they are mirrored.
+        shift: pixels by which they are moved, at most.
+        cutout: side of a grey square that is laid over them, in pixels; 0: none.
+    """
+
+    flip: bool = False
+    shift: int = 0
+    cutout: int = 0
+
+
 @dataclass(frozen=True)
 class Evaluator(abc.ABC):
     """A way to score a candidate: a frozen dataclass whose fields are its settings.
@@ -142,6 +156,11 @@ class Evaluator(abc.ABC):
     def batch(self) -> int:
         """Images of a step; 0 where there are no steps."""
         return 0
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to training images at random."""
+        return Augmentation()
 
     @property
     def inherit(self) -> bool:
@@ -231,8 +250,10 @@ class Evaluator(abc.ABC):
         """
         return {
             **{f"task.model.cells.{name}": value for name, value in self.network().items()},
-            **augmentation(),
-            **optimisation(searched, self.batch or batch, batch),
+            "task.train_data.aug_rand_hflip": self.augmentation.flip,
+            "task.train_data.aug_shift": self.augmentation.shift,
+            "task.train_data.aug_cutout": self.augmentation.cutout,
+            **transfer_values(searched, self.batch or batch, batch),
         }
 
 

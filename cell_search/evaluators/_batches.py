@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from cell_search.evaluators._base import Augmentation
 from cell_search.images import Images
 
 
@@ -19,15 +20,12 @@ class Batches:
     Attributes:
         images: training and held-out images.
         size: images of a minibatch.
-        flip, shift, cutout: what is done to them at random, see `augment`; what is covered becomes
-            the mean colour.
+        augmentation: what is done to them at random; what is covered becomes the mean colour.
     """
 
     images: Images
     size: int
-    flip: bool = False
-    shift: int = 0
-    cutout: int = 0
+    augmentation: Augmentation
 
     @property
     def steps(self) -> int:
@@ -65,9 +63,9 @@ class Batches:
         """
         pixels, labels = part
         chosen = order[np.arange(step * self.size, (step + 1) * self.size) % len(order)]
+        flip, shift, cutout = self.augmentation
         grey = np.rint(self.images.mean)
-        shown = augment(pixels[chosen], rng, self.shift, self.flip, self.cutout, grey)
-        return shown, labels[chosen]
+        return augment(pixels[chosen], rng, shift, flip, cutout, grey), labels[chosen]
 
     def score(
         self,

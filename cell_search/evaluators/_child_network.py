@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from cell_search.evaluators._base import Evaluator
 from cells.genotype.genotype import Genotype
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size
+
+
+@dataclass(frozen=True)
+class ChildEvaluator(Evaluator):
+    """An evaluator that makes a network for small images of a candidate's cells.
+
+    Attributes:
+        normal_cells: N.
+        filters: F.
+    """
+
+    normal_cells: int = 2
+    filters: int = 32
+
+    def child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
+        """The child network of a candidate.
+
+        Args:
+            genotype: the candidate.
+            size: height and width of the images.
+            num_classes: classes.
+
+        Raises:
+            UserError: it is impossible.
+        """
+        return child_config(
+            genotype,
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            size=size,
+            num_classes=num_classes,
+        )
+
+    def network(self) -> dict[str, int]:
+        return {"normal_cells": self.normal_cells, "filters": self.filters}
 
 
 def child_config(

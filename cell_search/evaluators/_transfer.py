@@ -23,21 +23,8 @@ _COUNTERPARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def augmentation(*, flip: bool = False, shift: int = 0, cutout: int = 0) -> dict[str, Any]:
-    """What is done to training images at random.
-
-    Args:
-        flip, shift, cutout: as in `Train`.
-    """
-    return {
-        "task.train_data.aug_rand_hflip": flip,
-        "task.train_data.aug_shift": shift,
-        "task.train_data.aug_cutout": cutout,
-    }
-
-
-def optimisation(settings: Mapping[str, Any], child_batch: int, batch: int) -> dict[str, Any]:
-    """How the weights are trained.
+def transfer_values(settings: Mapping[str, Any], child_batch: int, batch: int) -> dict[str, Any]:
+    """What has a counterpart in the transfer stage.
 
     Args:
         settings: by name, as in `Train`; what has no counterpart is left out.

@@ -93,7 +93,7 @@ def score_and_train(
     state = None
     if request.folder:
         state = Succession(request.folder).read_before(request.number, State.from_bytes)
-    config = settings.config(request.genotype, images)
+    config = settings.child(request.genotype, images.size, images.num_classes)
     seed = request.seed if state is None else state.seed
     net = Supernet(relaxed, config, bank_of(config.batch_norm_epsilon), seed)
     if state is None:
@@ -127,7 +127,7 @@ def _first(net: Supernet, seed: int) -> State:
 class _Trainer:
     def __init__(self, net: Supernet, state: State, settings: Darts, images: Images):
         self.net, self.state, self.settings, self.images = net, state, settings, images
-        self.batches = Batches(images, settings.batch, flip=settings.flip, shift=settings.shift)
+        self.batches = Batches(images, settings.batch, settings.augmentation)
 
     def score(self, mixture: np.ndarray) -> tuple[float, float]:
         """Scores the network on held-out images, in minibatches of the training's size.

@@ -95,7 +95,7 @@ def _keep(request: Request, weights: SharedWeights, every: int) -> None:
 class _Trainer:
     def __init__(self, weights: SharedWeights, settings: WeightSharing, images: Images):
         self.weights, self.settings, self.images = weights, settings, images
-        self.batches = Batches(images, settings.batch, flip=settings.flip, shift=settings.shift)
+        self.batches = Batches(images, settings.batch, settings.augmentation)
 
     def train(self, genotype: Genotype, steps: int) -> float:
         """Trains along a path.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score, check_numbers
-from cell_search.evaluators._child_network import child_config, child_sizes
-from cell_search.evaluators._transfer import augmentation
+from cell_search.evaluators._base import (
+    EVALUATORS,
+    Augmentation,
+    Evaluator,
+    Request,
+    Score,
+    check_numbers,
+)
+from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
@@ -20,7 +25,7 @@ from cells.support.errors import UserError
 
 @EVALUATORS.register("shared_weights")
 @dataclass(frozen=True)
-class WeightSharing(Evaluator):
+class WeightSharing(ChildEvaluator):
     """Trains the weights that all candidates share along this candidate, then scores it with them.
 
     Each candidate is a turn of the two that ENAS alternates: `steps` minibatches train the shared
@@ -122,13 +127,7 @@ class WeightSharing(Evaluator):
             genotype: the candidate.
             images: give size and classes.
         """
-        return child_config(
-            genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        ).replace(
+        return self.child(genotype, images.size, images.num_classes).replace(
             dropout=self.dropout,
             auxiliary_head=self.auxiliary_weight > 0.0,
             drop_path_keep=self.drop_path_keep,
@@ -142,11 +141,6 @@ class WeightSharing(Evaluator):
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
 
-    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
-        return {
-            **super().transfer_settings(searched, batch),
-            **augmentation(flip=self.flip, shift=self.shift),
-        }
-
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(self.flip, self.shift)

@@ -96,13 +96,7 @@ class _Child:
         self, genotype: Genotype, config: StackConfig, images: Images, settings: Train, seed: int
     ):
         self.images, self.settings = images, settings
-        self.batches = Batches(
-            images,
-            settings.batch,
-            flip=settings.flip,
-            shift=settings.shift,
-            cutout=settings.cutout,
-        )
+        self.batches = Batches(images, settings.batch, settings.augmentation)
         compiled = bank_of(config.batch_norm_epsilon, settings.precision, settings.xla)
         self.child = Child(genotype, config, compiled, seed)
         self.training = Training(

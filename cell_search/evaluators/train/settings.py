@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score, check_numbers
-from cell_search.evaluators._child_network import child_config, child_sizes, child_summary
-from cell_search.evaluators._transfer import augmentation
+from cell_search.evaluators._base import (
+    EVALUATORS,
+    Augmentation,
+    Evaluator,
+    Request,
+    Score,
+    check_numbers,
+)
+from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
 from cell_search.images import Images, ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
@@ -28,7 +34,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 @EVALUATORS.register("train")
 @dataclass(frozen=True)
-class Train(Evaluator):
+class Train(ChildEvaluator):
     """Trains the child from scratch; the reward is its accuracy on the held-out images.
 
     Momentum, one period of a cosine, L2, gradient clipping: Zoph et al. 2018, section 4 and
@@ -123,13 +129,7 @@ class Train(Evaluator):
 
     def _child(self, genotype: Genotype, images: Images) -> StackConfig:
         """The child as it is trained."""
-        config = child_config(
-            genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        )
+        config = self.child(genotype, images.size, images.num_classes)
         return config.replace(
             drop_path_keep=self.drop_path_keep, auxiliary_head=self.auxiliary_weight > 0.0
         )
@@ -191,14 +191,9 @@ class Train(Evaluator):
             epochs=4 * self.epochs,
         )
 
-    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
-        return {
-            **super().transfer_settings(searched, batch),
-            **augmentation(flip=self.flip, shift=self.shift, cutout=self.cutout),
-        }
-
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(self.flip, self.shift, self.cutout)
 
 
 #: What the settings are called that `cells.network.stack` finds fault with.
