@@ -17,7 +17,7 @@ from cells.support.lazy import lazy
 if TYPE_CHECKING:
     from cell_search.api import open_search, rerank, search
     from cell_search.config.schema import SearchConfig
-    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result
+    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result, Score
     from cell_search.pools import POOLS
     from cell_search.search_result import Candidate, SearchResult
     from cell_search.space.published import SPACES
@@ -34,6 +34,7 @@ __all__ = [
     "Evaluator",
     "Request",
     "Result",
+    "Score",
     "SearchConfig",
     "SearchResult",
     "Space",
@@ -55,6 +56,7 @@ __getattr__, __dir__ = lazy(
         "Evaluator": "cell_search.evaluators",
         "Request": "cell_search.evaluators",
         "Result": "cell_search.evaluators",
+        "Score": "cell_search.evaluators",
         "SearchConfig": "cell_search.config.schema",
         "SearchResult": "cell_search.search_result",
         "Space": "cell_search.space.space",
