@@ -24,8 +24,8 @@ from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import database, objectives
 from cell_search.study.objectives import Objective
 from cells.support import overrides
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: The seeds of a sieve lie beyond those of searches, and of re-rankings.
 _SIEVE_SEED = 2**33

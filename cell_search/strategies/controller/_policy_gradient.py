@@ -16,8 +16,8 @@ from optuna.distributions import BaseDistribution
 from cell_search.space.space import Point, Space
 from cell_search.strategies._base import Strategy
 from cell_search.strategies.controller._controller import Adam, Controller
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
 #: (the batch among them).

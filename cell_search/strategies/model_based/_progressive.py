@@ -12,8 +12,8 @@ from cell_search.space.space import Point, Space
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
 from cell_search.strategies.model_based._surrogates import SURROGATES, Ensemble
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: Tells the generators of levels from those of proposals, and of fits from those of growth.
 _LEVEL, _FIT = 2018, 1
