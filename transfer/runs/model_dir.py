@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from cells.genotype import catalogue, genotype_file
+from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from transfer.config import configure
-from transfer.config.cells_backbone import cells_of
+from transfer.config.cells_backbone import CellStack, cells_of
 
 PARAMS = "params.yaml"
 GENOTYPE = "genotype.json"
@@ -71,7 +71,8 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
     Raises:
         UserError: the folder is that of another run, says what differs; or cannot be written.
     """
-    cells = catalogue.find(cells_of(params).genotype)
+    settings = cells_of(params)
+    cells = settings.load_genotype()
     if "://" in folder:
         raise UserError(
             f"--model_dir: {folder} is an address and no folder; mount the bucket, and give the "
@@ -88,11 +89,10 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
         return
     genotype_file.write(cells, os.path.join(folder, GENOTYPE))
     write_json(os.path.join(folder, CLASSES), list(class_names))
-    settings = cells_of(params)
-    settings.genotype = GENOTYPE
+    settings.carry(cells, GENOTYPE)
     text = yaml.safe_dump(_plain(params), sort_keys=False)
     write_atomically(os.path.join(folder, PARAMS), text.encode())
-    settings.genotype = os.path.join(folder, GENOTYPE)
+    settings.carry(cells, os.path.join(folder, GENOTYPE))
 
 
 def settle_seeds(folder: str, params: Any, *, several: bool) -> None:
@@ -167,20 +167,20 @@ def genotype(folder: str) -> Genotype:
     return genotype_file.read(os.path.join(folder, GENOTYPE))
 
 
-def check_genotype(folder: str, given: str) -> None:
-    """Raises a UserError where a run's cells are others than `given`, a name or a file."""
-    own, other = genotype(folder), catalogue.find(given)
+def check_genotype(folder: str, given: CellStack) -> None:
+    """Raises a UserError where a run's cells are others than those of a configuration."""
+    own, other = genotype(folder), given.load_genotype()
     if (own.cells, own.stacking) != (other.cells, other.stacking):
         raise UserError(
-            f"the genotype {other.name} ({given}) has other cells than {own.name}, with which "
-            f"{folder} was trained, so its weights do not fit; give that genotype, or none"
+            f"the genotype {other.name} ({given.genotype}) has other cells than {own.name}, "
+            f"with which {folder} was trained, so its weights do not fit; give that genotype, or none"
         )
 
 
 def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, ...]) -> None:
     old = read_params(folder, copy.deepcopy(params))
     differences = []
-    if catalogue.find(cells_of(old).genotype) != genotype:
+    if cells_of(old).load_genotype() != genotype:
         differences.append("the genotype")
     if os.path.exists(os.path.join(folder, CLASSES)) and class_names(folder) != list(names):
         differences.append("the names of the classes")

@@ -175,7 +175,7 @@ def open_trained(
     """
     own = model_dir.read_params(folder, copy.deepcopy(params))
     params = params or own
-    model_dir.check_genotype(folder, cells_of(params).genotype)
+    model_dir.check_genotype(folder, cells_of(params))
     path = find(folder, which)
     trainer, task = _restored(path, own, task_class)
     averaged = isinstance(trainer.optimizer, optimization.ExponentialMovingAverage)
