@@ -96,10 +96,10 @@ class Job:
 
 def _work(job: Job) -> None:
     """A driver's process; what it says on standard error is kept in a file."""
-    from cell_search.driver import driver
+    import cell_search
     from cell_search.driver.interruption import Interruption
 
-    here = pathlib.Path(driver.__file__).parents[1]
+    here = pathlib.Path(cell_search.__file__).parents[1]
     assert here == pathlib.Path(__file__).parents[2], "another copy of the project is installed"
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(_log(job.path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
