@@ -8,10 +8,7 @@ weight decay.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +18,9 @@ from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
 from cells.support.errors import UserError
+from cells.support.files import write_json
 from cells.weights.by_layer import move_weights, weighted_layers
-from transfer.exporting import formats
+from transfer.exporting import files, formats
 from transfer.model import baselines, network
 from transfer.training import checkpoints
 
@@ -57,10 +55,10 @@ def export(
         raise UserError(
             f"--output: {output} must end in .keras; for other files give --formats, and a folder"
         )
-    formats.check({kind: formats.FORMATS[kind].extra for kind in kinds})
+    chosen = files.choose_formats(kinds or ("keras",), formats.FORMATS)
     trained = checkpoints.open_classifier(folder, which)
     baseline = trained.params.task.model.baseline
-    bare = [kind for kind in kinds or ("keras",) if kind in ("keras", "weights")]
+    bare = [kind for kind in chosen if kind in ("keras", "weights")]
     if baseline and bare:
         raise UserError(
             f"--formats: {bare[0]} is for networks of cells, not for {baseline}; use saved_model"
@@ -74,34 +72,22 @@ def export(
     expected = network.logits(trained.model(preprocessing.scale(pixels), training=False)).numpy()
     description = _description(trained)
     description["compared_on"] = f"{len(pixels)} {'real' if real else 'random'} images"
-    description["files"] = {}
-    place = os.path.dirname(output.rstrip(os.sep)) or "."
-    try:
-        os.makedirs(output if kinds else place, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
-            for kind in kinds or ("keras",):
-                form = formats.FORMATS[kind]
-                path = os.path.join(temporary, form.file)
-                form.write(written, path)
-                told = compare(kind, expected, form.open(path)(pixels))
-                name = form.file if kinds else os.path.basename(output)
-                description["files"][kind] = {"file": name, "input": form.input, **told}
-            text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-            with open(os.path.join(temporary, "classifier.json"), "w", encoding="utf-8") as file:
-                file.write(text)
-            if kinds:
-                formats.write_labels(written.class_names, temporary)
-                replace_all(temporary, output)
-            else:
-                _replace(os.path.join(temporary, "classifier.keras"), output)
-                beside = os.path.splitext(output)[0] + ".json"
-                _replace(os.path.join(temporary, "classifier.json"), beside)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise UserError(
-            f"--output: {output} cannot be written ({os.strerror(error.errno)})"
-        ) from error
+
+    def compared(kind: str, path: str) -> dict[str, float]:
+        return compare(kind, expected, chosen[kind].open(path)(pixels))
+
+    with files.beside(output, folder=bool(kinds)) as temporary:
+        description["files"] = files.write_compared(written, chosen, temporary, compared)
+        if not kinds:
+            description["files"]["keras"]["file"] = os.path.basename(output)
+        json_file = os.path.join(temporary, "classifier.json")
+        write_json(json_file, description)
+        if kinds:
+            formats.write_labels(written.class_names, temporary)
+            files.replace_all(temporary, output)
+        else:
+            files.replace(os.path.join(temporary, chosen["keras"].file), output)
+            files.replace(json_file, os.path.splitext(output)[0] + ".json")
     return description
 
 
@@ -118,12 +104,13 @@ def compare(kind: str, expected: np.ndarray, actual: np.ndarray) -> dict[str, fl
     form = formats.FORMATS[kind]
     agreement = float(np.mean(expected.argmax(-1) == actual.argmax(-1)))
     difference = float(np.max(np.abs(expected - actual)) / np.max(np.abs(expected)))
-    exact = form.difference is None or difference <= form.difference
+    exact = difference <= form.difference  # Never of NaN.
     if agreement < form.agreement or not exact:
-        raise UserError(
-            f"--formats: {kind} differs from the trained network (the likeliest class agrees on "
-            f"{agreement:.1%} of the images, logits differ by up to {difference:.1e} of the "
-            "largest), so nothing is written; leave it out, or train longer"
+        raise files.differs(
+            kind,
+            "network",
+            f"the likeliest class agrees on {agreement:.1%} of the images, logits differ by up to "
+            f"{difference:.1e} of the largest",
         )
     return {"top_1_agreement": agreement, "largest_difference": difference}
 
@@ -188,19 +175,6 @@ def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.nda
             scaled = np.asarray(given, np.float32)
             return np.clip(np.rint((scaled + 1.0) * 127.5), 0, 255).astype(np.uint8), True
     return np.zeros((0,), np.uint8), False
-
-
-def replace_all(source: str, target: str) -> None:
-    """Moves what a folder holds to another, in the place of what has the same names there."""
-    for name in os.listdir(source):
-        _replace(os.path.join(source, name), os.path.join(target, name))
-
-
-def _replace(source: str, target: str) -> None:
-    """Moves a file or a folder to where one of that name may be."""
-    if os.path.isdir(target) and not os.path.islink(target):
-        shutil.rmtree(target)
-    os.replace(source, target)
 
 
 def _description(trained: checkpoints.Trained) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import copy
 import json
 import os
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -19,6 +18,7 @@ from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
+from cells.support.settings import flat, settings_differences
 from transfer.config import configure
 from transfer.config.cells_backbone import CellStack, cells_of
 
@@ -184,29 +184,21 @@ def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, 
         differences.append("the genotype")
     if os.path.exists(os.path.join(folder, CLASSES)) and class_names(folder) != list(names):
         differences.append("the names of the classes")
-    before, now = dict(_flat(_plain(old))), dict(_flat(_plain(params)))
-    for key in sorted(before.keys() | now.keys()):
-        if key in _SEEDS and before.get(key) is None:
-            continue  # A run that has not kept its seeds can only go on with others.
-        if not key.startswith(_MAY_DIFFER) and before.get(key) != now.get(key):
-            differences.append(f"{key} ({before.get(key)!r} there, {now.get(key)!r} here)")
+    before = flat(old.as_dict())
+
+    def free(key: str) -> bool:
+        # A run that has not kept its seeds can only go on with others.
+        return key.startswith(_MAY_DIFFER) or (key in _SEEDS and before.get(key) is None)
+
+    differences += settings_differences(params.as_dict(), before, free=free)
     if differences:
         more = f" and {len(differences) - 4} more" if len(differences) > 4 else ""
         raise UserError(
             f"--model_dir: {folder} is of a run with other settings: "
-            f"{', '.join(differences[:4])}{more}; give another folder, or the same settings"
+            f"{'; '.join(differences[:4])}{more}; give another folder, or the same settings"
         )
 
 
 def _plain(params: Any) -> dict[str, Any]:
     """JSON values only: no tuples, which YAML would write as Python objects."""
     return json.loads(json.dumps(params.as_dict()))
-
-
-def _flat(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        at = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            yield from _flat(value, at)
-        else:
-            yield at, value
