@@ -1,5 +1,66 @@
-"""Genotypes of image cells, and the networks stacked from them."""
+"""Genotypes of image cells, and the networks stacked from them.
+
+    import cells
+
+    genotype = cells.load_genotype("nasnet_a")
+    model = cells.build(genotype, network="imagenet_mobile", num_classes=10)
+
+Names are imported when they are first used, and TensorFlow by `build` only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from cells.support.version import __version__
 
-__all__ = ["__version__"]
+__all__ = [
+    "Block",
+    "Cell",
+    "Drawing",
+    "Genotype",
+    "Side",
+    "Summary",
+    "UserError",
+    "__version__",
+    "build",
+    "catalogue",
+    "draw",
+    "load_genotype",
+    "save_genotype",
+    "summarize",
+]
+
+if TYPE_CHECKING:
+    from cells.api import (
+        Drawing,
+        build,
+        catalogue,
+        draw,
+        load_genotype,
+        save_genotype,
+        summarize,
+    )
+    from cells.genotype.genotype import Block, Cell, Genotype, Side
+    from cells.operations.counts import Summary
+    from cells.support.errors import UserError
+else:
+    from cells.support.lazy import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "cells.api": [
+                "Drawing",
+                "build",
+                "catalogue",
+                "draw",
+                "load_genotype",
+                "save_genotype",
+                "summarize",
+            ],
+            "cells.genotype.genotype": ["Block", "Cell", "Genotype", "Side"],
+            "cells.operations.counts": ["Summary"],
+            "cells.support.errors": ["UserError"],
+        },
+    )

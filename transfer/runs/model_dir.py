@@ -173,7 +173,8 @@ def check_genotype(folder: str, given: CellStack) -> None:
     if (own.cells, own.stacking) != (other.cells, other.stacking):
         raise UserError(
             f"the genotype {other.name} ({given.genotype}) has other cells than {own.name}, "
-            f"with which {folder} was trained, so its weights do not fit; give that genotype, or none"
+            f"with which {folder} was trained, so its weights do not fit; give that genotype, or "
+            "none"
         )
 
 
