@@ -30,7 +30,7 @@ class AutoResult:
         data: its numbers as JSON.
 
     Example:
-        >>> result = auto.run("digits", "mine", budget="30s", genotype="snas_mild")
+        >>> result = auto.run("photos", "mine", budget="30s", genotype="snas_mild")
         >>> sorted(path.suffix for path in result.exported.iterdir() if path.suffix != ".txt")
         ['.json', '.keras', '.tflite']
     """
@@ -80,9 +80,9 @@ def run(
         Stopped: by SIGTERM or Ctrl-C.
 
     Example:
-        >>> result = auto.run("digits", "mine", budget="30s", genotype="snas_mild")
-        >>> result.images
-        40
+        >>> result = auto.run("photos", "mine", budget="30s", genotype="snas_mild")
+        >>> result.images, result.exported.name
+        (12, 'exported')
     """
     total = budgets.seconds_of(budget)
     if not 16 <= size <= 1024:

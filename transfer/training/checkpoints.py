@@ -40,6 +40,10 @@ class Trained:
         class_names: in the order of the labels.
         step: training steps that its weights have seen.
         averaged: whether the weights are moving averages.
+
+    Example:
+        >>> transfer.open_classifier("run").class_names[:3]
+        ('0', '1', '2')
     """
 
     model: Any
@@ -218,7 +222,7 @@ def open_classifier(model_dir: FilePath, checkpoint: str = "latest") -> Trained:
     Example:
         >>> classifier = transfer.open_classifier("run")
         >>> classifier.step, classifier.model.input_shape
-        (40, (None, 8, 8, 1))
+        (40, (None, 32, 32, 3))
     """
     folder = os.fspath(model_dir)
     trained = open_trained(folder, checkpoint)
