@@ -16,6 +16,12 @@ __all__ = ["AutoResult", "run"]
 if TYPE_CHECKING:
     from auto.command import AutoResult, run
 else:
-    from cells.support.lazy import lazy_names
+    from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy_names(__name__, {"auto.command": ["AutoResult", "run"]})
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "AutoResult": "auto.command",
+            "run": "auto.command",
+        },
+    )

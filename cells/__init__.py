@@ -45,22 +45,23 @@ if TYPE_CHECKING:
     from cells.operations.counts import Summary
     from cells.support.errors import UserError
 else:
-    from cells.support.lazy import lazy_names
+    from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = lazy(
         __name__,
         {
-            "cells.api": [
-                "Drawing",
-                "build",
-                "catalogue",
-                "draw",
-                "load_genotype",
-                "save_genotype",
-                "summarize",
-            ],
-            "cells.genotype.genotype": ["Block", "Cell", "Genotype", "Side"],
-            "cells.operations.counts": ["Summary"],
-            "cells.support.errors": ["UserError"],
+            "Block": "cells.genotype.genotype",
+            "Cell": "cells.genotype.genotype",
+            "Drawing": "cells.api",
+            "Genotype": "cells.genotype.genotype",
+            "Side": "cells.genotype.genotype",
+            "Summary": "cells.operations.counts",
+            "UserError": "cells.support.errors",
+            "build": "cells.api",
+            "catalogue": "cells.api",
+            "draw": "cells.api",
+            "load_genotype": "cells.api",
+            "save_genotype": "cells.api",
+            "summarize": "cells.api",
         },
     )

@@ -31,14 +31,20 @@ if TYPE_CHECKING:
     from transfer.prediction import Guess, Prediction
     from transfer.training.checkpoints import Trained, open_classifier
 else:
-    from cells.support.lazy import lazy_names
+    from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = lazy(
         __name__,
         {
-            "transfer.api": ["EvaluationResult", "TrainingResult", "evaluate", "predict", "train"],
-            "transfer.exporting.export": ["export"],
-            "transfer.prediction": ["Guess", "Prediction"],
-            "transfer.training.checkpoints": ["Trained", "open_classifier"],
+            "EvaluationResult": "transfer.api",
+            "Guess": "transfer.prediction",
+            "Prediction": "transfer.prediction",
+            "Trained": "transfer.training.checkpoints",
+            "TrainingResult": "transfer.api",
+            "evaluate": "transfer.api",
+            "export": "transfer.exporting.export",
+            "open_classifier": "transfer.training.checkpoints",
+            "predict": "transfer.api",
+            "train": "transfer.api",
         },
     )

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search.config.resolve import Search
 from cell_search.space.space import Point
 from cell_search.study import objectives, trials
-from cell_search.study.directory import SIEVE_NAME, beside
+from cell_search.study.studies import SIEVE_NAME, beside
 from cells.support.errors import UserError
 
 

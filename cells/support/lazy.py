@@ -1,37 +1,32 @@
-"""Public names of a package that are imported when they are first used."""
+"""Public names of a package that are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def lazy_names(
-    package: str, names: Mapping[str, Sequence[str]]
+def lazy(
+    package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Makes the functions `__getattr__` and `__dir__` of a package.
 
     Type checkers do not read them, so the package imports the same names under `TYPE_CHECKING`.
 
     Args:
-        package: the package's `__name__`.
-        names: the public names by the full name of the module that defines them.
+        package: its `__name__`; its `__all__` is what `dir` lists.
+        modules: where its public names lie, by name. None of them may be the name of a submodule,
+            which would take its place once it is imported.
 
     Returns:
         The two functions.
     """
-    modules = {name: module for module, its_names in names.items() for name in its_names}
 
     def get(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(modules[name]), name)
-        setattr(sys.modules[package], name, value)
-        return value
+        return getattr(importlib.import_module(modules[name]), name)
 
-    def names_of_package() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules})
-
-    return get, names_of_package
+    return get, lambda: sorted(sys.modules[package].__all__)
