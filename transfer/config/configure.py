@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from official.core import config_definitions, exp_factory
@@ -57,7 +57,7 @@ def configure(
     params: config_definitions.ExperimentConfig,
     *,
     files: Iterable[str] = (),
-    override: str | None = None,
+    override: str | Mapping[str, Any] | None = None,
     genotype: str | None = None,
     data_dir: str | None = None,
 ) -> config_definitions.ExperimentConfig:
@@ -66,7 +66,7 @@ def configure(
     Args:
         params: the experiment.
         files: YAML files, applied in order. A relative genotype path in one is relative to it.
-        override: `--params_override`, applied after the files.
+        override: `--params_override`, text or nested settings, applied after the files.
         genotype: catalogue name or file, applied last.
         data_dir: folder of prepared TFDS sets, for those sides of the data that name none.
 
