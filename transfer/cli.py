@@ -155,10 +155,9 @@ def _evaluate(_: Sequence[str]) -> Iterator[str]:
     values = flags.FLAGS
     folder = command_line.required("model_dir")
     if values.genotype:
-        from transfer.config.cells_backbone import CellStack
         from transfer.runs import model_dir
 
-        model_dir.check_genotype(folder, CellStack(genotype=values.genotype))
+        model_dir.check_genotype(folder, values.genotype)
     result = api.evaluate(
         folder,
         checkpoint=values.checkpoint,

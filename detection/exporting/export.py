@@ -8,18 +8,24 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cells.support.errors import UserError
-from cells.support.files import write_atomically, write_json
-from detection.config import experiments
+from cells.support.files import FilePath, FilePaths, write_atomically, write_json
+from detection.config.read import read_params
 from detection.config.schema import MaskRCNNTask
 from detection.data import images
 from detection.data.dataset import MOST_ASPECT
-from detection.exporting import formats
+from detection.exporting.formats import (
+    CATEGORIES,
+    FORMATS,
+    DetectorFormat,
+    Exported,
+    categories_text,
+)
 from detection.inference.detector import Detections, open_detector
 from transfer.exporting import files
 
@@ -30,34 +36,49 @@ DESCRIPTION = "detector.json"
 
 
 def export(
-    folder: str, output: str, kinds: Sequence[str] = (), params: Any = None
+    model_dir: FilePath,
+    output: FilePath,
+    formats: Sequence[str] = (),
+    *,
+    config_file: FilePaths = (),
+    params_override: str | Mapping[str, Any] | None = None,
+    data_dir: FilePath | None = None,
 ) -> dict[str, Any]:
-    """Writes the detector of a run, after comparing each file with the run's own.
+    """Writes a trained detector for other programs, after comparing each file with the detector.
+
+    Files are compared on `COMPARED` images of the validation data, or where these are not at hand
+    on random ones.
 
     Args:
-        folder: `--model_dir` of the training.
-        output: folder of a SavedModel, which must not exist; with `kinds` a folder, in which files
-            of the same names are replaced.
-        kinds: names of `detection.exporting.formats.FORMATS`.
-        params: the configuration to build the detector with, by default the run's own. Files are
-            compared on `COMPARED` images of its validation data, or where these are not at hand on
-            random ones.
+        model_dir: folder of the run, whose last checkpoint and configuration are taken.
+        output: folder of a SavedModel, which must not exist; with `formats` a folder, in which
+            files of the same names are replaced.
+        formats: what to write there, of `saved_model`, `tflite` and `onnx`.
+        config_file: YAML file or files that override the configuration, in order.
+        params_override: settings that are applied after the files, nested or text.
+        data_dir: folder of prepared TFDS sets, where the run names none.
 
     Returns:
-        `files`, of each kind its `file`, its `input` and what `compare` gives; `compared_on`, in
-        words, and the number of `objects` that were found there. With `kinds` this stands in
-        `detector.json`.
+        `files`, of each format its `file`, its `input` and by how much its `boxes` (relative to the
+        image) and `scores` differ at most; `compared_on`, in words, and the number of `objects`
+        that were found there. With `formats` this stands in `detector.json`.
 
     Raises:
         UserError: there is no such run, `output` exists or cannot be written, a format is not
             installed or not for this detector, or a file differs from the trained detector.
+
+    Example:
+        >>> detection.export("runs/digits", "exported", ["tflite", "onnx"])
     """
-    if not kinds and os.path.exists(output):
+    output = os.fspath(output)
+    if not formats and os.path.exists(output):
         raise UserError(f"--output: {output} exists already; give a folder that does not")
-    params = params or experiments.of_model_dir(folder)
-    chosen = files.choose_formats(kinds or ("saved_model",), formats.FORMATS)
+    chosen = files.choose_formats(formats or ("saved_model",), FORMATS)
+    params = read_params(
+        model_dir, config_file=config_file, params_override=params_override, data_dir=data_dir
+    )
     _check_operators(params, chosen)
-    exported = formats.Exported(params, open_detector(folder, params))
+    exported = Exported(params, open_detector(model_dir, params=params))
     pictures, compared_on = _pictures(params.task.validation_data)
     expected = [exported.detector.detect(picture) for picture in pictures]
     sizes = [max(picture.shape) for picture in pictures]
@@ -66,15 +87,15 @@ def export(
         look = chosen[kind].open(exported, path)
         return compare(kind, params, expected, [look(picture) for picture in pictures], sizes)
 
-    with files.beside(output, folder=bool(kinds)) as temporary:
+    with files.beside(output, folder=bool(formats)) as temporary:
         told = {
             "compared_on": compared_on,
             "objects": sum(len(found.scores) for found in expected),
             "files": files.write_compared(exported, chosen, temporary, compared),
         }
-        if kinds:
-            text = formats.categories_text(exported.detector.categories)
-            write_atomically(os.path.join(temporary, formats.CATEGORIES), text.encode())
+        if formats:
+            text = categories_text(exported.detector.categories)
+            write_atomically(os.path.join(temporary, CATEGORIES), text.encode())
             write_json(os.path.join(temporary, DESCRIPTION), told)
             files.replace_all(temporary, output)
         else:
@@ -108,7 +129,7 @@ def compare(
     Raises:
         UserError: they are larger than the format's rounding can make them.
     """
-    allowed = formats.FORMATS[kind].difference
+    allowed = FORMATS[kind].difference
     generator = params.task.model.detection_generator
     boxes, scores = [0.0], [0.0]
     for ours, theirs, size in zip(expected, found, sizes, strict=True):
@@ -139,7 +160,7 @@ def compare(
     return told
 
 
-def _check_operators(params: Any, chosen: dict[str, formats.DetectorFormat]) -> None:
+def _check_operators(params: Any, chosen: dict[str, DetectorFormat]) -> None:
     if isinstance(params.task, MaskRCNNTask):
         for kind in (kind for kind, form in chosen.items() if not form.two_stage):
             raise UserError(

@@ -167,8 +167,9 @@ def genotype(folder: str) -> Genotype:
     return genotype_file.read(os.path.join(folder, GENOTYPE))
 
 
-def check_genotype(folder: str, given: CellStack) -> None:
-    """Raises a UserError where a run's cells are others than those of a configuration."""
+def check_genotype(folder: str, given: CellStack | str) -> None:
+    """Raises a UserError where a run's cells are others than those of a configuration or a file."""
+    given = CellStack(genotype=given) if isinstance(given, str) else given
     own, other = genotype(folder), given.load_genotype()
     if (own.cells, own.stacking) != (other.cells, other.stacking):
         raise UserError(
