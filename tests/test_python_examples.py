@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import pathlib
 import re
@@ -11,7 +10,7 @@ import sys
 
 import pytest
 from example_files import make_images
-from test_public_names import PACKAGES
+from test_public_names import WITH_EXAMPLES, functions_and_classes
 
 ROOT = pathlib.Path(__file__).parents[1]
 HELPERS = ROOT / "tests" / "helpers"
@@ -52,9 +51,9 @@ def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     run(tmp_path, "python.md.py")
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", WITH_EXAMPLES)
 def test_the_examples_of_public_names_say_the_truth(tmp_path, package):
     shown = run(tmp_path, str(HELPERS / "run_examples.py"), package)
     lines = dict(re.findall(r"^ran (\w+) (\d+)$", shown, re.MULTILINE))
-    names = [name for name in importlib.import_module(package).__all__ if name != "__version__"]
+    names = functions_and_classes(package)
     assert [name for name in names if int(lines.get(name, 0)) == 0] == []
