@@ -12,6 +12,13 @@ class UserError(Exception):
 
     The command lines print the sentence without a traceback and exit with code 2
     (`cells.support.command_line.run`); everything else that is raised is a fault of this project.
+
+    Example:
+        >>> try:
+        ...     cells.load_genotype("nasnet")
+        ... except cells.UserError as error:
+        ...     print(str(error)[:48])
+        genotype: 'nasnet' is neither in the catalogue n
     """
 
 

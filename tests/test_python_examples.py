@@ -1,0 +1,59 @@
+"""What docs/python.md and the docstrings of public names show is run as it stands."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from example_files import make_images
+from test_public_names import WITH_EXAMPLES, functions_and_classes
+
+ROOT = pathlib.Path(__file__).parents[1]
+HELPERS = ROOT / "tests" / "helpers"
+
+
+def run(folder: pathlib.Path, *arguments: str) -> str:
+    """Runs Python in a folder, where data sets are prepared as well; gives what it prints."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "TFDS_DATA_DIR": str(folder / "sets")}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def script(page: pathlib.Path) -> str:
+    """The blocks of Python of a page, each line where it stands in the page."""
+    lines, inside = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        fence = line.startswith("```")
+        lines.append(line if inside and not fence else "")
+        inside = not inside and line == "```python" if fence else inside
+    return "\n".join(lines)
+
+
+def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    text = script(ROOT / "docs" / "python.md")
+    assert {"cells", "transfer", "auto"} <= set(re.findall(r"^import (\w+)$", text, re.MULTILINE))
+    monkeypatch.chdir(tmp_path)
+    make_images()
+    (tmp_path / "python.md.py").write_text(text, encoding="utf-8")
+    run(tmp_path, "python.md.py")
+
+
+@pytest.mark.parametrize("package", WITH_EXAMPLES)
+def test_the_examples_of_public_names_say_the_truth(tmp_path, package):
+    shown = run(tmp_path, str(HELPERS / "run_examples.py"), package)
+    lines = dict(re.findall(r"^ran (\w+) (\d+)$", shown, re.MULTILINE))
+    names = functions_and_classes(package)
+    assert [name for name in names if int(lines.get(name, 0)) == 0] == []
