@@ -16,6 +16,7 @@ from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
+from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
 from cell_search.study.studies import Studies
@@ -219,6 +220,7 @@ def _checked(wanted: Any, own: Any, signals: Interruptible) -> Search:
         own.check_workers()
     with signals.block():
         found.check()
+    known_cells(found)
     return found
 
 

@@ -109,10 +109,12 @@ class Search:
                 f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
                 f"at least 1 and at most {wanted.candidates - 1}"
             )
-        if wanted.keep > self.config.trials:
+        known = len(self.config.strategy.first)
+        if known + wanted.keep > self.config.trials:
+            beside = f" and the {known} cells of strategy.first are" if known else " is"
             raise UserError(
-                f"sieve.keep: {wanted.keep} is more than the {self.config.trials} trials of the "
-                "search; use fewer, or more trials"
+                f"sieve.keep: {wanted.keep}{beside} more than the {self.config.trials} trials of "
+                "the search; use fewer, or more trials"
             )
         config = copy.deepcopy(self.config)
         config.seed += _SIEVE_SEED

@@ -74,6 +74,7 @@ _StrategyChoice = _one_of(
     "StrategyChoice",
     {name: strategy.Settings for name, strategy in STRATEGIES.items()},
     "regularized_evolution",
+    [("first", list, dataclasses.field(default_factory=list))],
 )
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
 _PrunerChoice = _one_of(
@@ -329,6 +330,8 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         used = {"type": chosen, section(chosen): values[part][section(chosen)]}
         if part == "pruner" and chosen != "none":
             used["rungs"] = list(values[part]["rungs"])
+        if part == "strategy" and values[part]["first"]:
+            used["first"] = list(values[part]["first"])
         values[part] = used
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])

@@ -22,6 +22,7 @@ from cell_search.trial_keys import (
     ATTEMPT,
     FAILURE,
     FINISHED,
+    FIRST,
     METRICS,
     NEWS,
     NEXT,
@@ -128,6 +129,7 @@ def begin(
     rejected: Sequence[Point] = (),
     after: int | None = None,
     parent: int | None = None,
+    first: str = "",
 ) -> None:
     """Adds a running trial, as one record.
 
@@ -140,12 +142,15 @@ def begin(
         after: how many trials had finished when this one was proposed: strategies whose proposals
             grow stale want to know.
         parent: the trial whose weights the child may start from.
+        first: what `strategy.first` calls its cells, where they were known.
     """
     attributes: dict[str, Any] = {}
     if rejected:
         attributes[REJECTED] = [space.indices(p) for p in rejected]
     if parent is not None:
         attributes[PARENT] = parent
+    if first:
+        attributes[FIRST] = first
     study.add_trial(
         create_trial(
             state=TrialState.RUNNING,
@@ -273,6 +278,11 @@ def constant(known: Iterable[FrozenTrial], space: Space, metric: str) -> str | N
 def parent(trial: FrozenTrial) -> int | None:
     """The trial whose weights the child of this one may start from, if there is one."""
     return trial.user_attrs.get(PARENT)
+
+
+def first_name(trial: FrozenTrial) -> str:
+    """What `strategy.first` calls the cells of a trial; empty where they were proposed."""
+    return str(trial.user_attrs.get(FIRST, ""))
 
 
 def reward(trial: FrozenTrial) -> float | None:
