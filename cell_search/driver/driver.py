@@ -182,6 +182,7 @@ def request_of(
         parent=parent,
         folder=folder,
         until=until,
+        predicted=search.predicted(point),
     )
 
 

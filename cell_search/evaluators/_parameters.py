@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from cell_search.evaluators._base import EVALUATORS, Request, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
+from cell_search.images import ImageSettings
+from cells.operations.primitives import Size
 
 
 @EVALUATORS.register("parameters")
@@ -34,6 +36,9 @@ class Parameters(ChildEvaluator):
         assert request.genotype is not None
         config = self.child(request.genotype, (self.size, self.size), self.num_classes)
         return Score(child_sizes(request.genotype, config))
+
+    def _size_and_classes(self, images: ImageSettings) -> tuple[Size, int]:
+        return (self.size, self.size), self.num_classes
 
     def metrics(self) -> tuple[str, ...]:
         return ("parameters", "multiply_adds")

@@ -1,4 +1,4 @@
-"""FirstTrial cells as the first trials of a search: brought into its space, with what that changed."""
+"""Known cells as the first trials of a search: brought into its space, with what that changed."""
 
 from __future__ import annotations
 
