@@ -11,6 +11,7 @@ model, multiply-adds with one pace for all networks, the one that suits them bes
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import pathlib
 import time
@@ -91,6 +92,8 @@ def _row(table: Any, records: Records, seed: int, args: argparse.Namespace) -> d
     found = records.find(key)
     if found is None:
         found = {"seconds": _seconds(genotype, config, batch, args.runs)}
+        # A traced step and its child refer to each other.
+        gc.collect()
         records.add(key, found)
     multiply_adds = child_summary(genotype, config).multiply_adds
     assert multiply_adds is not None
@@ -104,8 +107,6 @@ def _row(table: Any, records: Records, seed: int, args: argparse.Namespace) -> d
 
 def _seconds(genotype: Any, config: Any, batch: int, runs: int) -> float:
     """Of a step as the evaluator `train` makes it."""
-    import gc
-
     import tensorflow as tf
 
     from cell_search.children import Child, Descent, Training, bank_of
@@ -125,10 +126,7 @@ def _seconds(genotype: Any, config: Any, batch: int, runs: int) -> float:
         float(training.step(augment(pixels, rng, 4, True), labels, 0.01))
 
     step()  # Compiles the pieces; the next one the whole.
-    seconds = shortest(step, runs)
-    del training, step
-    gc.collect()
-    return seconds
+    return shortest(step, runs)
 
 
 def _figures(rows: list[dict[str, Any]]) -> list[Figure]:

@@ -105,7 +105,8 @@ def summary(
     if head:
         yield f"auxiliary head        {head.trainable:>16,} trainable, {head.total:,} in all"
     if costs:
-        yield f"a training step       {1000 * costs['step_seconds']:>16,.1f} ms, {args.batch} images"
+        step = 1000.0 * costs["step_seconds"]
+        yield f"a training step       {step:>16,.1f} ms, {args.batch} images"
         yield f"an answer             {costs['inference_ms']:>16,.2f} ms"
         yield f"(predicted for {machine})"
 
