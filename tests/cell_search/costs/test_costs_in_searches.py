@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import cell_search
+from cell_search import images
 from cell_search.config import resolve, schema
 from cell_search.costs import predict, table
 from cell_search.costs.table import Overheads
@@ -135,23 +136,24 @@ def test_what_cannot_be_predicted_is_told(
 
 def test_candidates_of_equal_cost(small: dict, file: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """N and F are searched along; steps follow from the table, and the winner keeps its N and F."""
-    train = {**small["evaluator"]["train"], "predicted_seconds": 0.5}
+    train = {**small["evaluator"]["train"], "predicted_seconds": 0.2}
     values = {
         **small,
         "evaluator": {"type": "train", "train": train},
         "costs": {"file": str(file)},
         "settings": {"filters": [4, 8], "normal_cells": [1, 2]},
         "strategy": {"type": "random"},
+        "trials": 3,
     }
     found = cell_search.search(values, directory=tmp_path / "search")
-    networks = set()
+    networks, size = set(), images.load(found.resolved.images).size
     for trial in found.study.trials:
         n, f = trial.params["setting/normal_cells"], trial.params["setting/filters"]
         networks.add((n, f))
-        costs = expected(found.resolved, file, trial.params, normal_cells=n, filters=f, size=(8, 8))
+        costs = expected(found.resolved, file, trial.params, normal_cells=n, filters=f, size=size)
         metrics = trial.user_attrs["metrics"]
         assert metrics["step_seconds"] == costs["step_seconds"]
-        assert metrics["steps"] == int(0.5 / costs["step_seconds"]) > 0
+        assert metrics["steps"] == int(0.2 / costs["step_seconds"]) > 0
     assert len(networks) > 1
     best = found.study.trials[found.best.trial].params
     cells = yaml.safe_load((tmp_path / "search/train.yaml").read_text())["task"]["model"]["cells"]
@@ -161,7 +163,7 @@ def test_candidates_of_equal_cost(small: dict, file: pathlib.Path, tmp_path: pat
     assert provenance["training"]["filters"] == cells["filters"]
     # A longer training is four times as dear, of the same networks.
     longer = rerank.final(found.resolved).evaluator
-    assert longer == dataclasses.replace(found.resolved.evaluator, predicted_seconds=2.0)
+    assert longer == dataclasses.replace(found.resolved.evaluator, predicted_seconds=0.8)
 
 
 def test_a_step_that_costs_more_than_all_of_them_is_a_failure(
