@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,15 +37,18 @@ BATCH = 32
 FILTERS = (8, 12, 24, 64)
 
 #: Times of a kind, at most.
-_SAMPLES = 20
+_SAMPLES = 16
+
+#: Random networks whose pieces are measured as far as they are of other kinds.
+_RANDOM = 20
 
 #: Runs of a measurement behind the one that warms up; the shortest counts, since whatever else
 #: the machine does only makes runs longer.
 _RUNS = 5
 
-#: A run computes so many pieces as hold this many numbers together: small ones take less than
-#: the call from Python.
-_NUMBERS, _COPIES = 2e6, 8
+#: A run computes as many pieces as hold this many numbers together, at most so many in a pass:
+#: small ones take less than the call from Python.
+_NUMBERS, _COPIES = 2e6, {"training": 8, "inference": 32}
 
 #: Networks of which whole steps are measured, as (seed, N, F): what is more than the sum of pieces.
 _WHOLE = ((0, 1, 8), (1, 1, 16), (2, 1, 24), (3, 1, 32), (4, 2, 12))
@@ -88,34 +92,43 @@ def measure(
 
 
 def _pieces(
-    operations: Iterable[str], filters: Iterable[int], families: Iterable[str]
+    operations: Sequence[str], filters: Iterable[int], families: Sequence[str]
 ) -> Iterator[Piece]:
     """Different pieces of networks with each operation at each place; few of a kind."""
     count: defaultdict[str, int] = defaultdict(int)
     seen: set[Piece] = set()
-    for family in families:
-        # One operation shows what a family fits inputs by; the first family has them all.
-        for operation in list(operations) if not seen else list(operations)[:1]:
-            for f in filters:
-                for piece in _pieces_of(operation, f, family):
-                    kind = kind_of(piece)
-                    if piece not in seen and count[kind] < _SAMPLES:
-                        seen.add(piece)
-                        count[kind] += 1
-                        yield piece
+    for genotype, f in itertools.product(_genotypes(operations, families), filters):
+        for piece in _pieces_of(genotype, f):
+            kind = kind_of(piece)
+            if piece not in seen and count[kind] < _SAMPLES:
+                seen.add(piece)
+                count[kind] += 1
+                yield piece
 
 
-def _pieces_of(operation: str, filters: int, family: str) -> Iterator[Piece]:
-    blocks = (
-        Block(Side(0, operation), Side(1, operation)),
-        Block(Side(2, operation), Side(1, operation), "concat"),
-    )
-    cell = Cell(blocks, (2, 3))
-    genotype = Genotype("measured", cell, cell, family)
+def _genotypes(operations: Sequence[str], families: Sequence[str]) -> Iterator[Genotype]:
+    def uniform(operation: str, family: str) -> Genotype:
+        blocks = (
+            Block(Side(0, operation), Side(1, operation)),
+            Block(Side(2, operation), Side(1, operation), "concat"),
+        )
+        cell = Cell(blocks, (2, 3))
+        return Genotype("measured", cell, cell, family)
+
+    yield from (uniform(operation, families[0]) for operation in operations)
+    # One operation shows what the others fit inputs by.
+    yield from (uniform(operations[0], family) for family in families[1:])
+    # And what operations that meet are cut into.
+    yield from (_random(np.random.default_rng(seed), operations) for seed in range(_RANDOM))
+
+
+def _pieces_of(genotype: Genotype, filters: int) -> Iterator[Piece]:
+    # With everything that a network may have.
     config = _config(genotype, 1, filters).replace(auxiliary_head=True, drop_path_keep=0.9)
-    graph = stack(genotype, config)
-    for place in cut(graph, ("logits", "auxiliary_logits"), (SIZE, SIZE)):
-        yield place.piece
+    for drops in (config.replace(drop_path_keep=1.0), config):
+        graph = stack(genotype, drops)
+        for place in cut(graph, ("logits", "auxiliary_logits"), (SIZE, SIZE)):
+            yield place.piece
 
 
 def _config(genotype: Genotype, normal_cells: int, filters: int) -> StackConfig:
@@ -141,7 +154,8 @@ def time_piece(bank: Bank, piece: Piece, batch: int, *, training: bool) -> float
     rng = np.random.default_rng(0)
     sizes = [vector_size(piece.trained), 0 if training else vector_size(piece.moved)]
     numbers = amount_of(piece, batch).read or 1.0
-    copies = int(min(max(_NUMBERS // numbers, 1), _COPIES))
+    most = _COPIES["training" if training else "inference"]
+    copies = int(min(max(_NUMBERS // numbers, 1), most))
 
     # The part of training that is over, and a seed.
     chance = [tf.constant(0.5), tf.constant([1, 2])] if training and piece.random else []

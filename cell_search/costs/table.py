@@ -96,13 +96,14 @@ class CostTable:
         )
 
     def _rates(self, pass_: str, kind: str) -> np.ndarray:
-        try:
-            return self._all_rates[pass_, kind]
-        except KeyError:
-            raise UserError(
-                f"costs: the table has no time of {kind!r} in {pass_}, which this network needs; "
-                "measure anew, with --mode=costs"
-            ) from None
+        # A relu costs little beside what follows it.
+        for near in (kind, f"Relu+{kind}", kind.removeprefix("Relu+")):
+            if (pass_, near) in self._all_rates:
+                return self._all_rates[pass_, near]
+        raise UserError(
+            f"costs: the table has no time of {kind!r} in {pass_}, which this network needs; "
+            "measure anew, with --mode=costs"
+        )
 
     @functools.cached_property
     def _all_rates(self) -> Mapping[tuple[str, str], np.ndarray]:
