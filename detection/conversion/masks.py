@@ -24,7 +24,7 @@ def draw(box: Corners, height: int, width: int) -> tuple[bytes, bool]:
     """
     from official.vision.data import tfrecord_lib
 
-    mask = _outlined(box.kept.segmentation, height, width)
+    mask = outlined(box.kept.segmentation, height, width)
     if mask is None:
         ymin, xmin, ymax, xmax = box.corners
         boxed = np.zeros((height, width), np.uint8)
@@ -34,7 +34,7 @@ def draw(box: Corners, height: int, width: int) -> tuple[bytes, bool]:
     return tfrecord_lib.encode_mask_as_png(mask), True
 
 
-def _outlined(segmentation: Any, height: int, width: int) -> np.ndarray | None:
+def outlined(segmentation: Any, height: int, width: int) -> np.ndarray | None:
     """COCO's polygons or run lengths as uint8 `(height, width)`; None for what is neither."""
     from pycocotools import mask as coco_masks
 
