@@ -5,8 +5,8 @@
   python -m benchmarks.mutated_inputs coco --first=123 --count=1 --keep=folder
                                                              one input again; its files are kept
 
-Each input ends in a result or in one UserError, within a second of processor time and 200 MB of peak
-memory above the imports. Child processes read and measure, so that one that dies is one fault.
+Each input ends in a result or in one UserError, within a second of processor time and 200 MB of
+peak memory above the imports. Child processes read and measure, so that one that dies is one fault.
 """
 
 from __future__ import annotations
