@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import pathlib
 from collections.abc import Iterator
 
 from auto import budget, test_split
 from auto.record import Settings, opened
 from cells.genotype import catalogue
 from cells.support.errors import Stopped, UserError
-from cells.support.files import writing
+from cells.support.files import expanded, writing
 
 
 def run(args: argparse.Namespace) -> Iterator[str]:
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> Iterator[str]:
         raise UserError(f"--search: {args.search} is no share of the budget; give 0 to 0.9")
     if args.search and args.genotype:
         raise UserError("--search: cells that are given are not searched; leave out --genotype")
-    folder = pathlib.Path(args.output).expanduser().absolute()
+    folder = expanded(args.output).absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

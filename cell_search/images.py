@@ -13,6 +13,7 @@ import numpy as np
 
 from cells.data.preprocessing import resize, with_channels
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 #: Images are cached as uint8 in each process that trains children.
 MAX_BYTES = 8 * 2**30
@@ -143,7 +144,7 @@ def facts(settings: ImageSettings) -> Mapping[str, Any]:
 
 def transfer_name(settings: ImageSettings) -> str:
     """The set for the later stages: its name, or where it lies if it was given as a folder."""
-    if os.path.isdir(os.path.expanduser(settings.name)):
+    if expanded(settings.name).is_dir():
         return str(os.path.abspath(builder_of(settings).data_dir))
     return settings.name
 

@@ -10,7 +10,7 @@ from cells import commands
 from cells.genotype.notations import FORMATS
 from cells.network import presets
 from cells.operations.primitives import BORDER_RULES
-from cells.support.errors import Stopped, UserError
+from cells.support.errors import Stopped, UserError, printable
 
 _TEXT = """\
 Genotypes: the published ones by name, your own by file.
@@ -39,7 +39,7 @@ def main() -> None:
         for line in args.run(args):
             print(line)
     except UserError as error:
-        print(f"cells: {error}", file=sys.stderr)
+        print(f"cells: {printable(str(error))}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stop:
         print(f"cells: {stop}; the same command goes on from there", file=sys.stderr)

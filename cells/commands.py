@@ -18,7 +18,7 @@ from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
 from cells.support.errors import UserError
-from cells.support.files import atomic_path, write_atomically
+from cells.support.files import atomic_path, expanded, write_atomically
 
 
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
@@ -216,11 +216,10 @@ def import_weights(args: argparse.Namespace) -> Iterator[str]:
 
 def dataset(args: argparse.Namespace) -> Iterator[str]:
     """`cells dataset`: a prepared TFDS set of a folder of images."""
-    from pathlib import Path
 
     from cells.data import conversion, image_folders
 
-    root = Path(args.folder).expanduser()
+    root = expanded(args.folder)
     images = image_folders.find(root)
     if images is None:
         raise UserError(
@@ -233,7 +232,7 @@ def dataset(args: argparse.Namespace) -> Iterator[str]:
         have = ", ".join(images.splits)
         raise UserError(f"--test, --seed: {root} has its own splits ({have}); leave them out")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    output = Path(args.output).expanduser()
+    output = expanded(args.output)
     folder = conversion.convert(
         images,
         output,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import pathlib
 import platform
 from collections.abc import Mapping
@@ -189,8 +188,7 @@ def _write_candidate(
         "decisions": {d.name: trial.params[d.name] for d in search.space.decisions},
         "provenance": provenance,
     }
-    text = json.dumps(candidate, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, f"{text}\n".encode())
+    write_json(path, candidate)
 
 
 def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> dict[str, Any]:

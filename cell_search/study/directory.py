@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from cell_search.study.journal import Journal, mend
 from cell_search.study.lock import Ownership
 from cells.support import overrides
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
+from cells.support.files import expanded, write_atomically
 
 STUDY_NAME, SIEVE_NAME = "search", "sieve"
 
@@ -52,7 +51,7 @@ class SearchDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self.path = pathlib.Path(path).expanduser()
+        self.path = expanded(path)
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
         self._ownership = Ownership(self.path)
@@ -67,7 +66,7 @@ class SearchDirectory:
         """
         if "://" in weights_dir:
             return f"{weights_dir.rstrip('/')}/{study}"
-        folder = pathlib.Path(weights_dir or self.path / "weights").expanduser()
+        folder = expanded(weights_dir or self.path / "weights")
         return str(folder.absolute() / study)
 
     def stored_config(self) -> dict[str, Any] | None:

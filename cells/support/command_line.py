@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from cells.support.errors import Stopped, UserError, unknown
+from cells.support.errors import Stopped, UserError, printable, unknown
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
@@ -99,7 +99,7 @@ def hush() -> None:
 
 def _end(prog: str, sentence: str, code: int = BAD_INPUT) -> NoReturn:
     logging.flush()
-    print(f"{prog}: {sentence}", file=sys.stderr)
+    print(f"{prog}: {printable(sentence)}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -30,6 +30,16 @@ class Stopped(Exception):
         self.signum = signum
 
 
+def cut(text: str, most: int = 60) -> str:
+    """A text as a sentence can hold it: its beginning, with dots where it goes on."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def printable(text: str) -> str:
+    """A text on one line, whatever file names in it hold: control characters as their escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     """Returns `"did you mean 'x' or 'y'? "`, or `""` where nothing known is near.
 

@@ -8,7 +8,6 @@ weight decay.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
 from cells.support.errors import UserError
+from cells.support.files import json_text
 from cells.weights.by_layer import move_weights, weighted_layers
 from transfer.exporting import formats
 from transfer.model import baselines, network
@@ -86,7 +86,7 @@ def export(
                 told = compare(kind, expected, form.open(path)(pixels))
                 name = form.file if kinds else os.path.basename(output)
                 description["files"][kind] = {"file": name, "input": form.input, **told}
-            text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+            text = json_text(description)
             with open(os.path.join(temporary, "classifier.json"), "w", encoding="utf-8") as file:
                 file.write(text)
             if kinds:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from cell_search.space.space import Space
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 
 class Entry(NamedTuple):
@@ -72,7 +73,7 @@ def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
         raise UserError(
             f"--data_dir: not set, nor is CELLS_DATA_DIR; nas_bench/{name} lies below that folder"
         )
-    path = pathlib.Path(folder).expanduser() / "nas_bench" / name
+    path = expanded(folder) / "nas_bench" / name
     if not path.is_file():
         raise UserError(f"{path}: there is no such table; --data_dir names the folder above it")
     return path
