@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.mutated_inputs.child import random_of
-from benchmarks.mutated_inputs.reader import try_one
+from benchmarks.mutated_inputs.reader import mutated, try_one
 from benchmarks.mutated_inputs.readers import READERS
 from benchmarks.report import Figure, at_most, print_figures
 
@@ -68,7 +68,7 @@ def main() -> None:
         reader = READERS[names[0]]
         given.keep.mkdir(parents=True)
         random = random_of(names[0], given.seed, given.first)
-        print(try_one(reader, reader.valid(), random, given.keep) or "read")
+        print(try_one(reader, mutated(reader, reader.valid(), random), given.keep) or "read")
         return
     figures: list[Figure] = []
     for name in names:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.mutated_inputs.mutations import mutate_json, mutate_text
 from benchmarks.mutated_inputs.reader import Reader
+
+if TYPE_CHECKING:
+    from detection.conversion import Annotations
 
 _WIDTH, _HEIGHT = 40, 30
 
@@ -101,12 +105,19 @@ def _use(annotations: Path, folder: Path) -> None:
     conversion.write_json(found, written)
     json.loads(written.read_bytes(), parse_constant=_refuse_constant)
     again = conversion.read(written)
-    assert again.images == found.images and again.objects == found.objects, "written otherwise"
+    assert again.images == found.images, "images are written otherwise"
+    assert _places(again) == _places(found), "objects are written otherwise"
     for image in found.images:
         kept, _ = boxes.checked(found.objects_of(image), _HEIGHT, _WIDTH)
         for box in kept:
             assert all(0 <= part <= 1 for part in box.corners), f"{box.corners} leave the image"
-            masks.outlined(box.kept.segmentation, _HEIGHT, _WIDTH)
+            with contextlib.suppress(ValueError):  # Told, and the box becomes the mask.
+                masks.outlined(box.kept.segmentation, _HEIGHT, _WIDTH)
+
+
+def _places(found: Annotations) -> list[Any]:
+    objects = (item for items in found.objects.values() for item in items)
+    return [(o.object_id, o.category_id, o.box, o.crowd, o.segmentation or None) for o in objects]
 
 
 def _refuse_constant(name: str) -> None:

@@ -11,11 +11,10 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from benchmarks.mutated_inputs.reader import Reader, try_one
+from benchmarks.mutated_inputs.reader import Reader, mutated, try_one
 from benchmarks.mutated_inputs.readers import READERS
 
 #: Seconds of processor time after which an input counts as one that hangs.
@@ -47,18 +46,19 @@ def main(name: str, seed: int, first: int, last: int) -> None:
         for index in range(first, last):
             print(json.dumps({"begins": index}), flush=True)
             _emptied(folder)
+            content = mutated(reader, valid, random_of(name, seed, index))
             signal.setitimer(signal.ITIMER_PROF, _HANGS)  # SIGPROF ends the process.
             began = time.process_time()
-            told = _told(reader, valid, random_of(name, seed, index), folder)
+            told = _told(reader, content, folder)
             seconds = time.process_time() - began
             signal.setitimer(signal.ITIMER_PROF, 0)
             grown = (_peak() - imported) / 1024
             print(json.dumps({"seconds": seconds, "megabytes": grown, **told}), flush=True)
 
 
-def _told(reader: Reader, valid: Sequence[bytes], random: Random, folder: Path) -> dict[str, str]:
+def _told(reader: Reader, content: bytes, folder: Path) -> dict[str, str]:
     try:
-        sentence = try_one(reader, valid, random, folder)
+        sentence = try_one(reader, content, folder)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(place.filename)}:{place.lineno}"

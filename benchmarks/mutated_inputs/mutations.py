@@ -36,9 +36,16 @@ _ODD_VALUES = (
 )
 
 
+#: How often a file is damaged: most often once, so that readers get far into it.
+_TIMES = (1, 1, 1, 2, 4)
+
+#: Values after which JSON is damaged no further: repetitions of repetitions grow without end.
+_MOST_PLACES = 10_000
+
+
 def mutate_text(random: Random, text: bytes) -> bytes:
     """A text with one to four pieces of damage."""
-    for _ in range(random.randint(1, 4)):
+    for _ in range(random.choice(_TIMES)):
         text = random.choice(_TEXT)(random, text)
     return text
 
@@ -47,8 +54,10 @@ def mutate_json(random: Random, text: bytes) -> bytes:
     """JSON text whose structure, or text, or both are damaged."""
     if random.random() < 0.7:
         values = json.loads(text)
-        for _ in range(random.randint(1, 4)):
+        for _ in range(random.choice(_TIMES)):
             values = _with_damage(random, values)
+            if len(list(_places(values))) > _MOST_PLACES:
+                break
         text = json.dumps(values, ensure_ascii=random.random() < 0.5).encode(errors="replace")
         if random.random() < 0.7:
             return text
@@ -59,11 +68,11 @@ def _with_damage(random: Random, values: Any) -> Any:
     """The values with one of them replaced, removed, repeated, moved or wrapped."""
     places = list(_places(values))
     if not places:
-        return random.choice(_ODD_VALUES)
+        return copy.deepcopy(random.choice(_ODD_VALUES))
     holder, key = random.choice(places)
     match random.randrange(6):
         case 0 | 1:
-            holder[key] = random.choice(_ODD_VALUES)
+            holder[key] = copy.deepcopy(random.choice(_ODD_VALUES))
         case 2:
             del holder[key]
         case 3:

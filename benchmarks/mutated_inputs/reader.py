@@ -27,13 +27,17 @@ class Reader:
     read: Callable[[bytes, Path], object]
 
 
-def try_one(reader: Reader, valid: Sequence[bytes], random: Random, folder: Path) -> str | None:
+def mutated(reader: Reader, valid: Sequence[bytes], random: Random) -> bytes:
+    """A damaged file, made of one of the valid ones."""
+    return reader.mutate(random, random.choice(valid))
+
+
+def try_one(reader: Reader, content: bytes, folder: Path) -> str | None:
     """Reads one damaged file.
 
     Args:
         reader: what is tried.
-        valid: what `reader.valid` gave.
-        random: decides on the damage.
+        content: of the file.
         folder: an empty folder.
 
     Returns:
@@ -41,9 +45,8 @@ def try_one(reader: Reader, valid: Sequence[bytes], random: Random, folder: Path
 
     Raises:
         Exception: whatever else the reader raises: a fault of it.
-        AssertionError: the sentence is none: it is empty, has several lines, or is endless.
+        AssertionError: the sentence is none: it is empty, or endless.
     """
-    content = reader.mutate(random, random.choice(valid))
     try:
         reader.read(content, folder)
     except UserError as error:

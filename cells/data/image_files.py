@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from cells.data import listing
 from cells.support.errors import UserError
+from cells.support.files import reason, require_file
 
 #: What a folder is searched for; a file that is named may have any ending.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -19,6 +21,8 @@ def find_files(
     paths: Sequence[str], endings: Sequence[str] = ENDINGS, noun: str = "images"
 ) -> list[Path]:
     """The image files among files and folders, those of a folder sorted by name.
+
+    Hidden files are not looked at; what is passed over is told, by kind.
 
     Args:
         paths: files and folders.
@@ -31,14 +35,13 @@ def find_files(
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
+            inside = listing.find(path, endings)
             if not inside:
                 raise UserError(f"{path}: has no {noun} ({', '.join(endings)})")
             found += inside
-        elif path.exists():
-            found.append(path)
         else:
-            raise UserError(f"{path}: there is no such image or folder")
+            require_file(path, "image")
+            found.append(path)
     return list(dict.fromkeys(found))
 
 
@@ -70,8 +73,9 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
         raise UserError(f"{os.fspath(path)}: is too large ({error})") from None
     # Pillow's readers raise errors of many types over damaged files.
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None
+        raise UserError(
+            f"{os.fspath(path)}: cannot be read as an image ({reason(error)})"
+        ) from None
 
 
 def upright(file: Any) -> np.ndarray:

@@ -6,12 +6,16 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from cells.support.errors import UserError
+
+#: How Python shows what has no name, such as an open file: says nothing, and changes at each run.
+_OBJECT = re.compile(r" ?<[^<>]* object at 0x[0-9a-f]+>")
 
 
 def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
@@ -69,10 +73,12 @@ def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "")
     place, shown = require_file(path, noun), os.fspath(path)
     try:
         with open(place, "rb") as file:
-            data = file.read(most + 1)
+            # Not read(most + 1), which asks for all that memory at once.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read() if size <= most else b""
     except OSError as error:
         raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
-    if len(data) > most:
+    if max(size, len(data)) > most:
         hint = f" ({usual})" if usual else ""
         raise UserError(f"{shown}: larger than {most:,} bytes, so this is no {noun} file{hint}")
     return data
@@ -94,7 +100,7 @@ def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str 
 
 def reason(error: Exception) -> str:
     """What an error says, in one short line."""
-    words = getattr(error, "strerror", None) or " ".join(str(error).split())
+    words = getattr(error, "strerror", None) or _OBJECT.sub("", " ".join(str(error).split()))
     return (words or type(error).__name__)[:200]
 
 
@@ -167,7 +173,7 @@ def json_text(value: Any, indent: int | None = 2) -> str:
         raise UserError(
             f"{near!a}: is no text in UTF-8, so no file can hold it; rename what is called so"
         ) from None
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise UserError(f"cannot be written as JSON ({error})") from None
     return f"{text}\n"
 

@@ -158,6 +158,7 @@ def described(found: records.Records, most: int = 10) -> list[str]:
         "left out, outside of their image": held.faults.outside,
         "cut at the border of their image": held.faults.clipped,
         "the same class and box as another": held.faults.duplicates,
+        "of a damaged outline, whose boxes are masks": held.faults.outlines,
     }
     for what, numbers in told.items():
         if numbers:
@@ -368,7 +369,13 @@ def _example(
         }
         if with_masks:
             drawn = [masks.draw(box, height, width) for box in kept]
-            contents.boxes_as_masks = sum(not outlined for _, outlined in drawn)
+            outlines = [outline for _, outline in drawn]
+            contents.boxes_as_masks = outlines.count(masks.Outline.NONE)
+            faults.outlines += [
+                box.kept.object_id
+                for box, outline in zip(kept, outlines, strict=True)
+                if outline is masks.Outline.DAMAGED
+            ]
             features["image/object/mask"] = feature([png for png, _ in drawn], "bytes_list")
     return _serialized(features), contents
 
