@@ -220,13 +220,13 @@ def _config(directory: Any) -> Any:
         wanted = schema.SearchConfig()
     overrides.override(wanted, values.config_file, values.params_override)
     if values.seed is not None:
-        wanted.seed = values.seed
+        overrides.apply(wanted, {"seed": values.seed}, "--seed")
     if values.table is not None:
         wanted.evaluator.type, wanted.evaluator.table.file = "table", os.path.abspath(values.table)
     if values.space is not None:
         wanted.space.file = os.path.abspath(values.space)
     if values.top_k is not None:
-        wanted.rerank.top_k = values.top_k
+        overrides.apply(wanted, {"rerank": {"top_k": values.top_k}}, "--top_k")
     if values.data_dir is not None:
         wanted.images.data_dir = values.data_dir
     if wanted.storage and not wanted.study:

@@ -26,18 +26,33 @@ from cell_search.images import ImageSettings
 from cell_search.pools import POOLS
 from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
+from cells.genotype.genotype import MAX_BLOCKS
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.settings import setting
+
+#: Beyond what any search has had: 20,000 trials (Zoph et al. 2018), a month between reports. The
+#: seeds of sieves and re-rankings lie above.
+MAX_TRIALS, MAX_MINUTES, MAX_SEED = 10_000_000, 60 * 24 * 31, 2**32 - 1
 
 
 def _settings(thing: Any, skip: Iterable[str] = ()) -> type[hyperparams.Config]:
-    """A configuration whose fields are the keyword arguments of a class or function."""
-    fields = [
+    """A configuration whose fields are those of a dataclass, or the arguments of a function."""
+    fields = [field for field in _fields(thing) if field[0] not in skip]
+    return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
+
+
+def _fields(thing: Any) -> list[tuple[str, Any, Any]]:
+    """Name, type and field of each setting, bounds included."""
+    if dataclasses.is_dataclass(thing):
+        return [
+            (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
+            for f in dataclasses.fields(thing)
+        ]
+    return [
         (p.name, p.annotation, dataclasses.field(default=p.default))
         for p in inspect.signature(thing).parameters.values()
-        if p.name not in skip
     ]
-    return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
 
 
 class Choice(hyperparams.Config):
@@ -89,8 +104,10 @@ _Limits = _settings(Limits)
 
 def _changes(thing: type) -> Any:
     """A configuration of the same fields that sets none of them: they are None."""
-    names = list(inspect.signature(thing).parameters)
-    fields: list[Any] = [(name, Any, dataclasses.field(default=None)) for name in names]
+    fields = [
+        (name, f"{kind} | None", dataclasses.field(default=None, metadata=field.metadata))
+        for name, kind, field in _fields(thing)
+    ]
     return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(_Changes,))
 
 
@@ -110,7 +127,7 @@ class _Changes(hyperparams.Config):
 
 
 def _evaluator_changes() -> Any:
-    fields: list[Any] = [("type", Any, dataclasses.field(default=None))]
+    fields: list[Any] = [("type", "str | None", dataclasses.field(default=None))]
     for name, thing in EVALUATORS.items():
         made = _changes(thing)
         fields.append((section(name), made, dataclasses.field(default_factory=made)))
@@ -142,7 +159,7 @@ class SpaceChoice(hyperparams.Config):
     """
 
     name: str = "nasnet"
-    blocks: int = 0
+    blocks: int = setting(0, least=0, most=MAX_BLOCKS)
     file: str = ""
     growable: bool = False
 
@@ -161,8 +178,8 @@ class RerankConfig(hyperparams.Config):
         name: of the study that holds the results; another one for other settings.
     """
 
-    top_k: int = 10
-    seeds: int = 1
+    top_k: int = setting(10, least=1, most=MAX_TRIALS)
+    seeds: int = setting(1, least=1, most=1000)
     evaluator: Any = dataclasses.field(default_factory=_EvaluatorChanges)
     images: Any = dataclasses.field(default_factory=_ImageChanges)
     name: str = "rerank"
@@ -187,8 +204,8 @@ class SieveConfig(hyperparams.Config):
             defaults.
     """
 
-    candidates: int = 0
-    keep: int = 20
+    candidates: int = setting(0, least=0, most=MAX_TRIALS)
+    keep: int = setting(20, least=1, most=MAX_TRIALS)
     vote: list[str] = dataclasses.field(default_factory=list)
     evaluator: Any = dataclasses.field(default_factory=_EvaluatorChanges)
 
@@ -237,14 +254,14 @@ class SearchConfig(hyperparams.Config):
     limits: Any = dataclasses.field(default_factory=_Limits)
     settings: Any = dataclasses.field(default_factory=_SearchedSettings)
     pruner: Any = dataclasses.field(default_factory=_PrunerChoice)
-    trials: int = 100
-    seed: int = 0
+    trials: int = setting(100, least=1, most=MAX_TRIALS)
+    seed: int = setting(0, least=0, most=MAX_SEED)
     deterministic: bool = False
     pool: Any = dataclasses.field(default_factory=_PoolChoice)
     storage: str = ""
     study: str = ""
-    top: int = 25
-    report_minutes: float = 2.0
+    top: int = setting(25, least=1, most=MAX_TRIALS)
+    report_minutes: float = setting(2.0, least=0, most=MAX_MINUTES)
     weights_dir: str = ""
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
 

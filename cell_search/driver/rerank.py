@@ -37,9 +37,6 @@ def final(search: Search) -> Search:
         UserError: the section names what does not exist, or nothing that could be longer.
     """
     wanted = search.config.rerank
-    for name in ("top_k", "seeds"):
-        if getattr(wanted, name) < 1:
-            raise UserError(f"rerank.{name}: {getattr(wanted, name)} is too small; use at least 1")
     config = copy.deepcopy(search.config)
     config.seed += _SEED
     config.objectives = []

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial
 
 from cell_search.config import searched_settings
@@ -22,6 +21,7 @@ from cell_search.space.cell_space import CellSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory, beside
 from cells.genotype import genotype_file
+from cells.support import yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.version import __version__
@@ -136,7 +136,7 @@ def _write_training(
         searched=_stated(best, search),
     )
     values = train_settings(search, best.params)
-    write_atomically(train, (text + yaml.safe_dump(values, sort_keys=False)).encode())
+    write_atomically(train, (text + yaml_file.dumps(values)).encode())
     return str(train)
 
 

@@ -10,13 +10,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import optuna
-import yaml
 from optuna.storages import JournalStorage
 
 from cell_search.study import database
 from cell_search.study.journal import Journal, mend
 from cell_search.study.lock import Ownership
-from cells.support import overrides
+from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import expanded, write_atomically
 
@@ -75,12 +74,18 @@ class SearchDirectory:
         Raises:
             UserError: the file is damaged.
         """
-        return overrides.read_yaml(self.config) if self.config.exists() else None
+        if not self.config.exists():
+            return None
+        values = overrides.read_yaml(self.config)
+        if not values:
+            raise UserError(
+                f"{self.config}: is empty; put back the file of this search, or use another folder"
+            )
+        return values
 
     def store_config(self, values: dict[str, Any]) -> None:
         """Writes `config.yaml`."""
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        write_atomically(self.config, text.encode())
+        write_atomically(self.config, yaml_file.dumps(values).encode())
 
     def new_study_name(self) -> str:
         """A name for the study in a database that other searches share."""

@@ -54,7 +54,7 @@ def test_an_override_may_be_a_file(tmp_path):
             r"trainer\.train_step: there is no such key; did you mean 'tr",
         ),
         ("trainr: {}", r"trainr: there is no such key; did you mean 'trainer'"),
-        ("trainer: {train_steps: many}", r"trainer\.train_steps: 'many' is no number"),
+        ("trainer: {train_steps: many}", r"trainer\.train_steps: 'many' is no whole number"),
         ("runtime: {run_eagerly: 3}", r"runtime\.run_eagerly: '3' is no truth value"),
         ("trainer: 5", "trainer: '5' is no mapping"),
         ("- 1\n- 2", "must hold `key: value` lines"),
