@@ -131,6 +131,14 @@ def export(flags: Any, _: Sequence[str]) -> None:
             f"{file['boxes']:.1e} of the image, scores by {file['scores']:.1e}; "
             f"takes {file['input']}"
         )
+    if "score_threshold" in told:
+        threshold = params.task.model.detection_generator.pre_nms_score_threshold
+        print(
+            f"warning: nothing is found there with a score of {threshold:g}, so the files were "
+            f"compared by what has {told['score_threshold']:.2g}; train longer"
+        )
+    if not told["objects"]:
+        print("warning: there was no object to compare, so nothing is known of the files' boxes")
     print(f"wrote {flags.output}, compared on {told['objects']:,} objects of {told['compared_on']}")
 
 

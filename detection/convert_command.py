@@ -6,8 +6,8 @@ from typing import Any
 
 from cells.support.errors import UserError, printable
 from detection.conversion import annotation_formats, image_files
+from detection.conversion.contents import described
 from detection.conversion.convert import convert as write
-from detection.conversion.convert import described
 
 
 def convert(flags: Any) -> None:

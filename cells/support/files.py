@@ -98,6 +98,15 @@ def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str 
         ) from None
 
 
+def is_text(name: str) -> bool:
+    """Whether a name can be written into a file: those of files may be bytes that are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def reason(error: Exception) -> str:
     """What an error says, in one short line."""
     words = getattr(error, "strerror", None) or _OBJECT.sub("", " ".join(str(error).split()))

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from cells.data import listing
 from cells.support.errors import UserError
-from cells.support.files import expanded, reason, require_file
+from cells.support.files import expanded, is_text, reason, require_file
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """Of the files that are images, in any case of letters."""
@@ -41,6 +41,9 @@ class ImageFiles:
     """
 
     def __init__(self, source: str, sizes: dict[str, int]):
+        for name in sizes:
+            if not is_text(name):
+                raise UserError(f"{source}: {name!a} is no name in UTF-8; rename the file")
         self.source = source
         self.names = sorted(sizes)
         self._sizes = sizes

@@ -107,7 +107,7 @@ def _unpacked(text: str) -> np.ndarray:
     one's highest bit is the sign. From the fourth on, a number is the difference to the last but
     one. pycocotools itself does not ask whether the numbers end where the text ends.
     """
-    codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero(codes & 32 == 0)
     if not len(ends) or ends[-1] != len(codes) - 1 or codes.min() < 0 or codes.max() > 63:
         raise ValueError("the packed run lengths are cut short or no such text")

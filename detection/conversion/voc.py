@@ -70,14 +70,14 @@ def read(
             left, top, right, bottom = (
                 _number(item, f"bndbox/{key}", path) for key in ("xmin", "ymin", "xmax", "ymax")
             )
-            width, height = right - left + 1, bottom - top + 1
+            box = [left - 1, top - 1, right - left + 1, bottom - top + 1]
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
                     "category_id": ids[name],
-                    "bbox": [left - 1, top - 1, width, height],
-                    "area": max(width, 0) * max(height, 0),
+                    "bbox": box,
+                    "area": max(box[2], 0) * max(box[3], 0),
                     "iscrowd": 0,
                 }
             )

@@ -206,8 +206,8 @@ def _wanted(shape: _Shape | None) -> str:
             "keypoints need kpt_shape in data.yaml"
         )
     return (
-        f"not 'class x y width height' with {shape.count} keypoints of {shape.numbers} numbers, which "
-        f"kpt_shape of {shape.source} asks for"
+        f"not 'class x y width height' with {shape.count} keypoints of {shape.numbers} numbers, "
+        f"which kpt_shape of {shape.source} asks for"
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import os
 import tempfile
@@ -47,8 +48,9 @@ def export(
 
     Returns:
         `files`, of each kind its `file`, its `input` and what `compare` gives; `compared_on`, in
-        words, and the number of `objects` that were found there. With `kinds` this stands in
-        `detector.json`.
+        words, and the number of `objects` that were compared there; `score_threshold`, where the
+        detector finds nothing that is as sure as the configuration asks for, and was compared by
+        what it is less sure of. With `kinds` this stands in `detector.json`.
 
     Raises:
         UserError: there is no such run, `output` exists or cannot be written, a format is not
@@ -63,23 +65,35 @@ def export(
     exported = formats.Exported(params, open_detector(folder, params))
     pictures, compared_on = _pictures(params.task.validation_data)
     expected = [exported.detector.detect(picture) for picture in pictures]
-    told: dict[str, Any] = {
-        "compared_on": compared_on,
-        "objects": sum(len(found.scores) for found in expected),
-        "files": {},
-    }
+    told: dict[str, Any] = {"compared_on": compared_on, "objects": 0, "files": {}}
+    compared = exported
+    if not any(len(found.scores) for found in expected):
+        compared = _less_sure(folder, params, pictures)
+        expected = [compared.detector.detect(picture) for picture in pictures]
+        told["score_threshold"] = _threshold(compared.params)
     place = os.path.dirname(os.path.abspath(output))
     with writing(f"--output: {output}"):
         os.makedirs(place, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
+        with (
+            tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary,
+            tempfile.TemporaryDirectory() as other,
+        ):
+            counts = []
             for kind, form in wanted.items():
                 path = os.path.join(temporary, form.file)
                 form.write(exported, path)
-                look = form.open(exported, path)
+                if compared is not exported:
+                    path = os.path.join(other, form.file)
+                    form.write(compared, path)
+                look = form.open(compared, path)
                 found = [look(picture) for picture in pictures]
                 sizes = [max(picture.shape) for picture in pictures]
-                differences = compare(kind, params, expected, found, sizes)
+                differences, count = _differences(kind, compared.params, expected, found, sizes)
+                if compared is exported:
+                    _require_same(kind, differences)
+                counts.append(count)
                 told["files"][kind] = {"file": form.file, "input": form.input, **differences}
+            told["objects"] = min(counts)
             if kinds:
                 text = formats.categories_text(exported.detector.categories)
                 write_atomically(os.path.join(temporary, formats.CATEGORIES), text.encode())
@@ -117,15 +131,29 @@ def compare(
     Raises:
         UserError: they are larger than the format's rounding can make them.
     """
+    told, _ = _differences(kind, params, expected, found, sizes)
+    _require_same(kind, told)
+    return told
+
+
+def _differences(
+    kind: str,
+    params: Any,
+    expected: Sequence[Detections],
+    found: Sequence[Detections],
+    sizes: Sequence[int],
+) -> tuple[dict[str, float], int]:
+    """What `compare` gives, however large, and how many of the expected objects were compared."""
     allowed = formats.FORMATS[kind].difference
-    generator = params.task.model.detection_generator
-    boxes, scores = [0.0], [0.0]
+    most = params.task.model.detection_generator.max_num_detections
+    boxes, scores, count = [0.0], [0.0], 0
     for ours, theirs, size in zip(expected, found, sizes, strict=True):
         both = (ours, theirs)
-        full = [d.scores.min() for d in both if len(d.scores) >= generator.max_num_detections]
-        edge = max([generator.pre_nms_score_threshold, *full])
+        full = [d.scores.min() for d in both if len(d.scores) >= most]
+        edge = max([_threshold(params), *full])
         for some, others in (both, both[::-1]):
             counts = (some.scores > edge + allowed) & (some.boxes[:, 2:] > 0).all(axis=1)
+            count += int(counts.sum()) if some is ours else 0
             free = np.ones(len(others.scores), bool)
             for i in np.flatnonzero(counts):
                 same = np.flatnonzero(free & (others.labels == some.labels[i]))
@@ -137,14 +165,37 @@ def compare(
                 free[nearest] = False
                 boxes.append(float(distance.min()))
                 scores.append(abs(float(others.scores[nearest] - some.scores[i])))
-    told = {"boxes": max(boxes), "scores": max(scores)}
-    if max(told.values()) > allowed:
+    return {"boxes": max(boxes), "scores": max(scores)}, count
+
+
+def _require_same(kind: str, told: dict[str, float]) -> None:
+    if max(told.values()) > formats.FORMATS[kind].difference:
         raise UserError(
             f"--formats: {kind} differs from the trained detector (boxes by up to "
             f"{told['boxes']:.1e} of the image, scores by up to {told['scores']:.1e}), so nothing "
             "is written; leave it out, or train longer"
         )
-    return told
+
+
+def _threshold(params: Any) -> float:
+    return float(params.task.model.detection_generator.pre_nms_score_threshold)
+
+
+def _less_sure(folder: str, params: Any, pictures: Sequence[np.ndarray]) -> formats.Exported:
+    """A run's detector that also tells of what it is less sure of, some ten objects at least.
+
+    How it differs from a file is told, but nothing is refused for it: where thousands of places
+    are all but equally unlikely, rounding decides which of them are told.
+    """
+
+    def opened(threshold: float) -> formats.Exported:
+        changed = copy.deepcopy(params)
+        changed.task.model.detection_generator.pre_nms_score_threshold = threshold
+        return formats.Exported(changed, open_detector(folder, changed))
+
+    every = opened(0.0)
+    scores = np.sort(np.concatenate([every.detector.detect(p).scores for p in pictures]))[::-1]
+    return opened(0.8 * float(scores[:10][-1])) if len(scores) else every
 
 
 def _check_operators(params: Any, wanted: dict[str, formats.Format]) -> None:

@@ -378,5 +378,31 @@ def test_a_file_that_finds_something_else_is_not_written(small):
             export.compare("onnx", params, [ours], [found], [100])
 
 
+def test_files_of_a_detector_that_is_sure_of_nothing_are_compared_all_the_same(
+    trained, flags, tmp_path, capsys
+):
+    output = tmp_path / "unsure"
+    override = "task.model.detection_generator.pre_nms_score_threshold=0.9999"
+    given = flags(
+        model_dir=str(trained), output=str(output), formats=["tflite"], params_override=override
+    )
+    commands.export(given, [])
+    told = json.loads((output / "detector.json").read_bytes())
+    assert told["objects"] > 0
+    assert told["score_threshold"] < 0.9999
+    assert 0 < max(told["files"]["tflite"][name] for name in ("boxes", "scores")) < 1e-3
+    assert "warning: nothing is found there with a score of 0.9999" in capsys.readouterr().out
+    assert sorted(p.name for p in output.iterdir()) == [
+        "categories.json",
+        "detector.json",
+        "detector.tflite",
+    ]
+    # The file itself keeps to the threshold that was asked for.
+    interpreter = tf.lite.Interpreter(model_path=str(output / "detector.tflite"))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
+    found = interpreter.get_signature_runner()(pixels=pixels, size=np.float32([[64, 64]]))
+    assert int(found["num_detections"][0]) == 0
+
+
 def test_the_help_names_the_formats_that_there_are():
     assert tuple(formats.FORMATS) == cli.FORMATS

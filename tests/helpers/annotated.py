@@ -36,3 +36,12 @@ def written(tmp_path, values):
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps(values))
     return path
+
+
+def converted(tmp_path, photos, values, **settings):
+    """The folder `out` of boxes, made of a COCO file with these values."""
+    from detection import conversion
+
+    annotations = conversion.read(written(tmp_path, values))
+    images = conversion.open_images(photos)
+    return conversion.convert(annotations, images, tmp_path / "out", **settings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from annotated import coco, converted, jpeg, written
 from PIL import Image
 
 from cells.support.errors import UserError
@@ -16,13 +16,6 @@ from detection import conversion, convert_command
 from detection.data import dataset, records
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
-from tests.helpers.annotated import coco, jpeg, written
-
-
-def converted(tmp_path, photos, values, **settings):
-    annotations = conversion.read(written(tmp_path, values))
-    images = conversion.open_images(photos)
-    return conversion.convert(annotations, images, tmp_path / "out", **settings)
 
 
 def side(found):
@@ -132,7 +125,7 @@ def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
         ),
         ({"images": [{"id": 2, "file_name": "b.jpg"}]}, "image_id 1 is not among the images"),
         ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2}, "image 1: the id is given twice"),
-        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: the text 'x' is no whole"),
+        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: the text 'x' is no"),
         ({"images": []}, "has no images"),
         ({"annotations": {}}, "'annotations' is no list"),
         ({"annotations": [{"image_id": 1, "category_id": 7}]}, "annotation 1: has no 'bbox'"),
