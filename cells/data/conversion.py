@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import logging
 
-from cells.data import prepared
+from cells.data import listing, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.data.preprocessing import with_channels
@@ -131,8 +131,8 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
         f"{folder}: {sizes} images of {info.features['label'].num_classes} classes, "
         + (f"{height}x{width} pixels" if height else "of different sizes")
     ]
-    if noted["ignored"]:
-        lines.append(f"files of other kinds that were left out: {noted['ignored']:,}")
+    if kinds := noted.get("passed_over"):  # Older sets do not say.
+        lines.append(f"files that were left out: {listing.told(kinds)}")
     unreadable = noted["unreadable"]
     if unreadable:
         lines.append(f"{len(unreadable):,} of {noted['files']:,} images cannot be read:")
@@ -143,7 +143,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """What the conversion noted: `root`, `source`, `files`, `ignored` and `unreadable`."""
+    """What the conversion noted: `root`, `source`, `files`, `passed_over` and `unreadable`."""
     import tensorflow_datasets as tfds
 
     try:
@@ -213,6 +213,7 @@ def _write(
             "source": source,
             "files": len(images.files),
             "ignored": images.ignored,
+            "passed_over": dict(images.passed_over),
             "unreadable": checked.unreadable,
         },
         data_dir=data_dir,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 from absl import logging
@@ -66,8 +66,8 @@ def tell(source: str | os.PathLike[str], kinds: Sequence[str]) -> None:
         logging.warning("%s: passed over %s", printable(os.fspath(source)), told(kinds))
 
 
-def told(kinds: Iterable[str], most: int = 8) -> str:
-    """Kinds of files in words, the most frequent first: `12 .txt, 2 hidden`."""
+def told(kinds: Iterable[str] | Mapping[str, int], most: int = 8) -> str:
+    """Kinds of files, or how many of each, in words: `12 .txt, 2 hidden`."""
     counted = sorted(Counter(kinds).items(), key=lambda pair: (-pair[1], pair[0]))
     shown = [f"{count:,} {printable(kind)}" for kind, count in counted[:most]]
     rest = sum(count for _, count in counted[most:])
