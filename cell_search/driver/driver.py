@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
+from cell_search.driver import inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
@@ -52,6 +53,7 @@ def search(directory: SearchDirectory, search: Search, interruptible: Interrupti
         Interruption: by a signal; nothing is lost but what was running.
     """
     study = directory.open_study([o.direction for o in search.objectives], interruptible.sleep)
+    inputs.require_same(study, search)
 
     told: list[str] = []
 

@@ -12,7 +12,7 @@ import optuna
 
 from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig, section
-from cell_search.driver import driver
+from cell_search.driver import driver, inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -96,6 +96,7 @@ def rerank(
     """
     # It exists, and this mends its journal before anyone writes.
     found = directory.open_study(pause=interruptible.sleep)
+    inputs.require_same(found, search)
     wanted = search.config.rerank
     results.best_of(directory, search, found)  # One succeeded.
     known = found.get_trials(deepcopy=False)

@@ -126,6 +126,10 @@ class Evaluator(abc.ABC):
         """Whether a candidate can be scored; where it cannot, another is proposed instead."""
         return True
 
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        """What it reads beside the images: the name of each setting, and its file or folder."""
+        return ()
+
     @abc.abstractmethod
     def score(self, request: Request) -> dict[str, float]:
         """The metrics of a candidate, among them the reward.
