@@ -143,13 +143,5 @@ def _read(path: pathlib.Path) -> Surrogate:
     try:
         with np.load(path) as arrays:
             return Surrogate(dict(arrays))
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        ValueError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as e:
+    except _DAMAGED as error:
         raise UserError(f"{path}: is no NAS-Bench-301 surrogate ({reason(error)})") from None
