@@ -218,29 +218,20 @@ def _search() -> Any:
 
 def _afternoon(folder: pathlib.Path) -> Figure:
     """Searches and re-ranks; what of it was done in an earlier process keeps its time."""
-    from cell_search.config import schema
-    from cell_search.driver import driver, rerank
-    from cell_search.driver.interruption import Interruptible
-    from cell_search.study.directory import SearchDirectory
+    import cell_search
 
     spent = Records(folder / "spent.jsonl")
+    directory = folder / "search"
     parts = (
-        ("search", lambda: driver.search(directory, search, Interruptible())),
-        ("rerank", lambda: rerank.rerank(directory, search, longer, Interruptible())),
+        ("search", lambda: cell_search.search(str(ROOT / AFTERNOON), directory=directory)),
+        ("rerank", lambda: cell_search.rerank(directory)),
     )
-    search = _search()
-    longer = rerank.final(search)
-    search.check()
-    longer.check()
-    directory = SearchDirectory(folder / "search")
-    with directory.locked():
-        directory.store_config(schema.used_values(search.config))
-        for name, part in parts:
-            if spent.find(name) is None:
-                wall, processor = time.perf_counter(), time.process_time()
-                part()
-                seconds = time.perf_counter() - wall, time.process_time() - processor
-                spent.add(name, [round(s, 1) for s in seconds])
+    for name, part in parts:
+        if spent.find(name) is None:
+            wall, processor = time.perf_counter(), time.process_time()
+            part()
+            seconds = time.perf_counter() - wall, time.process_time() - processor
+            spent.add(name, [round(s, 1) for s in seconds])
     wall, processor = (sum(spent.find(name)[i] for name, _ in parts) / 60 for i in (0, 1))
     return at_most(
         f"the afternoon, minutes by the clock ({processor:.1f} of the processor)",

@@ -45,6 +45,7 @@ from cell_search.evaluators import Request, Result
 from cell_search.output import report
 from cell_search.pools import Pool, PoolSettings
 from cell_search.study.directory import SearchDirectory
+from cell_search.study.studies import STUDY_NAME
 
 #: Standard deviation of a child's duration.
 SPREAD = 0.3
@@ -167,7 +168,8 @@ def measure(folder: pathlib.Path, trials: int, workers: int = WORKERS) -> Costs:
 
         meter = _Meter(pool, marks, look)
         with meter.timing_the_disk():
-            driver.run(directory.path / "tensorboard", "", search, study, meter, lambda: None)
+            files = driver.Files(directory, search, study)
+            driver.run(directory, STUDY_NAME, search, study, meter, files)
         look(trials)
     return meter.costs
 

@@ -82,13 +82,10 @@ def _search(
     path: pathlib.Path, settings: dict[str, Any], seed: int, args: argparse.Namespace
 ) -> tuple[float, float]:
     """The reward of the winner of a search, and its mean accuracy when it is trained again."""
-    from cell_search.config import resolve, schema
+    import cell_search
     from cell_search.config.searched_settings import chosen
-    from cell_search.driver import driver
-    from cell_search.driver.interruption import Interruptible
     from cell_search.evaluators import Request, evaluate
     from cell_search.output import results
-    from cell_search.study.directory import SearchDirectory
 
     values = {
         "space": {"name": "pnas", "blocks": 2},
@@ -112,14 +109,9 @@ def _search(
         "seed": seed,
         "report_minutes": 0.0,
     }
-    wanted = schema.from_values(values, "benchmarks.settings")
-    search = resolve.resolve(wanted)
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    study = directory.read_study()
-    winner = results.best_of(directory, search, study)[0]
+    result = cell_search.search(values, directory=path)
+    search = result.resolved
+    winner = results.best_of(search, result.study)[0]
     print(f"winner of {path.name}: {chosen(winner.params) or 'default settings'}", flush=True)
     request = Request(
         number=winner.number,

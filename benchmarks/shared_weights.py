@@ -106,20 +106,13 @@ def _settings(seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def _seed(folder: pathlib.Path, kept: _Kept, seed: int, args: argparse.Namespace) -> None:
     """One search, and the training of its cells and of random ones."""
-    from cell_search.config import resolve, schema
-    from cell_search.driver import driver, rerank
-    from cell_search.driver.interruption import Interruptible
+    import cell_search
+    from cell_search.driver import rerank
     from cell_search.evaluators import Request, evaluate
     from cell_search.study import trials
-    from cell_search.study.directory import SearchDirectory
 
-    wanted = schema.from_values(_settings(seed, args), "benchmarks.shared_weights")
-    search = resolve.resolve(wanted)
-    directory = SearchDirectory(folder / f"search-{seed}")
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    study = directory.read_study()
+    result = cell_search.search(_settings(seed, args), directory=folder / f"search-{seed}")
+    search, study = result.resolved, result.study
     # Another number for each cell: another draw from the same policy.
     sampled = [
         trials.propose(study, search.strategy, search.space, args.trials, i)

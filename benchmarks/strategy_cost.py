@@ -39,8 +39,9 @@ from benchmarks.report import Figure, at_most, print_figures
 from cell_search.evaluators import Result
 from cell_search.space import published
 from cell_search.space.space import Point, Space
-from cell_search.strategies import AFTER, FINISHED, STRATEGIES, RegularizedEvolution
+from cell_search.strategies import STRATEGIES, RegularizedEvolution
 from cell_search.study import trials
+from cell_search.trial_keys import AFTER, FINISHED
 
 EARLY, LATE = 1_000, 20_000
 

@@ -18,6 +18,9 @@ from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
+#: Of epochs, images of a step and the like.
+MAX_COUNT = 10_000_000
+
 #: Evaluators by name: frozen dataclasses whose fields are their settings.
 EVALUATORS: Registry[type[Evaluator]] = Registry("evaluator.type")
 
@@ -126,6 +129,10 @@ class Evaluator(abc.ABC):
         """Whether a candidate can be scored; where it cannot, another is proposed instead."""
         return True
 
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        """What it reads beside the images: the name of each setting, and its file or folder."""
+        return ()
+
     @abc.abstractmethod
     def score(self, request: Request) -> dict[str, float]:
         """The metrics of a candidate, among them the reward.
@@ -154,28 +161,6 @@ class Evaluator(abc.ABC):
     def network(self) -> dict[str, int]:
         """N and F of the child network, for the configuration that trains the winner."""
         return {}
-
-
-def check_numbers(
-    evaluator: Evaluator, where: str, least: Mapping[str, float], positive: Iterable[str]
-) -> None:
-    """Checks settings of an evaluator.
-
-    Args:
-        evaluator: has them.
-        where: its section of the configuration.
-        least: what settings must reach, by name.
-        positive: the names of those that must be larger than 0.
-
-    Raises:
-        UserError: one is too small, or no number.
-    """
-    for name, bound in least.items():
-        if not getattr(evaluator, name) >= bound:
-            raise UserError(f"{where}.{name}: {getattr(evaluator, name)}: use at least {bound}")
-    for name in positive:
-        if not getattr(evaluator, name) > 0.0:
-            raise UserError(f"{where}.{name}: {getattr(evaluator, name)}: must be larger than 0")
 
 
 def evaluate(request: Request) -> Result:

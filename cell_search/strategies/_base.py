@@ -7,6 +7,7 @@ import math
 import threading
 import zlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,21 +16,22 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._history import (
-    AFTER,
-    ATTEMPT,
-    NEWS,
-    NEXT,
-    REJECTED,
-    History,
-    note_parent,
-    note_proposal,
-)
+from cell_search.strategies._history import History, note_parent, note_proposal
+from cell_search.trial_keys import AFTER, ATTEMPT, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
-#: Strategies by name: classes whose keyword arguments are their settings.
+#: Strategies by name; `Settings` of each is what a configuration can say.
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")
+
+
+#: Of individuals, draws, results, epochs; of a hidden layer: beyond what a computer can have.
+MAX_COUNT, MAX_UNITS = 1_000_000, 10_000
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Nothing can be set."""
 
 
 class Strategy(optuna.samplers.BaseSampler):
@@ -43,13 +45,19 @@ class Strategy(optuna.samplers.BaseSampler):
     Args:
         space: a `Space`, or categorical distributions by name (decisions without kinds).
         seed: of all proposals.
+        **settings: the fields of `Settings`.
 
     Attributes:
+        Settings: a frozen dataclass of what can be set, with defaults; it checks itself.
+        settings: those of this strategy.
         several_objectives: whether a study may have several objectives.
 
     Raises:
         UserError: a distribution is not categorical.
     """
+
+    Settings: ClassVar[type[Any]] = NoSettings
+    settings: Any
 
     several_objectives: ClassVar[bool] = False
 
@@ -71,11 +79,19 @@ class Strategy(optuna.samplers.BaseSampler):
     #: Known in `learn`: the decisions that the evaluation leads to; None if it says nothing.
     proposal: Mapping[str, Any] | None = None
 
-    def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
+    def __init__(
+        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, **settings: Any
+    ):
         self.space = Space.of(space)
+        self.settings = self.Settings(**settings)
         self._seed = seed
         self._lock = threading.Lock()
         self._history: History | None = None
+        self._prepare()
+        self.reset()
+
+    def _prepare(self) -> None:
+        """Sets up what outlives `reset`; called once, when space and settings are known."""
 
     def reset(self) -> None:
         """Forgets everything: another study begins."""

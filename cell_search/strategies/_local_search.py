@@ -3,14 +3,28 @@ section 3."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
+from dataclasses import dataclass
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy
-from cells.support.errors import UserError
+from cell_search.space.space import Point
+from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
+from cells.support.settings import check, setting
+
+
+@dataclass(frozen=True)
+class LocalSearchSettings:
+    """Settings of `LocalSearch`.
+
+    Attributes:
+        draws: random candidates that a climb begins with.
+    """
+
+    draws: int = setting(10, least=1, most=MAX_COUNT)
+
+    def __post_init__(self) -> None:
+        check(self, "strategy.local_search.")
 
 
 @STRATEGIES.register("local_search")
@@ -23,21 +37,10 @@ class LocalSearch(Strategy):
     for all of them). No candidate (by canonical key) is proposed twice. When there is no
     neighbour left, random candidates are drawn, also while the last neighbours are still running;
     as soon as there are enough of them, the best begins the next climb.
-
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals.
-        draws: random candidates that a climb begins with.
     """
 
-    def __init__(
-        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, draws: int = 10
-    ):
-        super().__init__(space, seed=seed)
-        if draws < 1:
-            raise UserError(f"strategy.local_search.draws: {draws} is too small; use at least 1")
-        self._enough = draws
-        self.reset()
+    Settings = LocalSearchSettings
+    settings: LocalSearchSettings
 
     def reset(self) -> None:
         self._met: set[Hashable] = set()
@@ -59,7 +62,7 @@ class LocalSearch(Strategy):
             return
         if not self._is_near(point):
             self._drawn.append((point, reward))
-        if len(self._drawn) >= self._enough:
+        if len(self._drawn) >= self.settings.draws:
             self._climb, self._climb_before = [], self._climb
             self._move(*max(self._drawn, key=lambda drawn: drawn[1]))
 

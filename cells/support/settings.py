@@ -79,11 +79,11 @@ class Bounds:
         return ""
 
 
-def setting(default: Any, **bounds: Any) -> Any:
+def setting(default: Any = dataclasses.MISSING, **bounds: Any) -> Any:
     """A field of a dataclass with bounds beside its default.
 
     Args:
-        default: of the field; a list is copied for each object.
+        default: of the field, if any; a list is copied for each object.
         **bounds: of its values; see `Bounds`.
 
     Example:
@@ -115,15 +115,17 @@ def check(thing: Any, where: str = "") -> None:
     Raises:
         UserError: a value has another type, or is out of bounds.
     """
-    kind: Any = type(thing)
     for field in dataclasses.fields(thing):
-        value = getattr(thing, field.name)
-        annotated = _annotations(kind).get(field.name, Any)
-        _, expected = fit(annotated, value)
-        if expected:
-            raise UserError(f"{where}{field.name}: {cut(repr(value))} is no {expected}")
-        if fault := bounds_of(kind, field.name).fault(value):
+        if fault := fault_of(type(thing), field.name, getattr(thing, field.name)):
             raise UserError(f"{where}{field.name}: {fault}")
+
+
+def fault_of(kind: Any, name: str, value: Any) -> str:
+    """What is wrong with a value for a field of a dataclass; "" where nothing is."""
+    _, expected = fit(_annotations(kind).get(name, Any), value)
+    if expected:
+        return f"{cut(repr(value))} is no {expected}"
+    return bounds_of(kind, name).fault(value)
 
 
 def type_of(kind: type, name: str, present: Any) -> Any:

@@ -6,14 +6,18 @@ these weights predicts the same under that rule only.
 
 from __future__ import annotations
 
-import os
 import re
+from typing import Any
 
 import numpy as np
 
 from cells.network.stack import StackConfig
 from cells.operations.graph import Node
 from cells.support.errors import UserError
+from cells.support.files import reason, require_file
+
+#: How much smaller a file can be than what it holds: about as deflate packs zeros.
+_MOST_PACKED = 1000
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d)(?:_cell_(\d+))?_(.+)")
 _SIDE = re.compile(r"block_(\d)_(left|right)_(separable|bn)_([12])")
@@ -79,23 +83,47 @@ def read(path: str) -> dict[str, np.ndarray]:
     """
     import h5py
 
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: there is no such weights file")
+    place = require_file(path, "weights")
+    most = place.stat().st_size
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(place, "r") as file:
             root = file.get("model_weights", file)
-            layers = [_text(name) for name in root.attrs["layer_names"]]
             return {
-                f"{layer}/{i}": np.asarray(root[layer][_text(name)])
-                for layer in layers
-                for i, name in enumerate(root[layer].attrs["weight_names"])
+                f"{layer}/{i}": _array(root[layer][name], most)
+                for layer in _names(root, "layer_names")
+                for i, name in enumerate(_names(root[layer], "weight_names"))
             }
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise UserError(
-            f"{path}: damaged, or no .h5 weights file of Keras Applications "
-            f"({' '.join(str(error).split())[:120]})"
+            f"{path}: damaged, or no .h5 weights file of Keras Applications ({reason(error)})"
         ) from None
 
 
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name
+#: What HDF5 raises where a file is not what it says.
+_DAMAGED = (
+    AttributeError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def _names(group: Any, key: str) -> list[str]:
+    names = np.asarray(group.attrs[key])
+    if names.ndim != 1 or not all(isinstance(name, bytes | str) for name in names):
+        if names.size:  # A layer without weights has an empty list, whatever its type.
+            raise ValueError(f"{key} is no list of names")
+        return []
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _array(dataset: Any, most: int) -> np.ndarray:
+    """A data set, unless it says that it is larger than its file can hold."""
+    packed = _MOST_PACKED if dataset.chunks else 1
+    if dataset.nbytes > packed * most:
+        raise ValueError(f"{dataset.name} is declared with {dataset.nbytes:,} bytes")
+    return np.asarray(dataset)

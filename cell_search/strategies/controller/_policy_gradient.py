@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import zlib
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Point, Space
-from cell_search.strategies._base import Strategy
+from cell_search.space.space import Point
+from cell_search.strategies._base import MAX_COUNT, MAX_UNITS, Strategy
+from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.controller._controller import Adam, Controller
-from cells.support.command_line import choose
-from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
 #: (the batch among them).
@@ -34,53 +32,51 @@ _LARGEST = 1e12
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a controller is made and how it learns; `PolicyGradient` says what each means."""
+class ControllerSettings:
+    """How a controller is made and how it learns.
 
-    units: int
-    layers: int
-    width: float
-    learning_rate: float
-    entropy: float
-    baseline: float
-    batch: int
-    epochs: int
-    clip: float
-    rewards: str
-    window: int
-    attempts: int
-    stale: int
+    Attributes:
+        units: of each LSTM layer.
+        layers: of LSTM.
+        width: weights start uniform between -width and width.
+        learning_rate: of Adam.
+        entropy: the weight, in the objective, of the mean entropy of the decisions, in nats. The
+            mean, since what a reward tells of each decision shrinks with their number: a sum
+            would drown it in large spaces.
+        baseline: the weight of the past in the moving average, in [0, 1).
+        batch: results for an update.
+        epochs: steps of Adam for an update.
+        clip: how far the ratio may be from 1.
+        rewards: what is learned from: `raw` rewards, `cubed` ones, or their `ranks`: the share of
+            the last `window` results that are worse, ties half. Ranks know no scale and no
+            outliers.
+        window: see `rewards`.
+        attempts: how often a candidate that was proposed before (by canonical key) is drawn again
+            before it is accepted; 1 allows duplicates.
+        stale: see above.
+    """
 
-    def checked(self, where: str) -> Settings:
+    units: int = setting(least=1, most=MAX_UNITS)
+    layers: int = setting(least=1, most=100)
+    width: float = setting(above=0, most=1e3)
+    learning_rate: float = setting(above=0, most=1e3)
+    entropy: float = setting(least=0, most=1e9)
+    baseline: float = setting(least=0, below=1)
+    batch: int = setting(least=1, most=MAX_COUNT)
+    epochs: int = setting(least=1, most=MAX_COUNT)
+    clip: float = setting(above=0, most=1e9)
+    rewards: str = setting(choices=tuple(REWARDS))
+    window: int = setting(least=1)
+    attempts: int = setting(least=1, most=MAX_COUNT)
+    stale: int = setting(least=0)
+
+    def checked(self, where: str) -> ControllerSettings:
         """The settings.
 
         Raises:
             UserError: a value is impossible.
         """
-        kinds: dict[str, tuple[str, type | tuple[type, ...]]] = {
-            "int": ("whole number", int),
-            "float": ("number", (int, float)),
-            "str": ("text", str),
-        }
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            what, kind = kinds[str(field.type)]
-            if isinstance(value, bool) or not isinstance(value, kind):
-                raise UserError(f"{where}.{field.name}: {value!r} is no {what}")
-        choose(f"{where}.rewards", self.rewards, REWARDS)
-        for name in ("units", "layers", "batch", "epochs", "window", "attempts"):
-            if getattr(self, name) < 1:
-                raise UserError(
-                    f"{where}.{name}: {getattr(self, name)} is too small; use at least 1"
-                )
-        for name in ("width", "learning_rate", "clip"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise UserError(f"{where}.{name}: {getattr(self, name)} is no number above 0")
-        for name in ("entropy", "stale"):
-            if not 0.0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"{where}.{name}: {getattr(self, name)} is no number from 0 on")
-        if not 0.0 <= self.baseline < 1.0:
-            raise UserError(f"{where}.baseline: {self.baseline} is not in [0, 1)")
+        check(self, f"{where}.")
         return self
 
 
@@ -116,84 +112,23 @@ class PolicyGradient(Strategy):
 
     Only the weights of the last `stale` + 1 policies are kept.
 
-    Args:
-        space: see `Strategy`.
-        seed: of the first weights and all proposals.
-        preset: `quick`, for hundreds of children, or `paper`. It stands for all the settings below
-            that are not given.
-        units: of each LSTM layer.
-        layers: of LSTM.
-        width: weights start uniform between -width and width.
-        learning_rate: of Adam.
-        entropy: the weight, in the objective, of the mean entropy of the decisions, in nats. The
-            mean, since what a reward tells of each decision shrinks with their number: a sum
-            would drown it in large spaces.
-        baseline: the weight of the past in the moving average, in [0, 1).
-        batch: results for an update.
-        epochs: steps of Adam for an update.
-        clip: how far the ratio may be from 1.
-        rewards: what is learned from: `raw` rewards, `cubed` ones, or their `ranks`: the share of
-            the last `window` results that are worse, ties half. Ranks know no scale and no
-            outliers.
-        window: see `rewards`.
-        attempts: how often a candidate that was proposed before (by canonical key) is drawn again
-            before it is accepted; 1 allows duplicates.
-        stale: see above.
-
-    Raises:
-        UserError: a setting is impossible, or there is no such preset.
+    `preset` is `quick`, for hundreds of children, or `paper`; it stands for all other settings that
+    are not given.
     """
 
     NAME: ClassVar[str]
-    PRESETS: ClassVar[Mapping[str, Settings]]
+    PRESETS: ClassVar[Mapping[str, ControllerSettings]]
+    Settings = with_preset(ControllerSettings)
+    settings: ControllerSettings
 
-    def __init__(
-        self,
-        space: Space | Mapping[str, BaseDistribution],
-        *,
-        seed: int = 0,
-        preset: str = "quick",
-        units: int | None = None,
-        layers: int | None = None,
-        width: float | None = None,
-        learning_rate: float | None = None,
-        entropy: float | None = None,
-        baseline: float | None = None,
-        batch: int | None = None,
-        epochs: int | None = None,
-        clip: float | None = None,
-        rewards: str | None = None,
-        window: int | None = None,
-        attempts: int | None = None,
-        stale: int | None = None,
-    ):
-        super().__init__(space, seed=seed)
-        given: dict[str, Any] = {
-            "units": units,
-            "layers": layers,
-            "width": width,
-            "learning_rate": learning_rate,
-            "entropy": entropy,
-            "baseline": baseline,
-            "batch": batch,
-            "epochs": epochs,
-            "clip": clip,
-            "rewards": rewards,
-            "window": window,
-            "attempts": attempts,
-            "stale": stale,
-        }
+    def _prepare(self) -> None:
         where = f"strategy.{self.NAME}"
-        self.settings = dataclasses.replace(
-            choose(f"{where}.preset", preset, dict(self.PRESETS)),
-            **{name: value for name, value in given.items() if value is not None},
-        ).checked(where)
+        self.settings = from_preset(where, self.settings, self.PRESETS).checked(where)
         self._controller = Controller(
             [len(d.choices) for d in self.space.decisions],
             self.settings.units,
             self.settings.layers,
         )
-        self.reset()
 
     @abc.abstractmethod
     def _by_log_probs(self, ratios: np.ndarray, advantages: np.ndarray) -> np.ndarray:
