@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).parents[2]
         ({"num_classes": 5}, "num_classes: 5 is less than 11"),
         (
             {"backbone": {"cells": {"min_level": 3, "max_level": 6}}},
-            "levels 3 to 6 do not exist; the imagenet stack has levels 1 to 5",
+            "max_level: 6 is too large; use at most 5",
         ),
         ({"backbone": {"cells": {"genotype": "nasnet_b"}}}, "did you mean 'nasnet_a'"),
         ({"backbone": {"cells": {"filters": 3}}}, "filters: 3 is too small"),

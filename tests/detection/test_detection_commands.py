@@ -23,6 +23,7 @@ from cells.data import image_files
 from cells.support.errors import UserError
 from cells.weights.by_layer import weighted_layers
 from detection import cli, commands
+from detection.config import experiments
 from detection.exporting import export, formats
 from detection.inference.detector import Detections, open_detector
 from detection.training import complete
@@ -376,6 +377,17 @@ def test_a_file_that_finds_something_else_is_not_written(small):
     ):
         with pytest.raises(UserError, match=sentence):
             export.compare("onnx", params, [ours], [found], [100])
+
+
+def test_a_detector_that_finds_more_or_less_has_the_weights_of_its_run(trained, detector):
+    """Also the head's, whose layer has no name of its own."""
+    params = experiments.of_model_dir(str(trained))
+    params.task.model.detection_generator.max_num_detections = 7
+    ours, theirs = (
+        opened.model.get_weights() for opened in (detector, open_detector(str(trained), params))
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_files_of_a_detector_that_is_sure_of_nothing_are_compared_all_the_same(
