@@ -42,7 +42,7 @@ class Dying(Strategy):
     def propose(self, rng: Any) -> dict[str, Any]:
         raise AssertionError
 
-    def dead(self) -> set[int]:
+    def disposable_trials(self) -> set[int]:
         return self.gone
 
 
@@ -74,7 +74,7 @@ def test_who_loses_a_tournament_has_no_children_any_more() -> None:
         )
         trials.propose(study, sampler, SPACE, len(study.trials))
     # The worst of the first two; then the worse of the survivor and the third.
-    assert set(sampler.dead()) == {0, 2}
+    assert set(sampler.disposable_trials()) == {0, 2}
 
 
 @pytest.mark.parametrize(
