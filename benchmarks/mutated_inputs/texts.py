@@ -170,11 +170,11 @@ def _h5() -> list[bytes]:
 
 
 def _read_h5(content: bytes, folder: Path) -> None:
-    from cells.weights import keras_applications
+    from cells.weights import h5_file
 
     file = folder / "w.h5"
     file.write_bytes(content)
-    for value in keras_applications.read(str(file)).values():
+    for value in h5_file.read(str(file)).values():
         assert isinstance(value, np.ndarray)
 
 

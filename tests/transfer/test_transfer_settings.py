@@ -48,7 +48,6 @@ def test_every_recipe_of_a_search_is_in_range(path):
         ("rerank.evaluator.train.epochs=0", "rerank.evaluator.train.epochs: 0 is too small"),
         ("study=2026", "study: '2026' is no text; put it in quotes"),
         ("deterministic=yes", "deterministic: 'yes' is no truth value, true or false"),
-        ("trials=1,trials=2", "trials: is given twice"),
     ],
 )
 def test_settings_of_a_search(text, sentence):
