@@ -24,17 +24,11 @@ def run(args: argparse.Namespace) -> Iterator[str]:
         Stopped: by SIGTERM or Ctrl-C.
     """
     total = budget.seconds_of(args.budget)
-    if not 16 <= args.size <= 1024:
-        raise UserError(f"--size: {args.size} is no use; give 16 to 1024 pixels")
-    if args.seed < 0:
-        raise UserError(f"--seed: {args.seed} is negative; use 0 or more")
     found = test_split.find(args.images)
     if args.genotype:
         catalogue.find(args.genotype)
     if args.search is None:
         args.search = 0.0 if args.genotype else budget.choice_of(total)
-    if not 0.0 <= args.search < 1.0:
-        raise UserError(f"--search: {args.search} is no share of the budget; give 0 to 0.9")
     if args.search and args.genotype:
         raise UserError("--search: cells that are given are not searched; leave out --genotype")
     folder = expanded(args.output).absolute()

@@ -6,6 +6,9 @@ import difflib
 import signal
 from collections.abc import Iterable
 
+#: Exit code of everything that the user can mend.
+BAD_INPUT = 2
+
 
 class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.

@@ -15,7 +15,8 @@ from cells.support import settings, yaml_file
 from cells.support.errors import UserError, cut, nearest, unknown
 from cells.support.settings import Bounds
 
-#: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
+#: `a.b=1,c=2`; of a key given twice the last value counts, and commas inside a value do not end
+#: it unless another `key=` follows.
 _ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")
 _NEXT_ASSIGNMENT = re.compile(r",(?=\s*[\w.]+\s*=)")
 
@@ -119,8 +120,6 @@ def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             at = at.setdefault(name, {})
             if not isinstance(at, dict):
                 raise UserError(f"{key}: {name} is set to a value already")
-        if last in at:
-            raise UserError(f"{key.strip()}: is given twice")
         at[last] = value
     return values
 

@@ -7,17 +7,9 @@ these weights predicts the same under that rule only.
 from __future__ import annotations
 
 import re
-from typing import Any
-
-import numpy as np
 
 from cells.network.stack import StackConfig
 from cells.operations.graph import Node
-from cells.support.errors import UserError
-from cells.support.files import reason, require_file
-
-#: How much smaller a file can be than what it holds: about as deflate packs zeros.
-_MOST_PACKED = 1000
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d)(?:_cell_(\d+))?_(.+)")
 _SIDE = re.compile(r"block_(\d)_(left|right)_(separable|bn)_([12])")
@@ -73,57 +65,3 @@ def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[
     layer = keras_layer_name(node.name, config.normal_cells)
     count = len(node.primitive.weight_shapes(node.inputs[0].channels))
     return tuple(f"{layer}/{i}" for i in range(count))
-
-
-def read(path: str) -> dict[str, np.ndarray]:
-    """The arrays of a Keras `.h5` weights file, named `LAYER/NUMBER` in their order there.
-
-    Raises:
-        UserError: there is no such file, or it is damaged or of another layout.
-    """
-    import h5py
-
-    place = require_file(path, "weights")
-    most = place.stat().st_size
-    try:
-        with h5py.File(place, "r") as file:
-            root = file.get("model_weights", file)
-            return {
-                f"{layer}/{i}": _array(root[layer][name], most)
-                for layer in _names(root, "layer_names")
-                for i, name in enumerate(_names(root[layer], "weight_names"))
-            }
-    except _DAMAGED as error:
-        raise UserError(
-            f"{path}: damaged, or no .h5 weights file of Keras Applications ({reason(error)})"
-        ) from None
-
-
-#: What HDF5 raises where a file is not what it says.
-_DAMAGED = (
-    AttributeError,
-    KeyError,
-    MemoryError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-
-
-def _names(group: Any, key: str) -> list[str]:
-    names = np.asarray(group.attrs[key])
-    if names.ndim != 1 or not all(isinstance(name, bytes | str) for name in names):
-        if names.size:  # A layer without weights has an empty list, whatever its type.
-            raise ValueError(f"{key} is no list of names")
-        return []
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-
-
-def _array(dataset: Any, most: int) -> np.ndarray:
-    """A data set, unless it says that it is larger than its file can hold."""
-    packed = _MOST_PACKED if dataset.chunks else 1
-    if dataset.nbytes > packed * most:
-        raise ValueError(f"{dataset.name} is declared with {dataset.nbytes:,} bytes")
-    return np.asarray(dataset)
