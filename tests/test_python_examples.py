@@ -45,7 +45,9 @@ def script(page: pathlib.Path) -> str:
 
 def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     text = script(ROOT / "docs" / "python.md")
-    assert {"cells", "transfer", "auto"} <= set(re.findall(r"^import (\w+)$", text, re.MULTILINE))
+    assert {"cells", "transfer", "detection", "auto"} <= set(
+        re.findall(r"^import (\w+)$", text, re.MULTILINE)
+    )
     monkeypatch.chdir(tmp_path)
     make_images()
     (tmp_path / "python.md.py").write_text(text, encoding="utf-8")
