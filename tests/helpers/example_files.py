@@ -19,7 +19,9 @@ trainer: {train_steps: 40, steps_per_loop: 20, summary_interval: 20, checkpoint_
 
 
 def make_images() -> None:
-    """Makes `photo.png`, and `photos`, a folder of images of two classes."""
+    """Makes `photo.png`, and `photos`, a folder of images of two classes, unless they are there."""
+    if pathlib.Path("photos").exists():
+        return
     write(pathlib.Path("photos"), {"red": 30, "green": 30})
     Image.new("RGB", (48, 40), "white").save("photo.png")
 
