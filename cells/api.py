@@ -54,7 +54,7 @@ def load_genotype(genotype: FilePath) -> Genotype:
     Example:
         >>> genotype = cells.load_genotype("nasnet_a")
         >>> genotype.normal.blocks[0].left
-        Side(input=1, operation='sep_3x3')
+        Side(input=1, operation='sep_conv_5x5')
     """
     if isinstance(genotype, os.PathLike):
         return genotype_file.read(genotype)

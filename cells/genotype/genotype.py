@@ -37,8 +37,8 @@ class Side:
         operation: name of the operation; `cells operations` lists them.
 
     Example:
-        >>> cells.Side(input=0, operation="sep_5x5")
-        Side(input=0, operation='sep_5x5')
+        >>> cells.Side(input=0, operation="sep_conv_5x5")
+        Side(input=0, operation='sep_conv_5x5')
     """
 
     input: int
@@ -54,7 +54,7 @@ class Block:
         combine: `add` or `concat`.
 
     Example:
-        >>> block = cells.Block(cells.Side(0, "sep_3x3"), cells.Side(1, "identity"))
+        >>> block = cells.Block(cells.Side(0, "sep_conv_3x3"), cells.Side(1, "identity"))
         >>> block.combine
         'add'
     """
@@ -78,7 +78,7 @@ class Cell:
         concat: numbers of the states that are joined along channels.
 
     Example:
-        >>> block = cells.Block(cells.Side(0, "sep_3x3"), cells.Side(1, "identity"))
+        >>> block = cells.Block(cells.Side(0, "sep_conv_3x3"), cells.Side(1, "identity"))
         >>> cells.Cell(blocks=(block,), concat=(2,)).unread
         (2,)
     """
@@ -111,11 +111,11 @@ class Genotype:
         UserError: names the cell, block and field at fault and what is allowed.
 
     Example:
-        >>> block = cells.Block(cells.Side(0, "sep_3x3"), cells.Side(1, "identity"))
+        >>> block = cells.Block(cells.Side(0, "sep_conv_3x3"), cells.Side(1, "identity"))
         >>> cell = cells.Cell(blocks=(block,), concat=(2,))
         >>> genotype = cells.Genotype(name="mine", normal=cell, reduction=cell)
-        >>> cells.summarize(genotype, filters=16).trainable
-        58250
+        >>> genotype.stacking
+        'nasnet'
     """
 
     name: str

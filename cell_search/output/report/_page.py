@@ -27,8 +27,8 @@ from cell_search.selection.sieve import Sieved
 from cell_search.space.cell_space import CellSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
-from cells.support.errors import listed
 from cells.support import html
+from cells.support.errors import listed
 from cells.support.files import write_atomically
 from cells.support.html import number, pairs, row, table, title
 
