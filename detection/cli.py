@@ -10,7 +10,7 @@ from absl import flags
 from cells.support import command_line
 
 if TYPE_CHECKING:
-    from detection.runs import EvaluationResult
+    from detection.api import EvaluationResult
 
 MODES = ("train", "eval", "train_and_eval", "predict", "export", "convert", "summary")
 
@@ -151,7 +151,7 @@ def _report() -> dict[str, Any]:
 
 
 def _train(_: Sequence[str]) -> Iterator[str]:
-    from detection.runs import train
+    from detection.api import train
 
     folder = command_line.required("model_dir")
     evaluate = flags.FLAGS.mode == "train_and_eval"
@@ -163,7 +163,7 @@ def _train(_: Sequence[str]) -> Iterator[str]:
 
 
 def _evaluate(_: Sequence[str]) -> Iterator[str]:
-    from detection.runs import evaluate
+    from detection.api import evaluate
 
     yield from _described(evaluate(command_line.required("model_dir"), **_settings(), **_report()))
 
@@ -180,14 +180,14 @@ def _described(result: EvaluationResult) -> Iterator[str]:
 
 
 def _predict(paths: Sequence[str]) -> Iterator[str]:
-    from detection.prediction import predict
+    from detection.api import predict
 
     folder, output = command_line.required("model_dir"), command_line.required("output")
     values = flags.FLAGS
     result = predict(
         folder,
-        output,
         paths,
+        output=output,
         score_threshold=values.score_threshold,
         tile_size=values.tile_size,
         **_settings(),

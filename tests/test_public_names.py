@@ -52,7 +52,7 @@ def python(*arguments: str) -> str:
 
 
 def test_the_packages_have_front_doors():
-    assert {"auto", "cells", "transfer"} <= set(PACKAGES)
+    assert {"auto", "cells", "detection", "transfer"} <= set(PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -21,6 +21,11 @@ class ConversionResult:
         images, objects: how many it holds.
         classes: names of the classes.
         records: what the folder says of itself; None of a COCO file.
+
+    Example:
+        >>> result = detection.convert("boxes.json", "again.json")
+        >>> result.classes
+        ('red', 'green')
     """
 
     path: str
@@ -60,7 +65,9 @@ def convert(
             else or cannot be written.
 
     Example:
-        >>> detection.convert("train.json", "boxes/train", "photos.zip")
+        >>> result = detection.convert("boxes.json", "boxes", "photos")
+        >>> result.images, result.objects
+        (2, 3)
     """
     opened = image_files.open_images(images) if images else None
     read = annotation_formats.read(annotations, opened, os.fspath(classes) if classes else None)

@@ -68,7 +68,9 @@ def export(
             installed or not for this detector, or a file differs from the trained detector.
 
     Example:
-        >>> detection.export("runs/digits", "exported", ["tflite", "onnx"])
+        >>> result = detection.export("run", "exported", ["saved_model"])
+        >>> result["files"]["saved_model"]["boxes"] < 1e-4
+        True
     """
     output = os.fspath(output)
     if not formats and os.path.exists(output):

@@ -125,7 +125,9 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(trained, tmp_path
         "task.validation_data.tfds_split='train[:4]',"
         "task.model.detection_generator.pre_nms_score_threshold=0.0"
     )
-    result = detection.predict(trained, tmp_path, params_override=override, score_threshold=0.0)
+    result = detection.predict(
+        trained, output=tmp_path, params_override=override, score_threshold=0.0
+    )
     assert (result.images, result.detections) == (4, 4 * 100)
     stored = list(
         data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:4]").as_numpy_iterator()
@@ -168,7 +170,7 @@ def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
     wide[:, :128] = pixels
     Image.fromarray(wide).save(photos / "000000000011.png")
     output = tmp_path / "found"
-    detection.predict(trained, output, photos, score_threshold=0.05)
+    detection.predict(trained, photos, output=output, score_threshold=0.05)
     entries = json.loads((output / "results.json").read_text())
     assert {entry["image_id"] for entry in entries} <= {7, 11}
     detector = open_detector(str(trained))
@@ -191,11 +193,11 @@ def test_a_damaged_image_is_named_and_nothing_is_written(trained, tmp_path):
     bad.write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
     output = tmp_path / "out"
     with pytest.raises(UserError, match=r"b\.jpg: cannot be read as an image"):
-        detection.predict(trained, output, [good, bad])
+        detection.predict(trained, [good, bad], output=output)
     assert not output.exists()
 
 
-def test_real_photographs_and_odd_files_are_looked_at(trained, tmp_path, data_dir):
+def test_real_photographs_and_odd_files_are_looked_at(detector, tmp_path, data_dir):
     """Of COCO; and a pixel, a panorama of 20,000 pixels, CMYK, a palette, 16 bits of grey, WebP."""
     photos = tmp_path / "photos"
     with zipfile.ZipFile(data_dir / "coco_sample" / "images.zip") as archive:
@@ -210,7 +212,9 @@ def test_real_photographs_and_odd_files_are_looked_at(trained, tmp_path, data_di
     grey = np.asarray(photo.convert("L")).astype(np.uint16)
     Image.fromarray(grey << 8).save(photos / "grey.png")
     photo.save(photos / "photo.webp")
-    detection.predict(trained, tmp_path / "out", photos, score_threshold=0.05, tile_size=1000)
+    detection.predict(
+        detector, photos, output=tmp_path / "out", score_threshold=0.05, tile_size=1000
+    )
     drawn = {path.stem: Image.open(path) for path in (tmp_path / "out" / "pictures").iterdir()}
     assert len(drawn) == 9
     assert drawn["pixel"].size == (512, 512)

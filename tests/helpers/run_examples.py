@@ -16,7 +16,8 @@ if __name__ == "__main__":
     package = sys.argv[1]
     door = importlib.import_module(package)
     make_files(package)
-    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(verbose=False)
+    finder = doctest.DocTestFinder(recurse=False)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     for name in door.__all__:
         for test in finder.find(getattr(door, name), name, globs={package: door}):
             runner.run(test)
