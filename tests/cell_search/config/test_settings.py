@@ -11,7 +11,7 @@ import yaml
 
 import cell_search
 from cell_search.config import resolve, schema
-from cell_search.evaluators import Train
+from cell_search.evaluators import NasBench201, Train, WeightSharing, ZeroCost
 from cell_search.space import published
 from cell_search.space.limits import Limits
 from cell_search.space.space import Decision
@@ -154,6 +154,17 @@ def test_the_transfer_stage_counts_in_its_own_way() -> None:
         "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate": 0.06,
         "task.losses.l2_weight_decay": 2e-4,
     }
+
+
+def test_evaluators_without_augmentation_or_network_say_so() -> None:
+    still = {"aug_rand_hflip": False, "aug_shift": 0, "aug_cutout": 0}
+    still = {f"task.train_data.{name}": value for name, value in still.items()}
+    assert NasBench201().transfer_settings({}, 64) == still
+    sizes = {"task.model.cells.normal_cells": 2, "task.model.cells.filters": 6}
+    assert ZeroCost(normal_cells=2, filters=6).transfer_settings({}, 64) == still | sizes
+    moved = {"task.train_data.aug_rand_hflip": True, "task.train_data.aug_shift": 3}
+    sharing = WeightSharing(normal_cells=2, filters=6, shift=3)
+    assert sharing.transfer_settings({}, 64) == still | sizes | moved
 
 
 def test_children_are_trained_with_their_settings(small: dict, tmp_path: pathlib.Path) -> None:
