@@ -14,7 +14,7 @@ from cell_search.driver import driver
 from cell_search.driver import rerank as reranks
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
-from cell_search.evaluators._function import Function, Score
+from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
@@ -27,7 +27,7 @@ Directory = str | os.PathLike[str] | SearchDirectory
 def search(
     config: Config | None = None,
     *,
-    score: Score | None = None,
+    score: ScoreFunction | None = None,
     evaluator: str | Evaluator | None = None,
     space: str | None = None,
     strategy: str | None = None,

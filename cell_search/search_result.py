@@ -16,6 +16,7 @@ from cell_search.space.cell_space import genotype_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
+from cell_search.trial_keys import METRICS
 from cells.genotype.genotype import Genotype
 
 
@@ -122,7 +123,7 @@ class SearchResult:
                 {
                     "number": trial.number,
                     "state": trial.state.name,
-                    **trial.user_attrs.get(trials.METRICS, {}),
+                    **trial.user_attrs.get(METRICS, {}),
                     **dict(zip(names, values, strict=True)),
                     "seconds": trials.seconds(trial),
                     "failure": trials.failure(trial) if failed else "",
