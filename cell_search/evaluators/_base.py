@@ -43,6 +43,17 @@ class Request:
             "" where nothing can be kept.
         until: the evaluation stops for the time being after so many epochs, and a later request
             with the same number goes on; 0: to the end. For `resumable` evaluators only.
+
+    Example:
+        >>> class Seen(cell_search.Evaluator):
+        ...     reward = "number"
+        ...     def score(self, request: cell_search.Request):
+        ...         return cell_search.Score({"number": request.number})
+        ...     def check(self, images, space):
+        ...         pass
+        >>> result = cell_search.search(evaluator=Seen(), strategy="random", trials=3)
+        >>> result.best.score
+        {'number': 2.0}
     """
 
     number: int
@@ -70,6 +81,10 @@ class Result:
         proposal: the decisions that the evaluation leads to, for a strategy that follows it.
         worker: host and process that evaluated it; empty where none came to the end.
         began: when, in seconds since 1970 by that host's clock.
+
+    Example:
+        >>> cell_search.Result(reward=None, failure="the loss is not finite").metrics
+        {}
     """
 
     reward: float | None
