@@ -103,6 +103,10 @@ class Score:
     Attributes:
         metrics: numbers by name, among them the reward.
         proposal: the decisions that the evaluation leads to, where the evaluator `proposes`.
+
+    Example:
+        >>> cell_search.Score({"accuracy": 0.91, "seconds a step": 0.03}).metrics["accuracy"]
+        0.91
     """
 
     metrics: Mapping[str, float]
@@ -140,13 +144,16 @@ class Evaluator(abc.ABC):
         as_written: whether it may score cells differently that compute the same, see `CellSpace`.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import ClassVar
         >>> @dataclass(frozen=True)
-        ... class FewBlocks(Evaluator):
+        ... class FewBlocks(cell_search.Evaluator):
         ...     reward: ClassVar[str] = "spared"
         ...     most: int = 10
         ...
-        ...     def score(self, request: Request) -> Score:
-        ...         return Score({"spared": self.most - len(request.genotype.normal.blocks)})
+        ...     def score(self, request):
+        ...         spared = self.most - len(request.genotype.normal.blocks)
+        ...         return cell_search.Score({"spared": spared})
         >>> FewBlocks().metrics()
         ('spared',)
     """
