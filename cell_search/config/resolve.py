@@ -75,7 +75,11 @@ class Search:
         )
 
     def feasible(self, point: Point) -> bool:
-        """Whether a proposal may be evaluated; another is drawn where it may not."""
+        """Whether a proposal may be evaluated; another is drawn where it may not.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         genotype = genotype_of(self.space, point) if self.limits.any else None
         if genotype is not None and not self.limits.allow(genotype):
             return False
@@ -88,7 +92,11 @@ class Search:
         return " and ".join([*table, str(self.limits)] if self.limits.any else table)
 
     def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
-        """The evaluator with the settings that a point decides."""
+        """The evaluator with the settings that a point decides.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         known = {f.name for f in dataclasses.fields(self.evaluator)}
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
         chosen = {n: v for n, v in searched_settings.chosen(point).items() if n in known}

@@ -319,7 +319,11 @@ def _shown(flat: Mapping[str, Any], key: str) -> str:
 
 
 def used_settings(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, as `a.b.c: value`."""
+    """The settings that matter, as `a.b.c: value`.
+
+    Args:
+        config: the settings of the stack.
+    """
     flat = _flat(config.as_dict())
     other = ("rerank.", "sieve.")
     used = {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith(other)}
@@ -327,7 +331,11 @@ def used_settings(config: SearchConfig) -> dict[str, Any]:
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, nested as in a configuration file."""
+    """The settings that matter, nested as in a configuration file.
+
+    Args:
+        config: the settings of the stack.
+    """
     values = config.as_dict()
     for part in _CHOICES:
         chosen = values[part]["type"]

@@ -51,7 +51,11 @@ def decisions(choices: Mapping[str, Sequence[Any]], evaluator: Evaluator) -> tup
 
 
 def chosen(point: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a point decides, by name."""
+    """The settings that a point decides, by name.
+
+    Args:
+        point: a choice for each decision, by name.
+    """
     return {
         name.removeprefix(_PREFIX): value
         for name, value in point.items()

@@ -31,6 +31,9 @@ _SEED = 2**32
 def final(search: Search) -> Search:
     """The search whose children are trained as `rerank` says.
 
+    Args:
+        search: the search.
+
     Raises:
         UserError: the section names what does not exist, or nothing that could be longer.
     """
@@ -153,7 +156,11 @@ def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
 
 
 def protocol_of(longer: Search) -> dict[str, Any]:
-    """The settings by which candidates are trained again, as `a.b: value`."""
+    """The settings by which candidates are trained again, as `a.b: value`.
+
+    Args:
+        longer: from `final`.
+    """
     evaluator = dataclasses.asdict(longer.evaluator)
     images = dataclasses.asdict(longer.images)
     del images["data_dir"]

@@ -71,7 +71,13 @@ def best_of(
 
 
 def ranked(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
-    """The best `top` different candidates that succeeded, best first."""
+    """The best `top` different candidates that succeeded, best first.
+
+    Args:
+        search: the search.
+        known: all trials.
+        again: the re-ranking, if there is one.
+    """
     # Enough to fill the list behind those that were trained again; a key of each trial of a long
     # search would take a while.
     count = search.config.top + (len(again.candidates) if again else 0)
@@ -96,13 +102,23 @@ def reranking_of(search: Search, study: optuna.Study) -> Reranking | None:
 
 
 def front_of(search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that no other one dominates, sorted by the first objective, best first."""
+    """The trials that no other one dominates, sorted by the first objective, best first.
+
+    Args:
+        search: the search.
+        study: the study.
+    """
     signs = [objective.sign for objective in search.objectives]
     return trials.front(study.get_trials(deepcopy=False), search.space, signs)
 
 
 def score(trial: FrozenTrial, search: Search) -> dict[str, float]:
-    """The values of a trial that succeeded, by the names of the objectives."""
+    """The values of a trial that succeeded, by the names of the objectives.
+
+    Args:
+        trial: one that succeeded.
+        search: the search.
+    """
     return {o.metric: v for o, v in zip(search.objectives, trial.values, strict=True)}
 
 
@@ -110,6 +126,11 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
     """Writes `genotype.json` (`best.json` in a space without genotypes), `top/NN.json`,
     `front/NN.json` where there are several objectives, `train.yaml` where the search had images,
     and `rerank.json` after a re-ranking.
+
+    Args:
+        directory: where the files go.
+        search: the search.
+        study: the study.
 
     Returns:
         The paths of the winner, of its training configuration, and of `rerank.json`.

@@ -46,7 +46,11 @@ class SearchDirectory(Studies):
         return str(folder.absolute() / study)
 
     def tensorboard(self, part: str = STUDY_NAME) -> pathlib.Path:
-        """The folder of TensorBoard's files of a study."""
+        """The folder of TensorBoard's files of a study.
+
+        Args:
+            part: `STUDY_NAME`, `SIEVE_NAME`, or the name of a re-ranking.
+        """
         if part == STUDY_NAME:
             return self.path / "tensorboard"
         return self.path / "tensorboard" / (SIEVE_NAME if part == SIEVE_NAME else "rerank")
@@ -60,7 +64,11 @@ class SearchDirectory(Studies):
         return overrides.read_yaml(self.config) if self.config.exists() else None
 
     def store_config(self, values: dict[str, Any]) -> None:
-        """Writes `config.yaml`."""
+        """Writes `config.yaml`.
+
+        Args:
+            values: those that matter, nested.
+        """
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         write_atomically(self.config, text.encode())
 

@@ -58,6 +58,9 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
     Of 16 bits the upper 8 are kept, as TensorFlow's decoders do; CMYK becomes RGB, and alpha is
     left out.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: it is no image, a damaged one, or one too large to be meant.
     """

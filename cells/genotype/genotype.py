@@ -141,7 +141,12 @@ class Genotype:
 
 
 def check_cell(cell: Cell, role: str) -> None:
-    """Raises a UserError that names `role` and block where `cell` cannot be built."""
+    """Raises a UserError that names `role` and block where `cell` cannot be built.
+
+    Args:
+        cell: a cell.
+        role: `normal` or `reduction`, for the error.
+    """
     if not cell.blocks:
         raise UserError(f"{role}.blocks: the cell is empty; it needs at least one block")
     if len(cell.blocks) > MAX_BLOCKS:

@@ -47,18 +47,30 @@ def read(path: str | os.PathLike[str]) -> Genotype:
 
 
 def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
-    """Writes a genotype file, complete or not at all."""
+    """Writes a genotype file, complete or not at all.
+
+    Args:
+        genotype: the two cells.
+        path: of the file; missing folders are made.
+    """
     write_atomically(path, dumps(genotype).encode())
 
 
 def dumps(genotype: Genotype) -> str:
-    """The text of a genotype file: stable, one block a line, ends with a newline."""
+    """The text of a genotype file: stable, one block a line, ends with a newline.
+
+    Args:
+        genotype: the two cells.
+    """
     text = json.dumps(to_dict(genotype), indent=2, ensure_ascii=False, allow_nan=False)
     return _one_block_a_line(text) + "\n"
 
 
 def parse(text: bytes | str) -> Genotype:
     """Parses the text of a genotype file.
+
+    Args:
+        text: JSON, at most as long as the format allows.
 
     Raises:
         UserError: one sentence that names the field and the remedy.
@@ -67,7 +79,11 @@ def parse(text: bytes | str) -> Genotype:
 
 
 def to_dict(genotype: Genotype) -> dict[str, Any]:
-    """The genotype as JSON values, as the file holds it."""
+    """The genotype as JSON values, as the file holds it.
+
+    Args:
+        genotype: the two cells.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "name": genotype.name,
@@ -94,6 +110,9 @@ def to_dict(genotype: Genotype) -> dict[str, Any]:
 
 def from_dict(data: Any) -> Genotype:
     """Checks JSON values against the schema and makes the genotype of them.
+
+    Args:
+        data: JSON values, from anybody.
 
     Raises:
         UserError: one sentence that names the field and the remedy.

@@ -76,12 +76,21 @@ class StackConfig:
     batch_norm_epsilon: float = 1e-5
 
     def replace(self, **changes: object) -> StackConfig:
-        """A copy with some fields changed."""
+        """A copy with some fields changed.
+
+        Args:
+            **changes: fields with their new values.
+        """
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
 def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
-    """P of "N @ P": channels of the last cell's output."""
+    """P of "N @ P": channels of the last cell's output.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     inserts = family_of(genotype.stacking).inserts_reductions
     ends_in_reduction = not inserts and config.normal_cells == 1
     last = genotype.reduction if ends_in_reduction else genotype.normal
@@ -92,6 +101,11 @@ def with_penultimate_filters(
     genotype: Genotype, config: StackConfig, penultimate: int
 ) -> StackConfig:
     """`config` with the filters F that give the last cell `penultimate` channels.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+        penultimate: P of "N @ P".
 
     Raises:
         UserError: `penultimate` does not divide; names the nearest values that do.
@@ -132,7 +146,12 @@ def stack(
 
 
 def check(genotype: Genotype, config: StackConfig) -> None:
-    """Raises a UserError where `config` cannot be built for `genotype`."""
+    """Raises a UserError where `config` cannot be built for `genotype`.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     for field, value in (
         ("normal_cells", config.normal_cells),
         ("stem_filters", config.stem_filters),
@@ -169,7 +188,12 @@ def check(genotype: Genotype, config: StackConfig) -> None:
 
 
 def minimal_size(genotype: Genotype, config: StackConfig) -> int:
-    """The smallest height and width with which all that halves finds 2 pixels to halve."""
+    """The smallest height and width with which all that halves finds 2 pixels to halve.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     stem = _stem(genotype, config)
     halvings = GROUPS - 1 + {"convolution": 0, "cells": 2, "convolutions": 3}[stem]
     map_size = 2 ** (halvings - 1) + 1

@@ -18,7 +18,11 @@ FilePaths = FilePath | Sequence[FilePath]
 
 
 def as_paths(paths: FilePaths) -> list[str]:
-    """One or several paths, as a list of texts."""
+    """One or several paths, as a list of texts.
+
+    Args:
+        paths: one path or several.
+    """
     if isinstance(paths, str | os.PathLike):
         return [os.fspath(paths)]
     return [os.fspath(path) for path in paths]
@@ -27,6 +31,9 @@ def as_paths(paths: FilePaths) -> list[str]:
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Says in one sentence what the operating system has against a file.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -45,6 +52,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
     The temporary name keeps the ending, since Keras and matplotlib choose a format by it.
     On an error the temporary file is removed and what stood at `path` stays.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -73,11 +83,21 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes `data` to `path`, complete or not at all; makes missing folders."""
+    """Writes `data` to `path`, complete or not at all; makes missing folders.
+
+    Args:
+        path: where the file goes.
+        data: its content.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes JSON for people and programs to `path`, complete or not at all."""
+    """Writes JSON for people and programs to `path`, complete or not at all.
+
+    Args:
+        path: where the file goes.
+        value: JSON values.
+    """
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())

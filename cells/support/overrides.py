@@ -61,6 +61,9 @@ def apply(config: Any, values: Mapping[str, Any], where: str) -> None:
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a YAML file that holds a mapping.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: it cannot be read, or holds something else.
     """
@@ -180,7 +183,11 @@ def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> Non
 
 
 def fields(config: Any) -> dict[str, Any]:
-    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen."""
+    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen.
+
+    Args:
+        config: the settings of the stack.
+    """
     if isinstance(config, dict):
         return config
     return {key: value for key, value in vars(config).items() if not key.startswith("_")}

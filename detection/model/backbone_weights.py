@@ -29,7 +29,11 @@ _NOT_OF_THE_CELLS = frozenset(
 
 
 def is_classifier(path: str) -> bool:
-    """Whether a path is the folder of a `cell-transfer` training."""
+    """Whether a path is the folder of a `cell-transfer` training.
+
+    Args:
+        path: of the file.
+    """
     params = os.path.join(path, model_dir.PARAMS)
     if not os.path.exists(params):
         return False
@@ -37,7 +41,11 @@ def is_classifier(path: str) -> bool:
 
 
 def is_weights_file(path: str) -> bool:
-    """Whether a path is that of a file that `cells import-weights` wrote, by its ending."""
+    """Whether a path is that of a file that `cells import-weights` wrote, by its ending.
+
+    Args:
+        path: of the file.
+    """
     return path.endswith(weights_file.ENDING)
 
 

@@ -140,7 +140,11 @@ def _listed(folder: str) -> list[str]:
 
 
 def step_of(path: str) -> int:
-    """The training step by which a checkpoint is named."""
+    """The training step by which a checkpoint is named.
+
+    Args:
+        path: of the file.
+    """
     return int(path.rpartition("-")[2])
 
 

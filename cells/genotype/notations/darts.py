@@ -28,6 +28,9 @@ _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 def read(text: str) -> Genotype:
     """Reads `Genotype(...)`, or `NAME = Genotype(...)`.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names what is not data, missing or unknown.
     """
@@ -54,6 +57,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The text of a genotype of `darts` stacking.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.
