@@ -54,13 +54,12 @@ BOXES = {
 
 
 def make_images() -> None:
-<<<<<<< HEAD
-    """Makes `photo.png`; `photos`, a folder of images of two classes; and boxes in two of them."""
-=======
-    """Makes `photo.png`, and `photos`, a folder of images of two classes, unless they are there."""
+    """Makes `photo.png`; `photos`, a folder of images of two classes; and boxes in two of them.
+
+    Nothing happens where they are there.
+    """
     if pathlib.Path("photos").exists():
         return
->>>>>>> api-transfer
     write(pathlib.Path("photos"), {"red": 30, "green": 30})
     Image.new("RGB", (48, 40), "white").save("photo.png")
     pathlib.Path("boxes.json").write_text(json.dumps(BOXES), encoding="utf-8")
