@@ -139,6 +139,7 @@ def _trials(run: Run) -> list[Any]:
 
 def _pace(trial: Any, batch: int) -> float:
     from cell_search.study import trials
+    from cell_search.trial_keys import METRICS
 
-    metrics = trial.user_attrs[trials.METRICS]
+    metrics = trial.user_attrs[METRICS]
     return trials.seconds(trial) / (metrics["steps"] * batch * metrics["multiply_adds"])

@@ -21,6 +21,7 @@ __all__ = [
     "Evaluator",
     "Request",
     "Result",
+    "Score",
     "SearchConfig",
     "SearchResult",
     "Space",
@@ -34,7 +35,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cell_search.api import open_search, rerank, search
     from cell_search.config.schema import SearchConfig
-    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result
+    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result, Score
     from cell_search.pools import POOLS
     from cell_search.search_result import Candidate, SearchResult
     from cell_search.space.published import SPACES
@@ -55,6 +56,7 @@ else:
             "Result": "cell_search.evaluators",
             "SPACES": "cell_search.space.published",
             "STRATEGIES": "cell_search.strategies",
+            "Score": "cell_search.evaluators",
             "SearchConfig": "cell_search.config.schema",
             "SearchResult": "cell_search.search_result",
             "Space": "cell_search.space.space",

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 from example_files import make_images
-from test_public_names import WITH_EXAMPLES, functions_and_classes
+from test_public_names import PACKAGES, functions_and_classes
 
 ROOT = pathlib.Path(__file__).parents[1]
 HELPERS = ROOT / "tests" / "helpers"
@@ -57,14 +57,15 @@ def page(tmp_path_factory) -> pathlib.Path:
 
 def test_the_page_on_python_runs_from_top_to_bottom(page):
     text = (page / "python.md.py").read_text(encoding="utf-8")
-    imported = set(re.findall(r"^import (\w+)$", text, re.MULTILINE))
-    assert {"cells", "transfer", "detection", "auto"} <= imported
+    assert {"cells", "cell_search", "transfer", "detection", "auto"} <= set(
+        re.findall(r"^import (\w+)$", text, re.MULTILINE)
+    )
     # What the page says that it writes.
     for name in ("nasnet_a.png", "runs/digits/evaluation.json", "exported/classifier.keras"):
         assert (page / name).is_file()
 
 
-@pytest.mark.parametrize("package", WITH_EXAMPLES)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_the_examples_of_public_names_say_the_truth(tmp_path, request, package):
     # The run of `auto` that its examples show is the page's, which is finished already.
     folder = request.getfixturevalue("page") if package == "auto" else tmp_path

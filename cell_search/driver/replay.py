@@ -18,8 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search.config.resolve import Search
 from cell_search.selection import sieve
 from cell_search.space.space import Point
-from cell_search.strategies import AFTER, FINISHED, PARENT, REJECTED, trial_of
+from cell_search.strategies import trial_of
 from cell_search.study import trials
+from cell_search.trial_keys import AFTER, FINISHED, PARENT, REJECTED
 from cells.support.errors import UserError
 
 
@@ -56,7 +57,8 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
     )
     again = optuna.create_study(directions=[o.direction for o in search.objectives])
     told = 0
-    first = sieve.first(search, study)
+    # Before the first trial the sieve may not have all its results.
+    first = sieve.first(search, study) if recorded else []
     for trial in recorded:
         after = _noted(trial, trial.system_attrs, AFTER)
         for known in arrived[told:after]:

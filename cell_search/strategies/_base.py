@@ -16,16 +16,8 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._history import (
-    AFTER,
-    ATTEMPT,
-    NEWS,
-    NEXT,
-    REJECTED,
-    History,
-    note_parent,
-    note_proposal,
-)
+from cell_search.strategies._history import History, note_parent, note_proposal
+from cell_search.trial_keys import AFTER, ATTEMPT, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
@@ -66,7 +58,7 @@ class Strategy(optuna.samplers.BaseSampler):
     """A search strategy.
 
     A subclass says what it learns from a trial (`learn`) and what it proposes (`propose`). All
-    that it knows must come from `meet` and `learn`, and all randomness from the generator that
+    that it knows must come from `observe` and `learn`, and all randomness from the generator that
     `propose` is given. Then a fresh sampler on a study with a history continues exactly as the
     old one would have: nothing but the study needs to be kept.
 
@@ -82,6 +74,15 @@ class Strategy(optuna.samplers.BaseSampler):
 
     Raises:
         UserError: a distribution is not categorical.
+
+    Example:
+        >>> class First(cell_search.Strategy):
+        ...     def propose(self, rng):
+        ...         return {d.name: d.choices[0] for d in self.space.decisions}
+        >>> import optuna
+        >>> choices = {"layer": optuna.distributions.CategoricalDistribution(["conv", "pool"])}
+        >>> First(choices).propose(None)
+        {'layer': 'conv'}
     """
 
     Settings: ClassVar[type[Any]] = NoSettings
@@ -124,7 +125,7 @@ class Strategy(optuna.samplers.BaseSampler):
     def reset(self) -> None:
         """Forgets everything: another study begins."""
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         """Takes note of a point that was proposed, whatever becomes of it."""
 
     def reject(self, point: Point) -> None:
@@ -132,7 +133,7 @@ class Strategy(optuna.samplers.BaseSampler):
 
         It counts as met: whoever goes through points one by one goes on to the next.
         """
-        self.meet(point)
+        self.observe(point)
 
     def learn(self, point: Point, reward: Any) -> None:
         """Takes a result into account; called in the order in which the trials finished.
@@ -157,7 +158,7 @@ class Strategy(optuna.samplers.BaseSampler):
         it should start from new ones."""
         return None
 
-    def dead(self) -> Collection[int]:
+    def disposable_trials(self) -> Collection[int]:
         """The trials that no child will start from again, so that their weights can go."""
         return ()
 
@@ -206,7 +207,7 @@ class Strategy(optuna.samplers.BaseSampler):
             return
         for indices in trial.user_attrs.get(REJECTED, ()):
             self.reject(self.space.from_indices(indices))
-        self.meet(point)
+        self.observe(point)
         # Of a trial that was stopped early, what it had reached by then.
         scored = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         if scored and trial.values and all(map(math.isfinite, trial.values)):

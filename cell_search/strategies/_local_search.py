@@ -52,7 +52,7 @@ class LocalSearch(Strategy):
         self._climb: list[Point] = []
         self._climb_before: list[Point] = []
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
 
     def learn(self, point: Point, reward: float) -> None:

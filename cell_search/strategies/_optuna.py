@@ -72,7 +72,7 @@ class OptunaSampler(Strategy):
         self._met: dict[tuple[int, ...], FrozenTrial] = {}
         self._objectives = 1
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         place = tuple(self.space.indices(point))
         if place not in self._met:
             self._met[place] = self._trial(point, TrialState.RUNNING)

@@ -37,7 +37,7 @@ class RandomSearch(Strategy):
     def reset(self) -> None:
         self._proposed: set[Hashable] = set()
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._proposed.add(self.space.canonical_key(point))
 
     def propose(self, rng: np.random.Generator) -> Point:

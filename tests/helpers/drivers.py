@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cells.support.errors import UserError
 
 # Workers import this module for `Scored` alone; what else it needs is imported late.
@@ -55,10 +55,10 @@ class Scored(Evaluator):
     seconds: float = 0.003
     hanging: tuple[int, ...] = ()
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         time.sleep(600 if request.number in self.hanging else self.seconds)
         made = json.dumps(request.decisions, sort_keys=True)
-        return {"score": zlib.crc32(made.encode()) / 2**32}
+        return Score({"score": zlib.crc32(made.encode()) / 2**32})
 
 
 @dataclass(frozen=True)
@@ -81,17 +81,16 @@ class Job:
 
     def run(self) -> None:
         """Searches, here."""
-        from cell_search.config import resolve, schema
-        from cell_search.driver import driver
+        import cell_search
         from cell_search.driver.interruption import Interruptible
-        from cell_search.study.directory import SearchDirectory
 
-        values = schema.from_values(SETTINGS | self.settings, "test")
-        search = dataclasses.replace(resolve.resolve(values), evaluator=self.evaluator)
-        directory = SearchDirectory(self.path)
-        with Interruptible().listening() as interruptible, directory.locked():
-            directory.store_config(schema.used_values(values))
-            driver.search(directory, search, interruptible)
+        with Interruptible().listening() as interruptible:
+            cell_search.search(
+                SETTINGS | self.settings,
+                evaluator=self.evaluator,
+                directory=self.path,
+                interruptible=interruptible,
+            )
 
 
 def _work(job: Job) -> None:

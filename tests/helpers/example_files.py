@@ -54,10 +54,8 @@ BOXES = {
 
 
 def make_images() -> None:
-    """Makes `photo.png`; `photos`, a folder of images of two classes; and boxes in two of them.
-
-    Nothing happens where they are there.
-    """
+    """Makes `photo.png`, `photos`, a folder of images of two classes, and `boxes.json`, boxes in
+    two of them, unless they are there."""
     if pathlib.Path("photos").exists():
         return
     write(pathlib.Path("photos"), {"red": 30, "green": 30})

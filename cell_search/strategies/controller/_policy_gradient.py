@@ -179,7 +179,7 @@ class PolicyGradient(Strategy):
         self._baseline: float | None = None
         self._met: set[Hashable] = set()
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
 
     def learn(self, point: Point, reward: float) -> None:

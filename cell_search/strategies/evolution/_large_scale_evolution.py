@@ -106,7 +106,7 @@ class LargeScaleEvolution(Strategy):
             self._offer = child, number
         return child
 
-    def dead(self) -> Set[int]:
+    def disposable_trials(self) -> Set[int]:
         return self._dead
 
     def parent(self, point: Point) -> int | None:

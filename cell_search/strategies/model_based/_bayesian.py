@@ -95,7 +95,7 @@ class Bayesian(Strategy):
         self._exhausted = -1
         self._posterior: Posterior | None = None
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         key = self.space.canonical_key(point)
         if key not in self._known:
             self._running[key] = self.space.indices(point)

@@ -105,7 +105,7 @@ class Progressive(Strategy):
         self._ends_at = 0
         self._ranked: _Ranked | None = None
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
 
     def learn(self, point: Point, reward: Any) -> None:
