@@ -43,6 +43,7 @@ class EvaluationResult:
 
     Example:
         >>> result = detection.evaluate("run")
+        evaluation at step 4: AP ..., AP50 ..., loss ...
         >>> [figures.category_id for figures in result.figures.classes][:3]
         [0, 1, 2]
     """
@@ -67,6 +68,7 @@ class TrainingResult:
 
     Example:
         >>> result = detection.train("run", config_file="scenes.yaml")
+        continues at step 4 of 4
         >>> result.steps
         4
     """
@@ -114,6 +116,8 @@ def train(
 
     Example:
         >>> result = detection.train("run", config_file="scenes.yaml", evaluate=True)
+        continues at step 4 of 4
+        evaluation at step 4: AP ..., AP50 ..., loss ...
         >>> result.steps, result.evaluation.data
         (4, 'digits_scenes validation[:8]')
     """
@@ -165,6 +169,7 @@ def evaluate(
     Example:
         >>> first = {"task": {"validation_data": {"tfds_split": "validation[:4]"}}}
         >>> result = detection.evaluate("run", params_override=first, output="first.json")
+        evaluation at step 4: AP ..., AP50 ..., loss ...
         >>> result.metrics["step"], 0 <= result.metrics["AP50"] <= 1
         (4, True)
     """
