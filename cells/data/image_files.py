@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from cells.support.errors import UserError
+
+#: What JPEG and PNG files begin with.
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 #: What a folder is searched for; a file that is named may have any ending.
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -26,20 +30,29 @@ def find_files(
         noun: what these are, for messages.
 
     Raises:
-        UserError: a path does not exist, or a folder has no image.
+        UserError: a path does not exist or is no file, or a folder has no image.
     """
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings)
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in endings and not is_special(p)
+            )
             if not inside:
                 raise UserError(f"{path}: has no {noun} ({', '.join(endings)})")
             found += inside
+        elif is_special(path):
+            raise UserError(f"{path}: is a device or a pipe, not a file of {noun}")
         elif path.exists():
             found.append(path)
         else:
             raise UserError(f"{path}: there is no such image or folder")
     return list(dict.fromkeys(found))
+
+
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether it is a pipe, a socket or a device, which may never end: something, but no file."""
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def check_files(paths: Sequence[Path]) -> None:
@@ -74,11 +87,34 @@ def read(path: str | os.PathLike[str]) -> np.ndarray:
         raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None
 
 
+def decode(data: bytes) -> np.ndarray:
+    """An image file's bytes as `read` gives its pixels; Pillow's errors come through."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as file:
+        return upright(file)
+
+
 def upright(file: Any) -> np.ndarray:
     """The pixels of an open Pillow image, as `read` gives them."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    image = ImageOps.exif_transpose(file)
+    # What stands behind the pixels does not count, and loading would find it.
+    turn = orientation(file)
+    file.load()
+    if file.format == "TIFF":
+        turn = orientation(file)  # Newer versions of Pillow have turned it.
+    flip = Image.Transpose
+    method = {
+        2: flip.FLIP_LEFT_RIGHT,
+        3: flip.ROTATE_180,
+        4: flip.FLIP_TOP_BOTTOM,
+        5: flip.TRANSPOSE,
+        6: flip.ROTATE_270,
+        7: flip.TRANSVERSE,
+        8: flip.ROTATE_90,
+    }.get(turn)
+    image = file if method is None else file.transpose(method)
     if image.mode.startswith("I;16"):
         # Pillow's own conversion cuts off what is brighter than 255.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -86,14 +122,25 @@ def upright(file: Any) -> np.ndarray:
 
 
 def upright_size(file: Any) -> tuple[int, int]:
-    """Height and width that `upright` would give, from the head of the file."""
+    """Height and width that `upright` would give, from the head of a file other than TIFF."""
     width, height = file.size
     return (width, height) if orientation(file) >= 5 else (height, width)
 
 
 def orientation(file: Any) -> int:
-    """What EXIF says of how an open Pillow image lies: 1 to 8, 1 for as it is stored."""
-    from PIL import ExifTags
+    """What EXIF says of how an open Pillow image lies: 1 to 8, 1 for as it is stored.
 
-    found = file.getexif().get(ExifTags.Base.Orientation, 1)
-    return found if found in range(1, 9) else 1
+    Only EXIF counts, as in browsers: other notes (XMP, ImageMagick's) are read by few programs.
+    """
+    from PIL import ExifTags, Image
+
+    exif = Image.Exif()
+    try:
+        if file.format == "TIFF":
+            exif = file.getexif()
+        elif "exif" in file.info:
+            exif.load(file.info["exif"])
+        found = exif.get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Damaged ones end in errors of many types.
+        return 1
+    return found if isinstance(found, int) and found in range(1, 9) else 1
