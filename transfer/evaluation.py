@@ -171,8 +171,14 @@ def _seen(
 
     def of_replica(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = inputs
-        views = cut(images, (height, width), crops)
-        return labels, sum(probabilities(trained.model, view) for view in views) / len(views)
+
+        def averaged() -> tf.Tensor:
+            views = cut(images, (height, width), crops)
+            return sum(probabilities(trained.model, view) for view in views) / len(views)
+
+        # A replica may have no image of the last batch, of which oneDNN cannot compute anything.
+        nothing = tf.zeros([0, len(trained.class_names)])
+        return labels, tf.cond(tf.shape(images)[0] > 0, averaged, lambda: nothing)
 
     @tf.function
     def step(inputs: Any) -> Any:
