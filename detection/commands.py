@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from cells.data import image_files
 from cells.support.files import write_json
 from detection.config import experiments
 from detection.data.categories import Categories
@@ -103,7 +104,7 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
 
     params = _params(flags, of_model_dir=True)
     files = images.find_files(paths)
-    images.check_files(files)
+    turned = images.check_files(files)
     detector = open_detector(flags.model_dir, params)
     source = images.from_files(files) if paths else images.from_data(params.task.validation_data)
     told = look(
@@ -117,6 +118,8 @@ def predict(flags: Any, paths: Sequence[str]) -> None:
         f"{told.detections:,} objects in {told.images:,} images; pictures in {told.pictures}, "
         f"COCO's result file in {told.results}"
     )
+    if turned:
+        print(image_files.turned_line(turned, len(files)))
 
 
 def export(flags: Any, _: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -195,7 +196,7 @@ def _predict(paths: Sequence[str]) -> None:
     if not paths:
         raise UserError("--mode=predict: needs images: files or folders, behind the flags")
     files = image_files.find_files(paths)
-    image_files.check_files(files)
+    turned = image_files.check_files(files)
     from transfer import prediction as predict
     from transfer.training import checkpoints
 
@@ -204,6 +205,8 @@ def _predict(paths: Sequence[str]) -> None:
     if values.output:
         write_json(values.output, [prediction.to_dict() for prediction in told])
     print("\n".join(predict.table(told)))
+    if turned:
+        print(image_files.turned_line(turned, len(files)), file=sys.stderr)
 
 
 def _refuse_settings(mode: str) -> None:

@@ -139,10 +139,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
     if noted["ignored"]:
         lines.append(f"files of other kinds that were left out: {noted['ignored']:,}")
     if noted.get("turned"):  # Older sets do not say.
-        lines.append(
-            f"images that are read turned upright, as their EXIF data say: {noted['turned']:,} of "
-            f"{noted['files']:,}"
-        )
+        lines.append(image_files.turned_line(noted["turned"], noted["files"]))
     unreadable = noted["unreadable"]
     if unreadable:
         lines.append(f"{len(unreadable):,} of {noted['files']:,} images cannot be read:")
@@ -284,12 +281,12 @@ class Encoded:
     Attributes:
         data: a JPEG or PNG file.
         size: height and width, as it is stored in there.
-        turn: how EXIF says that it lies, 1 to 8; 1 of files that became PNG, which are upright.
+        turn: how EXIF says in there that it lies, 1 to 8.
     """
 
     data: bytes
     size: tuple[int, int]
-    turn: int = 1
+    turn: int
 
 
 def encoded(data: bytes) -> Encoded:
@@ -307,8 +304,7 @@ def encoded(data: bytes) -> Encoded:
     with Image.open(io.BytesIO(data)) as file:
         turn = image_files.orientation(file)
         if not data.startswith((image_files.JPEG, image_files.PNG)):
-            pixels = image_files.upright(file)
-            return Encoded(tf.io.encode_png(pixels).numpy(), pixels.shape[:2])
+            return Encoded(image_files.as_png(file), (file.height, file.width), turn)
     with tf.device("CPU"):
         height, width, _ = tf.io.decode_image(data, 3, expand_animations=False).shape
     return Encoded(data, (int(height), int(width)), turn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,30 +55,46 @@ def is_special(path: str | os.PathLike[str]) -> bool:
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
-def check_files(paths: Sequence[Path]) -> None:
+def check_files(paths: Iterable[Path]) -> int:
     """Reads every file once, so that nothing is written where one is damaged.
+
+    Returns:
+        How many of them are turned upright, as EXIF says.
 
     Raises:
         UserError: one cannot be read; names it.
     """
-    for path in paths:
-        read(path)
+    return sum(_read(path)[1] > 1 for path in paths)
+
+
+def turned_line(turned: int, count: int) -> str:
+    """What is told of images that are turned."""
+    return f"{turned:,} of {count:,} images are turned upright, as their EXIF data say"
 
 
 def read(path: str | os.PathLike[str]) -> np.ndarray:
     """An image file as uint8 (height, width, 3), turned upright where the file says how.
 
     Of 16 bits the upper 8 are kept, as TensorFlow's decoders do; CMYK becomes RGB, and alpha is
-    left out.
+    left out; of an animation the first picture counts. `cells.data.decoding` reads encoded images
+    to the same pixels.
 
     Raises:
         UserError: it is no image, a damaged one, or one too large to be meant.
     """
+    return _read(path)[0]
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
+    """The pixels, and how they lie in the file."""
     from PIL import Image
 
+    if is_special(path):
+        raise UserError(f"{os.fspath(path)}: is a device or a pipe, not an image file")
     try:
         with Image.open(path) as file:
-            return upright(file)
+            turn = orientation(file)
+            return upright(file), turn
     except Image.DecompressionBombError as error:
         raise UserError(f"{os.fspath(path)}: is too large ({error})") from None
     # Pillow's readers raise errors of many types over damaged files.
@@ -99,11 +115,7 @@ def upright(file: Any) -> np.ndarray:
     """The pixels of an open Pillow image, as `read` gives them."""
     from PIL import Image
 
-    # What stands behind the pixels does not count, and loading would find it.
-    turn = orientation(file)
-    file.load()
-    if file.format == "TIFF":
-        turn = orientation(file)  # Newer versions of Pillow have turned it.
+    image, turn = _loaded(file)
     flip = Image.Transpose
     method = {
         2: flip.FLIP_LEFT_RIGHT,
@@ -114,11 +126,37 @@ def upright(file: Any) -> np.ndarray:
         7: flip.TRANSVERSE,
         8: flip.ROTATE_90,
     }.get(turn)
-    image = file if method is None else file.transpose(method)
+    return np.asarray(image if method is None else image.transpose(method))
+
+
+def as_png(file: Any) -> bytes:
+    """An open Pillow image as a PNG file of the same pixels in 8 bits that lies as it lies."""
+    from PIL import ExifTags, Image
+
+    image, turn = _loaded(file)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = turn
+    data = io.BytesIO()
+    image.save(data, "PNG", **({"exif": exif} if turn > 1 else {}))
+    return data.getvalue()
+
+
+def _loaded(file: Any) -> tuple[Any, int]:
+    """The picture in colour of 8 bits as it is stored, and its orientation."""
+    from PIL import Image
+
+    # What stands behind the pixels does not count, and loading would find it.
+    turn = orientation(file)
+    file.load()
+    if file.format == "TIFF":
+        turn = orientation(file)  # Newer versions of Pillow have turned it.
+    image = file
     if image.mode.startswith("I;16"):
         # Pillow's own conversion cuts off what is brighter than 255.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return np.asarray(image.convert("RGB"))
+    image = image.convert("RGB")
+    image.info.clear()  # Which a PNG file would get.
+    return image, turn
 
 
 def upright_size(file: Any) -> tuple[int, int]:

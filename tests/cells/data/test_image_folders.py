@@ -153,8 +153,8 @@ def test_photographs_are_kept_as_they_are_and_counted_and_read_upright(tmp_path)
     images = image_folders.find(tmp_path / "photos")
     folder = conversion.convert(images, tmp_path / "sets", "photos", test=0.0)
     assert conversion.described(folder)[1] == (
-        "images that are read turned upright, as their EXIF data say: 6 of 12"
-    ), "of webp the upright pixels are kept"
+        "9 of 12 images are turned upright, as their EXIF data say"
+    )
     found = builder(str(folder))
     classes = image_classes(found)
     assert classes.image_shape == (None, None, 3), "9x12 and 12x9"
