@@ -62,9 +62,9 @@ def _test(run: Run) -> dict[str, Any]:
     folder = run.model_dir
     with run.interruptible.block():
         found = evaluation.evaluate(model_dir.read_params(str(folder)), str(folder))
+        result = {**found.metrics(), "by_class": found.by_class()}
+        write_json(folder / "evaluation.json", result)
         evaluation.draw(found, str(folder / "evaluation.png"))
-    result = {**found.metrics(), "by_class": found.by_class()}
-    write_json(folder / "evaluation.json", result)
     return result
 
 

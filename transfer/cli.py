@@ -166,10 +166,11 @@ def _eval() -> None:
         print(line)
     path = values.output or os.path.join(folder, "evaluation.json")
     picture = os.path.splitext(path)[0] + ".png"
-    evaluation.draw(found, picture)
-    print(f"confusion matrix in {picture}")
     metrics = found.metrics(params.task.evaluation.top_k)
     _write_evaluation(params, metrics, path, crops=values.crops, by_class=by_class)
+    # Last, since the numbers must not wait for a picture.
+    evaluation.draw(found, picture)
+    print(f"confusion matrix in {picture}")
 
 
 def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more: Any) -> None:

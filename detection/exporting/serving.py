@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from official.vision.modeling import retinanet_model
 from official.vision.modeling.layers import detection_generator
 from official.vision.ops import preprocess_ops
 from official.vision.serving import detection as serving
 
 from cells.data import decoding
+from cells.network.keras_settings import overridden
 
 #: Model Garden's colour of what an image leaves of the input: 0 once it is normalised.
 PADDING = preprocess_ops.MEAN_RGB
@@ -134,6 +136,7 @@ class ServedDetector(serving.DetectionModule):
         return told
 
 
+@overridden(tf_keras)
 def of_plain_operators(model: Any, sigma: float | None) -> Any:
     """A RetinaNet whose non-maximum suppression other programs have an operator for.
 

@@ -20,6 +20,7 @@ import numpy as np
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
 from cells.weights.by_layer import move_weights, weighted_layers
 from transfer.exporting import formats
@@ -53,6 +54,8 @@ def export(
         UserError: `output` ends in something else or cannot be written, the run has no
             checkpoint, a format is not installed, or a file differs from the trained network.
     """
+    import keras
+
     if not kinds and not output.endswith(".keras"):
         raise UserError(
             f"--output: {output} must end in .keras; for other files give --formats, and a folder"
@@ -78,7 +81,10 @@ def export(
     place = os.path.dirname(output.rstrip(os.sep)) or "."
     try:
         os.makedirs(output if kinds else place, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
+        with (
+            overridden(keras),
+            tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary,
+        ):
             for kind in kinds or ("keras",):
                 form = formats.FORMATS[kind]
                 path = os.path.join(temporary, form.file)

@@ -17,6 +17,7 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from cells.weights.by_layer import Moved, move_weights
@@ -241,7 +242,8 @@ def _float32() -> Iterator[None]:
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
     try:
-        yield
+        with overridden(tf_keras):
+            yield
     finally:
         tf_keras.mixed_precision.set_global_policy(policy)
 

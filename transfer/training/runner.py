@@ -13,6 +13,7 @@ import tensorflow as tf
 import tf_keras
 from official.modeling import performance
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import Stopped, UserError
 from transfer.data import damaged_images
 from transfer.runs import model_dir
@@ -81,6 +82,7 @@ def run(
         tf_keras.utils.set_random_seed(params.task.seed)
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(overridden(tf_keras))
         signals = Signals()
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())

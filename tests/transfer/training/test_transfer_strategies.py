@@ -38,9 +38,10 @@ trainer:
    optimizer_config: {learning_rate: {cosine: {initial_learning_rate: 0.01}}}}
 """
 
-#: By how much losses and weights may differ after ten steps, by rounding alone; with batch
-#: statistics of their own, losses of two devices differ by 0.06 and weights by 0.15.
-CLOSE = 1e-4
+#: By how much losses and weights may differ after ten steps, by rounding alone, which differs
+#: among processors; with batch statistics of their own, losses of two devices differ by 0.06 and
+#: weights by 0.15.
+CLOSE = 1e-3
 
 
 @pytest.fixture(autouse=True)
