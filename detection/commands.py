@@ -41,7 +41,8 @@ def run(flags: Any, _: Sequence[str]) -> None:
 
     metrics = runner.run(params, flags.mode, flags.model_dir, complete, task_class)
     if metrics is None:
-        print(f"trained {params.trainer.train_steps:,} steps; the run is in {flags.model_dir}")
+        step = checkpoints.last_step(flags.model_dir)
+        print(f"trained {step:,} steps; the run is in {flags.model_dir}")
         return
     side = params.task.validation_data
     path = flags.output or os.path.join(flags.model_dir, EVALUATION)

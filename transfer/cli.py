@@ -142,11 +142,11 @@ def _run() -> None:
     values = flags.FLAGS
     folder = command_line.required("model_dir")
     params = _params(of_model_dir=False)
-    from transfer.training import runner
+    from transfer.training import checkpoints, runner
 
     metrics = runner.run(params, values.mode, folder)
     if metrics is None:
-        print(f"trained {params.trainer.train_steps:,} steps; the run is in {folder}")
+        print(f"trained {checkpoints.last_step(folder):,} steps; the run is in {folder}")
         return
     _write_evaluation(params, metrics, values.output or os.path.join(folder, "evaluation.json"))
 

@@ -9,6 +9,7 @@ from typing import Any
 from absl import logging
 
 _HALVES = ("float16", "bfloat16")
+_told: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -17,7 +18,7 @@ def overridden(keras: Any) -> Iterator[None]:
 
     Every network here reads images as `(height, width, channels)`, and in plain half precision
     none trains; mixed precision and float64 are left as they are. Layers keep what held when they
-    were made, so the user's settings are put back afterwards. What is overridden is logged.
+    were made, so the user's settings are put back afterwards. What is overridden is logged once.
 
     Args:
         keras: the module `keras` or `tf_keras`.
@@ -40,8 +41,10 @@ def overridden(keras: Any) -> Iterator[None]:
         if floats not in _HALVES:
             changed.append(f"the dtype policy {policy.name} (float32 is used)")
         precision.set_global_policy("float32")
-    if changed:
-        logging.warning("of the Keras configuration is overridden: %s", ", ".join(changed))
+    told = f"of the {keras.__name__} configuration is overridden: {', '.join(changed)}"
+    if changed and told not in _told:
+        _told.add(told)
+        logging.warning("%s", told)
     try:
         yield
     finally:

@@ -91,7 +91,13 @@ def export(
                 form.write(written, path)
                 told = compare(kind, expected, form.open(path)(pixels))
                 name = form.file if kinds else os.path.basename(output)
-                description["files"][kind] = {"file": name, "input": form.input, **told}
+                more = {"opens_with": form.opens_with} if form.opens_with else {}
+                description["files"][kind] = {
+                    "file": name,
+                    "input": form.input,
+                    **more,
+                    **told,
+                }
             text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
             with open(os.path.join(temporary, "classifier.json"), "w", encoding="utf-8") as file:
                 file.write(text)

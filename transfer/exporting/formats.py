@@ -23,7 +23,7 @@ from cells.data import preprocessing
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from cells.weights.by_layer import weighted_layers
-from transfer.exporting import batch_norm_folding, frozen_graph
+from transfer.exporting import batch_norm_folding, frozen_graph, keras_file
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
@@ -80,6 +80,7 @@ class Format:
             where only the likeliest class counts.
         agreement: share of images whose likeliest class must be the trainer's.
         extra: of the project's that must be installed.
+        opens_with: the package and the least version of it that open the file.
     """
 
     file: str
@@ -89,10 +90,11 @@ class Format:
     difference: float | None = 1e-4
     agreement: float = 0.99
     extra: str | None = None
+    opens_with: str | None = None
 
 
 def _write_keras(network: Network, path: str) -> None:
-    network.model.save(path)
+    keras_file.write(network.model, path)
 
 
 def _open_keras(path: str) -> Logits:
@@ -223,7 +225,11 @@ def _open_onnx(path: str) -> Logits:
 
 FORMATS = {
     "keras": Format(
-        "classifier.keras", _write_keras, _open_keras, f"scaled images: {preprocessing.SCALING}"
+        "classifier.keras",
+        _write_keras,
+        _open_keras,
+        f"scaled images: {preprocessing.SCALING}",
+        opens_with=f"keras>={keras_file.LEAST_VERSION}",
     ),
     "weights": Format(
         "classifier.safetensors",

@@ -135,6 +135,12 @@ def _listed(folder: str) -> list[str]:
     return sorted(numbered, key=step_of)
 
 
+def last_step(folder: str) -> int:
+    """The training step of the last checkpoint of a folder; 0 where there is none."""
+    listed = _listed(folder)
+    return step_of(listed[-1]) if listed else 0
+
+
 def step_of(path: str) -> int:
     """The training step by which a checkpoint is named."""
     return int(path.rpartition("-")[2])

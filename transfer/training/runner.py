@@ -74,8 +74,11 @@ def run(
     if "train" in mode:
         if hasattr(task_class, "first_step"):
             model_dir.settle_seeds(folder, params, several=worker.count > 1)
-        model_dir.prepare(folder, params, names, write=worker.chief)
+        model_dir.prepare(folder, params, names, write=False)
     start = checkpoints.newest_whole(folder)
+    # A run that is further than it is asked for keeps what it says of itself.
+    if "train" in mode and worker.chief and not _is_beyond(start, params):
+        model_dir.prepare(folder, params, names)
     if worker.chief:
         checkpoints.go_on_from(folder, start)
     if params.task.seed is not None:
@@ -106,6 +109,10 @@ def run(
     if progress.evaluated is None:
         return None
     return {"step": progress.step, **progress.evaluated}
+
+
+def _is_beyond(start: str | None, params: Any) -> bool:
+    return start is not None and checkpoints.step_of(start) > params.trainer.train_steps
 
 
 @dataclass
