@@ -224,6 +224,7 @@ def _description(trained: checkpoints.Trained) -> dict[str, Any]:
             "width": width,
             "channels": channels,
             "scaling": preprocessing.SCALING,
+            "orientation": "upright, as EXIF says of photographs (PIL.ImageOps.exif_transpose)",
         },
         "output": "logits",
         "classes": list(trained.class_names),
