@@ -16,7 +16,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
 	@echo 'make test     all tests (TESTS=tests/cells for some)'
-	@echo 'make check    ruff and mypy'
+	@echo 'make check    ruff, mypy, and whether the measured figures are what they say'
 	@echo 'make figures  all measured figures, or one: FIGURE=01-demo; rows go to docs/figures.json'
 	@echo 'make venv     .venv with the pinned dependencies, nothing else'
 
@@ -41,6 +41,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m benchmarks.figures --check
 
 figures: $(INSTALLED)
 	$(BIN)/python -m benchmarks.figures $(FIGURE)

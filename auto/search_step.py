@@ -22,7 +22,7 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
         `trials`, `failed`, `sieved`; `accuracy` and `winner`, of the best; and `pace`, seconds of a
         multiply-add in training.
     """
-    from cell_search.driver import driver
+    from cell_search import api
     from cell_search.study import trials
 
     # What the sieve keeps are trials of the search.
@@ -30,11 +30,13 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
     wanted = max(len(_trials(run)), least)
     done = -1
     while wanted > done:
-        asked = _resolved(run, divided, trials=wanted)
-        with run.interruptible.block():
-            asked.check()
-        driver.search(run.directory, asked, run.interruptible)
-        known = _trials(run)
+        result = api.search(
+            {**_values(run, divided), "trials": wanted},
+            directory=run.directory,
+            interruptible=run.interruptible,
+        )
+        asked, known = result.resolved, result.study.get_trials(deepcopy=False)
+        batch = result.config.evaluator.train.batch
         done, cost = len(known), statistics.median(map(trials.seconds, known))
         wanted = more(done, least, cost, run.budget.left("search"))
     trained = [t for t in known if t.value is not None]
@@ -46,7 +48,7 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
         "accuracy": best.value,
         "winner": best.number,
         # Of those that found most of what they need compiled already.
-        "pace": min(_pace(trial, asked.evaluator.batch) for trial in trained),
+        "pace": min(_pace(trial, batch) for trial in trained),
     }
 
 
@@ -60,10 +62,11 @@ def rerank(run: Run, divided: Divided) -> dict[str, Any]:
         `chosen`, a file or a name of the catalogue; `accuracy`, its own; `candidates`, the accuracy
         of each, None where it failed; and `why` there was no comparison, "" where there was.
     """
+    from cell_search import api
     from cell_search.driver import rerank as again
     from cell_search.evaluators import Request, evaluate
 
-    longer = again.final(_resolved(run, divided, trials=len(_trials(run))))
+    longer = again.final(api.open_search(run.directory).resolved)
     evaluator: Any = longer.evaluator
     network = (evaluator.normal_cells, evaluator.filters)
     shown = evaluator.epochs * longer.images.training
@@ -127,17 +130,6 @@ def _values(run: Run, divided: Divided) -> dict[str, Any]:
     )
 
 
-def _resolved(run: Run, divided: Divided, *, trials: int) -> Any:
-    """The search, with its settings stored in its directory."""
-    from cell_search.config import resolve, schema
-    from cells.support import overrides
-
-    wanted = schema.SearchConfig()
-    overrides.apply(wanted, {**_values(run, divided), "trials": trials}, "the plan")
-    run.directory.store_config(schema.used_values(wanted))
-    return resolve.resolve(wanted)
-
-
 def _trials(run: Run) -> list[Any]:
     if not run.directory.config.exists() or not run.directory.has_trials():
         return []
@@ -147,6 +139,7 @@ def _trials(run: Run) -> list[Any]:
 
 def _pace(trial: Any, batch: int) -> float:
     from cell_search.study import trials
+    from cell_search.trial_keys import METRICS
 
-    metrics = trial.user_attrs[trials.METRICS]
+    metrics = trial.user_attrs[METRICS]
     return trials.seconds(trial) / (metrics["steps"] * batch * metrics["multiply_adds"])

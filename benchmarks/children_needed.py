@@ -16,7 +16,7 @@ import pathlib
 import numpy as np
 
 from benchmarks import strategies
-from benchmarks.report import Figure, print_figures
+from benchmarks.report import observed, print_figures
 
 
 def needed(curves: np.ndarray, limit: float) -> float:
@@ -50,15 +50,14 @@ def main() -> None:
         ]
         low, high = np.quantile(again, (0.16, 0.84), method="nearest")
         figures.append(
-            Figure(
+            observed(
                 f"{contender.text}: children until the mean test accuracy passes {args.limit:g} %",
                 _shown(count, args.queries),
-                f"reported; {args.seeds} seeds, resampled {_shown(low, args.queries)} to "
+                note=f"{args.seeds} seeds, resampled {_shown(low, args.queries)} to "
                 f"{_shown(high, args.queries)}",
-                True,
             )
         )
-    print_figures(figures)
+    print_figures(figures, seeds=range(args.seeds))
 
 
 def _shown(count: float, queries: int) -> int | str:

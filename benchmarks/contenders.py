@@ -1,6 +1,6 @@
 """Strategies on tables: who takes part in a comparison, and one search of one of them.
 
-Strategies of this project are driven through `reset`, `propose`, `meet` and `learn`, with the
+Strategies of this project are driven through `reset`, `propose`, `observe` and `learn`, with the
 generators that an Optuna study would give them: the same proposals without the bookkeeping of a
 study, which costs more than most strategies. A test compares the two. Other samplers run on a study
 in memory.
@@ -108,7 +108,7 @@ def _steps(lookup: Lookup, strategy: Strategy, seed: int, queries: int) -> Itera
         point = strategy.propose(np.random.default_rng([seed, number]))
         entry = lookup.look_up(point)
         assert entry is not None
-        strategy.meet(point)
+        strategy.observe(point)
         strategy.finished, strategy.proposed_after = number + 1, number
         strategy.learn(point, entry.valid)
         yield point, entry

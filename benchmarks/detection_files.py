@@ -15,7 +15,13 @@ import tempfile
 
 from benchmarks.commands import run
 from benchmarks.data import data_dir
-from benchmarks.report import Figure, at_least, at_most, print_figures
+from benchmarks.report import Figure, print_figures, required
+
+LIMITS = {
+    "objects in *": (">= 1", 0, "scores below the threshold"),
+    "saved_model: largest difference of *": ("<= 0.0001", 0.1, "pixels scaled twice, about"),
+    "*: largest difference of *": ("<= 0.001", 0.1, "pixels scaled twice, about"),
+}
 
 STEPS = 100
 
@@ -25,7 +31,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     data_dir()
     with tempfile.TemporaryDirectory() as temporary:
-        print_figures(_figures(pathlib.Path(temporary)))
+        print_figures(_figures(pathlib.Path(temporary)), seeds=[0])
 
 
 def _figures(folder: pathlib.Path) -> list[Figure]:
@@ -48,12 +54,11 @@ def _figures(folder: pathlib.Path) -> list[Figure]:
         f"--formats={','.join(formats)}",
     )
     told = json.loads((folder / "files" / "detector.json").read_bytes())
-    figures = [at_least(f"objects in {told['compared_on']}", told["objects"], 1)]
+    figures = [required(LIMITS, f"objects in {told['compared_on']}", told["objects"])]
     for kind, file in told["files"].items():
-        allowed = 1e-4 if kind == "saved_model" else 1e-3
         for what, words in (("boxes", "boxes, of the image"), ("scores", "scores")):
             name = f"{kind}: largest difference of {words}"
-            figures.append(at_most(name, float(f"{file[what]:.1e}"), allowed))
+            figures.append(required(LIMITS, name, float(f"{file[what]:.1e}")))
     return figures
 
 

@@ -23,43 +23,151 @@ def expected_random(table: Table, queries: int) -> tuple[float, float]:
     return float(chance @ values), float(chance @ means)
 
 
-#: The strategy that must beat all others, with its default settings.
-CHAMPION = "bayesian"
-
 DATASETS = ("c10", "c100", "in16")
 
-#: The least means: strategy, table, queries, measure, and a value for each data set.
-_ROWS: tuple[tuple[str, str, int, str, tuple[float, ...]], ...] = (
-    ("regularized_evolution", "nb201", 200, "test", (94.13, 72.47, 45.96)),
-    ("regularized_evolution", "nb301", 200, "test", (96.03,)),
-    ("reinforce", "nb201", 200, "test", (94.06, 72.4, 45.8)),
-    ("reinforce", "nb301", 200, "test", (96.1,)),
-    ("ppo", "nb201", 200, "test", (94.06, 72.4, 45.8)),
-    ("ppo", "nb301", 200, "test", (96.1,)),
-    (CHAMPION, "nb201", 100, "valid", (84.70, 61.10, 38.10)),
-    (CHAMPION, "nb201", 200, "valid", (84.85, 61.30, 38.50)),
-    (CHAMPION, "nb301", 100, "test", (96.38,)),
-    (CHAMPION, "nb301", 200, "test", (96.57,)),
-    (CHAMPION, "nb301", 500, "test", (96.60,)),
-)
-
+#: A limit is reached by a mean of which two standard errors more reach it.
 LIMITS = {
-    (strategy, table, dataset, queries, measure): value
-    for strategy, table, queries, measure, values in _ROWS
-    for dataset, value in zip(DATASETS if table == "nb201" else ("",), values, strict=True)
+    "*: standard errors from the exact mean": (
+        "<= 3",
+        3.5,
+        "evolution 10/3 in place of draws, where it is nearest",
+    ),
+    "nb201-c10 regularized_evolution:population=10,sample=3 200 queries, test, %": (
+        ">= 94.13 less 2 standard errors",
+        93.903,
+        "random search",
+    ),
+    "nb201-c100 regularized_evolution:population=10,sample=3 200 queries, test, %": (
+        ">= 72.47 less 2 standard errors",
+        71.706,
+        "random search",
+    ),
+    "nb201-in16 regularized_evolution:population=10,sample=3 200 queries, test, %": (
+        ">= 45.96 less 2 standard errors",
+        45.288,
+        "random search",
+    ),
+    "nb301 regularized_evolution:population=10,sample=3 200 queries, test, %": (
+        ">= 96.03 less 2 standard errors",
+        95.514,
+        "random search",
+    ),
+    "nb201-c10 reinforce 200 queries, test, %": (
+        ">= 94.06 less 2 standard errors",
+        93.903,
+        "random search",
+    ),
+    "nb201-c100 reinforce 200 queries, test, %": (
+        ">= 72.4 less 2 standard errors",
+        71.706,
+        "random search",
+    ),
+    "nb201-in16 reinforce 200 queries, test, %": (
+        ">= 45.8 less 2 standard errors",
+        45.288,
+        "random search",
+    ),
+    "nb301 reinforce 200 queries, test, %": (
+        ">= 96.1 less 2 standard errors",
+        95.514,
+        "random search",
+    ),
+    "nb201-c10 ppo 200 queries, test, %": (
+        ">= 94.06 less 2 standard errors",
+        93.903,
+        "random search",
+    ),
+    "nb201-c100 ppo 200 queries, test, %": (
+        ">= 72.4 less 2 standard errors",
+        71.706,
+        "random search",
+    ),
+    "nb201-in16 ppo 200 queries, test, %": (
+        ">= 45.8 less 2 standard errors",
+        45.288,
+        "random search",
+    ),
+    "nb301 ppo 200 queries, test, %": (
+        ">= 96.1 less 2 standard errors",
+        95.514,
+        "random search",
+    ),
+    "nb201-c10 bayesian 100 queries, valid, %": (
+        ">= 84.7 less 2 standard errors",
+        83.753,
+        "random search",
+    ),
+    "nb201-c100 bayesian 100 queries, valid, %": (
+        ">= 61.1 less 2 standard errors",
+        59.164,
+        "random search",
+    ),
+    "nb201-in16 bayesian 100 queries, valid, %": (
+        ">= 38.1 less 2 standard errors",
+        36.017,
+        "random search",
+    ),
+    "nb201-c10 bayesian 200 queries, valid, %": (
+        ">= 84.85 less 2 standard errors",
+        84.035,
+        "random search",
+    ),
+    "nb201-c100 bayesian 200 queries, valid, %": (
+        ">= 61.3 less 2 standard errors",
+        59.777,
+        "random search",
+    ),
+    "nb201-in16 bayesian 200 queries, valid, %": (
+        ">= 38.5 less 2 standard errors",
+        36.592,
+        "random search",
+    ),
+    "nb301 bayesian 100 queries, test, %": (
+        ">= 96.38 less 2 standard errors",
+        95.414,
+        "random search",
+    ),
+    "nb301 bayesian 200 queries, test, %": (
+        ">= 96.57 less 2 standard errors",
+        95.514,
+        "random search",
+    ),
+    "nb301 bayesian 500 queries, test, %": (
+        ">= 96.6 less 2 standard errors",
+        95.583,
+        "random search",
+    ),
+    "nb201-c10 bayesian:patience=50 100 queries, valid, %": (
+        ">= 84.7 less 2 standard errors",
+        83.753,
+        "random search",
+    ),
+    "nb201-c100 bayesian:patience=50 100 queries, valid, %": (
+        ">= 61.1 less 2 standard errors",
+        59.164,
+        "random search",
+    ),
+    "nb201-in16 bayesian:patience=50 100 queries, valid, %": (
+        ">= 38.1 less 2 standard errors",
+        36.017,
+        "random search",
+    ),
+    "nb201-c10 bayesian:patience=50 200 queries, valid, %": (
+        ">= 84.85 less 2 standard errors",
+        84.035,
+        "random search",
+    ),
+    "nb201-c100 bayesian:patience=50 200 queries, valid, %": (
+        ">= 61.3 less 2 standard errors",
+        59.777,
+        "random search",
+    ),
+    "nb201-in16 bayesian:patience=50 200 queries, valid, %": (
+        ">= 38.5 less 2 standard errors",
+        36.592,
+        "random search",
+    ),
 }
-
-#: The settings that a limit is for, where they are not the defaults.
-_SETTINGS = {"regularized_evolution": {"population": 10, "sample": 3}}
-
-
-def limit(
-    contender: Contender, table: str, dataset: str, queries: int, measure: str
-) -> float | None:
-    """The figure that a contender must reach, if there is one for its settings."""
-    if contender.settings != _SETTINGS.get(contender.name, {}):
-        return None
-    return LIMITS.get((contender.name, table, dataset, queries, measure))
 
 
 def is_uniform(contender: Contender) -> bool:

@@ -33,9 +33,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks.kept import ROOT, Records
-from benchmarks.report import Figure, at_least, at_most, print_figures
+from benchmarks.report import Figure, judged, observed, print_figures, required
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
+
+LIMITS = {
+    "the afternoon, minutes by the clock": (
+        "<= 60",
+        250,
+        "all candidates trained to the end, about",
+    ),
+    "the best * of the afternoon, less random ones, in standard errors": (
+        ">= 2.0",
+        0.0,
+        "cells drawn at random",
+    ),
+    "a zero-cost score, parts of Keras's time to the first step": ("<= 0.1", 1.0, "a Keras model"),
+}
 
 STAGES = ("truth", "scores", "afternoon", "chosen", "cost")
 
@@ -80,7 +94,7 @@ def main() -> None:
     truth = Truth(folder)
     random = sample(args.genotypes)
     accuracies = [truth.accuracy(genotype, 0) for genotype in random]
-    figures = [Figure("random genotypes, mean accuracy", *_shown(accuracies), True)]
+    figures = [_mean("random genotypes, mean accuracy", accuracies)]
     if "scores" in stages:
         figures += _compare(Scores(folder), random, accuracies)
     if "afternoon" in stages:
@@ -89,7 +103,7 @@ def main() -> None:
         figures += _chosen(folder, truth, accuracies, args)
     if "cost" in stages:
         figures.append(_cost(Records(folder / "cost.jsonl")))
-    print_figures(figures)
+    print_figures(figures, seeds=range(args.seeds))
 
 
 def sample(count: int, seed: int = 24) -> list[Genotype]:
@@ -186,7 +200,8 @@ def _compare(scores: Scores, random: list[Genotype], truth: list[float]) -> list
         pairs = [scores.of(genotype, name) for genotype in random]
         values[name] = [value for value, _ in pairs]
         cost = np.median([seconds for _, seconds in pairs])
-        figures.append(_agreement(name, values[name], truth, f", {cost:.2f} s of the processor"))
+        told = f", {cost:.2f} s of the processor"
+        figures.append(_agreement(name, values[name], truth, told))
     voters = ("naswot", "synflow")
     votes = np.mean([rankdata(values[name]) for name in voters], axis=0)
     figures.append(_agreement(f"vote of {' and '.join(voters)}", list(votes), truth, ""))
@@ -200,12 +215,8 @@ def _agreement(name: str, values: list[float], truth: list[float], cost: str) ->
     spearman, kendall = (
         math.nan if found[k] is None else found[k] for k in ("spearman", "kendall")
     )
-    return Figure(
-        f"{name}: Spearman with the truth (Kendall {kendall:.2f}{cost})",
-        round(spearman, 3),
-        "any",
-        True,
-    )
+    told = f"Kendall {kendall:.2f}{cost}"
+    return observed(f"{name}: Spearman with the truth", round(spearman, 3), note=told)
 
 
 def _search() -> Any:
@@ -218,34 +229,26 @@ def _search() -> Any:
 
 def _afternoon(folder: pathlib.Path) -> Figure:
     """Searches and re-ranks; what of it was done in an earlier process keeps its time."""
-    from cell_search.config import schema
-    from cell_search.driver import driver, rerank
-    from cell_search.driver.interruption import Interruptible
-    from cell_search.study.directory import SearchDirectory
+    import cell_search
 
     spent = Records(folder / "spent.jsonl")
+    directory = folder / "search"
     parts = (
-        ("search", lambda: driver.search(directory, search, Interruptible())),
-        ("rerank", lambda: rerank.rerank(directory, search, longer, Interruptible())),
+        ("search", lambda: cell_search.search(str(ROOT / AFTERNOON), directory=directory)),
+        ("rerank", lambda: cell_search.rerank(directory)),
     )
-    search = _search()
-    longer = rerank.final(search)
-    search.check()
-    longer.check()
-    directory = SearchDirectory(folder / "search")
-    with directory.locked():
-        directory.store_config(schema.used_values(search.config))
-        for name, part in parts:
-            if spent.find(name) is None:
-                wall, processor = time.perf_counter(), time.process_time()
-                part()
-                seconds = time.perf_counter() - wall, time.process_time() - processor
-                spent.add(name, [round(s, 1) for s in seconds])
+    for name, part in parts:
+        if spent.find(name) is None:
+            wall, processor = time.perf_counter(), time.process_time()
+            part()
+            seconds = time.perf_counter() - wall, time.process_time() - processor
+            spent.add(name, [round(s, 1) for s in seconds])
     wall, processor = (sum(spent.find(name)[i] for name, _ in parts) / 60 for i in (0, 1))
-    return at_most(
-        f"the afternoon, minutes by the clock ({processor:.1f} of the processor)",
+    return required(
+        LIMITS,
+        "the afternoon, minutes by the clock",
         round(wall, 1),
-        60,
+        note=f"{processor:.1f} of the processor",
     )
 
 
@@ -259,6 +262,7 @@ def _chosen(
     figures = []
     for what, genotypes in (
         (f"the best {len(cells)} of the afternoon", cells),
+        # A control, which need not beat anything.
         ("picked by parameter count", [_largest(folder)]),
     ):
         found = [[truth.accuracy(genotype, seed) for seed in seeds] for genotype in genotypes]
@@ -266,16 +270,10 @@ def _chosen(
         difference = float(np.mean(values) - np.mean(random))
         error = math.sqrt(_error(values) ** 2 + _error(random) ** 2)
         each = ", ".join(f"{np.mean(of_one):.4f}" for of_one in found)
-        figures += [
-            Figure(f"{what}, mean accuracy (of each: {each})", *_shown(values), True),
-            at_least(
-                f"{what}, less random ones, in standard errors ({difference:+.4f}, {error:.4f})",
-                round(difference / error, 1),
-                2.0,
-            ),
-        ]
-    # The control need not beat anything.
-    figures[-1] = Figure(figures[-1].name, figures[-1].value, "any", True)
+        figures.append(_mean(f"{what}, mean accuracy", values, note=f"of each: {each}"))
+        name = f"{what}, less random ones, in standard errors"
+        told = f"{difference:+.4f}, {error:.4f}"
+        figures.append(judged(LIMITS, name, round(difference / error, 1), note=told))
     return figures
 
 
@@ -306,11 +304,11 @@ def _cost(records: Records, count: int = 10) -> Figure:
             records.add(seed, found)
             print(f"genotype {seed}: {found[0]} s against {found[1]} s of Keras", flush=True)
         parts.append(found[0] / found[1])
-    return at_most(
-        f"a zero-cost score, parts of Keras's time to the first step, median of {count} genotypes "
-        f"(spread {min(parts):.3f} to {max(parts):.3f})",
+    return required(
+        LIMITS,
+        "a zero-cost score, parts of Keras's time to the first step",
         round(float(np.median(parts)), 3),
-        0.1,
+        note=f"median of {count} genotypes, spread {min(parts):.3f} to {max(parts):.3f}",
     )
 
 
@@ -319,10 +317,9 @@ def _error(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
-def _shown(values: Sequence[float]) -> tuple[float, str]:
-    """A mean, and its standard error as the limit's words."""
-    mean, error = float(np.mean(values)), _error(values)
-    return round(mean, 4), f"any, standard error {error:.4f}"
+def _mean(name: str, values: Sequence[float], note: str = "") -> Figure:
+    error = round(_error(values), 4)
+    return observed(name, round(float(np.mean(values)), 4), error=error, note=note)
 
 
 if __name__ == "__main__":

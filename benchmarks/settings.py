@@ -23,8 +23,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.kept import ROOT, code_of
-from benchmarks.report import Figure, print_figures
+from benchmarks.report import Figure, print_figures, required
 from cells.support.files import write_atomically
+
+LIMITS = {
+    "* of the winner, settings searched along less default settings": (
+        "> 0",
+        0.0,
+        "searched settings that do not reach the training",
+    )
+}
 
 #: The evaluator's default is among the choices of each.
 SETTINGS = {
@@ -63,32 +71,30 @@ def main() -> None:
     print_figures(
         [
             _gain(
-                f"{what} of the winner, settings searched along less default settings, "
-                f"{args.trials} trials, mean of {args.seeds} seeds",
+                f"{what} of the winner, settings searched along less default settings",
                 gains[:, i],
+                f"{args.trials} trials, mean of {args.seeds} seeds",
             )
             for i, what in enumerate(("reward", "accuracy when trained again"))
-        ]
+        ],
+        seeds=range(args.seeds),
     )
 
 
-def _gain(name: str, differences: np.ndarray) -> Figure:
+def _gain(name: str, differences: np.ndarray, note: str) -> Figure:
     error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else 0.0
     value = round(float(differences.mean()), 4)
-    return Figure(f"{name} (standard error {error:.4f})", value, "> 0", value > 0)
+    return required(LIMITS, name, value, error=round(float(error), 4), note=note)
 
 
 def _search(
     path: pathlib.Path, settings: dict[str, Any], seed: int, args: argparse.Namespace
 ) -> tuple[float, float]:
     """The reward of the winner of a search, and its mean accuracy when it is trained again."""
-    from cell_search.config import resolve, schema
+    import cell_search
     from cell_search.config.searched_settings import chosen
-    from cell_search.driver import driver
-    from cell_search.driver.interruption import Interruptible
     from cell_search.evaluators import Request, evaluate
     from cell_search.output import results
-    from cell_search.study.directory import SearchDirectory
 
     values = {
         "space": {"name": "pnas", "blocks": 2},
@@ -112,14 +118,9 @@ def _search(
         "seed": seed,
         "report_minutes": 0.0,
     }
-    wanted = schema.from_values(values, "benchmarks.settings")
-    search = resolve.resolve(wanted)
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    study = directory.read_study()
-    winner = results.best_of(directory, search, study)[0]
+    result = cell_search.search(values, directory=path)
+    search = result.resolved
+    winner = results.best_of(search, result.study)[0]
     print(f"winner of {path.name}: {chosen(winner.params) or 'default settings'}", flush=True)
     request = Request(
         number=winner.number,

@@ -22,7 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Figure, print_figures
+from benchmarks.report import Figure, observed, print_figures, required
+
+LIMITS = {
+    "held-out accuracy * from scratch, sampled cells less random ones": (
+        "> 0",
+        0.0,
+        "a policy that has learnt nothing, in the mean",
+    )
+}
 
 
 def main() -> None:
@@ -48,7 +56,7 @@ def main() -> None:
             print(f"== after seed {seed}:")
             print_figures(figures)
     # The whole, once more, as the last line.
-    print_figures(figures)
+    print_figures(figures, seeds=range(args.seeds))
 
 
 class _Kept:
@@ -106,20 +114,13 @@ def _settings(seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def _seed(folder: pathlib.Path, kept: _Kept, seed: int, args: argparse.Namespace) -> None:
     """One search, and the training of its cells and of random ones."""
-    from cell_search.config import resolve, schema
-    from cell_search.driver import driver, rerank
-    from cell_search.driver.interruption import Interruptible
+    import cell_search
+    from cell_search.driver import rerank
     from cell_search.evaluators import Request, evaluate
     from cell_search.study import trials
-    from cell_search.study.directory import SearchDirectory
 
-    wanted = schema.from_values(_settings(seed, args), "benchmarks.shared_weights")
-    search = resolve.resolve(wanted)
-    directory = SearchDirectory(folder / f"search-{seed}")
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    study = directory.read_study()
+    result = cell_search.search(_settings(seed, args), directory=folder / f"search-{seed}")
+    search, study = result.resolved, result.study
     # Another number for each cell: another draw from the same policy.
     sampled = [
         trials.propose(study, search.strategy, search.space, args.trials, i)
@@ -158,18 +159,20 @@ def _figures(kept: _Kept, seeds: int, args: argparse.Namespace) -> list[Figure]:
     gain = float(sampled.mean() - random.mean())
     what = f"{len(sampled)} of each, from {seeds} searches with {args.trials} candidates each"
     figures = [
-        Figure(
+        required(
+            LIMITS,
             f"held-out accuracy after {args.epochs} epochs from scratch, sampled cells less random "
-            f"ones, {what} (standard error {error:.4f})",
+            "ones",
             round(gain, 4),
-            "> 0",
-            gain > 0,
+            error=round(float(error), 4),
+            note=what,
         )
     ]
     for kind, values in (("sampled", sampled), ("random", random)):
         parameters = kept.of(kind, "parameters", seeds).mean()
-        told = f"reported; {parameters:,.0f} parameters in the mean"
-        figures.append(Figure(f"mean accuracy, {kind} cells", round(values.mean(), 4), told, True))
+        told = f"{parameters:,.0f} parameters in the mean"
+        mean = round(float(values.mean()), 4)
+        figures.append(observed(f"mean accuracy, {kind} cells", mean, note=told))
     return figures
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contenders import contenders, look_up, walk
-from benchmarks.report import Figure, print_figures
+from benchmarks.report import Figure, observed, print_figures
 from cell_search.evaluators.tables import Table
 
 #: The name of the operation, by table.
@@ -68,10 +68,10 @@ def main() -> None:
             living = shares[:, budget - args.population : budget].mean(axis=1)
             error = living.std(ddof=1) / len(living) ** 0.5
             name = f"{where}: share of skip connections in the population after {budget} queries"
-            told = f"reported; all cells {chance:.3f}, standard error {error:.4f}"
-            figures.append(Figure(name, round(float(living.mean()), 4), told, True))
+            mean, told = round(float(living.mean()), 4), f"all cells {chance:.3f}"
+            figures.append(observed(name, mean, error=round(float(error), 4), note=told))
             print(f"  after {budget:>5} queries {living.mean():.3f} (standard error {error:.4f})")
-    print_figures(figures)
+    print_figures(figures, seeds=range(args.seeds))
 
 
 def _of_the_best(table: Table, skip: str, operations: list[str]) -> float:

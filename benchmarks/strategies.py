@@ -24,9 +24,9 @@ import numpy as np
 
 from benchmarks.contenders import TABLES, Contender, contenders, look_up, read_contender, search
 from benchmarks.curves import plot
-from benchmarks.expected import DATASETS, expected_random, is_uniform, limit
+from benchmarks.expected import DATASETS, LIMITS, expected_random, is_uniform
 from benchmarks.kept import ROOT, Kept
-from benchmarks.report import Figure, print_figures
+from benchmarks.report import Figure, judged, print_figures, required
 from cell_search.evaluators.tables import Table
 from cells.support.errors import UserError
 
@@ -100,17 +100,13 @@ def figures(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> l
                 mean, deviation, error = _moments(curves[i, :, queries - 1])
                 where = "-".join(filter(None, (args.table, args.dataset)))
                 name = f"{where} {contender.text} {queries} queries, {measure}, %"
-                spread = f"deviation {deviation:.3f}, standard error {error:.4f}"
-                least = limit(contender, args.table, args.dataset, queries, measure)
-                text, ok = f"reported; {spread}", True
+                spread, value = f"deviation {deviation:.3f}", round(mean, 3)
+                rows.append(judged(LIMITS, name, value, error=round(error, 4), note=spread))
                 if is_uniform(contender) and isinstance(lookup, Table):
                     exact = expected_random(lookup, queries)[i]
-                    ok = abs(mean - exact) <= 3 * error
-                    text = f"within 3 standard errors of {exact:.3f}, exact; {spread}"
-                elif least is not None:
-                    ok = mean + 2 * error >= least
-                    text = f">= {least} less 2 standard errors; {spread}"
-                rows.append(Figure(name, round(mean, 3), text, bool(ok)))
+                    away = round(abs(mean - exact) / error, 2) if error else 0.0
+                    name += ": standard errors from the exact mean"
+                    rows.append(required(LIMITS, name, away, note=f"exact {exact:.3f}"))
     return rows
 
 
@@ -166,7 +162,7 @@ def main() -> None:
     show(args, results)
     print("\n".join(plot(args, results)))
     rows = figures(args, results)
-    print_figures(rows)
+    print_figures(rows, seeds=range(args.first_seed, args.first_seed + args.seeds))
     sys.exit(0 if all(row.ok for row in rows) else 1)
 
 

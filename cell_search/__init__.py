@@ -1,1 +1,67 @@
-"""Searches the cells of image classifiers on small images and writes the best as a genotype."""
+"""Searches a Normal and a Reduction cell on small images.
+
+    import cell_search
+
+    result = cell_search.search(score=my_function, space="nasnet", strategy="bayesian", trials=30)
+    result.genotype
+
+`docs/python.md` and `docs/search.md` explain it; the command `cell-search` does the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cells.support.lazy import lazy
+
+if TYPE_CHECKING:
+    from cell_search.api import open_search, rerank, search
+    from cell_search.config.schema import SearchConfig
+    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result
+    from cell_search.pools import POOLS
+    from cell_search.search_result import Candidate, SearchResult
+    from cell_search.space.published import SPACES
+    from cell_search.space.space import Space
+    from cell_search.strategies import STRATEGIES, Strategy
+    from cells.support.errors import UserError
+
+__all__ = [
+    "EVALUATORS",
+    "POOLS",
+    "SPACES",
+    "STRATEGIES",
+    "Candidate",
+    "Evaluator",
+    "Request",
+    "Result",
+    "SearchConfig",
+    "SearchResult",
+    "Space",
+    "Strategy",
+    "UserError",
+    "open_search",
+    "rerank",
+    "search",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "EVALUATORS": "cell_search.evaluators",
+        "POOLS": "cell_search.pools",
+        "SPACES": "cell_search.space.published",
+        "STRATEGIES": "cell_search.strategies",
+        "Candidate": "cell_search.search_result",
+        "Evaluator": "cell_search.evaluators",
+        "Request": "cell_search.evaluators",
+        "Result": "cell_search.evaluators",
+        "SearchConfig": "cell_search.config.schema",
+        "SearchResult": "cell_search.search_result",
+        "Space": "cell_search.space.space",
+        "Strategy": "cell_search.strategies",
+        "UserError": "cells.support.errors",
+        "open_search": "cell_search.api",
+        "rerank": "cell_search.api",
+        "search": "cell_search.api",
+    },
+)

@@ -102,12 +102,12 @@ def _main(argv: Sequence[str]) -> None:
     }[mode]()
 
 
-def _interruptibly(until: Callable[[Any], None]) -> None:
+def _interruptibly(call: Callable[[Any], Any]) -> None:
     from cell_search.driver.interruption import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:
-            until(interruptible)
+            print("\n".join(call(interruptible).paths))
         except Interruption as stop:
             print(
                 f"cell-search: stopped by {stop}; every finished trial is kept, and the same "
@@ -117,66 +117,73 @@ def _interruptibly(until: Callable[[Any], None]) -> None:
             sys.exit(128 + stop.signum)
 
 
-def _search_until(interruptible: Any) -> None:
-    from cell_search.config import resolve, schema
-    from cell_search.driver import driver
-    from cell_search.study.directory import SearchDirectory
+def _asked() -> dict[str, Any]:
+    """What the flags say of the configuration."""
+    values = flags.FLAGS
+    settings: dict[str, Any] = {}
+    if values.table is not None:
+        file = {"file": os.path.abspath(values.table)}
+        settings["evaluator"] = {"type": "table", "table": file}
+    if values.space is not None:
+        settings["space"] = {"file": os.path.abspath(values.space)}
+    if values.seed is not None:
+        settings["seed"] = values.seed
+    if values.top_k is not None:
+        settings["rerank"] = {"top_k": values.top_k}
+    if values.data_dir is not None:
+        settings["images"] = {"data_dir": values.data_dir}
+    return {
+        "config": values.config_file,
+        "settings": settings,
+        "override": values.params_override,
+    }
 
-    directory = SearchDirectory(flags.FLAGS.search_dir)
-    wanted = _config(directory)
-    search = resolve.resolve(wanted)
-    # Before anything is written: what is wrong here would be wrong for every candidate.
-    with interruptible.block():
-        search.check()
-    with directory.locked(flags.FLAGS.takeover):
-        _config(directory)  # Once more: another search may have begun here meanwhile.
-        directory.store_config(schema.used_values(wanted))
-        paths = driver.search(directory, search, interruptible)
-    print("\n".join(paths))
+
+def _search_until(interruptible: Any) -> Any:
+    from cell_search import api
+
+    return api.search(
+        directory=flags.FLAGS.search_dir,
+        takeover=flags.FLAGS.takeover,
+        interruptible=interruptible,
+        **_asked(),
+    )
 
 
-def _rerank_until(interruptible: Any) -> None:
-    from cell_search.config import resolve, schema
-    from cell_search.driver import rerank
-    from cell_search.study.directory import SearchDirectory
+def _rerank_until(interruptible: Any) -> Any:
+    from cell_search import api
 
-    directory = SearchDirectory(flags.FLAGS.search_dir)
-    directory.read_study()  # Whether there is one.
-    wanted = _config(directory)
-    search = resolve.resolve(wanted)
-    longer = rerank.final(search)
-    with interruptible.block():
-        longer.check()
-    with directory.locked(flags.FLAGS.takeover):
-        _config(directory)
-        directory.store_config(schema.used_values(wanted))
-        paths = rerank.rerank(directory, search, longer, interruptible)
-    print("\n".join(paths))
+    return api.rerank(
+        flags.FLAGS.search_dir,
+        takeover=flags.FLAGS.takeover,
+        interruptible=interruptible,
+        **_asked(),
+    )
 
 
 def _export() -> None:
-    directory, search, study = _opened()
+    found = _opened()
 
     from cell_search.output import results
 
-    print("\n".join(results.write(directory, search, study)))
+    print("\n".join(results.write(found.studies, found.resolved, found.study)))
 
 
 def _report() -> None:
-    directory, search, study = _opened()
+    found = _opened()
 
     from cell_search.output import report
 
-    print(report.write(directory, search, study))
+    print(report.write(found.studies, found.resolved, found.study))
 
 
 def _replay() -> None:
-    _, search, study = _opened()
+    found = _opened()
 
     from cell_search.driver import replay
 
     replayed = []
-    for trial in replay.replay(search, study):
+    for trial in replay.replay(found.resolved, found.study):
         print(f"trial {trial.number}  {trial.difference or 'equal'}", flush=True)
         replayed.append(trial)
     different = [trial for trial in replayed if trial.difference]
@@ -190,52 +197,7 @@ def _replay() -> None:
         sys.exit(1)
 
 
-def _opened() -> tuple[Any, Any, Any]:
-    from cell_search.study.directory import SearchDirectory
+def _opened() -> Any:
+    from cell_search import api
 
-    directory = SearchDirectory(flags.FLAGS.search_dir)
-    study = directory.read_study()
-
-    from cell_search.config import resolve
-
-    return directory, resolve.resolve(_config(directory)), study
-
-
-def _config(directory: Any) -> Any:
-    """The configuration that is asked for: on top of files if there are any, else on top of the
-    directory's own.
-
-    Raises:
-        UserError: it is not one, or the directory has trials of another.
-    """
-    from cell_search.config import schema
-    from cells.support import overrides
-    from cells.support.errors import UserError
-
-    values = flags.FLAGS
-    stored = directory.stored_config()
-    if stored is not None and not values.config_file:
-        wanted = schema.from_values(stored, str(directory.config))
-    else:
-        wanted = schema.SearchConfig()
-    overrides.override(wanted, values.config_file, values.params_override)
-    if values.seed is not None:
-        wanted.seed = values.seed
-    if values.table is not None:
-        wanted.evaluator.type, wanted.evaluator.table.file = "table", os.path.abspath(values.table)
-    if values.space is not None:
-        wanted.space.file = os.path.abspath(values.space)
-    if values.top_k is not None:
-        wanted.rerank.top_k = values.top_k
-    if values.data_dir is not None:
-        wanted.images.data_dir = values.data_dir
-    if wanted.storage and not wanted.study:
-        wanted.study = (stored or {}).get("study") or directory.new_study_name()
-    if stored is not None:
-        try:
-            schema.require_same(wanted, stored, str(directory.config))
-        except UserError:
-            # A search that ended before its first trial has left nothing but its settings.
-            if directory.has_trials():
-                raise
-    return wanted
+    return api.open_search(flags.FLAGS.search_dir, **_asked())

@@ -8,8 +8,9 @@ Only the driver talks to the pruner. To a worker a rung is a request like any ot
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,69 +25,97 @@ from cell_search.study.objectives import Objective
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
-#: Makers of pruners by name. The first two arguments are the first rung and the epochs of a whole
-#: training, the others settings: Optuna's keyword arguments.
-PRUNERS: Registry[Callable[..., BasePruner]] = Registry("pruner.type")
+#: Pruners by name: frozen dataclasses whose fields are Optuna's arguments.
+PRUNERS: Registry[type[PrunerSettings]] = Registry("pruner.type")
+
+
+class PrunerSettings(abc.ABC):
+    """The settings of a pruner."""
+
+    @abc.abstractmethod
+    def make(self, first: int, last: int) -> BasePruner:
+        """Makes the pruner.
+
+        Args:
+            first: the first rung, in epochs.
+            last: the epochs of a whole training.
+
+        Raises:
+            ValueError: a setting is impossible.
+        """
 
 
 @PRUNERS.register("none")
-def none(first: int, last: int) -> BasePruner:
+@dataclass(frozen=True)
+class NoPruner(PrunerSettings):
     """Every child is trained to its end."""
-    return optuna.pruners.NopPruner()
+
+    def make(self, first: int, last: int) -> BasePruner:
+        return optuna.pruners.NopPruner()
 
 
 @PRUNERS.register("successive_halving")
-def successive_halving(
-    first: int,
-    last: int,
-    *,
-    min_resource: int = 0,
-    reduction_factor: int = 4,
-    min_early_stopping_rate: int = 0,
-    bootstrap_count: int = 0,
-) -> BasePruner:
+@dataclass(frozen=True)
+class SuccessiveHalving(PrunerSettings):
     """Asynchronous successive halving (Li et al. 2020); `min_resource` 0 is the first rung."""
-    return optuna.pruners.SuccessiveHalvingPruner(
-        min_resource or first,
-        reduction_factor,
-        min_early_stopping_rate,
-        bootstrap_count,
-    )
+
+    min_resource: int = 0
+    reduction_factor: int = 4
+    min_early_stopping_rate: int = 0
+    bootstrap_count: int = 0
+
+    def make(self, first: int, last: int) -> BasePruner:
+        return optuna.pruners.SuccessiveHalvingPruner(
+            self.min_resource or first,
+            self.reduction_factor,
+            self.min_early_stopping_rate,
+            self.bootstrap_count,
+        )
 
 
 @PRUNERS.register("hyperband")
-def hyperband(
-    first: int,
-    last: int,
-    *,
-    min_resource: int = 0,
-    max_resource: int = 0,
-    reduction_factor: int = 3,
-    bootstrap_count: int = 0,
-) -> BasePruner:
-    """Hyperband (Li et al. 2018): halving that begins at the first rung, or at later ones."""
-    least, most = min_resource or first, max_resource or last
-    # Optuna looks at these only when it first prunes.
-    optuna.pruners.SuccessiveHalvingPruner(least, reduction_factor, 0, bootstrap_count)
-    if most < least:
-        raise ValueError(f"max_resource {most} is less than min_resource {least}")
-    return optuna.pruners.HyperbandPruner(least, most, reduction_factor, bootstrap_count)
+@dataclass(frozen=True)
+class Hyperband(PrunerSettings):
+    """Hyperband (Li et al. 2018): halving that begins at the first rung, or at later ones.
+
+    `min_resource` 0 is the first rung, `max_resource` 0 the end of the training.
+    """
+
+    min_resource: int = 0
+    max_resource: int = 0
+    reduction_factor: int = 3
+    bootstrap_count: int = 0
+
+    def make(self, first: int, last: int) -> BasePruner:
+        least, most = self.min_resource or first, self.max_resource or last
+        # Optuna looks at these only when it first prunes.
+        optuna.pruners.SuccessiveHalvingPruner(
+            least, self.reduction_factor, 0, self.bootstrap_count
+        )
+        if most < least:
+            raise ValueError(f"max_resource {most} is less than min_resource {least}")
+        return optuna.pruners.HyperbandPruner(
+            least, most, self.reduction_factor, self.bootstrap_count
+        )
 
 
 @PRUNERS.register("median")
-def median(
-    first: int,
-    last: int,
-    *,
-    n_startup_trials: int = 5,
-    n_warmup_steps: int = 0,
-    interval_steps: int = 1,
-    n_min_trials: int = 1,
-) -> BasePruner:
+@dataclass(frozen=True)
+class Median(PrunerSettings):
     """A child goes on if its best so far is no worse than the median of the others there."""
-    return optuna.pruners.MedianPruner(
-        n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials
-    )
+
+    n_startup_trials: int = 5
+    n_warmup_steps: int = 0
+    interval_steps: int = 1
+    n_min_trials: int = 1
+
+    def make(self, first: int, last: int) -> BasePruner:
+        return optuna.pruners.MedianPruner(
+            self.n_startup_trials,
+            self.n_warmup_steps,
+            self.interval_steps,
+            n_min_trials=self.n_min_trials,
+        )
 
 
 @dataclass(frozen=True)
@@ -159,7 +188,7 @@ def resolve(
     Raises:
         UserError: the evaluator cannot stop and go on, or something is impossible.
     """
-    make = PRUNERS.find(kind)
+    settings = PRUNERS.find(kind)
     if kind == "none":
         return Rungs()
     if not evaluator.resumable:
@@ -184,7 +213,7 @@ def resolve(
             "use smaller ones, or more epochs"
         )
     try:
-        pruner = make(epochs[0], last, **arguments)
+        pruner = settings(**arguments).make(epochs[0], last)
     except (TypeError, ValueError) as error:
         raise UserError(f"pruner.{kind}: {' '.join(str(error).split())}") from None
     return Rungs(tuple(epochs), last, objectives[0].metric, pruner)

@@ -24,8 +24,8 @@ from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import database, objectives
 from cell_search.study.objectives import Objective
 from cells.support import overrides
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: The seeds of a sieve lie beyond those of searches, and of re-rankings.
 _SIEVE_SEED = 2**33
@@ -186,8 +186,12 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
     return space
 
 
-def resolve(config: SearchConfig) -> Search:
+def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
     """Makes the objects that a configuration names.
+
+    Args:
+        config: names them.
+        evaluator: in place of the one that it names.
 
     Raises:
         UserError: a name is unknown or a value impossible; says where.
@@ -199,7 +203,8 @@ def resolve(config: SearchConfig) -> Search:
         raise UserError("study: give the study a name, which no other has in this storage")
     strategy = STRATEGIES.find(config.strategy.type)
     space = _space(config.space, strategy.growing)
-    evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
+    if evaluator is None:
+        evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
     limits = Limits(**config.limits.as_dict())
     if isinstance(space, CellSpace):

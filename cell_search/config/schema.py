@@ -7,14 +7,13 @@
     trials: 20
     seed: 0
 
-The settings of a strategy or evaluator are the keyword arguments of its class, with their
-defaults, so that a new one needs no line here.
+What can be set of a strategy, evaluator, pruner or pool are the fields of its frozen dataclass, so
+that a new one needs no line here.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,14 +29,16 @@ from cells.support import overrides
 from cells.support.errors import UserError
 
 
-def _settings(thing: Any, skip: Iterable[str] = ()) -> type[hyperparams.Config]:
-    """A configuration whose fields are the keyword arguments of a class or function."""
-    fields = [
-        (p.name, p.annotation, dataclasses.field(default=p.default))
-        for p in inspect.signature(thing).parameters.values()
-        if p.name not in skip
+def _settings(thing: type) -> type[hyperparams.Config]:
+    """A configuration with the fields of a frozen dataclass."""
+    fields: list[Any] = [
+        (f.name, f.type, dataclasses.field(default=f.default)) for f in _fields(thing)
     ]
     return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
+
+
+def _fields(thing: Any) -> Iterable[dataclasses.Field]:
+    return dataclasses.fields(thing)
 
 
 class Choice(hyperparams.Config):
@@ -59,27 +60,26 @@ def section(name: str) -> str:
 
 
 def _one_of(
-    name: str,
-    registry: Mapping[str, Any],
-    default: str,
-    skip: Iterable[str] = (),
-    more: Iterable[Any] = (),
-) -> Any:
-    """A `Choice` between what is registered, with more fields beside it."""
+    name: str, types: Mapping[str, type], default: str, more: Iterable[Any] = ()
+) -> type[Choice]:
+    """A `Choice` between settings by the names of their types, with more fields beside it."""
     fields: list[Any] = [("type", str, dataclasses.field(default=default)), *more]
-    for key, thing in registry.items():
-        made = _settings(thing, skip)
+    for key, settings in types.items():
+        made = _settings(settings)
         fields.append((section(key), made, dataclasses.field(default_factory=made)))
     return dataclasses.make_dataclass(name, fields, bases=(Choice,))
 
 
-_StrategyChoice = _one_of("StrategyChoice", STRATEGIES, "regularized_evolution", ("space", "seed"))
+_StrategyChoice = _one_of(
+    "StrategyChoice",
+    {name: strategy.Settings for name, strategy in STRATEGIES.items()},
+    "regularized_evolution",
+)
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
 _PrunerChoice = _one_of(
     "PrunerChoice",
     early_stopping.PRUNERS,
     "none",
-    ("first", "last"),
     [("rungs", list, dataclasses.field(default_factory=list))],
 )
 _PoolChoice = _one_of("PoolChoice", POOLS, "inline")
@@ -87,14 +87,7 @@ _Images = _settings(ImageSettings)
 _Limits = _settings(Limits)
 
 
-def _changes(thing: type) -> Any:
-    """A configuration of the same fields that sets none of them: they are None."""
-    names = list(inspect.signature(thing).parameters)
-    fields: list[Any] = [(name, Any, dataclasses.field(default=None)) for name in names]
-    return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(_Changes,))
-
-
-class _Changes(hyperparams.Config):
+class Changes(hyperparams.Config):
     """Changes to another section; what is None stays."""
 
     def set_values(self) -> dict[str, Any]:
@@ -102,27 +95,33 @@ class _Changes(hyperparams.Config):
         found: dict[str, Any] = {}
         for key in self.as_dict():
             value = getattr(self, key)
-            if isinstance(value, _Changes):
+            if isinstance(value, Changes):
                 value = value.set_values() or None
             if value is not None:
                 found[key] = value
         return found
 
 
-def _evaluator_changes() -> Any:
+def _changes(thing: type) -> type[Changes]:
+    """A configuration of the same fields that sets none of them: they are None."""
+    fields: list[Any] = [(f.name, Any, dataclasses.field(default=None)) for f in _fields(thing)]
+    return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(Changes,))
+
+
+def _evaluator_changes() -> type[Changes]:
     fields: list[Any] = [("type", Any, dataclasses.field(default=None))]
     for name, thing in EVALUATORS.items():
         made = _changes(thing)
         fields.append((section(name), made, dataclasses.field(default_factory=made)))
-    return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(_Changes,))
+    return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(Changes,))
 
 
 _EvaluatorChanges, _ImageChanges = _evaluator_changes(), _changes(ImageSettings)
 
 
-def _searched_settings() -> Any:
+def _searched_settings() -> type[hyperparams.Config]:
     """Lists of choices by the name of a setting, for every setting that an evaluator has."""
-    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))  # type: ignore[arg-type]
+    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in _fields(e))
     fields: list[Any] = [(n, list, dataclasses.field(default_factory=list)) for n in names]
     return dataclasses.make_dataclass("Settings", fields, bases=(hyperparams.Config,))
 
@@ -163,8 +162,8 @@ class RerankConfig(hyperparams.Config):
 
     top_k: int = 10
     seeds: int = 1
-    evaluator: Any = dataclasses.field(default_factory=_EvaluatorChanges)
-    images: Any = dataclasses.field(default_factory=_ImageChanges)
+    evaluator: Changes = dataclasses.field(default_factory=_EvaluatorChanges)
+    images: Changes = dataclasses.field(default_factory=_ImageChanges)
     name: str = "rerank"
 
     def used_values(self) -> dict[str, Any]:
@@ -190,7 +189,7 @@ class SieveConfig(hyperparams.Config):
     candidates: int = 0
     keep: int = 20
     vote: list[str] = dataclasses.field(default_factory=list)
-    evaluator: Any = dataclasses.field(default_factory=_EvaluatorChanges)
+    evaluator: Changes = dataclasses.field(default_factory=_EvaluatorChanges)
 
     def used_values(self) -> dict[str, Any]:
         """The settings that matter, nested as in a configuration file."""
@@ -229,18 +228,18 @@ class SearchConfig(hyperparams.Config):
     """
 
     space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)
-    strategy: Any = dataclasses.field(default_factory=_StrategyChoice)
-    evaluator: Any = dataclasses.field(default_factory=_EvaluatorChoice)
+    strategy: Choice = dataclasses.field(default_factory=_StrategyChoice)
+    evaluator: Choice = dataclasses.field(default_factory=_EvaluatorChoice)
     sieve: SieveConfig = dataclasses.field(default_factory=SieveConfig)
-    images: Any = dataclasses.field(default_factory=_Images)
+    images: hyperparams.Config = dataclasses.field(default_factory=_Images)
     objectives: list[str] = dataclasses.field(default_factory=list)
-    limits: Any = dataclasses.field(default_factory=_Limits)
-    settings: Any = dataclasses.field(default_factory=_SearchedSettings)
-    pruner: Any = dataclasses.field(default_factory=_PrunerChoice)
+    limits: hyperparams.Config = dataclasses.field(default_factory=_Limits)
+    settings: hyperparams.Config = dataclasses.field(default_factory=_SearchedSettings)
+    pruner: Choice = dataclasses.field(default_factory=_PrunerChoice)
     trials: int = 100
     seed: int = 0
     deterministic: bool = False
-    pool: Any = dataclasses.field(default_factory=_PoolChoice)
+    pool: Choice = dataclasses.field(default_factory=_PoolChoice)
     storage: str = ""
     study: str = ""
     top: int = 25

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -26,90 +26,91 @@ from cell_search.space.cell_space import genotype_of
 from cell_search.space.space import Point
 from cell_search.strategies import trial_of
 from cell_search.study import trials
-from cell_search.study.directory import SIEVE_NAME, SearchDirectory
+from cell_search.study.directory import SearchDirectory
+from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
 from cells.support.errors import UserError
 
 #: So many new cells are drawn for a report while workers may be waiting.
 DRAWINGS = 5
 
 
-def search(directory: SearchDirectory, search: Search, interruptible: Interruptible) -> list[str]:
+@dataclass(frozen=True)
+class Files:
+    """What a search with a directory writes of itself."""
+
+    directory: SearchDirectory
+    search: Search
+    study: optuna.Study
+
+    def report(self) -> None:
+        """Writes `report.html` from the trials so far."""
+        report.write(self.directory, self.search, self.study, drawings=DRAWINGS)
+
+    def write(self) -> list[str]:
+        """Writes the winner and all else that a search leaves; returns the paths to show."""
+        written = results.write(self.directory, self.search, self.study)
+        return [*written, report.write(self.directory, self.search, self.study)]
+
+
+def search(studies: Studies, search: Search, interruptible: Interruptible) -> list[str]:
     """Runs a search until it has all its trials, or goes on with one.
 
     A trial is a record before its candidate is evaluated, so a trial that was running when an
     earlier driver died is evaluated again, under its own number.
 
     Args:
-        directory: where everything lies; locked by the caller.
+        studies: a directory, where everything lies, locked by the caller; or a search in memory.
         search: what to do.
         interruptible: listens for Ctrl-C and SIGTERM.
 
     Returns:
-        The paths of what was written, to show.
+        The paths of what was written, to show; none where there is no directory.
 
     Raises:
         UserError: the settings are at fault, or no candidate succeeded.
         Interruption: by a signal; nothing is lost but what was running.
     """
-    study = directory.open_study([o.direction for o in search.objectives], interruptible.sleep)
-
-    told: list[str] = []
-
-    def warn() -> None:
-        metric = search.objectives[0].metric
-        said = trials.constant(study.get_trials(deepcopy=False), search.space, metric)
-        if said and not told:
-            told.append(said)
-            print(f"cell-search: {said}", file=sys.stderr, flush=True)
-
-    def write_report() -> str:
-        warn()
-        return report.write(directory, search, study, drawings=DRAWINGS)
-
-    weights = directory.weights(search.config.weights_dir)
-    first = _sieved(directory, search, interruptible, write_report)
-    run(directory.path / "tensorboard", weights, search, study, interruptible, write_report, first)
-    warn()
-    written = results.write(directory, search, study)
-    return [*written, report.write(directory, search, study)]
+    study = studies.open_study([o.direction for o in search.objectives], interruptible.sleep)
+    files = Files(studies, search, study) if isinstance(studies, SearchDirectory) else None
+    first = _sieved(studies, search, interruptible, files)
+    run(studies, STUDY_NAME, search, study, interruptible, files, first)
+    if files is None:
+        results.best_of(search, study)  # One succeeded.
+        return []
+    return files.write()
 
 
 def _sieved(
-    directory: SearchDirectory,
-    search: Search,
-    interruptible: Interruptible,
-    write_report: Callable[[], object],
+    studies: Studies, search: Search, interruptible: Interruptible, files: Files | None
 ) -> list[Point]:
     """What the sieve keeps, best first; nothing where there is none."""
     if search.sieve is None:
         return []
     directions = [o.direction for o in search.sieve.objectives]
-    study = directory.open_sieve(directions, interruptible.sleep)
+    study = studies.open_sieve(directions, interruptible.sleep)
     sieve.begin(study, search.sieve, search.feasible)
-    folder = directory.path / "tensorboard" / SIEVE_NAME
-    weights = directory.weights(search.config.weights_dir, SIEVE_NAME)
-    run(folder, weights, search.sieve, study, interruptible, write_report)
+    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files)
     return [search.space.point(t) or {} for t in sieve.kept(search, study)]
 
 
 def run(
-    tensorboard: pathlib.Path,
-    weights: str,
+    studies: Studies,
+    part: str,
     search: Search,
     study: optuna.Study,
     interruptible: Interruptible,
-    write_report: Callable[[], object],
+    files: Files | None,
     first: Sequence[Point] = (),
 ) -> None:
     """Evaluates trials until the study has as many as the configuration says.
 
     Args:
-        tensorboard: folder of TensorBoard's files.
-        weights: where evaluators may keep files between requests.
+        studies: of the search.
+        part: which of them: `STUDY_NAME`, `SIEVE_NAME`, or the name of a re-ranking.
         search: what to do.
         study: holds the trials; those that are running in it are evaluated first.
         interruptible: listens for Ctrl-C and SIGTERM.
-        write_report: is called now and then.
+        files: what is written now and then; None where there is no directory.
         first: the candidates of the first trials; the strategy proposes those of the others.
 
     Raises:
@@ -117,18 +118,23 @@ def run(
         Interruption: by a signal; nothing is lost but what was running.
     """
     trials.name_objectives(study, search.objectives)
-    driver = _Driver(tensorboard, weights, search, study, interruptible, write_report, first)
+    weights = studies.weights(search.config.weights_dir, part)
+    boards = Boards(files.directory.tensorboard(part), search) if files else None
+    driver = _Driver(boards, weights, search, study, interruptible, files, first)
     try:
         with driver.progress:
             driver.run()
     except BaseException:
         driver.pool.close()
-        # What has ended the search is what people must read.
-        with contextlib.suppress(UserError):
-            driver.boards.close()
+        if boards:
+            # What has ended the search is what people must read.
+            with contextlib.suppress(UserError):
+                boards.close()
         raise
+    driver.warn()
     driver.pool.close()
-    driver.boards.close()
+    if boards:
+        boards.close()
 
 
 def request_of(
@@ -170,17 +176,17 @@ def request_of(
 class _Driver:
     def __init__(
         self,
-        tensorboard: pathlib.Path,
+        boards: Boards | None,
         weights: str,
         search: Search,
         study: optuna.Study,
         interruptible: Interruptible,
-        write_report: Callable[[], object],
+        files: Files | None,
         first: Sequence[Point],
     ):
         self.search, self.study, self.first = search, study, first
         self.weights = Weights(weights, search.evaluator, search.strategy)
-        self.interruptible, self.write_report = interruptible, write_report
+        self.interruptible, self.files, self.boards = interruptible, files, boards
         self.pool: Pool = search.pool.open()
         known = study.get_trials(deepcopy=False)
         finished = [t for t in known if t.state.is_finished()]
@@ -189,8 +195,7 @@ class _Driver:
         self.begun, self.finished = len(known), len(finished)
         self.news: list[int] = []
         self.progress = Progress(search.config.trials, finished, search.objectives)
-        self.boards = Boards(tensorboard, search)
-        self.reported = time.monotonic()
+        self.reported, self.warned = time.monotonic(), False
 
     def run(self) -> None:
         for trial in self.left:
@@ -264,12 +269,23 @@ class _Driver:
         self.finished += 1
         self.news.append(number)
         self.progress.finished(trial)
-        self.boards.finished(trial, self.progress.best)
+        if self.boards:
+            self.boards.finished(trial, self.progress.best)
         self.weights.ends(number, succeeded=trial.state != TrialState.FAIL)
 
     def _report(self) -> None:
         minutes = self.search.config.report_minutes
         if minutes and time.monotonic() - self.reported > 60 * minutes:
-            self.write_report()
-            self.boards.picture()
+            self.warn()
+            if self.files and self.boards:
+                self.files.report()
+                self.boards.picture()
             self.reported = time.monotonic()
+
+    def warn(self) -> None:
+        """Says once that no strategy can learn from the results, where that is so."""
+        metric = self.search.objectives[0].metric
+        said = trials.constant(self.study.get_trials(deepcopy=False), self.search.space, metric)
+        if said and not self.warned:
+            self.warned = True
+            print(f"cell-search: {said}", file=sys.stderr, flush=True)

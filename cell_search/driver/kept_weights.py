@@ -29,7 +29,9 @@ class Weights:
         """A trial is over."""
         self._evaluator.forget(self.folder, number, succeeded=succeeded)
         self._parents.pop(number, None)
-        gone = set(self._strategy.dead()) - set(self._parents.values()) - self._forgotten
+        gone = (
+            set(self._strategy.disposable_trials()) - set(self._parents.values()) - self._forgotten
+        )
         for dead in gone:
             self._evaluator.forget(self.folder, dead, succeeded=False)
         self._forgotten |= gone

@@ -18,8 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search.config.resolve import Search
 from cell_search.selection import sieve
 from cell_search.space.space import Point
-from cell_search.strategies import AFTER, FINISHED, PARENT, REJECTED, trial_of
+from cell_search.strategies import trial_of
 from cell_search.study import trials
+from cell_search.trial_keys import AFTER, FINISHED, PARENT, REJECTED
 from cells.support.errors import UserError
 
 

@@ -16,10 +16,11 @@ from cell_search.driver import driver
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
-from cell_search.output import report, results
-from cell_search.selection import reranking
+from cell_search.output import results
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
+from cell_search.study.studies import Studies
+from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
 
@@ -76,7 +77,7 @@ def _longer(evaluator: Evaluator, kind: str) -> Evaluator:
 
 
 def rerank(
-    directory: SearchDirectory, search: Search, longer: Search, interruptible: Interruptible
+    studies: Studies, search: Search, longer: Search, interruptible: Interruptible
 ) -> list[str]:
     """Trains the best candidates again, or goes on with it; writes the new order.
 
@@ -84,27 +85,29 @@ def rerank(
     evaluated: a killed re-ranking loses only what was running.
 
     Args:
-        directory: of the search; locked by the caller.
+        studies: of the search; a directory is locked by the caller.
         search: the search.
         longer: how they are trained again, from `final`.
         interruptible: listens for Ctrl-C and SIGTERM.
 
     Returns:
-        The paths of what was written, to show.
+        The paths of what was written, to show; none where there is no directory.
 
     Raises:
         UserError: no trial of the search succeeded, an earlier re-ranking had other settings, or
             no candidate could be trained.
         Interruption: by a signal.
     """
+    directory = studies if isinstance(studies, SearchDirectory) else None
+    where = f"{directory.path}: " if directory else ""
     # It exists, and this mends its journal before anyone writes.
-    found = directory.open_study(pause=interruptible.sleep)
+    found = studies.open_study(pause=interruptible.sleep)
     wanted = search.config.rerank
-    results.best_of(directory, search, found)  # One succeeded.
+    results.best_of(search, found, where=where)  # One succeeded.
     known = found.get_trials(deepcopy=False)
     best = trials.best(known, search.space, wanted.top_k, search.objectives[0].sign)
-    study = directory.open_rerank(wanted.name)
-    _require_same(study, directory, longer)
+    study = studies.open_rerank(wanted.name)
+    _require_same(study, where, longer)
     space = search.space
     there = Counter(space.canonical_key(t.params) for t in study.get_trials(deepcopy=False))
     for seed in range(1, wanted.seeds + 1):
@@ -115,32 +118,25 @@ def rerank(
     times = "once" if wanted.seeds == 1 else f"{wanted.seeds} times"
     print(f"the cells of trials {numbers} are trained again, {times} each", flush=True)
     longer.config.trials = len(study.get_trials(deepcopy=False))
-    driver.run(
-        directory.path / "tensorboard" / "rerank",
-        directory.weights(search.config.weights_dir, wanted.name),
-        longer,
-        study,
-        interruptible,
-        lambda: report.write(directory, search, found, drawings=driver.DRAWINGS),
-    )
+    files = driver.Files(directory, search, found) if directory else None
+    driver.run(studies, wanted.name, longer, study, interruptible, files)
     again = results.reranking_of(search, found)
     assert again is not None
     if not again.scored:
         raise UserError(
-            f"{directory.path}: none of the {len(again.candidates)} candidates could be trained "
+            f"{where}none of the {len(again.candidates)} candidates could be trained "
             f"again; the last failed, {again.candidates[-1].failures[-1]}"
         )
-    written = results.write(directory, search, found)
-    return [*written, report.write(directory, search, found)]
+    return files.write() if files else []
 
 
-def _require_same(study: optuna.Study, directory: SearchDirectory, longer: Search) -> None:
+def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
     # As the journal gives it back: JSON knows no tuples.
     protocol = json.loads(json.dumps(protocol_of(longer)))
-    before = study.user_attrs.get(reranking.PROTOCOL)
+    before = study.user_attrs.get(PROTOCOL)
     if before is None:
-        study.set_user_attr(reranking.REWARD, longer.evaluator.reward)
-        study.set_user_attr(reranking.PROTOCOL, protocol)
+        study.set_user_attr(REWARD, longer.evaluator.reward)
+        study.set_user_attr(PROTOCOL, protocol)
         return
     # Settings that the version of then did not know were as they are by default.
     default = dataclasses.replace(
@@ -154,7 +150,7 @@ def _require_same(study: optuna.Study, directory: SearchDirectory, longer: Searc
     ]
     if different:
         raise UserError(
-            f"{directory.path}: the best were trained again with other settings "
+            f"{where}the best were trained again with other settings "
             f"({'; '.join(different)}); use the same, or another rerank.name for a second "
             "re-ranking"
         )

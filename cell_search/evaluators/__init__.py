@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Result, evaluate
+from cell_search.evaluators._function import Function
 from cell_search.evaluators._parameters import Parameters
 from cell_search.evaluators.darts.settings import Darts
 from cell_search.evaluators.shared_weights.settings import WeightSharing
@@ -21,6 +22,7 @@ __all__ = [
     "AnyTable",
     "Darts",
     "Evaluator",
+    "Function",
     "NasBench201",
     "NasBench301",
     "NatsBench",

@@ -21,7 +21,9 @@ from cell_search.selection import reranking
 from cell_search.selection.reranking import Reranking
 from cell_search.space.cell_space import CellSpace
 from cell_search.study import trials
-from cell_search.study.directory import SearchDirectory, beside
+from cell_search.study.directory import SearchDirectory
+from cell_search.study.studies import beside
+from cell_search.trial_keys import METRICS
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
@@ -46,9 +48,15 @@ _STEPS, _BATCH = 2000, 64
 
 
 def best_of(
-    directory: SearchDirectory, search: Search, study: optuna.Study, again: Reranking | None = None
+    search: Search, study: optuna.Study, again: Reranking | None = None, *, where: str = ""
 ) -> list[FrozenTrial]:
     """The best trials, best first: by a re-ranking if there is one, then by the first objective.
+
+    Args:
+        search: the search.
+        study: holds its trials.
+        again: the re-ranking.
+        where: what an error begins with, such as `PATH: `.
 
     Raises:
         UserError: none succeeded; says why the last one failed.
@@ -59,7 +67,7 @@ def best_of(
         return best
     failed = [t for t in known if t.state == optuna.trial.TrialState.FAIL]
     reason = f"; the last failed, {trials.failure(failed[-1])}" if failed else ""
-    raise UserError(f"{directory.path}: none of the {len(known)} trials succeeded{reason}")
+    raise UserError(f"{where}none of the {len(known)} trials succeeded{reason}")
 
 
 def ranked(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
@@ -110,7 +118,7 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
         UserError: no trial succeeded, or a file cannot be written.
     """
     again = reranking_of(search, study)
-    best = best_of(directory, search, study, again)
+    best = best_of(search, study, again, where=f"{directory.path}: ")
     _write_ranked(best, search, directory.path / "top", again)
     if len(search.objectives) > 1:
         _write_ranked(front_of(search, study), search, directory.path / "front", again)
@@ -209,7 +217,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
         "trial": trial.number,
         "score": score(trial, search),
         **({"training": searched} if (searched := searched_settings.chosen(trial.params)) else {}),
-        "metrics": trial.user_attrs.get(trials.METRICS, {}),
+        "metrics": trial.user_attrs.get(METRICS, {}),
         **({"rerank": said} if said else {}),
         "seed": config.seed,
         "settings": used_settings(config),

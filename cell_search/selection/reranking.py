@@ -19,9 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search.space.space import Space
 from cell_search.study import trials
 from cell_search.study.objectives import Objective
-
-#: Attributes of the study of a re-ranking: the name of the reward, and the settings that matter.
-REWARD, PROTOCOL = "reward", "protocol"
+from cell_search.trial_keys import PROTOCOL, REWARD
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search.config.resolve import Search
 from cell_search.space.space import Point
 from cell_search.study import objectives, trials
-from cell_search.study.directory import SIEVE_NAME, beside
+from cell_search.study.studies import SIEVE_NAME, beside
+from cell_search.trial_keys import METRICS
 from cells.support.errors import UserError
 
 
@@ -114,7 +115,7 @@ def scores(search: Search, known: list[FrozenTrial]) -> list[tuple[FrozenTrial, 
         return []
     values = np.array(
         [
-            [v.sign * t.user_attrs[trials.METRICS].get(v.metric, -v.sign * np.inf) for t in scored]
+            [v.sign * t.user_attrs[METRICS].get(v.metric, -v.sign * np.inf) for t in scored]
             for v in votes
         ]
     )

@@ -229,6 +229,60 @@ class CellSpace(Space):
             provenance=dict(provenance or {}),
         )
 
+    def encode(self, genotype: Genotype, settings: Mapping[str, Any] | None = None) -> Point:
+        """The point that stands for a genotype's cells: the inverse of `decode`.
+
+        Cells are brought into the space: sides change places where states are pairs, and which
+        states are joined and how cells are stacked follows the rules of the space. (NASNet-A joins
+        a state that others read, too, so the point nearest to it is another cell.)
+
+        Args:
+            genotype: of any origin.
+            settings: choices of the further decisions by name; of others the first is taken.
+
+        Raises:
+            UserError: a cell does not fit into the space; says which, and why.
+        """
+        rules = self.rules
+        cells = {"normal": genotype.normal, "reduction": genotype.reduction}
+        if len(rules.cells) == 1 and genotype.normal != genotype.reduction:
+            raise UserError(
+                f"{genotype.name}: this space has one cell for both uses, and the Reduction cell "
+                "differs from the Normal cell"
+            )
+        point: Point = {d.name: d.choices[0] for d in self.decisions} | dict(settings or {})
+        for cell in rules.cells:
+            written = cells.get(cell, genotype.normal)
+            where = f"{genotype.name}, {cell} cell"
+            count = len(written.blocks)
+            if count > self.blocks or (count < self.blocks and not self.growable):
+                size = f"at most {self.blocks}" if self.growable else str(self.blocks)
+                raise UserError(f"{where}: has {count} blocks, and cells of this space have {size}")
+            point |= {f"{cell}/blocks": count} if self.growable else {}
+            for b, block in enumerate(written.blocks):
+                point |= self._encoded(f"{cell}/{b}", block, f"{where}, block {b}")
+        return {d.name: point[d.name] for d in self.decisions}
+
+    def _encoded(self, block: str, written: Block, where: str) -> Point:
+        sides = [written.left, written.right]
+        point: Point = {f"{block}/combination": written.combine}
+        if self.rules.two_states:
+            sides.sort(key=lambda side: side.input)
+            point[f"{block}/inputs"] = f"{sides[0].input}+{sides[1].input}"
+        for which, side in zip(_SIDES, sides, strict=True):
+            point[f"{block}/{which}/operation"] = side.operation
+            if not self.rules.two_states:
+                point[f"{block}/{which}/input"] = side.input
+        allowed = {d.name: d.choices for d in self._all_decisions()}
+        for name, choice in point.items():
+            if choice not in allowed[name]:
+                what = name.removeprefix(f"{block}/")
+                raise UserError(
+                    f"{where}: {what} is {choice!r}, and this space has "
+                    f"{', '.join(map(str, allowed[name]))}"
+                )
+        return point
+
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
         """Equal for genotypes that are the same up to the order of their blocks and of the two
         sides of a block, and have the same further settings; see `as_written`."""

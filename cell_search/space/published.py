@@ -5,8 +5,8 @@ from __future__ import annotations
 from cell_search.space import nas_bench_201
 from cell_search.space.cell_space import CellSpace, Rules
 from cell_search.space.space import Space
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: The operations of two papers.
 _EIGHT = (

@@ -10,16 +10,7 @@ from __future__ import annotations
 
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cell_search.strategies._follow import Derived
-from cell_search.strategies._history import (
-    AFTER,
-    ATTEMPT,
-    FINISHED,
-    NEWS,
-    NEXT,
-    PARENT,
-    REJECTED,
-    trial_of,
-)
+from cell_search.strategies._history import trial_of
 from cell_search.strategies._local_search import LocalSearch
 from cell_search.strategies._optuna import OptunaSampler
 from cell_search.strategies._random import RandomSearch
@@ -32,14 +23,7 @@ from cell_search.strategies.model_based._bayesian import Bayesian
 from cell_search.strategies.model_based._progressive import Progressive
 
 __all__ = [
-    "AFTER",
-    "ATTEMPT",
-    "FINISHED",
-    "NEWS",
-    "NEXT",
-    "PARENT",
     "PPO",
-    "REJECTED",
     "STRATEGIES",
     "Bayesian",
     "Derived",

@@ -7,6 +7,7 @@ import math
 import threading
 import zlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,41 +16,68 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._history import (
-    AFTER,
-    ATTEMPT,
-    NEWS,
-    NEXT,
-    REJECTED,
-    History,
-    note_parent,
-    note_proposal,
-)
+from cell_search.strategies._history import History, note_parent, note_proposal
+from cell_search.trial_keys import AFTER, ATTEMPT, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
-#: Strategies by name: classes whose keyword arguments are their settings.
+#: Strategies by name; `Settings` of each is what a configuration can say.
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Nothing can be set."""
+
+
+def at_least(where: str, settings: Any, **least: float) -> None:
+    """Checks settings in the `__post_init__` of their dataclass.
+
+    Raises:
+        UserError: one is smaller than its bound.
+    """
+    for name, bound in least.items():
+        value = getattr(settings, name)
+        if not value >= bound:
+            raise UserError(f"{where}.{name}: {value} is too small; use at least {bound}")
+
+
+def in_unit_interval(where: str, settings: Any, *names: str) -> None:
+    """The same for probabilities and shares.
+
+    Raises:
+        UserError: one is not in [0, 1].
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not 0.0 <= value <= 1.0:
+            raise UserError(f"{where}.{name}: {value} is not in [0, 1]")
 
 
 class Strategy(optuna.samplers.BaseSampler):
     """A search strategy.
 
     A subclass says what it learns from a trial (`learn`) and what it proposes (`propose`). All
-    that it knows must come from `meet` and `learn`, and all randomness from the generator that
+    that it knows must come from `observe` and `learn`, and all randomness from the generator that
     `propose` is given. Then a fresh sampler on a study with a history continues exactly as the
     old one would have: nothing but the study needs to be kept.
 
     Args:
         space: a `Space`, or categorical distributions by name (decisions without kinds).
         seed: of all proposals.
+        **settings: the fields of `Settings`.
 
     Attributes:
+        Settings: a frozen dataclass of what can be set, with defaults; it checks itself.
+        settings: those of this strategy.
         several_objectives: whether a study may have several objectives.
 
     Raises:
         UserError: a distribution is not categorical.
     """
+
+    Settings: ClassVar[type[Any]] = NoSettings
+    settings: Any
 
     several_objectives: ClassVar[bool] = False
 
@@ -71,16 +99,24 @@ class Strategy(optuna.samplers.BaseSampler):
     #: Known in `learn`: the decisions that the evaluation leads to; None if it says nothing.
     proposal: Mapping[str, Any] | None = None
 
-    def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
+    def __init__(
+        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, **settings: Any
+    ):
         self.space = Space.of(space)
+        self.settings = self.Settings(**settings)
         self._seed = seed
         self._lock = threading.Lock()
         self._history: History | None = None
+        self._prepare()
+        self.reset()
+
+    def _prepare(self) -> None:
+        """Sets up what outlives `reset`; called once, when space and settings are known."""
 
     def reset(self) -> None:
         """Forgets everything: another study begins."""
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         """Takes note of a point that was proposed, whatever becomes of it."""
 
     def reject(self, point: Point) -> None:
@@ -88,7 +124,7 @@ class Strategy(optuna.samplers.BaseSampler):
 
         It counts as met: whoever goes through points one by one goes on to the next.
         """
-        self.meet(point)
+        self.observe(point)
 
     def learn(self, point: Point, reward: Any) -> None:
         """Takes a result into account; called in the order in which the trials finished.
@@ -113,7 +149,7 @@ class Strategy(optuna.samplers.BaseSampler):
         it should start from new ones."""
         return None
 
-    def dead(self) -> Collection[int]:
+    def disposable_trials(self) -> Collection[int]:
         """The trials that no child will start from again, so that their weights can go."""
         return ()
 
@@ -162,7 +198,7 @@ class Strategy(optuna.samplers.BaseSampler):
             return
         for indices in trial.user_attrs.get(REJECTED, ()):
             self.reject(self.space.from_indices(indices))
-        self.meet(point)
+        self.observe(point)
         # Of a trial that was stopped early, what it had reached by then.
         scored = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         if scored and trial.values and all(map(math.isfinite, trial.values)):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Point, Space
+from cell_search.space.space import Point
 from cell_search.strategies._base import STRATEGIES, Strategy
 
 
@@ -21,10 +18,6 @@ class Derived(Strategy):
     """
 
     follows = True
-
-    def __init__(self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0):
-        super().__init__(space, seed=seed)
-        self.reset()
 
     def reset(self) -> None:
         self._next: Point | None = None

@@ -8,30 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-#: The attribute of a trial in which the driver counts, from 0, the order of finishing. Times
-#: of day are no order: clocks are set back.
-FINISHED = "finished"
-
-#: The attribute of a trial that is about to be proposed: how many proposals for it were rejected.
-ATTEMPT = "attempt"
-
-#: The attribute of a trial with the different proposals for it that were rejected before, each as
-#: the indices of its choices: what a strategy has met belongs to the history.
-REJECTED = "rejected"
-
-#: The attribute of a trial, for programs, that says how many trials had finished when it was
-#: proposed: which results its proposal could have known.
-AFTER = "proposed after"
-
-#: The attribute of a trial that names the trial whose weights its child may start from.
-PARENT = "parent"
-
-#: The attribute of a trial with the decisions that its evaluation leads to.
-NEXT = "next"
-
-#: The attribute of a trial that is about to be proposed: the numbers of those that finished since
-#: the proposal before. Who knows them spares the strategy a look at all that are running.
-NEWS = "finished since"
+from cell_search.trial_keys import AFTER, FINISHED, PARENT
 
 #: From so many unread trials on, one request for all is quicker than a request for each.
 _MANY = 100

@@ -3,14 +3,27 @@ section 3."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
+from dataclasses import dataclass
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy
-from cells.support.errors import UserError
+from cell_search.space.space import Point
+from cell_search.strategies._base import STRATEGIES, Strategy, at_least
+
+
+@dataclass(frozen=True)
+class LocalSearchSettings:
+    """Settings of `LocalSearch`.
+
+    Attributes:
+        draws: random candidates that a climb begins with.
+    """
+
+    draws: int = 10
+
+    def __post_init__(self) -> None:
+        at_least("strategy.local_search", self, draws=1)
 
 
 @STRATEGIES.register("local_search")
@@ -23,21 +36,10 @@ class LocalSearch(Strategy):
     for all of them). No candidate (by canonical key) is proposed twice. When there is no
     neighbour left, random candidates are drawn, also while the last neighbours are still running;
     as soon as there are enough of them, the best begins the next climb.
-
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals.
-        draws: random candidates that a climb begins with.
     """
 
-    def __init__(
-        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, draws: int = 10
-    ):
-        super().__init__(space, seed=seed)
-        if draws < 1:
-            raise UserError(f"strategy.local_search.draws: {draws} is too small; use at least 1")
-        self._enough = draws
-        self.reset()
+    Settings = LocalSearchSettings
+    settings: LocalSearchSettings
 
     def reset(self) -> None:
         self._met: set[Hashable] = set()
@@ -50,7 +52,7 @@ class LocalSearch(Strategy):
         self._climb: list[Point] = []
         self._climb_before: list[Point] = []
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
 
     def learn(self, point: Point, reward: float) -> None:
@@ -59,7 +61,7 @@ class LocalSearch(Strategy):
             return
         if not self._is_near(point):
             self._drawn.append((point, reward))
-        if len(self._drawn) >= self._enough:
+        if len(self._drawn) >= self.settings.draws:
             self._climb, self._climb_before = [], self._climb
             self._move(*max(self._drawn, key=lambda drawn: drawn[1]))
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import inspect
 import warnings
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from cell_search.space.space import Point, Space
+from cell_search.space.space import Point
 from cell_search.strategies._base import STRATEGIES, Strategy
 from cells.support.errors import UserError
 
@@ -30,10 +29,7 @@ class OptunaSampler(Strategy):
     when it has failed; a point that has a result does not run again. The cost of a proposal
     grows with the number of trials.
 
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals.
-        arguments: of the sampler, where they are numbers, truth values or text.
+    Its settings are the sampler's arguments where they are numbers, truth values or text.
 
     Raises:
         UserError: an argument is impossible, or something that the sampler needs is missing.
@@ -42,11 +38,7 @@ class OptunaSampler(Strategy):
     SAMPLER: ClassVar[str]
     several_objectives = True
 
-    def __init__(
-        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, **arguments: Any
-    ):
-        super().__init__(space, seed=seed)
-        self._arguments = arguments
+    def _prepare(self) -> None:
         where = f"strategy.optuna_{self.SAMPLER}"
         if self.SAMPLER == "GPSampler" and importlib.util.find_spec("torch") is None:
             raise UserError(
@@ -63,11 +55,10 @@ class OptunaSampler(Strategy):
             self._template: Any = self._make(0)
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: {' '.join(str(error).split())}") from None
-        self.reset()
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
         sampler = getattr(optuna.samplers, self.SAMPLER)
-        arguments = dict(self._arguments)
+        arguments = dict(vars(self.settings))
         if self.SAMPLER == "GridSampler":
             arguments["search_space"] = {d.name: list(d.choices) for d in self.space.decisions}
             seed = self._seed  # it shuffles the grid, whose points have numbers
@@ -81,7 +72,7 @@ class OptunaSampler(Strategy):
         self._met: dict[tuple[int, ...], FrozenTrial] = {}
         self._objectives = 1
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         place = tuple(self.space.indices(point))
         if place not in self._met:
             self._met[place] = self._trial(point, TrialState.RUNNING)
@@ -159,23 +150,14 @@ def _register() -> None:
             STRATEGIES.refuse(f"optuna:{name}", f"Optuna's {name} {_REFUSED[name]}")
             continue
         arguments = [
-            p
+            (p.name, str(p.annotation), p.default)
             for p in inspect.signature(getattr(optuna.samplers, name)).parameters.values()
             if p.name != "seed"
             and p.default is not p.empty
             and set(str(p.annotation).split(" | ")) <= _SIMPLE
         ]
-        own = [
-            p
-            for p in inspect.signature(OptunaSampler).parameters.values()
-            if p.kind is not p.VAR_KEYWORD
-        ]
-        keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in arguments]
-        strategy = type(
-            name,
-            (OptunaSampler,),
-            {"SAMPLER": name, "__signature__": inspect.Signature([*own, *keywords])},
-        )
+        settings = dataclasses.make_dataclass(f"{name}Settings", arguments, frozen=True)
+        strategy = type(name, (OptunaSampler,), {"SAMPLER": name, "Settings": settings})
         STRATEGIES.register(f"optuna:{name}")(strategy)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -17,31 +16,13 @@ from optuna.storages import JournalStorage
 from cell_search.study import database
 from cell_search.study.journal import Journal, mend
 from cell_search.study.lock import Ownership
+from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies, name_of
 from cells.support import overrides
 from cells.support.errors import UserError
 from cells.support.files import write_atomically
 
-STUDY_NAME, SIEVE_NAME = "search", "sieve"
 
-
-def beside(study: optuna.Study, part: str) -> optuna.Study:
-    """Another study of the same search, in the same storage, which need not be read again.
-
-    Args:
-        study: that of the search.
-        part: `SIEVE_NAME`, or the name of a re-ranking.
-
-    Raises:
-        KeyError: there is none.
-    """
-    return optuna.load_study(study_name=_beside(study.study_name, part), storage=study._storage)
-
-
-def _beside(search: str, part: str) -> str:
-    return part if search == STUDY_NAME else f"{search}/{part}"
-
-
-class SearchDirectory:
+class SearchDirectory(Studies):
     """Paths of a search directory, its study and its lock.
 
     Attributes:
@@ -52,23 +33,23 @@ class SearchDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
+        super().__init__()
         self.path = pathlib.Path(path).expanduser()
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
         self._ownership = Ownership(self.path)
-        self._pause: Callable[[float], None] = time.sleep
 
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
-        """Where evaluators may keep files between requests: a path or a URL.
-
-        Args:
-            weights_dir: the setting; "" is the folder `weights` here.
-            study: whose trials; those of a re-ranking have the same numbers as the search's.
-        """
         if "://" in weights_dir:
             return f"{weights_dir.rstrip('/')}/{study}"
         folder = pathlib.Path(weights_dir or self.path / "weights").expanduser()
         return str(folder.absolute() / study)
+
+    def tensorboard(self, part: str = STUDY_NAME) -> pathlib.Path:
+        """The folder of TensorBoard's files of a study."""
+        if part == STUDY_NAME:
+            return self.path / "tensorboard"
+        return self.path / "tensorboard" / (SIEVE_NAME if part == SIEVE_NAME else "rerank")
 
     def stored_config(self) -> dict[str, Any] | None:
         """The values of `config.yaml`, or None in a new directory.
@@ -108,39 +89,8 @@ class SearchDirectory:
         with Journal(self.journal, lambda: None).held():
             yield
 
-    def open_study(
-        self,
-        directions: Sequence[str] = ("maximize",),
-        pause: Callable[[float], None] = time.sleep,
-    ) -> optuna.Study:
-        """Opens the study to go on with it, or makes it. Only under the lock.
-
-        Args:
-            directions: of a new study's objectives.
-            pause: waits some seconds, where the server of the storage is away.
-        """
-        mend(self.journal)
-        self._pause = pause
-        study = self._load_or_make(self._name(), directions)
-        changed = [d.name.lower() for d in study.directions] != list(directions)
-        if changed and not study.get_trials(deepcopy=False):
-            # Made for other objectives than those that are wanted now.
-            study._storage.delete_study(study._study_id)
-            study = self._load_or_make(self._name(), directions)
-        return study
-
     def has_trials(self) -> bool:
-        """Whether a trial has begun here, be it of the sieve; without one, the directory is as
-        good as new."""
-        if not self.journal.exists() and not self._url():
-            return False
-        return any(map(self._has_trials, (STUDY_NAME, SIEVE_NAME)))
-
-    def _has_trials(self, study: str) -> bool:
-        try:
-            return bool(self._load(self._name(study)).get_trials(deepcopy=False))
-        except KeyError:
-            return False
+        return bool(self.journal.exists() or self._url()) and super().has_trials()
 
     def read_study(self) -> optuna.Study:
         """Opens the study to look at it, also while a search is under way.
@@ -155,44 +105,6 @@ class SearchDirectory:
         except KeyError:
             raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
-    def open_sieve(
-        self,
-        directions: Sequence[str] = ("maximize",),
-        pause: Callable[[float], None] = time.sleep,
-    ) -> optuna.Study:
-        """Opens the study of the sieve beside that of the search. Only under the lock.
-
-        Args:
-            directions: of a new study's objective.
-            pause: as in `open_study`.
-        """
-        mend(self.journal)
-        self._pause = pause
-        return self._load_or_make(self._name(SIEVE_NAME), directions)
-
-    def open_rerank(self, name: str) -> optuna.Study:
-        """Opens the study of a re-ranking beside that of the search. Only under the lock.
-
-        Raises:
-            UserError: it is the name of the search's own study, or of the sieve's.
-        """
-        if name in (STUDY_NAME, SIEVE_NAME) or not name:
-            raise UserError(f"rerank.name: {name!r} is taken by the search; use another name")
-        mend(self.journal)
-        return self._load_or_make(self._name(name), ["maximize"])
-
-    def _load_or_make(self, name: str, directions: Sequence[str]) -> optuna.Study:
-        try:
-            return self._load(name)
-        except KeyError:
-            return optuna.create_study(
-                study_name=name, storage=self._storage(), directions=list(directions)
-            )
-
-    def _load(self, name: str) -> optuna.Study:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.load_study(study_name=name, storage=self._storage())
-
     def _url(self) -> str:
         """Of the storage, as `config.yaml` says; empty: the journal here."""
         return str((self.stored_config() or {}).get("storage") or "")
@@ -200,7 +112,10 @@ class SearchDirectory:
     def _name(self, part: str = STUDY_NAME) -> str:
         """Of a study of this search: a database is shared with other searches."""
         search = str((self.stored_config() or {})["study"]) if self._url() else STUDY_NAME
-        return search if part == STUDY_NAME else _beside(search, part)
+        return search if part == STUDY_NAME else name_of(search, part)
+
+    def _mend(self) -> None:
+        mend(self.journal)
 
     def _storage(self) -> Any:
         permit = self._ownership.permit

@@ -45,7 +45,7 @@ class Ownership:
         takeover: bool = False,
         silence: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> Iterator[None]:
-        """Keeps other drivers out.
+        """Keeps other drivers out. Whoever has the right already keeps it.
 
         Args:
             takeover: whether to take the directory from whoever is at work in it. On this machine
@@ -56,6 +56,9 @@ class Ownership:
             UserError: another driver is at work here (says which) or cannot be ended, or the
                 directory cannot be written.
         """
+        if self._mine is not None:
+            yield
+            return
         mine = f"process {os.getpid()} on {socket.gethostname()}\n{uuid.uuid4().hex}\n"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -15,26 +15,21 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from cell_search.evaluators import Result
 from cell_search.space import pareto
 from cell_search.space.space import Point, Space
-from cell_search.strategies import (
+from cell_search.strategies import Strategy, trial_of
+from cell_search.study.objectives import Objective
+from cell_search.trial_keys import (
     AFTER,
     ATTEMPT,
+    FAILURE,
     FINISHED,
+    METRICS,
     NEWS,
     NEXT,
     PARENT,
     REJECTED,
-    Strategy,
-    trial_of,
+    WORK,
 )
-from cell_search.study.objectives import Objective
 from cells.support.errors import UserError
-
-#: Attributes of a trial, for people.
-METRICS, FAILURE = "metrics", "failure"
-
-#: The attribute of a finished trial with the worker that evaluated it, and when it began.
-WORK = "worker"
-
 
 #: Fewer candidates may well have equal rewards.
 _FEW = 5

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from cells.support.errors import Stopped, UserError, unknown
+from cells.support.errors import Stopped, UserError
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
@@ -113,14 +113,3 @@ def required(name: str) -> str:
     if value in (None, "", []):
         raise UserError(f"--{name}: is needed here; see --help")
     return value
-
-
-def choose(what: str, name: str, table: dict):
-    """The entry `name` of a table of named things.
-
-    Raises:
-        UserError: there is no such entry; lists those that exist.
-    """
-    if name not in table:
-        raise unknown(what, name, table)
-    return table[name]

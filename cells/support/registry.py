@@ -1,12 +1,11 @@
-"""Named things: a dictionary and a decorator."""
+"""Tables of named things, and the error for a name that is not in one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from cells.support.command_line import choose
-from cells.support.errors import UserError
+from cells.support.errors import UserError, unknown
 
 T = TypeVar("T")
 
@@ -51,3 +50,19 @@ class Registry(dict[str, T]):
         if name in self._refused:
             raise UserError(f"{self._what}: {name!r} cannot be used, since {self._refused[name]}")
         return choose(self._what, name, self)
+
+
+def choose(what: str, name: str, table: Mapping[str, T]) -> T:
+    """The entry of that name in a table of named things.
+
+    Args:
+        what: the field, flag or key that holds the name.
+        name: the name.
+        table: the things by their names.
+
+    Raises:
+        UserError: there is no such entry; lists those that exist.
+    """
+    if name not in table:
+        raise unknown(what, name, table)
+    return table[name]

@@ -11,6 +11,7 @@ from cells.network import presets
 from cells.network.stack import StackConfig, stack
 from cells.operations.graph import Node
 from cells.support.errors import UserError
+from cells.support.registry import choose
 from cells.weights.sources import SOURCES, WeightSource
 from cells.weights.weights_file import WeightsFile
 
@@ -46,8 +47,6 @@ def import_weights(
         UserError: the file is damaged or belongs to another network; says in one sentence which
             names are missing, over, or of another shape.
     """
-    from cells.support.command_line import choose
-
     source = choose("--from", source_name, SOURCES)
     if genotype_name not in source.networks:
         raise UserError(

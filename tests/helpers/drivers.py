@@ -81,25 +81,24 @@ class Job:
 
     def run(self) -> None:
         """Searches, here."""
-        from cell_search.config import resolve, schema
-        from cell_search.driver import driver
+        import cell_search
         from cell_search.driver.interruption import Interruptible
-        from cell_search.study.directory import SearchDirectory
 
-        values = schema.from_values(SETTINGS | self.settings, "test")
-        search = dataclasses.replace(resolve.resolve(values), evaluator=self.evaluator)
-        directory = SearchDirectory(self.path)
-        with Interruptible().listening() as interruptible, directory.locked():
-            directory.store_config(schema.used_values(values))
-            driver.search(directory, search, interruptible)
+        with Interruptible().listening() as interruptible:
+            cell_search.search(
+                SETTINGS | self.settings,
+                evaluator=self.evaluator,
+                directory=self.path,
+                interruptible=interruptible,
+            )
 
 
 def _work(job: Job) -> None:
     """A driver's process; what it says on standard error is kept in a file."""
-    from cell_search.driver import driver
+    import cell_search
     from cell_search.driver.interruption import Interruption
 
-    here = pathlib.Path(driver.__file__).parents[1]
+    here = pathlib.Path(cell_search.__file__).parents[1]
     assert here == pathlib.Path(__file__).parents[2], "another copy of the project is installed"
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(_log(job.path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)

@@ -5,22 +5,14 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
+import cell_search
 from cell_search.study.directory import SearchDirectory
 
 
 def searched(path: pathlib.Path, settings: dict[str, Any]) -> SearchDirectory:
     """Runs a search, or goes on with it."""
-    wanted = schema.from_values(settings, "test")
-    search = resolve.resolve(wanted)
-    search.check()
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        driver.search(directory, search, Interruptible())
-    return directory
+    cell_search.search(settings, directory=path)
+    return SearchDirectory(path)
 
 
 def story(directory: SearchDirectory) -> tuple[list, dict[str, bytes]]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from cell_search.evaluators.tables._table import Entry, Table, data_file, read_text
 from cell_search.space.nas_bench_201 import EDGES, OPERATIONS, SPACE
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: Seconds of an epoch in units of an epoch on CIFAR-10, whose search trains on 25,000 images;
 #: the others train on 50,000 and on 151,700.

@@ -12,8 +12,8 @@ from cell_search.evaluators.tables._nas_bench_201 import DATASETS
 from cell_search.evaluators.tables._table import Entry
 from cell_search.space.nas_bench_201 import SPACE, architecture
 from cell_search.space.space import Space
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: What the API calls the set that the search trains on, and the set of the final training: the
 #: search on CIFAR-10 trains on half of the images and validates on the other.

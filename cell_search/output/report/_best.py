@@ -12,6 +12,7 @@ from cell_search.output import charts
 from cell_search.output.report._pictures import Pictures
 from cell_search.space.cell_space import CellSpace
 from cell_search.study import trials
+from cell_search.trial_keys import METRICS
 from cells.support.html import number, table, title
 
 
@@ -50,7 +51,7 @@ def ranked(search: Search, rows: list[FrozenTrial], folder: str, pictures: Pictu
     objectives = [o.metric for o in search.objectives]
     metrics = [
         name
-        for name in dict.fromkeys(m for t in rows for m in t.user_attrs.get(trials.METRICS, {}))
+        for name in dict.fromkeys(m for t in rows for m in t.user_attrs.get(METRICS, {}))
         if name not in objectives
     ]
     heads = ["", *objectives, "trial", *searched_settings.chosen(rows[0].params), *metrics]
@@ -69,7 +70,7 @@ def _ranked_row(
     metrics: list[str],
     pictures: Pictures,
 ) -> str:
-    values = trial.user_attrs.get(trials.METRICS, {})
+    values = trial.user_attrs.get(METRICS, {})
     cells = [number(values[name]) if name in values else "" for name in metrics]
     searched = map(str, searched_settings.chosen(trial.params).values())
     numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]

@@ -8,16 +8,16 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Point, Space
+from cell_search.space.space import Point
 from cell_search.strategies._base import Strategy
+from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.controller._controller import Adam, Controller
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
 #: (the batch among them).
@@ -34,8 +34,29 @@ _LARGEST = 1e12
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a controller is made and how it learns; `PolicyGradient` says what each means."""
+class ControllerSettings:
+    """How a controller is made and how it learns.
+
+    Attributes:
+        units: of each LSTM layer.
+        layers: of LSTM.
+        width: weights start uniform between -width and width.
+        learning_rate: of Adam.
+        entropy: the weight, in the objective, of the mean entropy of the decisions, in nats. The
+            mean, since what a reward tells of each decision shrinks with their number: a sum
+            would drown it in large spaces.
+        baseline: the weight of the past in the moving average, in [0, 1).
+        batch: results for an update.
+        epochs: steps of Adam for an update.
+        clip: how far the ratio may be from 1.
+        rewards: what is learned from: `raw` rewards, `cubed` ones, or their `ranks`: the share of
+            the last `window` results that are worse, ties half. Ranks know no scale and no
+            outliers.
+        window: see `rewards`.
+        attempts: how often a candidate that was proposed before (by canonical key) is drawn again
+            before it is accepted; 1 allows duplicates.
+        stale: see above.
+    """
 
     units: int
     layers: int
@@ -51,7 +72,7 @@ class Settings:
     attempts: int
     stale: int
 
-    def checked(self, where: str) -> Settings:
+    def checked(self, where: str) -> ControllerSettings:
         """The settings.
 
         Raises:
@@ -116,84 +137,23 @@ class PolicyGradient(Strategy):
 
     Only the weights of the last `stale` + 1 policies are kept.
 
-    Args:
-        space: see `Strategy`.
-        seed: of the first weights and all proposals.
-        preset: `quick`, for hundreds of children, or `paper`. It stands for all the settings below
-            that are not given.
-        units: of each LSTM layer.
-        layers: of LSTM.
-        width: weights start uniform between -width and width.
-        learning_rate: of Adam.
-        entropy: the weight, in the objective, of the mean entropy of the decisions, in nats. The
-            mean, since what a reward tells of each decision shrinks with their number: a sum
-            would drown it in large spaces.
-        baseline: the weight of the past in the moving average, in [0, 1).
-        batch: results for an update.
-        epochs: steps of Adam for an update.
-        clip: how far the ratio may be from 1.
-        rewards: what is learned from: `raw` rewards, `cubed` ones, or their `ranks`: the share of
-            the last `window` results that are worse, ties half. Ranks know no scale and no
-            outliers.
-        window: see `rewards`.
-        attempts: how often a candidate that was proposed before (by canonical key) is drawn again
-            before it is accepted; 1 allows duplicates.
-        stale: see above.
-
-    Raises:
-        UserError: a setting is impossible, or there is no such preset.
+    `preset` is `quick`, for hundreds of children, or `paper`; it stands for all other settings that
+    are not given.
     """
 
     NAME: ClassVar[str]
-    PRESETS: ClassVar[Mapping[str, Settings]]
+    PRESETS: ClassVar[Mapping[str, ControllerSettings]]
+    Settings = with_preset(ControllerSettings)
+    settings: ControllerSettings
 
-    def __init__(
-        self,
-        space: Space | Mapping[str, BaseDistribution],
-        *,
-        seed: int = 0,
-        preset: str = "quick",
-        units: int | None = None,
-        layers: int | None = None,
-        width: float | None = None,
-        learning_rate: float | None = None,
-        entropy: float | None = None,
-        baseline: float | None = None,
-        batch: int | None = None,
-        epochs: int | None = None,
-        clip: float | None = None,
-        rewards: str | None = None,
-        window: int | None = None,
-        attempts: int | None = None,
-        stale: int | None = None,
-    ):
-        super().__init__(space, seed=seed)
-        given: dict[str, Any] = {
-            "units": units,
-            "layers": layers,
-            "width": width,
-            "learning_rate": learning_rate,
-            "entropy": entropy,
-            "baseline": baseline,
-            "batch": batch,
-            "epochs": epochs,
-            "clip": clip,
-            "rewards": rewards,
-            "window": window,
-            "attempts": attempts,
-            "stale": stale,
-        }
+    def _prepare(self) -> None:
         where = f"strategy.{self.NAME}"
-        self.settings = dataclasses.replace(
-            choose(f"{where}.preset", preset, dict(self.PRESETS)),
-            **{name: value for name, value in given.items() if value is not None},
-        ).checked(where)
+        self.settings = from_preset(where, self.settings, self.PRESETS).checked(where)
         self._controller = Controller(
             [len(d.choices) for d in self.space.decisions],
             self.settings.units,
             self.settings.layers,
         )
-        self.reset()
 
     @abc.abstractmethod
     def _by_log_probs(self, ratios: np.ndarray, advantages: np.ndarray) -> np.ndarray:
@@ -219,7 +179,7 @@ class PolicyGradient(Strategy):
         self._baseline: float | None = None
         self._met: set[Hashable] = set()
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
 
     def learn(self, point: Point, reward: float) -> None:

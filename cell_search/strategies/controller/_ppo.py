@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cell_search.strategies._base import STRATEGIES
-from cell_search.strategies.controller._policy_gradient import PolicyGradient, Settings
+from cell_search.strategies.controller._policy_gradient import ControllerSettings, PolicyGradient
 
 
 @STRATEGIES.register("ppo")
@@ -34,7 +34,7 @@ class PPO(PolicyGradient):
 
     NAME = "ppo"
     PRESETS: ClassVar = {
-        "quick": Settings(
+        "quick": ControllerSettings(
             units=100,
             layers=1,
             width=0.1,
@@ -49,7 +49,7 @@ class PPO(PolicyGradient):
             attempts=20,
             stale=10,
         ),
-        "paper": Settings(
+        "paper": ControllerSettings(
             units=100,
             layers=1,
             width=0.1,

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cell_search.strategies._base import STRATEGIES
-from cell_search.strategies.controller._policy_gradient import PolicyGradient, Settings
+from cell_search.strategies.controller._policy_gradient import ControllerSettings, PolicyGradient
 
 
 @STRATEGIES.register("reinforce")
@@ -28,7 +28,7 @@ class Reinforce(PolicyGradient):
 
     NAME = "reinforce"
     PRESETS: ClassVar = {
-        "quick": Settings(
+        "quick": ControllerSettings(
             units=100,
             layers=1,
             width=0.1,
@@ -43,7 +43,7 @@ class Reinforce(PolicyGradient):
             attempts=20,
             stale=10,
         ),
-        "paper": Settings(
+        "paper": ControllerSettings(
             units=35,
             layers=2,
             width=0.08,

@@ -3,14 +3,14 @@ Classifiers", section 3."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Decision, Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.space.space import Decision, Point
+from cell_search.strategies._base import STRATEGIES, Strategy, at_least, in_unit_interval
 from cell_search.strategies.evolution._mutation import mutate_kind
 from cells.support.errors import UserError
 
@@ -27,6 +27,30 @@ _ELEVENTH = 1 / 11
 _TOURNAMENT = 2017
 
 
+_WHERE = "strategy.large_scale_evolution"
+
+
+@dataclass(frozen=True)
+class LargeScaleEvolutionSettings:
+    """Settings of `LargeScaleEvolution`.
+
+    Attributes:
+        population: individuals; 1000 in the paper, for tens of thousands of children.
+        identity: the probability that a child is its parent and inherits its weights.
+        reset_weights: the probability that a child is its parent and does not inherit them.
+    """
+
+    population: int = 20
+    identity: float = _ELEVENTH
+    reset_weights: float = _ELEVENTH
+
+    def __post_init__(self) -> None:
+        at_least(_WHERE, self, population=2)
+        in_unit_interval(_WHERE, self, "identity", "reset_weights")
+        if self.identity + self.reset_weights > 1.0:
+            raise UserError(f"{_WHERE}: identity and reset_weights are more than 1 together")
+
+
 @STRATEGIES.register("large_scale_evolution")
 class LargeScaleEvolution(Strategy):
     """Two individuals meet: the worse dies, the better has a child that begins with its weights.
@@ -37,38 +61,15 @@ class LargeScaleEvolution(Strategy):
 
     The child may start from the weights of its parent's trial (`parent`); whether it does is up
     to the evaluator. Identity goes on training the parent; "reset weights" trains it anew.
-
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals and tournaments.
-        population: individuals; 1000 in the paper, for tens of thousands of children.
-        identity: the probability that a child is its parent and inherits its weights.
-        reset_weights: the probability that a child is its parent and does not inherit them.
     """
 
-    def __init__(
-        self,
-        space: Space | Mapping[str, BaseDistribution],
-        *,
-        seed: int = 0,
-        population: int = 20,
-        identity: float = _ELEVENTH,
-        reset_weights: float = _ELEVENTH,
-    ):
-        super().__init__(space, seed=seed)
-        where = "strategy.large_scale_evolution"
-        if population < 2:
-            raise UserError(f"{where}.population: {population} is too small; use at least 2")
-        for name, value in (("identity", identity), ("reset_weights", reset_weights)):
-            if not 0.0 <= value <= 1.0:
-                raise UserError(f"{where}.{name}: {value} is not in [0, 1]")
-        if identity + reset_weights > 1.0:
-            raise UserError(f"{where}: identity and reset_weights are more than 1 together")
-        self._size, self._identity, self._reset_weights = population, identity, reset_weights
+    Settings = LargeScaleEvolutionSettings
+    settings: LargeScaleEvolutionSettings
+
+    def _prepare(self) -> None:
         kinds = list(dict.fromkeys(d.kind for d in self.space.decisions))
         shares = np.array([_CHANGES.get(kind, 1) for kind in kinds], float)
         self._kinds, self._shares = kinds, shares / shares.sum()
-        self.reset()
 
     def reset(self) -> None:
         self._alive: list[tuple[Point, float, int | None]] = []
@@ -80,7 +81,7 @@ class LargeScaleEvolution(Strategy):
     def learn(self, point: Point, reward: Any) -> None:
         self._alive.append((point, reward, self.number))
         self._results += 1
-        if self._results < self._size:
+        if self._results < self.settings.population:
             return
         rng = np.random.default_rng([self._seed, _TOURNAMENT, self._results])
         # Of equals the first that was drawn wins.
@@ -96,16 +97,16 @@ class LargeScaleEvolution(Strategy):
             return self.space.random(rng)
         parent, _, number = self._winner
         chance = rng.random()
-        if chance < self._identity + self._reset_weights:
+        if chance < self.settings.identity + self.settings.reset_weights:
             child = dict(parent)
-            self._offer = child, number if chance < self._identity else None
+            self._offer = child, number if chance < self.settings.identity else None
         else:
             kind = self._kinds[rng.choice(len(self._kinds), p=self._shares)]
             child = mutate_kind(self.space, parent, kind, rng, _nearby)
             self._offer = child, number
         return child
 
-    def dead(self) -> Set[int]:
+    def disposable_trials(self) -> Set[int]:
         return self._dead
 
     def parent(self, point: Point) -> int | None:

@@ -4,17 +4,42 @@ Architecture Search", algorithm 1."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
 from cell_search.space import pareto
-from cell_search.space.space import Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.space.space import Point
+from cell_search.strategies._base import STRATEGIES, Strategy, at_least, in_unit_interval
 from cell_search.strategies.evolution._mutation import mutate
 from cells.support.errors import UserError
+
+_WHERE = "strategy.regularized_evolution"
+
+
+@dataclass(frozen=True)
+class RegularizedEvolutionSettings:
+    """Settings of `RegularizedEvolution`.
+
+    Attributes:
+        population: P, the number of individuals that live.
+        sample: S, the number drawn with replacement to choose a parent from.
+        identity: the probability that a child is its parent, unchanged (and scored anew).
+    """
+
+    population: int = 100
+    sample: int = 25
+    identity: float = 0.05
+
+    def __post_init__(self) -> None:
+        at_least(_WHERE, self, population=1)
+        if not 1 <= self.sample <= self.population:
+            raise UserError(
+                f"{_WHERE}.sample: {self.sample} is not in 1 to {self.population}, the size of the "
+                "population"
+            )
+        in_unit_interval(_WHERE, self, "identity")
 
 
 @STRATEGIES.register("regularized_evolution")
@@ -23,51 +48,24 @@ class RegularizedEvolution(Strategy):
 
     Until `population` trials have succeeded, proposals are random. A trial enters the population
     when it finishes; a failed one never does.
-
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals.
-        population: P, the number of individuals that live.
-        sample: S, the number drawn with replacement to choose a parent from.
-        identity: the probability that a child is its parent, unchanged (and scored anew).
     """
 
+    Settings = RegularizedEvolutionSettings
+    settings: RegularizedEvolutionSettings
     several_objectives = True
 
-    def __init__(
-        self,
-        space: Space | Mapping[str, BaseDistribution],
-        *,
-        seed: int = 0,
-        population: int = 100,
-        sample: int = 25,
-        identity: float = 0.05,
-    ):
-        super().__init__(space, seed=seed)
-        where = "strategy.regularized_evolution"
-        if population < 1:
-            raise UserError(f"{where}.population: {population} is too small; use at least 1")
-        if not 1 <= sample <= population:
-            raise UserError(
-                f"{where}.sample: {sample} is not in 1 to {population}, the size of the population"
-            )
-        if not 0.0 <= identity <= 1.0:
-            raise UserError(f"{where}.identity: {identity} is not in [0, 1]")
-        self._size, self._sample, self._identity = population, sample, identity
-        self.reset()
-
     def reset(self) -> None:
-        self._alive: deque[tuple[Point, Any]] = deque(maxlen=self._size)
+        self._alive: deque[tuple[Point, Any]] = deque(maxlen=self.settings.population)
 
     def learn(self, point: Point, reward: Any) -> None:
         self._alive.append((point, reward))
 
     def propose(self, rng: np.random.Generator) -> Point:
-        if len(self._alive) < self._size:
+        if len(self._alive) < self.settings.population:
             return self.space.random(rng)
-        drawn = rng.integers(self._size, size=self._sample)
+        drawn = rng.integers(self.settings.population, size=self.settings.sample)
         parent = self._alive[self._fittest(drawn)][0]
-        if rng.random() < self._identity:
+        if rng.random() < self.settings.identity:
             return dict(parent)
         return mutate(self.space, parent, rng)
 

@@ -3,20 +3,19 @@ and BANANAS (White et al. 2021)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
-from cell_search.space.space import Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.space.space import Point
+from cell_search.strategies._base import STRATEGIES, Strategy, at_least, in_unit_interval
 from cell_search.strategies.model_based._gaussian_process import (
     CategoricalProcess,
     Posterior,
     one_thread,
 )
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
-from cells.support.errors import UserError
 
 #: Trials that parameters are fitted to, and that predictions are made from, at most.
 _FITTED, _REMEMBERED = 400, 1000
@@ -26,6 +25,36 @@ _CLIMBERS, _CLIMBS = 5, 1
 
 #: The acquisition of points, int `(n, decisions)`.
 _Score = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class BayesianSettings:
+    """Settings of `Bayesian`.
+
+    Attributes:
+        initial: trials that must have finished before the model is asked.
+        thompson: the share of proposals whose acquisition is a draw from the prediction of each
+            candidate, independently (White et al. 2021, section 4), which explores more. That of
+            the others is the expected improvement on the best mean of the model (Jones et al.
+            1998), which is quicker to what is good, and slower away from it.
+        parents: how many of the best points are mutated.
+        candidates: how many mutations of one decision are looked at, at most; half as many of two
+            decisions and of random points are added. A space without more points is looked at
+            as a whole.
+        patience: results without a better one, after which the mutations of the best point in one
+            decision come first.
+    """
+
+    initial: int = 10
+    thompson: float = 0.0
+    parents: int = 10
+    candidates: int = 500
+    patience: int = 200
+
+    def __post_init__(self) -> None:
+        where = "strategy.bayesian"
+        at_least(where, self, initial=2, parents=1, candidates=2, patience=1)
+        in_unit_interval(where, self, "thompson")
 
 
 @STRATEGIES.register("bayesian")
@@ -47,51 +76,14 @@ class Bayesian(Strategy):
     The process is fitted anew whenever the number of results has grown by an eighth. It learns
     from the newest results and the best of the older ones, 1,000 at most, so that a proposal
     costs about the same from there on.
-
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals.
-        initial: trials that must have finished before the model is asked.
-        thompson: the share of proposals whose acquisition is a draw from the prediction of each
-            candidate, independently (White et al. 2021, section 4), which explores more. That of
-            the others is the expected improvement on the best mean of the model (Jones et al.
-            1998), which is quicker to what is good, and slower away from it.
-        parents: how many of the best points are mutated.
-        candidates: how many mutations of one decision are looked at, at most; half as many of two
-            decisions and of random points are added. A space without more points is looked at
-            as a whole.
-        patience: results without a better one, after which the mutations of the best point in one
-            decision come first.
     """
 
-    def __init__(
-        self,
-        space: Space | Mapping[str, BaseDistribution],
-        *,
-        seed: int = 0,
-        initial: int = 10,
-        thompson: float = 0.0,
-        parents: int = 10,
-        candidates: int = 500,
-        patience: int = 200,
-    ):
-        super().__init__(space, seed=seed)
-        where = "strategy.bayesian"
-        for name, value, least in (
-            ("initial", initial, 2),
-            ("parents", parents, 1),
-            ("candidates", candidates, 2),
-            ("patience", patience, 1),
-        ):
-            if value < least:
-                raise UserError(f"{where}.{name}: {value} is too small; use at least {least}")
-        if not 0.0 <= thompson <= 1.0:
-            raise UserError(f"{where}.thompson: {thompson} is not in [0, 1]")
-        self._initial, self._parents, self._candidates = initial, parents, candidates
-        self._thompson, self._patience = thompson, patience
+    Settings = BayesianSettings
+    settings: BayesianSettings
+
+    def _prepare(self) -> None:
         self._sizes = np.array([len(d.choices) for d in self.space.decisions])
         self._process = CategoricalProcess(self.space.encoding)
-        self.reset()
 
     def reset(self) -> None:
         self._known: set[Hashable] = set()
@@ -103,7 +95,7 @@ class Bayesian(Strategy):
         self._exhausted = -1
         self._posterior: Posterior | None = None
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         key = self.space.canonical_key(point)
         if key not in self._known:
             self._running[key] = self.space.indices(point)
@@ -121,7 +113,7 @@ class Bayesian(Strategy):
         self._posterior = None
 
     def propose(self, rng: np.random.Generator) -> Point:
-        if len(self._rewards) < self._initial:
+        if len(self._rewards) < self.settings.initial:
             return self.space.fresh(rng, self._known)
         with one_thread():
             return self._most_promising(rng)
@@ -129,7 +121,7 @@ class Bayesian(Strategy):
     def _most_promising(self, rng: np.random.Generator) -> Point:
         posterior = self._posterior = self._posterior or self._condition()
         best = posterior.fitted.max()
-        draws = self._thompson > 0.0 and rng.random() < self._thompson
+        draws = self.settings.thompson > 0.0 and rng.random() < self.settings.thompson
 
         def score(indices: np.ndarray) -> np.ndarray:
             mean, deviation = posterior.predict(self.space.encoding(indices))
@@ -137,7 +129,7 @@ class Bayesian(Strategy):
                 return mean + deviation * rng.standard_normal(len(mean))
             return log_expected_improvement(mean, deviation, best)
 
-        if self.space.size <= self._candidates:
+        if self.space.size <= self.settings.candidates:
             found = np.indices(self._sizes.tolist()).reshape(len(self._sizes), -1).T
             return self._first_fresh(found, score(found)) or self.space.fresh(rng, self._known)
         return (
@@ -149,7 +141,7 @@ class Bayesian(Strategy):
     def _beside_the_best(self, score: _Score, rng: np.random.Generator) -> Point | None:
         """Where the search stands still, a mutation of the best point that was never tried."""
         best = int(np.argmax(self._rewards))
-        if len(self._rewards) - best <= self._patience or best == self._exhausted:
+        if len(self._rewards) - best <= self.settings.patience or best == self._exhausted:
             return None
         found = self._mutations(np.array([self._points[best]]), rng)
         point = self._first_fresh(found, score(found))
@@ -167,7 +159,7 @@ class Bayesian(Strategy):
     # The model.
 
     def _condition(self) -> Posterior:
-        due = _last_fit(len(self._rewards), self._initial)
+        due = _last_fit(len(self._rewards), self.settings.initial)
         if due != self._fitted_to:
             self._process.fit(*self._data(due, _FITTED))
             self._fitted_to = due
@@ -199,9 +191,9 @@ class Bayesian(Strategy):
         return found, scores
 
     def _around(self, rng: np.random.Generator) -> np.ndarray:
-        best = _descending(np.array(self._rewards))[: self._parents]
+        best = _descending(np.array(self._rewards))[: self.settings.parents]
         parents = np.array([self._points[i] for i in best])
-        few = self._candidates // 2
+        few = self.settings.candidates // 2
         twice = parents[rng.integers(len(parents), size=few)]
         for _ in range(2):
             at = rng.integers(len(self._sizes), size=few)
@@ -215,8 +207,8 @@ class Bayesian(Strategy):
         choice = np.concatenate([np.arange(size) for size in self._sizes])
         count = len(points) * len(decision)
         chosen = np.arange(count)
-        if count > self._candidates:
-            chosen = rng.choice(count, self._candidates, replace=False)
+        if count > self.settings.candidates:
+            chosen = rng.choice(count, self.settings.candidates, replace=False)
         parent, column = np.divmod(chosen, len(decision))
         return self.space.changed(points[parent], decision[column], choice[column])
 

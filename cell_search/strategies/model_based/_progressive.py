@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Set
+from collections.abc import Hashable, Iterator, Set
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from optuna.distributions import BaseDistribution
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy
+from cell_search.strategies._base import STRATEGIES, Strategy, at_least
+from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
 from cell_search.strategies.model_based._surrogates import SURROGATES, Ensemble
-from cells.support.command_line import choose
 from cells.support.errors import UserError
+from cells.support.registry import choose
 
 #: Tells the generators of levels from those of proposals, and of fits from those of growth.
 _LEVEL, _FIT = 2018, 1
 
 #: Results that a surrogate is fitted to, at most; or four beams where these are more.
 _REMEMBERED = 500
+
+
+_WHERE = "strategy.progressive"
+
+
+@dataclass(frozen=True)
+class ProgressiveSettings:
+    """Settings of `Progressive`, as in its preset `quick`.
+
+    Attributes:
+        beam: K.
+        surrogate: `mlp` or `lstm`, an ensemble of five each.
+        units: of each hidden layer.
+        learning_rate: of the LSTM's Adam; the MLP is fitted by L-BFGS.
+        epochs: passes of the surrogate through the results.
+        candidates: points of a level, or of all levels in thought, at most about; of more, so many
+            are drawn.
+    """
+
+    beam: int = 10
+    surrogate: str = "mlp"
+    units: int = 32
+    learning_rate: float = 0.01
+    epochs: int = 40
+    candidates: int = 20_000
+
+    def __post_init__(self) -> None:
+        choose(f"{_WHERE}.surrogate", self.surrogate, SURROGATES)
+        at_least(_WHERE, self, beam=1, units=1, epochs=1, candidates=1)
+        if not self.learning_rate > 0.0:
+            raise UserError(
+                f"{_WHERE}.learning_rate: {self.learning_rate} is not above 0; use 0.01"
+            )
 
 
 @STRATEGIES.register("progressive")
@@ -39,78 +73,24 @@ class Progressive(Strategy):
     it grows points in thought, without results between the levels. It knows 500 results, or
     four beams, at most: from there on a proposal costs about the same.
 
-    Args:
-        space: see `Strategy`.
-        seed: of all proposals and surrogates.
-        preset: `quick`, for hundreds of children, or `paper` (K = 256, two layers of 100 units or
-            an LSTM of 100, learning rate 0.01; here the surrogate is fitted anew for each level).
-            It stands for the settings below that are None.
-        beam: K.
-        surrogate: `mlp` or `lstm`, an ensemble of five each.
-        units: of each hidden layer.
-        learning_rate: of the LSTM's Adam; the MLP is fitted by L-BFGS.
-        epochs: passes of the surrogate through the results.
-        candidates: points of a level, or of all levels in thought, at most about; of more, so many
-            are drawn.
+    `preset` is `quick`, for hundreds of children, or `paper` (K = 256, two layers of 100 units or
+    an LSTM of 100, learning rate 0.01; here the surrogate is fitted anew for each level). It stands
+    for all other settings that are not given.
     """
+
+    Settings = with_preset(ProgressiveSettings)
+    settings: ProgressiveSettings
 
     #: Cells can only grow in a space with smaller ones.
     growing: ClassVar[bool] = True
 
-    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {
-            "beam": 10,
-            "surrogate": "mlp",
-            "units": 32,
-            "learning_rate": 0.01,
-            "epochs": 40,
-            "candidates": 20_000,
-        },
-        "paper": {
-            "beam": 256,
-            "surrogate": "mlp",
-            "units": 100,
-            "learning_rate": 0.01,
-            "epochs": 200,
-            "candidates": 600_000,
-        },
+    PRESETS: ClassVar[dict[str, ProgressiveSettings]] = {
+        "quick": ProgressiveSettings(),
+        "paper": ProgressiveSettings(beam=256, units=100, epochs=200, candidates=600_000),
     }
 
-    def __init__(
-        self,
-        space: Space | Mapping[str, BaseDistribution],
-        *,
-        seed: int = 0,
-        preset: str = "quick",
-        beam: int | None = None,
-        surrogate: str | None = None,
-        units: int | None = None,
-        learning_rate: float | None = None,
-        epochs: int | None = None,
-        candidates: int | None = None,
-    ):
-        super().__init__(space, seed=seed)
-        where = "strategy.progressive"
-        given = {
-            "beam": beam,
-            "surrogate": surrogate,
-            "units": units,
-            "learning_rate": learning_rate,
-            "epochs": epochs,
-            "candidates": candidates,
-        }
-        settings = dict(choose(f"{where}.preset", preset, self.PRESETS))
-        settings |= {name: value for name, value in given.items() if value is not None}
-        choose(f"{where}.surrogate", settings["surrogate"], SURROGATES)
-        for name in ("beam", "units", "epochs", "candidates"):
-            if settings[name] < 1:
-                raise UserError(f"{where}.{name}: {settings[name]} is too small; use at least 1")
-        if not settings["learning_rate"] > 0.0:
-            raise UserError(
-                f"{where}.learning_rate: {settings['learning_rate']} is not above 0; use 0.01"
-            )
-        self._settings = settings
-        self.reset()
+    def _prepare(self) -> None:
+        self.settings = from_preset(_WHERE, self.settings, self.PRESETS)
 
     def reset(self) -> None:
         self._met: set[Hashable] = set()
@@ -125,7 +105,7 @@ class Progressive(Strategy):
         self._ends_at = 0
         self._ranked: _Ranked | None = None
 
-    def meet(self, point: Point) -> None:
+    def observe(self, point: Point) -> None:
         self._met.add(self.space.canonical_key(point))
 
     def learn(self, point: Point, reward: Any) -> None:
@@ -148,7 +128,7 @@ class Progressive(Strategy):
     def _begin(self) -> None:
         if self._level == 0:
             rng = self._rng()
-            rows = self.space.growth.first(rng, self._settings["candidates"])
+            rows = self.space.growth.first(rng, self.settings.candidates)
             self._level = 1
             self._start(rng.permutation(rows), begun_at=0)
 
@@ -157,7 +137,7 @@ class Progressive(Strategy):
         if self._level < len(growth.parts):
             points = np.array(self._points, np.int16)
             beam = np.unique(points[growth.levels(points) == self._level], axis=0)
-            rows = growth.grown(beam, self._rng(), self._settings["candidates"])
+            rows = growth.grown(beam, self._rng(), self.settings.candidates)
             if len(rows):
                 self._level += 1
                 self._start(rows, self._count())
@@ -168,7 +148,7 @@ class Progressive(Strategy):
     def _start(self, rows: np.ndarray | None, begun_at: int) -> None:
         """Begins a level, which ends when the beam has been tried, or all that there is."""
         self._rows, self._known, self._ranked = rows, len(self._points), None
-        size = beam = self._settings["beam"]
+        size = beam = self.settings.beam
         if rows is not None:
             size = _Ranked(self.space, rows, self._tried).count(beam) or beam
         self._ends_at = begun_at + size
@@ -187,13 +167,13 @@ class Progressive(Strategy):
 
     def _surrogate(self) -> tuple[Ensemble, np.random.Generator]:
         """Fitted to what was known when the level began."""
-        settings, rng = self._settings, self._rng(_FIT)
-        surrogate = SURROGATES[settings["surrogate"]](
-            self.space.growth, settings["units"], settings["learning_rate"], settings["epochs"]
+        settings, rng = self.settings, self._rng(_FIT)
+        surrogate = SURROGATES[settings.surrogate](
+            self.space.growth, settings.units, settings.learning_rate, settings.epochs
         )
         rewards = np.array(self._rewards[: self._known])
         values = normal_scores(rewards)
-        kept = remembered(rewards, max(_REMEMBERED, 4 * settings["beam"]))
+        kept = remembered(rewards, max(_REMEMBERED, 4 * settings.beam))
         points = np.array([self._points[i] for i in kept], np.int16)
         surrogate.fit(points, values[kept], rng)
         return surrogate, rng
@@ -204,8 +184,8 @@ class Progressive(Strategy):
         """What is met on the way from the simplest points to the most complex, and its scores,
         where the surrogate alone says what is grown: of each level ten times as many as are tried,
         or fewer where they could grow in too many ways."""
-        growth, beam = self.space.growth, self._settings["beam"]
-        share = max(beam, self._settings["candidates"] // len(growth.parts))
+        growth, beam = self.space.growth, self.settings.beam
+        share = max(beam, self.settings.candidates // len(growth.parts))
         wide = max(beam, min(10 * beam, share // len(growth.parts)))
         rows = growth.first(rng, share)
         found, scores = [rows], [surrogate.predict(rows)]

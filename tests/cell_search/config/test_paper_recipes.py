@@ -7,10 +7,9 @@ import pathlib
 import pytest
 from optuna.trial import TrialState
 
+import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver import driver, rerank
-from cell_search.driver.interruption import Interruptible
-from cell_search.study.directory import SearchDirectory
+from cell_search.driver import rerank
 from cells.genotype import genotype_file
 from cells.support import overrides
 
@@ -43,16 +42,11 @@ def _config(name: str, text: str = "") -> schema.SearchConfig:
 def test_two_children(name: str, digits_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
     text = f"{SHORT},images.data_dir={digits_dir},{RECIPES[name]}".rstrip(",")
     values = _config(name, text)
-    search = resolve.resolve(values)
-    search.check()
-    directory = SearchDirectory(tmp_path)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, Interruptible())
-    trials = directory.read_study().trials
+    result = cell_search.search(values, directory=tmp_path)
+    trials = result.study.trials
     assert [t.state for t in trials] == [TrialState.COMPLETE] * 2
     assert all(0.0 <= t.value <= 1.0 for t in trials)
-    assert len({search.space.canonical_key(t.params) for t in trials}) == 2
+    assert len({result.resolved.space.canonical_key(t.params) for t in trials}) == 2
     assert genotype_file.read(tmp_path / "genotype.json").provenance["strategy"] == (
         values.strategy.type
     )

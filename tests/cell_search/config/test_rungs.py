@@ -15,6 +15,7 @@ import pytest
 from child_requests import request
 from optuna.trial import TrialState, create_trial
 
+import cell_search
 from cell_search.config import early_stopping, resolve, schema
 from cell_search.config.resolve import Search
 from cell_search.driver import driver, rerank
@@ -63,14 +64,14 @@ class Climbing(Evaluator):
 def _search(
     path: pathlib.Path, counting: dict, pruner: dict, evaluator: Evaluator
 ) -> tuple[Search, optuna.Study]:
-    values = schema.from_values(counting, "test")
-    search = dataclasses.replace(resolve.resolve(values), evaluator=evaluator)
-    schema.cells.config.apply(values, {"pruner": pruner}, "test")
-    directory = SearchDirectory(path)
-    with directory.locked(), Interruptible().listening() as interruptible:
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, interruptible)
-    return search, directory.read_study()
+    with Interruptible().listening() as interruptible:
+        result = cell_search.search(
+            {**counting, "pruner": pruner},
+            evaluator=evaluator,
+            directory=path,
+            interruptible=interruptible,
+        )
+    return result.resolved, result.study
 
 
 HALVING = {

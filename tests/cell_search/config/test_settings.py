@@ -9,14 +9,12 @@ import optuna
 import pytest
 import yaml
 
+import cell_search
 from cell_search.config import resolve, schema, searched_settings
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Train
 from cell_search.space import published
 from cell_search.space.limits import Limits
 from cell_search.space.space import Decision
-from cell_search.study.directory import SearchDirectory
 from cells.genotype import catalogue, genotype_file
 from cells.support import overrides
 from cells.support.errors import UserError
@@ -28,12 +26,7 @@ def _config(text: str) -> schema.SearchConfig:
 
 
 def _search(path: pathlib.Path, values: dict) -> optuna.Study:
-    wanted = schema.from_values(values, "test")
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        driver.search(directory, resolve.resolve(wanted), Interruptible())
-    return directory.read_study()
+    return cell_search.search(values, directory=path).study
 
 
 def test_limits_are_those_of_the_published_network() -> None:

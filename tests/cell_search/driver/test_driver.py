@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import signal
@@ -16,27 +15,18 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from search_commands import ROOT, run_command
 
+import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver import driver
 from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.evaluators import Evaluator, Request
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
-from cells.support import overrides
 from cells.support.errors import UserError
 
 
 def _search(path: pathlib.Path, settings: dict, evaluator: Evaluator | None = None) -> list[str]:
-    values = schema.SearchConfig()
-    overrides.apply(values, settings, "test")
-    search = resolve.resolve(values)
-    if evaluator is not None:
-        search = dataclasses.replace(search, evaluator=evaluator)
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        return driver.search(directory, search, Interruptible())
+    return list(cell_search.search(settings, evaluator=evaluator, directory=path).paths)
 
 
 def _trials(path: pathlib.Path) -> list[FrozenTrial]:
@@ -153,18 +143,15 @@ class Interrupting(Evaluator):
 def test_a_signal_stops_at_once_and_loses_nothing(
     counting: dict, tmp_path: pathlib.Path, signum: int
 ) -> None:
-    values = schema.from_values(counting, "test")
-    search = dataclasses.replace(resolve.resolve(values), evaluator=Interrupting(signum))
-    directory = SearchDirectory(tmp_path)
     before = signal.getsignal(signum)
     started = time.monotonic()
-    with (
-        pytest.raises(Interruption) as stop,
-        directory.locked(),
-        Interruptible().listening() as interruptible,
-    ):
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, interruptible)
+    with pytest.raises(Interruption) as stop, Interruptible().listening() as interruptible:
+        cell_search.search(
+            counting,
+            evaluator=Interrupting(signum),
+            directory=tmp_path,
+            interruptible=interruptible,
+        )
     assert stop.value.signum == signum
     assert time.monotonic() - started < 60, "it did not wait for the candidate"
     assert signal.getsignal(signum) == before

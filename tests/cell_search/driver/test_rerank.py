@@ -20,8 +20,9 @@ import yaml
 from optuna.trial import TrialState
 from search_commands import run_command
 
+import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver import driver, rerank
+from cell_search.driver import rerank
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request
 from cell_search.study.directory import SearchDirectory
@@ -77,10 +78,7 @@ def searched(counting: dict, tmp_path: pathlib.Path) -> tuple[SearchDirectory, d
         "rerank": {"top_k": 4, "evaluator": {"parameters": {"normal_cells": 2}}},
     }
     directory = SearchDirectory(tmp_path / "search")
-    values, search = resolved(settings)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, Interruptible())
+    cell_search.search(settings, directory=directory)
     return directory, settings
 
 
@@ -351,10 +349,7 @@ def test_cells_of_nas_bench_201_in_the_order_of_another_data_set(
         "rerank": {"top_k": 30, "evaluator": {"nas_bench_201": {"dataset": "c100"}}},
     }
     directory = SearchDirectory(tmp_path / "search")
-    values, search = resolved(settings)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, Interruptible())
+    cell_search.search(settings, directory=directory)
     found = again((directory, settings))
     known = {trial.number: trial.params for trial in directory.read_study().trials}
     # Operations as NAS-Bench-201 numbers them.

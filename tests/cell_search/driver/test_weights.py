@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,15 +10,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
+import cell_search
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Evaluator, Request
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import LargeScaleEvolution, Strategy
 from cell_search.study import trials
-from cell_search.study.directory import SearchDirectory
 
 
 class Forgetting(Evaluator):
@@ -46,7 +42,7 @@ class Dying(Strategy):
     def propose(self, rng: Any) -> dict[str, Any]:
         raise AssertionError
 
-    def dead(self) -> set[int]:
+    def disposable_trials(self) -> set[int]:
         return self.gone
 
 
@@ -78,7 +74,7 @@ def test_who_loses_a_tournament_has_no_children_any_more() -> None:
         )
         trials.propose(study, sampler, SPACE, len(study.trials))
     # The worst of the first two; then the worse of the survivor and the third.
-    assert set(sampler.dead()) == {0, 2}
+    assert set(sampler.disposable_trials()) == {0, 2}
 
 
 @pytest.mark.parametrize(
@@ -112,11 +108,6 @@ class Same(Evaluator):
 def test_a_search_tells_it_and_loses_nothing(
     counting: dict, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    values = schema.from_values({**counting, "trials": 6}, "test")
-    search = dataclasses.replace(resolve.resolve(values), evaluator=Same())
-    directory = SearchDirectory(tmp_path)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, Interruptible())
+    result = cell_search.search({**counting, "trials": 6}, evaluator=Same(), directory=tmp_path)
     assert "cell-search: all 6 candidates so far have the same luck, 1, " in capsys.readouterr().err
-    assert [t.value for t in directory.read_study().trials] == [1.0] * 6
+    assert [t.value for t in result.study.trials] == [1.0] * 6

@@ -11,9 +11,8 @@ import pytest
 from child_requests import SPACE, point, request
 from optuna.trial import TrialState
 
+import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Train, evaluate
 from cell_search.evaluators._child_network import child_config
 from cell_search.evaluators._keeper import Keeper
@@ -102,25 +101,17 @@ def test_a_strategy_without_parents_is_told() -> None:
 def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None:
     """With nothing but identity mutations, every child is its parent, trained on."""
     train = {**small["evaluator"]["train"], "epochs": 2, "batch": 64, "inherit": True}
-    values = schema.from_values(
-        {
-            **small,
-            "strategy": {
-                "type": "large_scale_evolution",
-                "large_scale_evolution": {"population": 2, "identity": 1.0, "reset_weights": 0.0},
-            },
-            "evaluator": {"type": "train", "train": train},
-            "images": {**small["images"], "training": 64},
-            "pruner": {"type": "hyperband", "rungs": [1], "hyperband": {"reduction_factor": 2}},
+    values = {
+        **small,
+        "strategy": {
+            "type": "large_scale_evolution",
+            "large_scale_evolution": {"population": 2, "identity": 1.0, "reset_weights": 0.0},
         },
-        "test",
-    )
-    directory = SearchDirectory(tmp_path)
-    search = resolve.resolve(values)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, Interruptible())
-    trials = directory.read_study().trials
+        "evaluator": {"type": "train", "train": train},
+        "images": {**small["images"], "training": 64},
+        "pruner": {"type": "hyperband", "rungs": [1], "hyperband": {"reduction_factor": 2}},
+    }
+    trials = cell_search.search(values, directory=tmp_path).study.trials
     assert len(trials) == 4
     for trial in trials:
         assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
@@ -130,4 +121,4 @@ def test_evolution_hands_weights_on(small: dict, tmp_path: pathlib.Path) -> None
         if parent is not None:
             assert trial.params == trials[parent].params
     # Two live; who died in one of two tournaments is gone.
-    assert len(Store(directory.weights()).names()) == 2
+    assert len(Store(SearchDirectory(tmp_path).weights()).names()) == 2

@@ -19,9 +19,8 @@ import yaml
 from optuna.trial import TrialState
 from search_commands import ROOT, run_command
 
+import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import tables
 from cell_search.evaluators.tables import Entry
 from cell_search.space import nas_bench_201, space_file
@@ -78,14 +77,7 @@ def files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def _search(path: pathlib.Path, settings: dict) -> list[str]:
-    values = schema.SearchConfig()
-    overrides.apply(values, settings, "test")
-    search = resolve.resolve(values)
-    search.check()
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        return driver.search(directory, search, Interruptible())
+    return list(cell_search.search(settings, directory=path).paths)
 
 
 def _story(path: pathlib.Path) -> list[tuple]:

@@ -11,6 +11,7 @@ import optuna
 import pytest
 from child_requests import SPACE, request
 
+from cell_search import trial_keys
 from cell_search.children import Training
 from cell_search.config import resolve, schema
 from cell_search.config import searched_settings as settings
@@ -18,7 +19,6 @@ from cell_search.driver import rerank
 from cell_search.evaluators import Result, Train, evaluate
 from cell_search.evaluators._batches import augment
 from cell_search.images import ImageSettings
-from cell_search.selection import reranking
 from cell_search.study.directory import SearchDirectory
 from cells.support.errors import UserError
 
@@ -157,7 +157,7 @@ def test_a_re_ranking_from_before_an_option_existed_goes_on(tmp_path: pathlib.Pa
     study = optuna.create_study()
     older = json.loads(json.dumps(rerank.protocol_of(longer)))
     del older["evaluator.cutout"]
-    study.set_user_attr(reranking.PROTOCOL, older)
+    study.set_user_attr(trial_keys.PROTOCOL, older)
     directory = SearchDirectory(tmp_path)
     rerank._require_same(study, directory, longer)
     changed = dataclasses.replace(longer, evaluator=dataclasses.replace(longer.evaluator, cutout=8))

@@ -15,11 +15,11 @@ import yaml
 from optuna.trial import TrialState
 from whole_searches import searched, story
 
+import cell_search
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.shared import SharedWeights
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Request, Result, WeightSharing, evaluate
 from cell_search.evaluators._child_network import child_config
 from cell_search.images import ImageSettings
@@ -344,13 +344,7 @@ def test_the_best_are_trained_from_scratch(
         "evaluator": {"train": {"epochs": 1, "batch": 32}},
         "images": {"training": 32},
     }
-    wanted = schema.from_values(changed, "test")
-    search = resolve.resolve(wanted)
-    longer = rerank.final(search)
-    longer.check()
-    with directory.locked():
-        directory.store_config(schema.used_values(wanted))
-        rerank.rerank(directory, search, longer, Interruptible())
+    cell_search.rerank(directory, settings={"rerank": changed["rerank"]})
     found = json.loads((directory.path / "rerank.json").read_text())
     assert found["complete"] and len(found["candidates"]) == 2
     assert found["settings"]["evaluator.type"] == "train"

@@ -12,12 +12,11 @@ import pytest
 from pool_contract import PoolContract, gone, request, result, wait_for, workers_of
 from search_commands import ROOT
 
+import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.pools import Inline, Pool, Processes
 from cell_search.pools._slots import Slots, Worker, WorkerDied
-from cell_search.study.directory import SearchDirectory
 from cells.support import overrides
 from cells.support.errors import UserError
 
@@ -111,12 +110,7 @@ def test_workers_that_cannot_start_end_the_search(tmp_path: pathlib.Path) -> Non
 
 
 def _story(path: pathlib.Path, settings: dict) -> list[tuple]:
-    values = schema.from_values(settings, "test")
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, resolve.resolve(values), Interruptible())
-    trials = directory.read_study().trials
+    trials = cell_search.search(settings, directory=path).study.trials
     return [(t.number, t.state, t.value, t.params, t.user_attrs["finished"]) for t in trials]
 
 

@@ -244,3 +244,45 @@ def test_unknown_spaces_and_impossible_sizes() -> None:
         spaces.find("nasnett")
     with pytest.raises(UserError, match=r"space.blocks: 10000 is not in 1 to 64"):
         spaces.find("nasnet", 10_000)
+
+
+@pytest.mark.parametrize("name", ["nasnet", "pnas", "amoebanet", "enas", "darts"])
+@pytest.mark.parametrize("growable", [False, True])
+def test_encode_is_the_inverse_of_decode(name: str, growable: bool) -> None:
+    space = spaces.find(name, growable=growable)
+    rng = np.random.default_rng(17)
+    for _ in range(50):
+        point = space.random(rng)
+        again = space.encode(space.decode(point))
+        assert space.decode(again) == space.decode(point)
+        assert growable or again == point
+
+
+def test_published_cells_are_points_of_their_spaces() -> None:
+    pairs = {"nasnet_a": "nasnet", "pnasnet_5": "pnas"}
+    pairs |= {"enas": "enas", "darts_v2": "darts", "snas_mild": "darts"}
+    for name, space in pairs.items():
+        genotype = catalogue.load(name)
+        there = spaces.find(space)
+        brought = there.decode(there.encode(genotype))
+        for (_, ours), (_, theirs) in zip(brought.cells, genotype.cells, strict=True):
+            assert list(map(_unordered, ours.blocks)) == list(map(_unordered, theirs.blocks))
+
+
+def _unordered(block: Block) -> tuple:
+    sides = sorted((side.input, side.operation) for _, side in block.sides)
+    return block.combine, *sides
+
+
+@pytest.mark.parametrize(
+    "name, space, sentence",
+    [
+        ("snas_mild", "nasnet", "normal cell: has 4 blocks, and cells of this space have 5"),
+        ("nasnet_a", "pnas", "the Reduction cell differs from the Normal cell"),
+        ("amoebanet_a", "enas", "operation is '"),
+        ("darts_v2", "amoebanet", "has 4 blocks"),
+    ],
+)
+def test_cells_that_do_not_fit_say_why(name: str, space: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        spaces.find(space).encode(catalogue.load(name))

@@ -229,7 +229,7 @@ def test_a_long_history_is_cut() -> None:
     rng = np.random.default_rng(0)
     points = [SIX.random(rng) for _ in range(1500)]
     for number, point in enumerate(points):
-        strategy.meet(point)
+        strategy.observe(point)
         strategy.learn(point, float(number == 7))
     vectors, scores = strategy._data(1500, 100)
     assert len(vectors) == len(scores) == 100

@@ -14,9 +14,10 @@ from strategy_contract import StrategyContract, new_study, run, share_of_identit
 
 from cell_search.space import published
 from cell_search.space.space import Decision, Space
-from cell_search.strategies import AFTER, PPO, RandomSearch, Reinforce, Strategy
+from cell_search.strategies import PPO, RandomSearch, Reinforce, Strategy
 from cell_search.strategies.controller._controller import Adam, Controller
 from cell_search.study import trials
+from cell_search.trial_keys import AFTER
 from cells.support.errors import UserError
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import pathlib
 from collections import Counter
@@ -14,9 +13,7 @@ import optuna
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
-from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
+import cell_search
 from cell_search.evaluators import Evaluator, Request
 from cell_search.space import published
 from cell_search.space.space import Decision, Space
@@ -179,12 +176,7 @@ class Parents(Evaluator):
 
 
 def _search(path: pathlib.Path, settings: dict, stop_at: int = 1000) -> None:
-    values = schema.from_values(settings, "test")
-    search = dataclasses.replace(resolve.resolve(values), evaluator=Parents(stop_at))
-    directory = SearchDirectory(path)
-    with directory.locked():
-        directory.store_config(schema.used_values(values))
-        driver.search(directory, search, Interruptible())
+    cell_search.search(settings, evaluator=Parents(stop_at), directory=path)
 
 
 def test_the_evaluator_is_offered_the_parent_also_after_a_restart(

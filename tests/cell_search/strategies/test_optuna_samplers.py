@@ -10,14 +10,12 @@ import optuna
 import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
+import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.space import published
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import STRATEGIES, RandomSearch, Strategy
 from cell_search.study import trials
-from cell_search.study.directory import SearchDirectory
 from cells.support.errors import UserError
 
 SMALL = Space((Decision("a", ("x", None, 3)), Decision("b", (True, 0.5)), Decision("c", (1, 2, 3))))
@@ -89,14 +87,9 @@ def test_a_whole_search_by_configuration(counting: dict, tmp_path: pathlib.Path,
         settings["strategy"]["optuna_TPESampler"] = {"n_startup_trials": 4}
     found = []
     for folder, counts in (("once", [12]), ("twice", [5, 12])):
-        directory = SearchDirectory(tmp_path / folder)
         for count in counts:
-            values = schema.from_values({**settings, "trials": count}, "test")
-            search = resolve.resolve(values)
-            with directory.locked():
-                directory.store_config(schema.used_values(values))
-                driver.search(directory, search, Interruptible())
-        found.append([(t.params, t.value) for t in directory.read_study().trials])
+            result = cell_search.search(settings, trials=count, directory=tmp_path / folder)
+        found.append([(t.params, t.value) for t in result.study.trials])
     assert found[0] == found[1], "a search goes on as if it had not stopped"
     assert (tmp_path / "once" / "genotype.json").exists()
 

@@ -13,17 +13,15 @@ import pytest
 from optuna._hypervolume import compute_hypervolume
 from strategy_contract import new_study, run
 
+import cell_search
 from benchmarks.hypervolume import hypervolume
 from cell_search.config import resolve, schema
-from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Result
 from cell_search.output.charts import scatter
 from cell_search.space import pareto
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import RandomSearch, RegularizedEvolution
 from cell_search.study import objectives, trials
-from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
 from cells.genotype import genotype_file
 from cells.support import overrides
@@ -181,9 +179,7 @@ def test_a_search_with_two_objectives_leaves_a_front(
     path = tmp_path
     settings = {**counting, "objectives": ["-parameters", "multiply_adds"], "trials": 30}
     for trials_in_all in (12, 30):
-        values = schema.from_values({**settings, "trials": trials_in_all}, "test")
-        with SearchDirectory(path).locked():
-            driver.search(SearchDirectory(path), resolve.resolve(values), Interruptible())
+        cell_search.search(settings, trials=trials_in_all, directory=path)
     assert re.search(
         r"trial 29  30/30  parameters [\d,]+  multiply_adds [\d,]+  best param",
         capsys.readouterr().out,

@@ -1,0 +1,1 @@
+"""How rows of docs/figures.json are made, marked and checked (`python -m benchmarks.figures`)."""

@@ -1,0 +1,252 @@
+"""The first stage from Python: what the command `cell-search` calls, too."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from cell_search.config import read, resolve, schema
+from cell_search.config.read import Config
+from cell_search.config.resolve import Search
+from cell_search.driver import driver
+from cell_search.driver import rerank as reranks
+from cell_search.driver.interruption import Interruptible
+from cell_search.evaluators import EVALUATORS, Evaluator
+from cell_search.evaluators._function import Function, Score
+from cell_search.search_result import SearchResult
+from cell_search.study.directory import SearchDirectory
+from cell_search.study.in_memory import InMemory
+from cell_search.study.studies import Studies
+from cells.support.errors import UserError
+
+Directory = str | os.PathLike[str] | SearchDirectory
+
+
+def search(
+    config: Config | None = None,
+    *,
+    score: Score | None = None,
+    evaluator: str | Evaluator | None = None,
+    space: str | None = None,
+    strategy: str | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    directory: Directory | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    takeover: bool = False,
+    override: str | None = None,
+    interruptible: Interruptible | None = None,
+) -> SearchResult:
+    """Searches cells, or goes on with a search.
+
+    Example:
+        ```python
+        import cell_search
+
+        def few_inputs(genotype):
+            return -sum(side.input for block in genotype.normal.blocks for _, side in block.sides)
+
+        result = cell_search.search(score=few_inputs, space="nasnet", strategy="random", trials=5)
+        print(result.best.score)
+        ```
+
+    Args:
+        config: a `SearchConfig`, its values as nested dictionaries, or the path of a YAML file (or
+            several, the later ones on top). None: the configuration of `directory` if it has one,
+            else the defaults.
+        score: scores a candidate: a function of a `Genotype` (of the decisions by name in a space
+            without genotypes) that returns a number, larger is better, or a dictionary of metrics
+            with `score` among them. It takes the place of the evaluator.
+        evaluator: how candidates are scored: a name, or an `Evaluator` with its settings.
+        space: the name of a space, or a JSON file with one (docs/tables.md).
+        strategy: the name of a strategy.
+        trials: candidates in all, those of a search that is continued included.
+        seed: of everything random.
+        workers: processes that score candidates at the same time; 1 is this process.
+        settings: further values of the configuration, such as `{"strategy": {"bayesian":
+            {"initial": 20}}}`; docs/search.md explains all of them.
+        directory: where the search is recorded, so that it can go on after a crash; it holds the
+            genotypes, the report and all else that `cell-search` writes. None: nothing is written,
+            and the result lives in memory.
+        data_dir: folder of prepared data sets.
+        takeover: whether to end another process that is at work in `directory`.
+        override: changes as text, as `--params_override` takes them.
+        interruptible: listens for signals; None leaves them to the caller: Ctrl-C raises
+            KeyboardInterrupt, and every finished trial is kept.
+
+    Returns:
+        The result; also of a search that had all its trials already.
+
+    Raises:
+        UserError: a setting is at fault (says which), the directory was made with other settings,
+            or no candidate succeeded.
+    """
+    chosen: dict[str, Any] = {}
+    if score is not None and evaluator is not None:
+        raise UserError("score: takes the place of the evaluator; give one of the two")
+    own = Function.of(score) if score is not None else evaluator
+    if isinstance(own, str):
+        chosen["evaluator"] = {"type": own}
+    elif own is not None:
+        chosen["evaluator"] = _evaluator_values(own)
+    if space is not None:
+        chosen["space"] = {"file": os.path.abspath(space)} if _is_file(space) else {"name": space}
+    if strategy is not None:
+        chosen["strategy"] = {"type": strategy}
+    if workers is not None:
+        many = {"type": "processes", "processes": {"workers": workers}}
+        chosen["pool"] = {"type": "inline"} if workers == 1 else many
+    given = {"trials": trials, "seed": seed}
+    chosen |= {name: value for name, value in given.items() if value is not None}
+    if data_dir is not None:
+        chosen["images"] = {"data_dir": os.fspath(data_dir)}
+    changes = _merged(settings or {}, chosen)
+
+    signals = interruptible or Interruptible()
+    if directory is None:
+        wanted = read.read(config, changes, override)
+        memory = InMemory()
+        found = _checked(wanted, own, signals)
+        driver.search(memory, found, signals)
+        return _result(found, memory)
+    folder = _directory(directory)
+    wanted = read.read(config, changes, override, folder)
+    # Before anything is written: what is wrong here would be wrong for every candidate.
+    found = _checked(wanted, own, signals)
+    with folder.locked(takeover):
+        # Once more: another search may have begun here meanwhile.
+        read.read(config, changes, override, folder)
+        folder.store_config(schema.used_values(wanted))
+        return _result(found, folder, driver.search(folder, found, signals))
+
+
+def rerank(
+    result: SearchResult | Directory,
+    config: Config | None = None,
+    *,
+    top_k: int | None = None,
+    seeds: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    takeover: bool = False,
+    override: str | None = None,
+    interruptible: Interruptible | None = None,
+) -> SearchResult:
+    """Trains the best of a search again, longer and larger, and puts them in the order of that.
+
+    Args:
+        result: of `search`, or the directory of one.
+        config: as in `search`.
+        top_k: how many of the best.
+        seeds: how often each.
+        settings: further values of the configuration, such as `{"rerank": {"evaluator": {"train":
+            {"epochs": 100}}}}`; without any, N and F are doubled and epochs quadrupled.
+        data_dir: folder of prepared data sets.
+        takeover: whether to end another process that is at work in the directory.
+        override: changes as text, as `--params_override` takes them.
+        interruptible: as in `search`.
+
+    Returns:
+        The result, whose `best` and `top` follow the new order.
+
+    Raises:
+        UserError: there is no search, it has no candidate with a score, or a setting is at fault.
+    """
+    given = {"top_k": top_k, "seeds": seeds}
+    chosen: dict[str, Any] = {"rerank": {k: v for k, v in given.items() if v is not None}}
+    if data_dir is not None:
+        chosen["images"] = {"data_dir": os.fspath(data_dir)}
+    changes = _merged(settings or {}, chosen)
+    signals = interruptible or Interruptible()
+    if isinstance(result, SearchResult) and result.directory is None:
+        wanted = read.read(config or result.config, changes, override)
+        found = dataclasses.replace(result.resolved, config=wanted)
+        longer = _checked_rerank(found, signals)
+        reranks.rerank(result.studies, found, longer, signals)
+        return _result(found, result.studies)
+    folder = _directory(result.studies if isinstance(result, SearchResult) else result)
+    folder.read_study()  # Whether there is one.
+    wanted = read.read(config, changes, override, folder)
+    found = resolve.resolve(wanted)
+    longer = _checked_rerank(found, signals)
+    with folder.locked(takeover):
+        read.read(config, changes, override, folder)
+        folder.store_config(schema.used_values(wanted))
+        return _result(found, folder, reranks.rerank(folder, found, longer, signals))
+
+
+def open_search(
+    directory: Directory,
+    config: Config | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    override: str | None = None,
+) -> SearchResult:
+    """Opens a search to look at it, also while it is running; writes nothing.
+
+    Args:
+        directory: its folder.
+        config: as in `search`.
+        settings: further values of the configuration.
+        override: changes as text, as `--params_override` takes them.
+
+    Raises:
+        UserError: there is no search, or it has no trial yet.
+    """
+    folder = _directory(directory)
+    study = folder.read_study()
+    found = resolve.resolve(read.read(config, settings or {}, override, folder))
+    return SearchResult(found, folder, study)
+
+
+def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
+    """What the configuration says of an evaluator."""
+    for name, known in EVALUATORS.items():
+        if type(evaluator) is known:
+            return {"type": name, schema.section(name): dict(vars(evaluator))}
+    # One of the caller's own, which no configuration can make.
+    name = f"{type(evaluator).__module__}.{type(evaluator).__qualname__}"
+    return {"type": "function", "function": {"name": name}}
+
+
+def _checked(wanted: Any, own: Any, signals: Interruptible) -> Search:
+    found = resolve.resolve(wanted, own if isinstance(own, Evaluator) else None)
+    if isinstance(own, Function) and wanted.pool.type != "inline":
+        own.check_workers()
+    with signals.block():
+        found.check()
+    return found
+
+
+def _checked_rerank(found: Search, signals: Interruptible) -> Search:
+    longer = reranks.final(found)
+    with signals.block():
+        longer.check()
+    return longer
+
+
+def _result(found: Search, studies: Studies, paths: list[str] | None = None) -> SearchResult:
+    study = studies.open_study([o.direction for o in found.objectives])
+    return SearchResult(found, studies, study, tuple(paths or ()))
+
+
+def _directory(directory: Any) -> SearchDirectory:
+    return directory if isinstance(directory, SearchDirectory) else SearchDirectory(directory)
+
+
+def _is_file(space: str | os.PathLike[str]) -> bool:
+    return os.fspath(space).endswith(".json") or os.sep in os.fspath(space)
+
+
+def _merged(one: Mapping[str, Any], other: Any) -> dict[str, Any]:
+    """Nested dictionaries; the second is on top."""
+    merged = dict(one)
+    for key, value in other.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(dict(below or {}), value) if both else value
+    return merged

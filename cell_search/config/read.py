@@ -1,0 +1,63 @@
+"""The configuration that is asked for: files and overrides, on top of what a directory was made
+with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cell_search.config import schema
+from cell_search.config.schema import SearchConfig
+from cell_search.study.directory import SearchDirectory
+from cells.support import overrides
+from cells.support.errors import UserError
+
+#: What a configuration may be given as: itself, its values, or one or more YAML files.
+Config = SearchConfig | Mapping[str, Any] | str | os.PathLike[str] | Sequence[str]
+
+
+def read(
+    config: Config | None,
+    changes: Mapping[str, Any],
+    text: str | None = None,
+    directory: SearchDirectory | None = None,
+) -> SearchConfig:
+    """Puts a configuration together.
+
+    Args:
+        config: what it begins with; None: with that of the directory, or with the defaults.
+        changes: values on top of it, nested as in a file.
+        text: further ones, as `--params_override` takes them; they come before `changes`.
+        directory: of the search, which may hold one already.
+
+    Returns:
+        The configuration; that of a directory with a database names its study.
+
+    Raises:
+        UserError: it is not one, or the directory has trials of another.
+    """
+    stored = directory.stored_config() if directory else None
+    if isinstance(config, SearchConfig):
+        wanted = schema.from_values(schema.used_values(config), "config")
+    elif isinstance(config, Mapping):
+        wanted = schema.from_values(config, "config")
+    elif not config and directory is not None and stored is not None:
+        wanted = schema.from_values(stored, str(directory.config))
+    else:
+        files = [config] if isinstance(config, str | os.PathLike) else (config or ())
+        wanted = overrides.override(SearchConfig(), map(os.fspath, files))
+    overrides.override(wanted, text=text)
+    overrides.apply(wanted, changes, "the arguments")
+    if directory is None:
+        return wanted
+    if wanted.storage and not wanted.study:
+        wanted.study = (stored or {}).get("study") or directory.new_study_name()
+    if stored is not None:
+        try:
+            schema.require_same(wanted, stored, str(directory.config))
+        except UserError:
+            # A search that ended before its first trial has left nothing but its settings.
+            if directory.has_trials():
+                raise
+    return wanted
