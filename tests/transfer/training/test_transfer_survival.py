@@ -66,7 +66,7 @@ def test_a_run_that_is_further_than_asked_for_stays_as_it_is(copy, digits_dir, t
     with flagsaver.flagsaver(
         mode="train",
         config_file=[str(tmp_path / "base.yaml")],
-        params_override=["trainer.train_steps=20"],
+        params_override="trainer.train_steps=20",
         genotype=TINY,
         model_dir=str(copy),
         data_dir=str(digits_dir),
