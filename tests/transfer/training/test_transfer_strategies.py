@@ -62,7 +62,7 @@ def weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
     return {
         name: reader.get_tensor(name)
         for name, dtype in reader.get_variable_to_dtype_map().items()
-        if dtype != tf.string
+        if dtype != tf.string and not name.startswith("save_counter")
     }
 
 
