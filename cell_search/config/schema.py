@@ -225,6 +225,11 @@ class SearchConfig(hyperparams.Config):
         weights_dir: where evaluators keep weights between requests, a folder of this search alone
             or a URL that fsspec knows; empty: `weights` in the search directory.
         rerank: how the best are trained again afterwards.
+
+    Example:
+        >>> config = cell_search.SearchConfig()
+        >>> config.trials, config.strategy.type
+        (100, 'regularized_evolution')
     """
 
     space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)

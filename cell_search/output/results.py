@@ -162,7 +162,7 @@ def _stated(trial: FrozenTrial, search: Search) -> str:
     searched = searched_settings.chosen(trial.params)
     if not searched:
         return ""
-    batch = getattr(search.evaluator_of(trial.params), "batch", None)
+    batch = search.evaluator_of(trial.params).batch
     images = f", with {batch} images a step" if batch else ""
     values = ", ".join(f"{name} {value}" for name, value in searched.items())
     return (
@@ -247,14 +247,10 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
     builder = builder_of(images)
     test = datasets.test_split(builder)
     data = {"tfds_name": transfer_name(images)}
-    evaluator: Any = search.evaluator_of(point or {})
     train = {
         **data,
         "tfds_split": images.split.split("[")[0],
         "global_batch_size": _BATCH,
-        "aug_rand_hflip": bool(getattr(evaluator, "flip", False)),
-        "aug_shift": int(getattr(evaluator, "shift", 0)),
-        "aug_cutout": int(getattr(evaluator, "cutout", 0)),
     }
     # Without a split of its own, the last tenth scores what the rest has trained.
     if test is None:
@@ -268,7 +264,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         "task": {
             "model": {
                 # Relative to this file, so that the directory can be moved.
-                "cells": {"genotype": "genotype.json", "network": "cifar", **evaluator.network()},
+                "cells": {"genotype": "genotype.json", "network": "cifar"},
                 "input_size": [*facts(images)["size"], 3],
             },
             "train_data": train,
@@ -276,9 +272,9 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         },
         "trainer": {"train_steps": _STEPS},
     }
+    evaluator = search.evaluator_of(point or {})
     searched = searched_settings.chosen(point or {})
-    child_batch = getattr(evaluator, "batch", _BATCH)
-    for path, value in searched_settings.train_values(searched, child_batch, _BATCH).items():
+    for path, value in evaluator.transfer_settings(searched, _BATCH).items():
         *sections, last = path.split(".")
         at = values
         for section in sections:

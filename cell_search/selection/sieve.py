@@ -95,7 +95,7 @@ def first(search: Search, study: optuna.Study) -> list[Point]:
     """
     if search.sieve is None:
         return []
-    own = optuna.load_study(study_name=SIEVE_NAME, storage=study._storage)
+    own = beside(study, SIEVE_NAME)
     return [search.space.point(t) or {} for t in kept(search, own)]
 
 

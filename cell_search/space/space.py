@@ -48,7 +48,18 @@ class Decision:
 
 @dataclass(frozen=True)
 class Space:
-    """Decisions in the order in which they are made."""
+    """Decisions in the order in which they are made.
+
+    Attributes:
+        decisions: names with their choices.
+
+    Example:
+        >>> import numpy as np
+        >>> from cell_search.space.space import Decision
+        >>> space = cell_search.Space((Decision("layer", ("conv", "pool")), Decision("n", (1, 2))))
+        >>> space.size, sorted(space.random(np.random.default_rng(0)))
+        (4, ['layer', 'n'])
+    """
 
     decisions: tuple[Decision, ...]
 

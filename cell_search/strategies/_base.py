@@ -74,6 +74,15 @@ class Strategy(optuna.samplers.BaseSampler):
 
     Raises:
         UserError: a distribution is not categorical.
+
+    Example:
+        >>> class First(cell_search.Strategy):
+        ...     def propose(self, rng):
+        ...         return {d.name: d.choices[0] for d in self.space.decisions}
+        >>> import optuna
+        >>> choices = {"layer": optuna.distributions.CategoricalDistribution(["conv", "pool"])}
+        >>> First(choices).propose(None)
+        {'layer': 'conv'}
     """
 
     Settings: ClassVar[type[Any]] = NoSettings

@@ -25,6 +25,7 @@ from cells.data import image_files, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.support.errors import UserError
+from cells.support.settings import settings_differences
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
@@ -184,18 +185,17 @@ def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: floa
 
 
 def _require_same(folder: Path, root: Path, source: dict[str, Any]) -> None:
-    noted = facts(folder).get("source")
-    if noted == source:
-        return
-    if noted is None or noted.get("fingerprint") != source["fingerprint"]:
+    noted = facts(folder).get("source") or {}
+    if noted.get("fingerprint") != source["fingerprint"]:
         raise UserError(
             f"{folder}: there is a data set of that name already, made of something else than "
             f"{root} holds now; use another --name or --output, or delete it"
         )
-    raise UserError(
-        f"{folder}: was made of {root} with test={noted.get('test')} and seed={noted.get('seed')}; "
-        "use the same, another --name or --output, or delete it"
-    )
+    if different := settings_differences(source, noted):
+        raise UserError(
+            f"{folder}: was made of {root} with other settings ({'; '.join(different)}); use the "
+            "same, another --name or --output, or delete it"
+        )
 
 
 def _write(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from cells.support.errors import UserError
 
@@ -59,12 +60,16 @@ def check_files(paths: Iterable[Path]) -> int:
     """Reads every file once, so that nothing is written where one is damaged.
 
     Returns:
-        How many of them are turned upright, as EXIF says.
+        How many of them are turned upright, as EXIF says; a line of the log tells it.
 
     Raises:
         UserError: one cannot be read; names it.
     """
-    return sum(_read(path)[1] > 1 for path in paths)
+    turns = [_read(path)[1] for path in paths]
+    turned = sum(turn > 1 for turn in turns)
+    if turned:
+        logging.warning("%s", turned_line(turned, len(turns)))
+    return turned
 
 
 def turned_line(turned: int, count: int) -> str:

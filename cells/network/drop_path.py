@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from cells.network import step_seed
-from cells.network.step_variable import step_variable
+from cells.network.step_seed import step_variable
 
 
 def progress_variable() -> Any:

@@ -53,7 +53,7 @@ def network_config(network: str, genotype: Genotype) -> StackConfig:
 
 def configure(
     genotype: Genotype,
-    network: str,
+    network: str | StackConfig,
     *,
     image_size: Size | None = None,
     penultimate_filters: int | None = None,
@@ -63,7 +63,7 @@ def configure(
 
     Args:
         genotype: the cells; its stacking rule chooses among the published settings.
-        network: one of `NETWORKS`.
+        network: one of `NETWORKS`, or a configuration.
         image_size: (height, width); the network's own by default. For a network of any size
             use `config.replace(image_size=None)`.
         penultimate_filters: P of "N @ P" in place of `filters`.
@@ -72,7 +72,7 @@ def configure(
     Raises:
         UserError: the network is unknown or the configuration impossible.
     """
-    config = network_config(network, genotype)
+    config = network if isinstance(network, StackConfig) else network_config(network, genotype)
     given = {name: value for name, value in changes.items() if value is not None}
     config = config.replace(**given)
     if image_size is not None:

@@ -17,6 +17,10 @@ class Summary:
         total: `trainable` and the batch-norm statistics.
         multiply_adds: products of one image in convolutions and fully connected layers; biases,
             batch norm, pools and sums are not counted. None without an image size.
+
+    Example:
+        >>> cells.summarize("nasnet_a", network="imagenet_large").multiply_adds
+        23783414658
     """
 
     trainable: int

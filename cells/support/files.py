@@ -7,10 +7,21 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cells.support.errors import UserError
+
+#: What public functions take as a path, and as one or several.
+FilePath = str | os.PathLike[str]
+FilePaths = FilePath | Sequence[FilePath]
+
+
+def as_paths(paths: FilePaths) -> list[str]:
+    """One or several paths, as a list of texts."""
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
 
 
 @contextlib.contextmanager

@@ -18,13 +18,16 @@ _ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")
 _NEXT_ASSIGNMENT = re.compile(r",(?=\s*[\w.]+\s*=)")
 
 
-def override(config: Any, files: Iterable[str] = (), text: str | None = None) -> Any:
+def override(
+    config: Any, files: Iterable[str] = (), text: str | Mapping[str, Any] | None = None
+) -> Any:
     """Overrides a configuration in place.
 
     Args:
         config: a Model Garden `hyperparams.Config`.
         files: YAML files, applied in order.
-        text: `--params_override`: YAML or JSON text, `a.b=1,c=2`, or a YAML file.
+        text: `--params_override`: YAML or JSON text, `a.b=1,c=2`, or a YAML file; or the settings
+            themselves, nested.
 
     Returns:
         `config`.
@@ -35,9 +38,10 @@ def override(config: Any, files: Iterable[str] = (), text: str | None = None) ->
     """
     for file in files:
         apply(config, read_yaml(file), os.fspath(file))
+    if isinstance(text, str) and text:
+        text = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
     if text:
-        values = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
-        apply(config, values, "--params_override")
+        apply(config, text, "--params_override")
     return config
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, listed
 from detection.data.categories import Categories
 
 #: Model Garden keeps numbers of images as 64 bits, but not all that reads COCO's files does.
@@ -106,9 +106,10 @@ def from_coco(values: Any, source: str, fingerprint: str | None = None) -> Annot
             raise UserError(f"{at}: image_id {image_id} is not among the images; add it there")
         category_id = _whole(_field(entry, "category_id", at), f"{at}: category_id")
         if category_id not in known:
+            names = zip(categories.ids, categories.names, strict=True)
+            declared = listed((f"{number} ({name})" for number, name in names), 5)
             raise UserError(
-                f"{at}: category_id {category_id} is not declared; the categories are "
-                f"{_some(categories)}"
+                f"{at}: category_id {category_id} is not declared; the categories are {declared}"
             )
         objects[image_id].append(
             AnnotatedObject(
@@ -222,8 +223,3 @@ def _area(value: Any) -> float | None:
         return None
     number = _number(value)
     return number if math.isfinite(number) and number >= 0 else None
-
-
-def _some(categories: Categories) -> str:
-    named = [f"{i} ({name})" for i, name in zip(categories.ids, categories.names, strict=True)]
-    return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")

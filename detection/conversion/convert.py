@@ -20,7 +20,7 @@ from typing import Any
 
 from cells.data import conversion as image_sets
 from cells.data import image_files, prepared
-from cells.support.errors import UserError
+from cells.support.errors import UserError, listed
 from cells.support.files import atomic_path, write_atomically
 from detection.conversion import boxes, masks
 from detection.conversion import orientation as turns
@@ -161,14 +161,14 @@ def described(found: records.Records, most: int = 10) -> list[str]:
     }
     for what, numbers in told.items():
         if numbers:
-            lines.append(f"objects {what}: {len(numbers):,} ({_some(numbers, most)})")
+            lines.append(f"objects {what}: {len(numbers):,} ({listed(numbers, most)})")
     turns = {
         "turned upright, as their annotations see them": held.turned,
         "read turned together with their boxes, which fit them as they are stored": held.as_stored,
     }
     for what, names in turns.items():
         if names:
-            lines.append(f"images {what}: {len(names):,} ({_some(names, most)})")
+            lines.append(f"images {what}: {len(names):,} ({listed(names, most)})")
     if held.boxes_as_masks:
         lines.append(f"objects without outlines, whose boxes are masks: {held.boxes_as_masks:,}")
     if held.left_out:
@@ -177,11 +177,6 @@ def described(found: records.Records, most: int = 10) -> list[str]:
         if len(held.left_out) > most:
             lines.append(f"  and {len(held.left_out) - most:,} more, see {records.INFO}")
     return lines
-
-
-def _some(numbers: Sequence[int] | Sequence[str], most: int) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown + (f" and {len(numbers) - most:,} more" if len(numbers) > most else "")
 
 
 def _files(annotations: Annotations, images: ImageFiles) -> list[str]:

@@ -6,7 +6,6 @@ import dataclasses
 import os
 from typing import Any
 
-from cells.genotype import catalogue
 from cells.support.errors import UserError
 from cells.support.overrides import read_yaml
 from cells.weights import weights_file
@@ -57,7 +56,7 @@ def follow_weights_file(cells: CellBackbone, path: str) -> None:
     """
     weights = weights_file.read(path)
     given = weights.config
-    genotype = catalogue.find(cells.genotype)
+    genotype = cells.load_genotype()
     if (genotype.cells, genotype.stacking) != (weights.genotype.cells, weights.genotype.stacking):
         raise UserError(
             f"task.init_checkpoint: {path} has the weights of {weights.genotype.name!r}, another "

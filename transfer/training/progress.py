@@ -35,7 +35,7 @@ class Progress:
         """Takes the step of the checkpoint that was restored, and says where training goes on."""
         self.step = step
         self._last = (step, time.monotonic())
-        if step and training and step >= self.train_steps:
+        if step > self.train_steps and training:
             self.say(
                 f"is at step {step:,} already, and trainer.train_steps is {self.train_steps:,}: "
                 "there is nothing to train"

@@ -19,8 +19,8 @@ from transfer.data import damaged_images
 from transfer.runs import model_dir
 from transfer.training import checkpoints, cluster, devices, failures, trainer
 from transfer.training import complete as resolve
+from transfer.training.failures import Signals, check_numbers
 from transfer.training.progress import Progress, numbers
-from transfer.training.survival import Signals, check_numbers
 from transfer.training.task import ClassificationTask
 
 MODES = ("train", "eval", "train_and_eval")

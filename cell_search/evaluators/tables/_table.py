@@ -36,7 +36,14 @@ class Lookup(Protocol):
         ...
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a point, or None where there is none."""
+        """The entry of a candidate.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where there is none.
+        """
         ...
 
 
@@ -53,7 +60,14 @@ class Table:
     entries: Mapping[tuple[Any, ...], Entry]
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a point, or None where there is none."""
+        """The entry of a candidate.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where there is none.
+        """
         return self.entries.get(tuple(point[d.name] for d in self.space.decisions))
 
 
@@ -79,7 +93,10 @@ def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a file, which may be compressed (`.gz`).
+    """The text of a file.
+
+    Args:
+        path: the file, which may be compressed (`.gz`).
 
     Raises:
         UserError: it cannot be read.

@@ -273,7 +273,7 @@ def test_the_command(flowers, tmp_path):
     assert "images/s" in done.stderr, "the progress bar"
     other = command(str(flowers), f"--output={sets}", "--test=0.4", "--seed=3")
     assert other.returncode == 2
-    assert "was made of" in other.stderr and "test=0.5 and seed=3" in other.stderr
+    assert "was made of" in other.stderr and "test is 0.4, was 0.5" in other.stderr
     assert len(other.stderr.splitlines()) == 1
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -11,8 +13,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import detection
 from cells.support.errors import UserError
-from detection import conversion, convert_command
+from detection import conversion
 from detection.data import dataset, records
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
@@ -491,20 +494,26 @@ def test_images_in_a_zip_file_are_found_by_the_end_of_their_path(tmp_path):
         conversion.open_images(path)
 
 
-def test_the_command_converts(tmp_path, photos, flags, capsys):
-    given = flags(
-        annotations=str(written(tmp_path, coco([[1, 2, 3, 4]]))),
-        images=str(photos),
-        output=str(tmp_path / "out"),
+def test_the_command_converts(tmp_path, photos):
+    annotations = written(tmp_path, coco([[1, 2, 3, 4]]))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "detection", "--mode=convert", f"--images={photos}"),
+            *(f"--annotations={annotations}", f"--output={tmp_path / 'out'}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    convert_command.convert(given)
-    assert "2 images with 1 objects of 2 classes in 1 files" in capsys.readouterr().out
-    given.images = None
-    given.output = str(tmp_path / "out2")
+    assert "2 images with 1 objects of 2 classes in 1 files" in done.stdout
+    # The same by the function, which finds that it is done.
+    result = detection.convert(annotations, tmp_path / "out", photos)
+    assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
+    assert result.records == records.find(str(tmp_path / "out"))
     with pytest.raises(UserError, match="--images: is needed here"):
-        convert_command.convert(given)
-    given.output = str(tmp_path / "again.json")
-    convert_command.convert(given)
+        detection.convert(annotations, tmp_path / "out2")
+    result = detection.convert(annotations, tmp_path / "again.json")
+    assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
     again = json.loads((tmp_path / "again.json").read_bytes())
     assert again["annotations"] == coco([[1, 2, 3, 4]])["annotations"]
 

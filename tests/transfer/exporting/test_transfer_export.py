@@ -38,7 +38,7 @@ def expected(trained, digits):
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "files"
-    return folder, export.export(str(run[0]), str(folder), kinds=KINDS)
+    return folder, export.export(str(run[0]), str(folder), formats=KINDS)
 
 
 def test_the_folder_holds_what_was_asked_for_and_nothing_else(exported):
@@ -189,7 +189,7 @@ def test_a_file_that_says_something_else_is_not_written(expected):
 def test_an_onnx_file_says_what_the_network_says(run, pixels, expected, tmp_path):
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    export.export(str(run[0]), str(tmp_path), kinds=("onnx",))
+    export.export(str(run[0]), str(tmp_path), formats=("onnx",))
     session = onnxruntime.InferenceSession(str(tmp_path / "classifier.onnx"))
     (logits,) = session.run(["logits"], {"pixels": pixels[:7].astype("float32")})
     np.testing.assert_allclose(logits, expected[:7], rtol=1e-4, atol=1e-4)
@@ -201,7 +201,7 @@ def test_a_format_that_is_not_installed_is_told_first(run, tmp_path):
     if importlib.util.find_spec("tf2onnx"):
         pytest.skip("ONNX is installed")
     with pytest.raises(UserError, match=r"onnx needs tf2onnx .*transferable-cells\[onnx\]"):
-        export.export(str(run[0]), str(tmp_path / "out"), kinds=("keras", "onnx"))
+        export.export(str(run[0]), str(tmp_path / "out"), formats=("keras", "onnx"))
     assert not list(tmp_path.iterdir())
 
 
@@ -212,4 +212,4 @@ def test_the_help_names_the_formats_that_there_are():
 def test_a_folder_that_cannot_be_written(run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"--output: .* cannot be written"):
-        export.export(str(run[0]), str(tmp_path / "file" / "out"), kinds=("weights",))
+        export.export(str(run[0]), str(tmp_path / "file" / "out"), formats=("weights",))

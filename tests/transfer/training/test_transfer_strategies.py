@@ -21,7 +21,7 @@ from transfer_runs import params, training
 from transfer import evaluation
 from transfer.data import dataset
 from transfer.runs import model_dir
-from transfer.training import checkpoints, runner, survival
+from transfer.training import checkpoints, failures, runner
 from transfer.training.loss_scaling import ScaledAverages
 from transfer.training.task import ClassificationTask
 
@@ -126,7 +126,7 @@ def test_an_infinite_gradient_of_loss_scaling_is_no_spoilt_training(digits_dir, 
     scaling._loss_scale.current_loss_scale.assign(2.0**100)
     before = [w.numpy() for w in model.trainable_weights]
     loss = float(task.train_step(batch, model, optimizer)["loss"])
-    survival.check_numbers(2, loss, model.trainable_variables, None)
+    failures.check_numbers(2, loss, model.trainable_variables, None)
     for now, then in zip(model.trainable_weights, before, strict=True):
         np.testing.assert_array_equal(now, then)
     assert float(scaling.loss_scale) == 2.0**99

@@ -169,9 +169,10 @@ def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
 
 def test_a_stopped_command_ends_with_the_signals_code():
     code = (
-        "import cells.support.command_line, signal, sys\nfrom cells.support.errors import Stopped\n"
+        "import signal, sys\nfrom cells.support import command_line\n"
+        "from cells.support.errors import Stopped\n"
         "def main(argv): raise Stopped(signal.SIGTERM, 'at step 4')\n"
-        "sys.argv = ['x']\ncells.cli.run(main, module='x', text='', prog='x')\n"
+        "sys.argv = ['x']\ncommand_line.run(main, module='x', text='', prog='x')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
