@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from cells.data.image_files import is_special
 from cells.support.errors import UserError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -127,7 +128,7 @@ def _images(folder: Path) -> tuple[list[tuple[str, int]], int]:
     for entry in os.scandir(folder):
         if entry.is_dir() or entry.name.startswith("."):
             continue
-        if entry.name.lower().endswith(ENDINGS):
+        if entry.name.lower().endswith(ENDINGS) and not is_special(entry):
             images.append((entry.name, _size(entry)))
         else:
             others += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib.util
+import io
 import json
 import logging
 import pathlib
@@ -310,7 +311,7 @@ def assert_same(found, expected, scale=1.0, i=0):
 
 
 def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector, tmp_path, scene):
-    """Loaded by TensorFlow alone: two files of different sizes at once, JPEG and PNG."""
+    """Loaded by TensorFlow alone: files of different sizes at once, JPEG and PNG, one turned."""
     output = tmp_path / "saved"
     detection.export(trained, output)
     with pytest.raises(UserError, match="exists already"):
@@ -319,10 +320,14 @@ def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector,
     assert [entry["name"] for entry in names] == [str(i) for i in range(10)]
     wide = np.full((128, 300, 3), 100, np.uint8)
     wide[:, :128] = scene
-    files = [tf.io.encode_jpeg(scene, quality=95).numpy(), tf.io.encode_png(wide).numpy()]
+    turned, sideways = io.BytesIO(), Image.Exif()
+    sideways[0x0112] = 6
+    Image.fromarray(np.rot90(wide)).save(turned, "PNG", exif=sideways)
+    jpeg = tf.io.encode_jpeg(scene, quality=95).numpy()
+    files = [jpeg, tf.io.encode_png(wide).numpy(), turned.getvalue()]
     saved = tf.saved_model.load(str(output))
     found = saved.signatures["serving_default"](inputs=tf.constant(files))
-    for i, pixels in enumerate((tf.io.decode_jpeg(files[0]).numpy(), wide)):
+    for i, pixels in enumerate((image_files.decode(jpeg), wide, wide)):
         assert_same(found, detector.detect(pixels), i=i)
 
 

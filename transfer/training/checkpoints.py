@@ -17,6 +17,7 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
 from cells.support.files import FilePath
 from cells.weights import weights_file
@@ -137,6 +138,12 @@ def _listed(folder: str) -> list[str]:
     found = [path[: -len(".index")] for path in glob.glob(os.path.join(folder, "*-*.index"))]
     numbered = [path for path in found if path.rpartition("-")[2].isdecimal()]
     return sorted(numbered, key=step_of)
+
+
+def last_step(folder: str) -> int:
+    """The training step of the last checkpoint of a folder; 0 where there is none."""
+    listed = _listed(folder)
+    return step_of(listed[-1]) if listed else 0
 
 
 def step_of(path: str) -> int:
@@ -264,7 +271,8 @@ def _float32() -> Iterator[None]:
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
     try:
-        yield
+        with overridden(tf_keras):
+            yield
     finally:
         tf_keras.mixed_precision.set_global_policy(policy)
 
