@@ -11,7 +11,7 @@ from auto import test_split
 from auto.record import Settings, opened
 from cells.genotype import catalogue
 from cells.support.errors import Stopped, UserError
-from cells.support.files import FilePath, writing
+from cells.support.files import FilePath, expanded, writing
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def run(
         raise UserError(f"--search: {search} is no share of the budget; give 0 to 0.9")
     if search and cells:
         raise UserError("--search: cells that are given are not searched; leave out --genotype")
-    folder = Path(output).expanduser().absolute()
+    folder = expanded(output).absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

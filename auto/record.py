@@ -10,7 +10,7 @@ from typing import Any
 
 from cells.support.errors import UserError
 from cells.support.files import write_json
-from cells.support.settings import settings_differences
+from cells.support.settings_differences import settings_differences
 
 FILE = "auto.json"
 

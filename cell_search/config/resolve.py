@@ -204,9 +204,7 @@ def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
     Raises:
         UserError: a name is unknown or a value impossible; says where.
     """
-    for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
+    overrides.check(config)
     if config.storage and not config.study:
         raise UserError("study: give the study a name, which no other has in this storage")
     strategy = STRATEGIES.find(config.strategy.type)

@@ -25,7 +25,7 @@ from cells.data import image_files, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.support.errors import UserError
-from cells.support.settings import settings_differences
+from cells.support.settings_differences import settings_differences
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0

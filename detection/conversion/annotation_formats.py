@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cells.support import json_file
+from cells.support import files, json_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
+from cells.support.files import expanded, write_atomically
 from detection.conversion import voc, yolo
 from detection.conversion.annotations import Annotations, from_coco
 from detection.conversion.image_files import ImageFiles
@@ -34,10 +34,10 @@ def read(
     Raises:
         UserError: it is none of these, or says what cannot be; names file and field.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if place.is_dir():
         return from_coco(_of_folder(place, images, class_names), os.fspath(place))
-    text = json_file.read(place, "annotation", _MOST_BYTES)
+    text = files.read(place, "annotation", _MOST_BYTES)
     try:
         values = json_file.loads(text, "COCO file")
     except UserError as error:

@@ -21,7 +21,7 @@ from typing import Any
 from cells.data import conversion as image_sets
 from cells.data import image_files, prepared
 from cells.support.errors import UserError, listed
-from cells.support.files import atomic_path, write_atomically
+from cells.support.files import atomic_path, expanded, write_atomically
 from detection.conversion import boxes, masks
 from detection.conversion import orientation as turns
 from detection.conversion.annotations import AnnotatedImage, Annotations
@@ -122,7 +122,7 @@ def convert(
         "images": images.source,
         "fingerprint": _fingerprint(annotations, images, files, count, with_masks),
     }
-    folder = Path(output).expanduser()
+    folder = expanded(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with prepared.locked(folder):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 """Of the files that are images, in any case of letters."""
@@ -121,7 +122,7 @@ def open_images(path: str | os.PathLike[str]) -> ImageFiles:
     Raises:
         UserError: there is no such thing, or it has no images.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if not place.exists():
         raise UserError(f"{place}: there is no such folder or zip file of images")
     found: ImageFiles = _Folder(place) if place.is_dir() else _Zip(place)

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from cells.support.errors import UserError
+from cells.support.files import expanded
 from detection.conversion import names
 
 #: VOC's own have a few thousand.
@@ -32,7 +33,7 @@ def read(folder: Path, files: Sequence[Path], class_names: str | None = None) ->
         UserError: a file is damaged, or names a class that the list has not.
     """
     roots = [parse(path) for path in files]
-    known = names.read(Path(class_names).expanduser()) if class_names else None
+    known = names.read(expanded(class_names)) if class_names else None
     if known is None:
         known = sorted({_text(item, "name", f) for f, r in _objects(files, roots) for item in r})
     if not known:

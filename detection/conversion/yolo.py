@@ -14,6 +14,7 @@ from typing import Any
 
 from cells.data import image_files
 from cells.support.errors import UserError
+from cells.support.files import expanded
 from detection.conversion import names
 from detection.conversion.image_files import ImageFiles
 
@@ -91,7 +92,7 @@ def read(
 
 def _name_file(folder: Path, given: str | None) -> Path:
     if given:
-        return Path(given).expanduser()
+        return expanded(given)
     places = [folder, *list(folder.resolve().parents)[:2]]
     for path in (place / name for place in places for name in NAME_FILES):
         if path.is_file():

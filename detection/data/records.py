@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cells.support import json_file
+from cells.support import files, json_file
 from cells.support.errors import UserError
+from cells.support.files import expanded
 from detection.data.categories import Categories
 
 #: The file by which such a folder is known; written last.
@@ -49,7 +50,7 @@ def find(input_path: str) -> Records:
     Raises:
         UserError: there is none, or files of it are missing.
     """
-    path = Path(input_path).expanduser().absolute()
+    path = expanded(input_path).absolute()
     folder = path if path.is_dir() else path.parent
     if set(os.fspath(folder)) & set("*?,"):
         raise UserError(
@@ -61,7 +62,7 @@ def find(input_path: str) -> Records:
             f"input_path: {folder} holds no converted boxes, since it has no {INFO}; make it with "
             "cell-detect --mode=convert"
         )
-    text = json_file.read(file, "boxes", _MOST_BYTES)
+    text = files.read(file, "boxes", _MOST_BYTES)
     try:
         info = json_file.loads(text, "description of boxes")
         categories = Categories(

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -162,15 +163,39 @@ def test_damaged_tables_are_told_by_line(tmp_path: pathlib.Path, text: str, mess
     assert message in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "filling, message",
+    [("\n", "larger than"), ("0", "a line is longer than 100,000"), ("x,", "a line is longer")],
+)
+def test_a_packed_bomb_takes_no_memory(filling, message, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tables._table, "MAX_CHARACTERS", 10**6)
+    packed = tmp_path / "t.csv.gz"
+    packed.write_bytes(gzip.compress(f"{HEADER}\n{filling * 10**7}".encode(), 1))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=message):
+        tables.read_table(str(packed), SPACE)
+    assert tracemalloc.get_traced_memory()[1] < 3e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "9" * 400, "1e101"])
+def test_values_that_nothing_could_reckon_with(value, tmp_path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(f"{HEADER}\n{ROW.replace(',1,2,3', f',{value},2,3')}\n")
+    with pytest.raises(UserError, match=r"line 2: valid is .*values are within 1e\+100") as told:
+        tables.read_table(str(table), SPACE)
+    assert len(str(told.value)) < 400
+
+
 def test_files_that_are_no_tables(tmp_path: pathlib.Path) -> None:
     packed = tmp_path / "t.csv.gz"
-    packed.write_bytes(gzip.compress(b"op,valid\n")[:-6])
+    packed.write_bytes(gzip.compress(f"{HEADER}\n{ROW}\n".encode())[:-6])
     with pytest.raises(UserError, match=r"t\.csv\.gz: cannot be read"):
         tables.read_table(str(packed), SPACE)
     (tmp_path / "latin.csv").write_bytes(b"op\xe4,valid\n")
     with pytest.raises(UserError, match=r"latin\.csv: is no text in UTF-8"):
         tables.read_table(str(tmp_path / "latin.csv"), SPACE)
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="there is no such table file"):
         tables.read_table(str(tmp_path / "none.csv"), SPACE)
     alike = Space((Decision("op", ("1", 1)),))
     (tmp_path / "alike.csv").write_text("op,valid\n1,2\n")
@@ -200,7 +225,7 @@ def _decisions(**changes) -> dict:
         (_decisions(choices=[]), "decisions[0].choices: must be a list of at least one choice"),
         (_decisions(choices=[1, [2]]), "decisions[0].choices[1]: must be a text, number"),
         (_decisions(choices=[1, 2, 1.0]), "decisions[0].choices[2]: 1.0 equals an earlier choice"),
-        (_decisions(choices=[float("nan")]), "decisions[0].choices[0]: nan is not finite"),
+        (_decisions(choices=[float("nan")]), "NaN is no JSON number; numbers must be finite"),
         ({"format_version": 1, "decisions": _decisions()["decisions"] * 2},
          "decisions[1].name: 'a' is taken"),
     ],
