@@ -10,6 +10,7 @@ from typing import Any
 from cells.support import json_file
 from cells.support.errors import UserError
 from cells.support.files import write_json
+from cells.support.settings_differences import settings_differences
 
 FILE = "auto.json"
 
@@ -90,13 +91,7 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
     if "images" not in results:
         # Nothing has come of it, so that what was asked for may be mended.
         return Record(path, settings)
-    different = [
-        f"{name} was {old!r}, is {new!r}"
-        for (name, old), new in zip(
-            dataclasses.asdict(before).items(), dataclasses.asdict(settings).values(), strict=True
-        )
-        if old != new
-    ]
+    different = settings_differences(dataclasses.asdict(settings), dataclasses.asdict(before))
     if different:
         raise UserError(
             f"--output: {folder} is of a run with other settings ({'; '.join(different)}); give "

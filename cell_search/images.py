@@ -252,7 +252,8 @@ def _read(
 
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
-        if resized:
+        # Those of an oblong set may have been turned.
+        if resized or image.shape[:2] != size:
             image = tf.round(resize(image, size))
             image = tf.cast(tf.clip_by_value(image, 0.0, 255.0), tf.uint8)
         return example["index"], image

@@ -164,7 +164,12 @@ class Rungs:
         return bool(until)
 
     def prunes(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether a trial that has passed a rung ends there."""
+        """Whether a trial that has passed a rung ends there.
+
+        Args:
+            study: the study.
+            trial: a trial of a study.
+        """
         return trial.last_step in self.epochs and self.pruner.prune(study, trial)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cells.data import listing
+from cells.data.image_files import is_special
 from cells.support.errors import UserError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -132,6 +133,8 @@ def _listed(folder: Path) -> tuple[list[Path], list[tuple[str, int]], list[str]]
             others.append(kind)
         elif entry.is_dir():
             folders.append(Path(entry.path))
+        elif is_special(entry):
+            others.append("pipes and devices")
         elif kind in ENDINGS:
             images.append((entry.name, _size(entry)))
         else:

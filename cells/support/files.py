@@ -9,13 +9,28 @@ import pathlib
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cells.support.errors import UserError
 
 #: How Python shows what has no name, such as an open file: says nothing, and changes at each run.
 _OBJECT = re.compile(r" ?<[^<>]* object at 0x[0-9a-f]+>")
+
+#: What public functions take as a path, and as one or several.
+FilePath = str | os.PathLike[str]
+FilePaths = FilePath | Sequence[FilePath]
+
+
+def as_paths(paths: FilePaths) -> list[str]:
+    """One or several paths, as a list of texts.
+
+    Args:
+        paths: one path or several.
+    """
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
 
 
 def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
@@ -117,6 +132,9 @@ def reason(error: Exception) -> str:
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Says in one sentence what the operating system has against a file.
 
+    Args:
+        path: where the file goes.
+
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
@@ -134,6 +152,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
     The temporary name keeps the ending, since Keras and matplotlib choose a format by it.
     On an error the temporary file is removed and what stood at `path` stays.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -162,7 +183,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes `data` to `path`, complete or not at all; makes missing folders."""
+    """Writes `data` to `path`, complete or not at all; makes missing folders.
+
+    Args:
+        path: where the file goes.
+        data: its content.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
@@ -189,6 +215,10 @@ def json_text(value: Any, indent: int | None = 2) -> str:
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes JSON for people and programs to `path`, complete or not at all.
+
+    Args:
+        path: where the file goes.
+        value: JSON values.
 
     Raises:
         UserError: the folder cannot be written or the disk is full, or see `json_text`.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, listed
 from detection.conversion.numbers import MOST_PIXELS, is_in_reach, is_number, shown, whole
 from detection.data.categories import Categories
 
@@ -108,9 +108,10 @@ def from_coco(
             raise UserError(f"{at}: image_id {image_id} is not among the images; add it there")
         category_id = whole(_field(entry, "category_id", at), f"{at}: category_id")
         if category_id not in known:
+            names = zip(categories.ids, categories.names, strict=True)
+            declared = listed((f"{number} ({name})" for number, name in names), 5)
             raise UserError(
-                f"{at}: category_id {category_id} is not declared; the categories are "
-                f"{_some(categories)}"
+                f"{at}: category_id {category_id} is not declared; the categories are {declared}"
             )
         objects[image_id].append(
             AnnotatedObject(
@@ -220,8 +221,3 @@ def _area(value: Any, at: str) -> float | None:
     if value is not None and not is_in_reach(value, MOST_PIXELS**2):
         raise UserError(f"{at}: area: {shown(value)} is no number of pixels; mend or remove it")
     return None if value is None or value < 0 else float(value)
-
-
-def _some(categories: Categories) -> str:
-    named = [f"{i} ({name})" for i, name in zip(categories.ids, categories.names, strict=True)]
-    return ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cells.support.errors import listed
 from detection.conversion import boxes
 from detection.data import records
 
@@ -85,14 +85,14 @@ def described(found: records.Records, most: int = 10) -> list[str]:
     }
     for what, numbers in told.items():
         if numbers:
-            lines.append(f"objects {what}: {len(numbers):,} ({_some(numbers, most)})")
+            lines.append(f"objects {what}: {len(numbers):,} ({listed(numbers, most)})")
     turned = {
         "turned upright, as their annotations see them": held.turned,
-        "taken as they are stored, though EXIF would turn them": held.as_stored,
+        "read turned together with their boxes, which fit them as they are stored": held.as_stored,
     }
     for what, names in turned.items():
         if names:
-            lines.append(f"images {what}: {len(names):,} ({_some(names, most)})")
+            lines.append(f"images {what}: {len(names):,} ({listed(names, most)})")
     if held.boxes_as_masks:
         lines.append(f"objects without outlines, whose boxes are masks: {held.boxes_as_masks:,}")
     if held.left_out:
@@ -101,8 +101,3 @@ def described(found: records.Records, most: int = 10) -> list[str]:
         if len(held.left_out) > most:
             lines.append(f"  and {len(held.left_out) - most:,} more, see {records.INFO}")
     return lines
-
-
-def _some(numbers: Sequence[int] | Sequence[str], most: int) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown + (f" and {len(numbers) - most:,} more" if len(numbers) > most else "")

@@ -324,16 +324,14 @@ def _encoded(
             turn = turns.of(image, annotated)
             if turn is Turn.TURNED:
                 data = tf.io.encode_png(image_files.upright(image)).numpy()
-        pixels = image_sets.decoded(data)
+        kept = image_sets.encoded(data)
     except Image.DecompressionBombError as error:
         return b"", f"is too large ({error}); cut it into parts", Turn.NONE
     except OSError as error:
         return b"", f"cannot be read ({files.reason(error)})", Turn.NONE
     except Exception as error:  # TensorFlow has many types of errors for one and the same.
         return b"", f"cannot be decoded ({image_sets.reason(error)})", Turn.NONE
-    if not image_sets.is_kept(data):
-        data = tf.io.encode_png(pixels).numpy()
-    return data, (int(pixels.shape[0]), int(pixels.shape[1])), turn
+    return kept.data, kept.size, turn
 
 
 def _require_written(written: Path, contents: Contents, path: Path) -> None:

@@ -134,6 +134,9 @@ class _Zip(ImageFiles):
 def open_images(path: str | os.PathLike[str]) -> ImageFiles:
     """The images of a folder, with all folders in it, or of a zip file.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: there is no such thing, or it has no images.
     """

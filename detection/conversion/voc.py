@@ -91,6 +91,9 @@ def parse(path: Path) -> Element:
     A document that declares anything of its own (`<!DOCTYPE`) is refused before it is read:
     entities could grow without bound or name other files.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: it is no XML, declares something, or is none of an annotation.
     """

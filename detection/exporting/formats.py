@@ -15,7 +15,7 @@ from cells.support.files import json_text, write_atomically
 from detection.data.categories import Categories
 from detection.exporting import serving
 from detection.inference.detector import Detections, Detector
-from transfer.exporting import formats
+from transfer.exporting import files
 
 CATEGORIES = "categories.json"
 
@@ -37,26 +37,15 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Format:
-    """A kind of file.
+class DetectorFormat(files.Format[Exported, Look]):
+    """A kind of file; opened for a detector, whose labels it gives. Its `difference` is of scores,
+    and of boxes relative to the image.
 
     Attributes:
-        file: its name in the folder of an export.
-        write: writes a detector to a path.
-        open: opens a path, for a detector's labels.
-        input: what goes in, in words.
-        difference: of scores, and of boxes relative to the image, that is allowed.
         two_stage: whether Faster and Mask R-CNN can be written.
-        extra: of the project's that must be installed.
     """
 
-    file: str
-    write: Callable[[Exported, str], None]
-    open: Callable[[Exported, str], Look]
-    input: str
-    difference: float
     two_stage: bool = False
-    extra: str | None = None
 
 
 def categories_text(categories: Categories) -> str:
@@ -106,11 +95,11 @@ def _write_tflite(exported: Exported, path: str) -> None:
         _save(served, function, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        with formats.quiet():
+        with files.quiet():
             converted = converter.convert()
     with open(path, "wb") as file:
         file.write(converted)
-    formats.attach(path, CATEGORIES, categories_text(exported.detector.categories))
+    files.attach(path, CATEGORIES, categories_text(exported.detector.categories))
 
 
 def _open_tflite(exported: Exported, path: str) -> Look:
@@ -132,11 +121,11 @@ def _write_onnx(exported: Exported, path: str) -> None:
 
     given = [tf.TensorSpec([None, None, 3], tf.uint8, "image")]
     served = _plain(exported, 0.0)  # The function alone does not keep it alive.
-    with formats.quiet():
+    with files.quiet():
         tf2onnx.convert.from_function(
             served.inference_from_image, given, opset=17, output_path=path
         )
-    formats.add_metadata(path, CATEGORIES, categories_text(exported.detector.categories))
+    files.add_metadata(path, CATEGORIES, categories_text(exported.detector.categories))
 
 
 def _open_onnx(exported: Exported, path: str) -> Look:
@@ -171,7 +160,7 @@ def _detections(found: dict[str, np.ndarray], categories: Categories) -> Detecti
 
 
 FORMATS = {
-    "saved_model": Format(
+    "saved_model": DetectorFormat(
         "saved_model",
         _write_saved_model,
         _open_saved_model,
@@ -179,14 +168,14 @@ FORMATS = {
         difference=1e-4,
         two_stage=True,
     ),
-    "tflite": Format(
+    "tflite": DetectorFormat(
         "detector.tflite",
         _write_tflite,
         _open_tflite,
         "one image that is scaled and padded already, float32 of 0 to 255, and its size",
         difference=1e-3,
     ),
-    "onnx": Format(
+    "onnx": DetectorFormat(
         "detector.onnx",
         _write_onnx,
         _open_onnx,

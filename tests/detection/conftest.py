@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import types
 from typing import Any
 
 import pytest
@@ -90,32 +89,3 @@ def small(settings: dict[str, Any], request: pytest.FixtureRequest) -> Any:
         return params
 
     return configured
-
-
-@pytest.fixture(scope="session")
-def flags() -> Any:
-    """A function that gives the flags of `cell-detect`, with some set."""
-
-    def given(**values: Any) -> types.SimpleNamespace:
-        defaults = {
-            "annotations": None,
-            "classes": None,
-            "config_file": [],
-            "data_dir": None,
-            "experiment": None,
-            "formats": [],
-            "genotype": None,
-            "images": None,
-            "masks": False,
-            "mode": None,
-            "model_dir": None,
-            "output": None,
-            "params_override": None,
-            "score_threshold": 0.3,
-            "shards": None,
-            "tile_size": 0,
-            "worst": 10,
-        }
-        return types.SimpleNamespace(**{**defaults, **values})
-
-    return given

@@ -45,7 +45,14 @@ class NatsBench:
         self._searched, self._final = _NAMES[dataset]
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a cell, or None where the file does not hold it."""
+        """The entry of a cell.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where the file does not hold it.
+        """
         index = self._api.query_index_by_arch(architecture(point))
         if index < 0:
             return None

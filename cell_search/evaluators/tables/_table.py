@@ -42,7 +42,14 @@ class Lookup(Protocol):
         ...
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a point, or None where there is none."""
+        """The entry of a candidate.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where there is none.
+        """
         ...
 
 
@@ -59,7 +66,14 @@ class Table:
     entries: Mapping[tuple[Any, ...], Entry]
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a point, or None where there is none."""
+        """The entry of a candidate.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where there is none.
+        """
         return self.entries.get(tuple(point[d.name] for d in self.space.decisions))
 
 
@@ -90,6 +104,9 @@ def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """The lines of a text file in UTF-8, which may be compressed (`.gz`), as they are read.
+
+    Args:
+        path: the file.
 
     Raises:
         UserError: it cannot be read, is damaged, or is larger than a table can be.

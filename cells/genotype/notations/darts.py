@@ -53,6 +53,9 @@ def read(text: str, name: str | None = None) -> Genotype:
         text: of the notation.
         name: of the one that is meant, where there are several of different names.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names what is not data, missing or unknown, or the names that there are.
     """
@@ -125,6 +128,9 @@ def _fields(call: str) -> dict[str, list]:
 
 def write(genotype: Genotype) -> str:
     """The text of a genotype of `darts` stacking.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.

@@ -17,6 +17,9 @@ _OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "
 def read(text: str) -> Genotype:
     """Reads the digits, separated by spaces.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names the digit that is wrong, or the count.
     """
@@ -50,6 +53,9 @@ def _places(offset: int) -> Places:
 
 def write(genotype: Genotype) -> str:
     """The digits of a genotype of `enas` stacking.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.

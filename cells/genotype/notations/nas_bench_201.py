@@ -30,6 +30,9 @@ _INPUT = 1  # our state 1: the output of the previous cell
 def read(text: str) -> Genotype:
     """Reads an architecture string.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: it is malformed, or its cell has no equal here.
     """
@@ -55,6 +58,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The string of a genotype that is a cell of NAS-Bench-201.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: it is none.

@@ -48,6 +48,9 @@ _STACKINGS = ("nasnet", "pnasnet")
 def read(text: str) -> Genotype:
     """Reads the seven assignments; `stacking` may be left out and is `nasnet` then.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names the field that is missing, unknown or wrong.
     """
@@ -63,6 +66,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The assignments for a genotype of TF-slim's family.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.

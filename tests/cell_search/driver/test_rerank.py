@@ -24,7 +24,7 @@ import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cell_search.driver.interruption import Interruptible
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support import overrides
@@ -44,13 +44,13 @@ class Dear(Evaluator):
     dies_at: ClassVar[int] = -1
     fails: tuple[str, ...] = ()
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if len(self.asked) == self.dies_at:
             raise Killed
         self.asked.append(request)
         if request.genotype.name in self.fails:
             raise MemoryError
-        return {"worth": worth(request)}
+        return Score({"worth": worth(request)})
 
 
 def worth(request: Request) -> float:

@@ -12,10 +12,9 @@ import keras
 import numpy as np
 import pytest
 import tf_keras
+from network_comparisons import photographs, randomise_statistics, relative
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from test_keras_applications import photographs
-from test_network import randomise_statistics, relative
 
 from benchmarks.timm_oracle import ORACLE, difference_to_timm
 from cells.genotype import catalogue

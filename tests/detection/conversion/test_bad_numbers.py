@@ -7,8 +7,9 @@ import json
 import pytest
 from annotated import coco, jpeg, written
 
+import detection
 from cells.support.errors import UserError
-from detection import conversion, convert_command
+from detection import conversion
 from detection.conversion.annotations import from_coco
 
 VOC = """<annotation><filename>{name}</filename>
@@ -35,12 +36,12 @@ VOC = """<annotation><filename>{name}</filename>
         ("[1]", r"annotation 1: bbox \[a list, 2, 3, 4\] is not"),
     ],
 )
-def test_cocos_boxes_have_finite_numbers(tmp_path, flags, number, sentence):
+def test_cocos_boxes_have_finite_numbers(tmp_path, number, sentence):
     path = written(tmp_path, coco([["HERE", 2, 3, 4]]))
     path.write_text(path.read_text().replace('"HERE"', number))
     output = tmp_path / "out.json"
     with pytest.raises(UserError, match=rf"boxes\.json: {sentence}"):
-        convert_command.convert(flags(annotations=str(path), output=str(output)))
+        detection.convert(path, output)
     assert not output.exists()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -11,8 +13,9 @@ import tensorflow as tf
 from annotated import coco, converted, jpeg, written
 from PIL import Image
 
+import detection
 from cells.support.errors import UserError
-from detection import conversion, convert_command
+from detection import conversion
 from detection.data import dataset, records
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
@@ -182,7 +185,10 @@ def test_images_that_cannot_be_used_are_left_out_and_named(tmp_path, photos):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(tmp_path, orientation):
-    """A bright box, drawn on the stored and on the upright picture: pixels and box must agree."""
+    """A bright box, drawn on the stored and on the upright picture: pixels and box must agree.
+
+    Whichever the annotations mean, what is read is upright.
+    """
     from PIL import ImageOps
 
     photos = tmp_path / "photos"
@@ -212,7 +218,9 @@ def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(tmp_path, o
         annotations = conversion.read(written(tmp_path, values))
         found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / name)
         (example,) = stored(found)
-        np.testing.assert_array_equal(example["image"], seen)
+        np.testing.assert_array_equal(example["image"], upright)
+        height, width = upright.shape[:2]
+        assert (example["height"], example["width"]) == (height, width)
         ymin, xmin, ymax, xmax = example["groundtruth_boxes"][0] * [height, width, height, width]
         assert (example["image"][round(ymin) : round(ymax), round(xmin) : round(xmax)] == 255).all()
         told = "\n".join(conversion.described(found))
@@ -444,20 +452,26 @@ def test_images_in_a_zip_file_are_found_by_the_end_of_their_path(tmp_path):
         conversion.open_images(path)
 
 
-def test_the_command_converts(tmp_path, photos, flags, capsys):
-    given = flags(
-        annotations=str(written(tmp_path, coco([[1, 2, 3, 4]]))),
-        images=str(photos),
-        output=str(tmp_path / "out"),
+def test_the_command_converts(tmp_path, photos):
+    annotations = written(tmp_path, coco([[1, 2, 3, 4]]))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "detection", "--mode=convert", f"--images={photos}"),
+            *(f"--annotations={annotations}", f"--output={tmp_path / 'out'}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    convert_command.convert(given)
-    assert "2 images with 1 objects of 2 classes in 1 files" in capsys.readouterr().out
-    given.images = None
-    given.output = str(tmp_path / "out2")
+    assert "2 images with 1 objects of 2 classes in 1 files" in done.stdout
+    # The same by the function, which finds that it is done.
+    result = detection.convert(annotations, tmp_path / "out", photos)
+    assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
+    assert result.records == records.find(str(tmp_path / "out"))
     with pytest.raises(UserError, match="--images: is needed here"):
-        convert_command.convert(given)
-    given.output = str(tmp_path / "again.json")
-    convert_command.convert(given)
+        detection.convert(annotations, tmp_path / "out2")
+    result = detection.convert(annotations, tmp_path / "again.json")
+    assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
     again = json.loads((tmp_path / "again.json").read_bytes())
     assert again["annotations"] == coco([[1, 2, 3, 4]])["annotations"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -10,7 +12,7 @@ from annotated import coco, converted, jpeg, written
 
 from cells.data import image_files
 from cells.support.errors import UserError
-from detection import conversion, convert_command
+from detection import conversion
 from detection.conversion import image_files as named_files
 from detection.data import images as pictures
 
@@ -105,19 +107,19 @@ def test_pipes_are_not_waited_for(tmp_path, photos):
         conversion.read(tmp_path / "pipe.zip")
 
 
-def test_names_of_files_reach_the_terminal_as_text(tmp_path, photos, flags, capsys):
+def test_names_of_files_reach_the_terminal_as_text(tmp_path, photos):
     """A name may hold what moves the cursor; of an image that cannot be used it is told."""
     name = "a\n\x1b[2J.jpg"
     (photos / name).write_bytes(COMPANION)
     values = coco()
     values["images"][1]["file_name"] = name
     path = written(tmp_path, values)
-    convert_command.convert(
-        flags(annotations=str(path), images=str(photos), output=str(tmp_path / "out"))
-    )
-    out = capsys.readouterr().out
-    assert any(line.startswith(r"  a\n\x1b[2J.jpg: cannot be read") for line in out.splitlines())
-    assert "\x1b" not in out
+    command = [sys.executable, "-m", "detection", "--mode=convert", f"--annotations={path}"]
+    command += [f"--images={photos}", f"--output={tmp_path / 'out'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert any(line.startswith(r"  a\n\x1b[2J.jpg: cannot be read") for line in lines)
+    assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path, photos):
