@@ -49,7 +49,7 @@ def seconds_of(text: str) -> float:
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text.strip().lower())
     if not parts or "".join(map("".join, parts)) != text.strip().lower():
-        raise UserError(f"--budget: {text!r} is no time; write such as 30m, 2h or 1h30m")
+        raise UserError(f"--budget: {text!r} is not a duration; write one such as 30m, 2h or 1h30m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not LEAST <= seconds <= MOST:
         raise UserError(

@@ -187,7 +187,7 @@ def divide(
     if not num_classes <= held_out < count:
         raise UserError(
             f"images.held_out: {held_out:,} of the {count:,} images of {settings.split!r} {where} "
-            f"is no use; hold out at least one for each of the {num_classes} classes, and leave "
+            f"is out of range; hold out at least one for each of the {num_classes} classes, and leave "
             "some to train on"
         )
     training = settings.training or count - held_out

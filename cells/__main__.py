@@ -56,7 +56,7 @@ def _number(kind: type, bounds: Bounds) -> Callable[[str], float]:
             value = None
         value, expected = fit(kind, value)
         if expected:
-            raise argparse.ArgumentTypeError(f"{cut(text, 40)!r} is no {expected}")
+            raise argparse.ArgumentTypeError(f"{cut(text, 40)!r} is not a {expected}")
         if fault := bounds.fault(value):
             raise argparse.ArgumentTypeError(fault)
         return value

@@ -112,7 +112,7 @@ def _main(argv: Sequence[str]) -> None:
     command_line.hush()
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-detect --help")
     lines = {
         "train": _train,
         "train_and_eval": _train,

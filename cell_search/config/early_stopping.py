@@ -210,7 +210,7 @@ def resolve(
     whole = all(isinstance(e, int) and not isinstance(e, bool) for e in epochs)
     if not epochs or not whole or list(epochs) != sorted({*epochs}) or epochs[0] < 1:
         raise UserError(
-            f"pruner.rungs: {list(epochs)} are no rungs; give the epochs after which a child is "
+            f"pruner.rungs: {list(epochs)} are not valid rungs; give the epochs after which a child is "
             f"looked at in ascending order, such as [{max(last // 4, 1)}]"
         )
     if epochs[-1] >= last:

@@ -114,7 +114,7 @@ class Search:
             return None
         if not 1 <= wanted.keep < wanted.candidates:
             raise UserError(
-                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; use "
                 f"at least 1 and at most {wanted.candidates - 1}"
             )
         if wanted.keep > self.config.trials:

@@ -162,10 +162,12 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:
     if not 0.0 <= test < 1.0:
-        raise UserError(f"--test: {test} is no share of the images; use 0 to less than 1, as 0.2")
+        raise UserError(
+            f"--test: {test} is not a share of the images; use 0 to less than 1, as 0.2"
+        )
     if not name.isidentifier() or name != name.lower() or not name.isascii():
         raise UserError(
-            f"--name: {name!r} is no name of a data set; use lower-case letters, digits and '_'"
+            f"--name: {name!r} is not a name of a data set; use lower-case letters, digits and '_'"
         )
     if data_dir.resolve().is_relative_to(images.root.resolve()):
         raise UserError(

@@ -69,7 +69,9 @@ def require_file(path: str | os.PathLike[str], noun: str) -> pathlib.Path:
     if stat.S_ISDIR(mode):
         raise UserError(f"{shown}: is a folder; give the {noun} file itself")
     if not stat.S_ISREG(mode):
-        raise UserError(f"{shown}: is no ordinary file (a pipe, device or socket); save it first")
+        raise UserError(
+            f"{shown}: is not an ordinary file (a pipe, device or socket); save it first"
+        )
     return place
 
 
@@ -95,7 +97,7 @@ def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "")
         raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
     if max(size, len(data)) > most:
         hint = f" ({usual})" if usual else ""
-        raise UserError(f"{shown}: larger than {most:,} bytes, so this is no {noun} file{hint}")
+        raise UserError(f"{shown}: larger than {most:,} bytes, so this is not a {noun} file{hint}")
     return data
 
 
@@ -109,7 +111,7 @@ def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str 
         return read(path, noun, most, usual=usual).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{os.fspath(path)}: is no text in UTF-8 (byte {error.start:,}); save it as UTF-8"
+            f"{os.fspath(path)}: is not UTF-8 text (byte {error.start:,}); save it as UTF-8"
         ) from None
 
 
@@ -206,7 +208,7 @@ def json_text(value: Any, indent: int | None = 2) -> str:
     except UnicodeEncodeError as error:
         near = error.object[max(error.start - 20, 0) : error.end + 20]
         raise UserError(
-            f"{near!a}: is no text in UTF-8, so no file can hold it; rename what is called so"
+            f"{near!a}: is not UTF-8 text, so no file can hold it; rename what is called so"
         ) from None
     except (RecursionError, ValueError) as error:
         raise UserError(f"cannot be written as JSON ({error})") from None

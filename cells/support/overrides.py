@@ -164,7 +164,7 @@ def _checked(
         inner = _section(config, key, present, value)
         if inner is not None:
             if not isinstance(value, dict):
-                raise UserError(f"{where}{at}: {_shown(value)} is no mapping")
+                raise UserError(f"{where}{at}: {_shown(value)} is not a mapping")
             # An empty mapping takes any key (free-form arguments).
             value = _checked(inner, value, where, at, ranges) if fields(inner) else value
         elif key == "type" and _is_one_of(config):
@@ -198,7 +198,7 @@ def _value(
     if expected:
         hint = "; put it in quotes" if expected == "text" and value is not None else ""
         raise UserError(
-            f"{at}: {_shown(value)} is no {expected}{hint} (the default is {cut(repr(present))})"
+            f"{at}: {_shown(value)} is not a {expected}{hint} (the default is {cut(repr(present))})"
         )
     parent = at.split(".")[-2] if "." in at else ""
     bounds = settings.bounds_of(type(config), key)

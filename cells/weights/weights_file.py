@@ -129,7 +129,7 @@ def fault_of(array: np.ndarray) -> str:
         return f"is of type {array.dtype}, not float16, float32 or float64"
     with np.errstate(over="ignore"):
         wrong = np.count_nonzero(~np.isfinite(array.astype(np.float32)))
-    return f"has {wrong:,} values that are no finite float32 numbers" if wrong else ""
+    return f"has {wrong:,} values that are not finite float32 numbers" if wrong else ""
 
 
 def build(weights: WeightsFile, keras: Any) -> Any:

@@ -92,7 +92,7 @@ def from_coco(
             name.
     """
     if not isinstance(values, dict):
-        raise UserError(f"{source}: is no COCO file: it holds no object with 'images'")
+        raise UserError(f"{source}: is not a COCO file: it holds no object with 'images'")
     categories = _categories(values, source)
     images = tuple(_images(values, source))
     objects: dict[int, list[AnnotatedObject]] = {image.image_id: [] for image in images}
@@ -141,7 +141,7 @@ def _categories(values: Mapping[str, Any], source: str) -> Categories:
         number = whole(_field(entry, "id", at), f"{at}.id")
         name = _field(entry, "name", at)
         if not isinstance(name, str) or not name.strip():
-            raise UserError(f"{at}.name: {shown(name)} is no name")
+            raise UserError(f"{at}.name: {shown(name)} is not a name")
         if number in named:
             raise UserError(f"{at}: the id {number} is given to {named[number]!r} already")
         if name in numbers:
@@ -165,7 +165,7 @@ def _images(values: Mapping[str, Any], source: str) -> Iterator[AnnotatedImage]:
         _require_new(image_id, seen, f"{source}: image {image_id}")
         file_name = _field(entry, "file_name", at)
         if not isinstance(file_name, str) or not file_name:
-            raise UserError(f"{at}.file_name: {shown(file_name)} is no name of a file")
+            raise UserError(f"{at}.file_name: {shown(file_name)} is not a name of a file")
         size = None
         if entry.get("height") is not None and entry.get("width") is not None:
             height, width = (whole(entry[key], f"{at}.{key}") for key in ("height", "width"))
@@ -178,14 +178,14 @@ def _images(values: Mapping[str, Any], source: str) -> Iterator[AnnotatedImage]:
 def _entries(values: Mapping[str, Any], key: str, source: str) -> Iterator[dict[str, Any]]:
     entries = values.get(key)
     if not isinstance(entries, list):
-        what = "is no list" if key in values else "is missing"
+        what = "is not a list" if key in values else "is missing"
         raise UserError(
             f"{source}: {key!r} {what}; a COCO file for detection has 'images', 'annotations' and "
             "'categories'"
         )
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            raise UserError(f"{source}: {key}[{place}] is no object but {shown(entry)}")
+            raise UserError(f"{source}: {key}[{place}] is not an object but {shown(entry)}")
         yield entry
 
 
@@ -205,7 +205,7 @@ def _box(value: Any, at: str) -> Box:
     if not isinstance(value, list) or len(value) != 4 or not all(map(is_number, value)):
         raise UserError(f"{at}: bbox {shown(value)} is not [x, y, width, height]")
     if not all(map(is_in_reach, value)):
-        raise UserError(f"{at}: bbox {shown(value)} is no place in an image; mend or remove it")
+        raise UserError(f"{at}: bbox {shown(value)} is not a place in an image; mend or remove it")
     x, y, width, height = map(float, value)
     return x, y, width, height
 
@@ -219,5 +219,5 @@ def _is_crowd(value: Any, at: str) -> bool:
 def _area(value: Any, at: str) -> float | None:
     """In pixels; None where it is not known, for which some tools write -1."""
     if value is not None and not is_in_reach(value, MOST_PIXELS**2):
-        raise UserError(f"{at}: area: {shown(value)} is no number of pixels; mend or remove it")
+        raise UserError(f"{at}: area: {shown(value)} is not a number of pixels; mend or remove it")
     return None if value is None or value < 0 else float(value)

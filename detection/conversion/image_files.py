@@ -43,7 +43,7 @@ class ImageFiles:
     def __init__(self, source: str, sizes: dict[str, int]):
         for name in sizes:
             if not is_text(name):
-                raise UserError(f"{source}: {name!a} is no name in UTF-8; rename the file")
+                raise UserError(f"{source}: {name!a} is not a name in UTF-8; rename the file")
         self.source = source
         self.names = sorted(sizes)
         self._sizes = sizes

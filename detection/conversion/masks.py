@@ -93,10 +93,10 @@ def outlined(segmentation: Any, height: int, width: int) -> np.ndarray | None:
 
 def _runs(counts: Any) -> np.ndarray:
     if not isinstance(counts, list) or not all(map(is_in_reach, counts)):
-        raise ValueError("the run lengths are no numbers")
+        raise ValueError("the run lengths are not numbers")
     runs = np.array(counts, np.float64)
     if (runs != np.floor(runs)).any():
-        raise ValueError("the run lengths are no whole numbers")
+        raise ValueError("the run lengths are not whole numbers")
     return runs.astype(np.int64)
 
 
@@ -135,7 +135,7 @@ def _points(polygon: Any) -> np.ndarray:
     """x and y in turn; less than three points have no area."""
     within = isinstance(polygon, list) and all(is_in_reach(n, _FARTHEST) for n in polygon)
     if not within or len(polygon) % 2:
-        raise ValueError("a polygon is no list of x and y in turn near the image")
+        raise ValueError("a polygon is not a list of x and y in turn near the image")
     return np.array(polygon, np.float64)
 
 

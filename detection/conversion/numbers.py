@@ -37,7 +37,7 @@ def whole(value: Any, at: str) -> int:
         value = int(value)
     if is_number(value) and isinstance(value, int) and 0 <= value < MOST_ID:
         return value
-    raise UserError(f"{at}: {shown(value)} is no whole number from 0 to {MOST_ID - 1:,}")
+    raise UserError(f"{at}: {shown(value)} is not a whole number from 0 to {MOST_ID - 1:,}")
 
 
 def is_number(value: Any) -> bool:

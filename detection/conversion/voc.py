@@ -112,7 +112,9 @@ def parse(path: Path) -> Element:
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as XML ({files.reason(error)})") from None
     if root.tag != "annotation":
-        raise UserError(f"{path}: is no annotation of Pascal VOC: its root is <{root.tag[:40]}>")
+        raise UserError(
+            f"{path}: is not an annotation of Pascal VOC: its root is <{root.tag[:40]}>"
+        )
     return root
 
 
@@ -139,7 +141,7 @@ def _sides(root: Element, path: Path) -> tuple[int, int]:
     for key in ("size/height", "size/width"):
         side = _number(root, key, path) if root.find(key) is not None else 0
         if side < 0 or side != int(side):
-            raise UserError(f"{path}: <{key}> is {side}, which is no number of pixels")
+            raise UserError(f"{path}: <{key}> is {side}, which is not a number of pixels")
         sides.append(int(side))
     return sides[0], sides[1]
 
@@ -155,5 +157,5 @@ def _number(element: Element, key: str, path: Path) -> float:
     text = _text(element, key, path)
     number = numbers.written(text, numbers.MOST_PIXELS / 4)
     if number is None:
-        raise UserError(f"{path}: <{key}> is {cut(text, 40)!r}, which is no number of pixels")
+        raise UserError(f"{path}: <{key}> is {cut(text, 40)!r}, which is not a number of pixels")
     return number

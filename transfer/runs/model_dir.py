@@ -158,7 +158,7 @@ def class_names(folder: str) -> list[str]:
         said = str(error).removeprefix(f"{path}: ")
         raise UserError(f"{path}: {said}; put the file of this run back, or train again") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{path}: is no list of names of classes; train again")
+        raise UserError(f"{path}: is not a list of names of classes; train again")
     return names
 
 

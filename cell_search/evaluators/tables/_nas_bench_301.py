@@ -152,4 +152,4 @@ def _read(path: pathlib.Path) -> Surrogate:
         with np.load(path) as arrays:
             return Surrogate(dict(arrays))
     except _DAMAGED as error:
-        raise UserError(f"{path}: is no NAS-Bench-301 surrogate ({reason(error)})") from None
+        raise UserError(f"{path}: is not a NAS-Bench-301 surrogate ({reason(error)})") from None

@@ -96,4 +96,4 @@ def _open(path: str, dataset: str) -> NatsBench:
     try:
         return NatsBench(create(place, "tss", os.path.isdir(place), verbose=False), dataset)
     except Exception as error:  # whatever a pickle that is none may raise
-        raise UserError(f"{path}: is no NATS-Bench topology file ({error})") from None
+        raise UserError(f"{path}: is not a NATS-Bench topology file ({error})") from None

@@ -124,6 +124,6 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
                     raise UserError(f"{shown}: larger than {MAX_CHARACTERS:,} characters")
                 yield line
     except UnicodeDecodeError:
-        raise UserError(f"{shown}: is no text in UTF-8") from None
+        raise UserError(f"{shown}: is not UTF-8 text") from None
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{shown}: cannot be read ({files.reason(error)})") from None

@@ -173,7 +173,7 @@ def _literal(node: ast.expr, field: str):
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
-        raise UserError(f"DARTS text: {field}: is no literal list") from None
+        raise UserError(f"DARTS text: {field}: is not a literal list") from None
 
 
 def _cell(pairs: list, concat: list, role: str) -> Cell:

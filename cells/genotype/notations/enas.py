@@ -31,7 +31,7 @@ def read(text: str) -> Genotype:
         )
     for i, word in enumerate(words):
         if not (word.isdecimal() and len(word) <= 2):
-            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is no number")
+            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is not a number")
     numbers = [int(word) for word in words]
     half = len(numbers) // 2
     normal, reduction = _cell(numbers[:half], 0), _cell(numbers[half:], half)

@@ -99,7 +99,7 @@ def _edges(text: str) -> list[list[str]]:
         for edge in found:
             match = _EDGE.fullmatch(edge)
             if match is None:
-                raise UserError(f"{where}: {cut(edge)!r} is no edge; write OPERATION~INPUT")
+                raise UserError(f"{where}: {cut(edge)!r} is not an edge; write OPERATION~INPUT")
             matches.append(match)
         if [int(match[2]) for match in matches] != list(range(node)):
             raise UserError(f"{where} must have the inputs ~0 to ~{node - 1}, each once")

@@ -323,9 +323,9 @@ def test_folders_that_cannot_be_a_set(flowers, tmp_path, damage, sentence):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"test": 1.0}, r"--test: 1\.0 is no share"),
+        ({"test": 1.0}, r"--test: 1\.0 is not a share"),
         ({"test": 0.02}, r"--test=0\.02 cannot be drawn by class from 40 images"),
-        ({"name": "My Flowers"}, r"--name: 'My Flowers' is no name"),
+        ({"name": "My Flowers"}, r"--name: 'My Flowers' is not a name"),
     ],
 )
 def test_settings_that_cannot_be(flowers, tmp_path, settings, sentence):

@@ -130,7 +130,7 @@ def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
         ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2}, "image 1: the id is given twice"),
         ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: the text 'x' is no"),
         ({"images": []}, "has no images"),
-        ({"annotations": {}}, "'annotations' is no list"),
+        ({"annotations": {}}, "'annotations' is not a list"),
         ({"annotations": [{"image_id": 1, "category_id": 7}]}, "annotation 1: has no 'bbox'"),
         (
             {"annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3]}]},
@@ -387,7 +387,10 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "
         ('<!DOCTYPE x SYSTEM "/etc/passwd"><annotation/>', "declares a document type"),
         ("<annotation><object>", "cannot be read as XML"),
         ("<svg/>", "its root is <svg>"),
-        (VOC.replace("<xmin>11", "<xmin>eleven"), "<bndbox/xmin> is 'eleven', which is no number"),
+        (
+            VOC.replace("<xmin>11", "<xmin>eleven"),
+            "<bndbox/xmin> is 'eleven', which is not a number",
+        ),
         (VOC.replace("<name>dog</name>", ""), "an <object> has no <name>"),
     ],
 )

@@ -99,11 +99,11 @@ def test_pipes_are_not_waited_for(tmp_path, photos):
     os.mkfifo(photos / "c.jpg")
     os.mkfifo(tmp_path / "pipe.zip")
     assert conversion.open_images(photos).names == ["a.jpg", "b.jpg"]
-    with pytest.raises(UserError, match="is no ordinary file"):
+    with pytest.raises(UserError, match="is not an ordinary file"):
         conversion.open_images(tmp_path / "pipe.zip")
-    with pytest.raises(UserError, match="is no ordinary file"):
+    with pytest.raises(UserError, match="is not an ordinary file"):
         pictures.find_files([str(photos / "c.jpg")])
-    with pytest.raises(UserError, match="is no ordinary file"):
+    with pytest.raises(UserError, match="is not an ordinary file"):
         conversion.read(tmp_path / "pipe.zip")
 
 
@@ -125,5 +125,5 @@ def test_names_of_files_reach_the_terminal_as_text(tmp_path, photos):
 def test_a_name_that_is_no_text_is_refused(tmp_path, photos):
     with open(os.fsencode(photos) + b"/\xff.jpg", "wb") as file:
         file.write(jpeg())
-    with pytest.raises(UserError, match=r"\\udcff\.jpg' is no name in UTF-8; rename the file"):
+    with pytest.raises(UserError, match=r"\\udcff\.jpg' is not a name in UTF-8; rename the file"):
         named_files.open_images(photos)

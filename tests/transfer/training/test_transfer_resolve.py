@@ -76,7 +76,7 @@ REFUSED = {
     "task.model.cells.genotype=''": "task.init_checkpoint: is needed",
     "task.train_data.max_damaged=-1": "max_damaged: -1 is too small; use at least 0",
     "trainer.train_steps=0": "^trainer.train_steps: is 0, and has to be > 0$",
-    "trainer.steps_per_loop=300": "summary_interval: 100 is no multiple",
+    "trainer.steps_per_loop=300": "summary_interval: 100 is not a multiple",
     "trainer: {optimizer_config: {optimizer: {type: rmsprob}}}": "did you mean 'rmsprop'",
     "trainer: {optimizer_config: {learning_rate: {type: cosin}}}": "did you mean 'cosine'",
     "trainer: {optimizer_config: {warmup: {type: linear, linear: {warmup_steps: 5000}}}}": (
