@@ -187,8 +187,8 @@ def divide(
     if not num_classes <= held_out < count:
         raise UserError(
             f"images.held_out: {held_out:,} of the {count:,} images of {settings.split!r} {where} "
-            f"is out of range; hold out at least one for each of the {num_classes} classes, and leave "
-            "some to train on"
+            f"is out of range; hold out at least one for each of the {num_classes} classes, and "
+            "leave some to train on"
         )
     training = settings.training or count - held_out
     if not num_classes <= training <= count - held_out:

@@ -114,8 +114,8 @@ class Search:
             return None
         if not 1 <= wanted.keep < wanted.candidates:
             raise UserError(
-                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; use "
-                f"at least 1 and at most {wanted.candidates - 1}"
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; "
+                f"use at least 1 and at most {wanted.candidates - 1}"
             )
         if wanted.keep > self.config.trials:
             raise UserError(

@@ -144,8 +144,8 @@ ROW = "conv,16,0.1,true,batch,1,2,3"
         (f"{HEADER}\n{ROW}\nconv,16,0.1,true", "line 3: has 4 fields, the header 8"),
         (f"{HEADER}\n{ROW}\n{ROW}", "line 3: has the same choices as line 2"),
         (f"{HEADER}\n{ROW}\nconv,16.0,0.10,True,batch,5,,", "line 3: has the same choices as"),
-        (f"{HEADER}\nconf,16,0.1,true,batch,1,2,3", "line 2: op is 'conf', which is not a choice of "
-         "the space; choices are conv, pool, none"),
+        (f"{HEADER}\nconf,16,0.1,true,batch,1,2,3", "line 2: op is 'conf', which is not a choice "
+         "of the space; choices are conv, pool, none"),
         (f"{HEADER}\nconv,17,0.1,true,batch,1,2,3", "line 2: width is '17', which is not a choice"),
         (f"{HEADER}\nconv,16,0.1,true,batch,nan,2,3", "line 2: valid is nan; leave the row out"),
         (f"{HEADER}\nconv,16,0.1,true,batch,1,inf,3", "line 2: test is inf; leave the row out"),
