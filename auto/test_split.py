@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from cells.data import image_folders
 from cells.data.image_folders import ImageFolder
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 #: Images of a class that are not for the test: some of them train, and some score the search.
 LEAST_OF_CLASS = 8
@@ -53,7 +54,7 @@ def find(folder: str) -> ImageFolder:
     Raises:
         UserError: no images, one class, too few of a class, or splits without `train` or test.
     """
-    root = pathlib.Path(folder).expanduser()
+    root = expanded(folder)
     if not root.is_dir():
         raise UserError(f"--images: there is no folder {root}")
     images = image_folders.find(root)

@@ -105,7 +105,7 @@ def _main(argv: Sequence[str]) -> None:
 
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-transfer --help")
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-transfer --help")
     command_line.hush()
     lines = {
         "train": _train,

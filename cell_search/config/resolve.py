@@ -114,8 +114,8 @@ class Search:
             return None
         if not 1 <= wanted.keep < wanted.candidates:
             raise UserError(
-                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
-                f"at least 1 and at most {wanted.candidates - 1}"
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; "
+                f"use at least 1 and at most {wanted.candidates - 1}"
             )
         if wanted.keep > self.config.trials:
             raise UserError(
@@ -204,9 +204,7 @@ def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
     Raises:
         UserError: a name is unknown or a value impossible; says where.
     """
-    for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
+    overrides.check(config)
     if config.storage and not config.study:
         raise UserError("study: give the study a name, which no other has in this storage")
     strategy = STRATEGIES.find(config.strategy.type)

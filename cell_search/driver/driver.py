@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
+from cell_search.driver import inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
@@ -71,6 +72,7 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> li
         Interruption: by a signal; nothing is lost but what was running.
     """
     study = studies.open_study([o.direction for o in search.objectives], interruptible.sleep)
+    inputs.require_same(study, search)
     files = Files(studies, search, study) if isinstance(studies, SearchDirectory) else None
     first = _sieved(studies, search, interruptible, files)
     run(studies, STUDY_NAME, search, study, interruptible, files, first)

@@ -12,7 +12,7 @@ import optuna
 
 from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig, section
-from cell_search.driver import driver
+from cell_search.driver import driver, inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -38,9 +38,6 @@ def final(search: Search) -> Search:
         UserError: the section names what does not exist, or nothing that could be longer.
     """
     wanted = search.config.rerank
-    for name in ("top_k", "seeds"):
-        if getattr(wanted, name) < 1:
-            raise UserError(f"rerank.{name}: {getattr(wanted, name)} is too small; use at least 1")
     config = copy.deepcopy(search.config)
     config.seed += _SEED
     config.objectives = []
@@ -101,6 +98,7 @@ def rerank(
     where = f"{directory.path}: " if directory else ""
     # It exists, and this mends its journal before anyone writes.
     found = studies.open_study(pause=interruptible.sleep)
+    inputs.require_same(found, search)
     wanted = search.config.rerank
     results.best_of(search, found, where=where)  # One succeeded.
     known = found.get_trials(deepcopy=False)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import pathlib
 import platform
 from collections.abc import Mapping
 from typing import Any
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial
 
 from cell_search.config import searched_settings
@@ -25,6 +23,7 @@ from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
 from cell_search.trial_keys import METRICS
 from cells.genotype import genotype_file
+from cells.support import yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.version import __version__
@@ -166,7 +165,7 @@ def _write_training(
         searched=_stated(best, search),
     )
     values = train_settings(search, best.params)
-    write_atomically(train, (text + yaml.safe_dump(values, sort_keys=False)).encode())
+    write_atomically(train, (text + yaml_file.dumps(values)).encode())
     return str(train)
 
 
@@ -218,8 +217,7 @@ def _write_candidate(
         "decisions": {d.name: trial.params[d.name] for d in search.space.decisions},
         "provenance": provenance,
     }
-    text = json.dumps(candidate, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, f"{text}\n".encode())
+    write_json(path, candidate)
 
 
 def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 from cell_search.space.space import Choice, Decision, Space
-from cells.support import json_file
+from cells.support import files, json_file
 from cells.support.errors import UserError, unknown
 
 FORMAT_VERSION = 1
@@ -30,7 +30,7 @@ def read(path: str | os.PathLike[str]) -> Space:
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
-    text = json_file.read(path, "space", MAX_BYTES)
+    text = files.read(path, "space", MAX_BYTES)
     try:
         return parse(text)
     except UserError as error:

@@ -25,33 +25,13 @@ from cells.support.registry import Registry
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")
 
 
+#: Of individuals, draws, results, epochs; of a hidden layer: beyond what a computer can have.
+MAX_COUNT, MAX_UNITS = 1_000_000, 10_000
+
+
 @dataclass(frozen=True)
 class NoSettings:
     """Nothing can be set."""
-
-
-def at_least(where: str, settings: Any, **least: float) -> None:
-    """Checks settings in the `__post_init__` of their dataclass.
-
-    Raises:
-        UserError: one is smaller than its bound.
-    """
-    for name, bound in least.items():
-        value = getattr(settings, name)
-        if not value >= bound:
-            raise UserError(f"{where}.{name}: {value} is too small; use at least {bound}")
-
-
-def in_unit_interval(where: str, settings: Any, *names: str) -> None:
-    """The same for probabilities and shares.
-
-    Raises:
-        UserError: one is not in [0, 1].
-    """
-    for name in names:
-        value = getattr(settings, name)
-        if not 0.0 <= value <= 1.0:
-            raise UserError(f"{where}.{name}: {value} is not in [0, 1]")
 
 
 class Strategy(optuna.samplers.BaseSampler):

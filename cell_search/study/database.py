@@ -42,7 +42,7 @@ def open_url(
         where = sqlalchemy.engine.make_url(url)
     except sqlalchemy.exc.ArgumentError:
         raise UserError(
-            f"storage: {url!r} is no URL of a database; one looks like "
+            f"storage: {url!r} is not a URL of a database; one looks like "
             "postgresql://user@host/database"
         ) from None
     if where.drivername == "postgresql":

@@ -10,16 +10,15 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import optuna
-import yaml
 from optuna.storages import JournalStorage
 
 from cell_search.study import database
 from cell_search.study.journal import Journal, mend
 from cell_search.study.lock import Ownership
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies, name_of
-from cells.support import overrides
+from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
+from cells.support.files import expanded, write_atomically
 
 
 class SearchDirectory(Studies):
@@ -34,7 +33,7 @@ class SearchDirectory(Studies):
 
     def __init__(self, path: str | os.PathLike[str]):
         super().__init__()
-        self.path = pathlib.Path(path).expanduser()
+        self.path = expanded(path)
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
         self._ownership = Ownership(self.path)
@@ -42,7 +41,7 @@ class SearchDirectory(Studies):
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
         if "://" in weights_dir:
             return f"{weights_dir.rstrip('/')}/{study}"
-        folder = pathlib.Path(weights_dir or self.path / "weights").expanduser()
+        folder = expanded(weights_dir or self.path / "weights")
         return str(folder.absolute() / study)
 
     def tensorboard(self, part: str = STUDY_NAME) -> pathlib.Path:
@@ -61,7 +60,14 @@ class SearchDirectory(Studies):
         Raises:
             UserError: the file is damaged.
         """
-        return overrides.read_yaml(self.config) if self.config.exists() else None
+        if not self.config.exists():
+            return None
+        values = overrides.read_yaml(self.config)
+        if not values:
+            raise UserError(
+                f"{self.config}: is empty; put back the file of this search, or use another folder"
+            )
+        return values
 
     def store_config(self, values: dict[str, Any]) -> None:
         """Writes `config.yaml`.
@@ -69,8 +75,7 @@ class SearchDirectory(Studies):
         Args:
             values: those that matter, nested.
         """
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        write_atomically(self.config, text.encode())
+        write_atomically(self.config, yaml_file.dumps(values).encode())
 
     def new_study_name(self) -> str:
         """A name for the study in a database that other searches share."""

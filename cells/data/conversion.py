@@ -21,11 +21,11 @@ from typing import Any
 
 from absl import logging
 
-from cells.data import image_files, prepared
+from cells.data import image_files, listing, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.support.errors import UserError
-from cells.support.settings import settings_differences
+from cells.support.settings_differences import settings_differences
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
@@ -137,9 +137,9 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
         f"{folder}: {sizes} images of {info.features['label'].num_classes} classes, "
         + (f"{height}x{width} pixels" if height else "of different sizes")
     ]
-    if noted["ignored"]:
-        lines.append(f"files of other kinds that were left out: {noted['ignored']:,}")
-    if noted.get("turned"):  # Older sets do not say.
+    if kinds := noted.get("passed_over"):  # Older sets do not say.
+        lines.append(f"files that were left out: {listing.told(kinds)}")
+    if noted.get("turned"):
         lines.append(image_files.turned_line(noted["turned"], noted["files"]))
     unreadable = noted["unreadable"]
     if unreadable:
@@ -151,7 +151,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """What the conversion noted: `root`, `source`, `files`, `ignored`, `turned`, `unreadable`."""
+    """What the conversion noted: `root`, `source`, `files`, `passed_over`, `turned`, ..."""
     import tensorflow_datasets as tfds
 
     try:
@@ -162,10 +162,12 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:
     if not 0.0 <= test < 1.0:
-        raise UserError(f"--test: {test} is no share of the images; use 0 to less than 1, as 0.2")
+        raise UserError(
+            f"--test: {test} is not a share of the images; use 0 to less than 1, as 0.2"
+        )
     if not name.isidentifier() or name != name.lower() or not name.isascii():
         raise UserError(
-            f"--name: {name!r} is no name of a data set; use lower-case letters, digits and '_'"
+            f"--name: {name!r} is not a name of a data set; use lower-case letters, digits and '_'"
         )
     if data_dir.resolve().is_relative_to(images.root.resolve()):
         raise UserError(
@@ -220,6 +222,7 @@ def _write(
             "source": source,
             "files": len(images.files),
             "ignored": images.ignored,
+            "passed_over": dict(images.passed_over),
             "turned": checked.turned,
             "unreadable": checked.unreadable,
         },

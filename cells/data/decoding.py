@@ -139,7 +139,7 @@ def _gif_or_bmp(data: tf.Tensor) -> tf.Tensor:
     true_colour = _begins(data, b"BM") & (depth >= 24)
     known = tf.debugging.Assert(
         true_colour | _begins(data, b"GIF8"),
-        ["is no JPEG or PNG file, nor GIF or BMP of true colour; convert it to one of these"],
+        ["is not a JPEG or PNG file, nor GIF or BMP of true colour; convert it to one of these"],
     )
     with tf.control_dependencies([known]):
         pixels = tf.io.decode_image(data, channels=3, expand_animations=False)

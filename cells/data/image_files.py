@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from cells.data import listing
 from cells.support.errors import UserError
+from cells.support.files import reason, require_file
 
 #: What JPEG and PNG files begin with.
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -25,6 +27,8 @@ def find_files(
 ) -> list[Path]:
     """The image files among files and folders, those of a folder sorted by name.
 
+    Hidden files are not looked at; what is passed over is told, by kind.
+
     Args:
         paths: files and folders.
         endings: of the files that a folder is searched for.
@@ -36,18 +40,13 @@ def find_files(
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in endings and not is_special(p)
-            )
+            inside = listing.find(path, endings)
             if not inside:
                 raise UserError(f"{path}: has no {noun} ({', '.join(endings)})")
             found += inside
-        elif is_special(path):
-            raise UserError(f"{path}: is a device or a pipe, not a file of {noun}")
-        elif path.exists():
-            found.append(path)
         else:
-            raise UserError(f"{path}: there is no such image or folder")
+            require_file(path, "image")
+            found.append(path)
     return list(dict.fromkeys(found))
 
 
@@ -107,8 +106,9 @@ def _read(path: str | os.PathLike[str]) -> tuple[np.ndarray, int]:
         raise UserError(f"{os.fspath(path)}: is too large ({error})") from None
     # Pillow's readers raise errors of many types over damaged files.
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{os.fspath(path)}: cannot be read as an image ({first})") from None
+        raise UserError(
+            f"{os.fspath(path)}: cannot be read as an image ({reason(error)})"
+        ) from None
 
 
 def decode(data: bytes) -> np.ndarray:

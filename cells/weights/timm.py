@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import numpy as np
@@ -11,6 +10,7 @@ from cells.network.stack import StackConfig
 from cells.operations.graph import Node
 from cells.operations.primitives import BatchNorm, Dense, SeparableConv
 from cells.support.errors import UserError
+from cells.support.files import reason, require_file
 from cells.weights.weights_file import read_safetensors
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d+)(?:_cell_(\d+))?_(.+)")
@@ -104,8 +104,7 @@ def read(path: str) -> dict[str, np.ndarray]:
 
 
 def _read_pickle(path: str) -> dict[str, np.ndarray]:
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: there is no such weights file")
+    place = require_file(path, "weights")
     try:
         import torch
     except ImportError:
@@ -116,9 +115,7 @@ def _read_pickle(path: str) -> dict[str, np.ndarray]:
         ) from None
     try:
         # Only tensors: a pickle from strangers could run code.
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(place, map_location="cpu", weights_only=True)
         return {str(name): value.numpy() for name, value in state.items()}
     except Exception as error:  # torch raises many kinds
-        raise UserError(
-            f"{path}: damaged, or holds more than tensors ({' '.join(str(error).split())[:120]})"
-        ) from None
+        raise UserError(f"{path}: damaged, or holds more than tensors ({reason(error)})") from None

@@ -37,7 +37,10 @@ def is_classifier(path: str) -> bool:
     params = os.path.join(path, model_dir.PARAMS)
     if not os.path.exists(params):
         return False
-    return "cells" in read_yaml(params).get("task", {}).get("model", {})
+    given: Any = read_yaml(params)
+    for key in ("task", "model"):
+        given = given.get(key) if isinstance(given, dict) else None
+    return isinstance(given, dict) and "cells" in given
 
 
 def is_weights_file(path: str) -> bool:

@@ -268,6 +268,9 @@ def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[A
 
 @contextlib.contextmanager
 def _float32() -> Iterator[None]:
+    # Keras numbers the layers that have no name of their own, such as a detector's head, through a
+    # whole process; weights that move by name must find them in a second model.
+    tf_keras.backend.reset_uids()
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
     try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from cells.genotype.genotype import Block, Side
-from cells.support.errors import UserError, nearest
+from cells.genotype.genotype import MAX_BLOCKS, Block, Side
+from cells.support.errors import UserError, cut, nearest
 
 
 def ours(name: object, table: Mapping[str, str], where: str) -> str:
@@ -19,8 +19,10 @@ def ours(name: object, table: Mapping[str, str], where: str) -> str:
     Raises:
         UserError: the notation has no such operation; names the nearest.
     """
-    if not isinstance(name, str) or name not in table:
-        shown = str(name)[:60]
+    if not isinstance(name, str):
+        raise UserError(f"{where}: an operation must be a text, not a {type(name).__name__}")
+    if name not in table:
+        shown = cut(name)
         raise UserError(
             f"{where}: unknown operation {shown!r}; {nearest(shown, table)}"
             f"this notation has {', '.join(table)}"
@@ -46,6 +48,11 @@ def theirs(operation: str, table: Mapping[str, str], notation: str) -> str:
         f"{operation}: {notation} has no operation that computes the same; "
         f"it has {', '.join(table.values())}"
     )
+
+
+def are_states(values: Iterable[object]) -> bool:
+    """Whether all are numbers of states, or little more: no cell has larger ones."""
+    return all(type(value) is int and abs(value) <= 10 * MAX_BLOCKS for value in values)
 
 
 def only(condition: bool, notation: str, what: str) -> None:

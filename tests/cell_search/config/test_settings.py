@@ -95,7 +95,7 @@ def test_a_candidate_beyond_the_limits_is_no_trial(counting: dict, tmp_path: pat
         ("settings.l2=[0.1,much]", r"settings\.l2: 'much' is of another type than .* 0\.0005"),
         ("settings.flip=[1,0]", r"settings\.flip: 1 is of another type than .* True"),
         ("settings.epochs=[1,1.5]", r"settings\.epochs: 1\.5 is of another type"),
-        ("settings.l2=0.1", r"settings\.l2: '0\.1' is no list"),
+        ("settings.l2=0.1", r"settings\.l2: '0\.1' is not a list"),
     ],
 )
 def test_wrong_settings_are_named(text: str, sentence: str) -> None:

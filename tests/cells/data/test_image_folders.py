@@ -112,15 +112,23 @@ def test_what_cannot_be_read_is_named_and_left_out(flowers, tmp_path):
     (flowers / "rose" / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     (flowers / "Tulip" / "gone.webp").symlink_to(tmp_path / "nowhere")
     (flowers / "Tulip" / "notes.txt").write_text("no image by its name")
-    (flowers / "Tulip" / ".hidden.png").write_text("")
+    for hidden in ("Tulip/.hidden.png", "Tulip/._a.jpg", "__MACOSX/Tulip/._a.jpg", ".git/a/b.jpg"):
+        (flowers / hidden).parent.mkdir(parents=True, exist_ok=True)
+        (flowers / hidden).write_text("")
+    (flowers / "of_no_class.jpg").write_text("")
+    (flowers / "Tulip" / "red" / "late").mkdir(parents=True)
     folder = conversion.convert(image_folders.find(flowers), tmp_path / "sets", "flowers")
     noted = conversion.facts(folder)
     bad = ["Tulip/gone.webp", "rose/cut.jpg", "rose/empty.jpg", "rose/text.png"]
     assert sorted(noted["unreadable"]) == bad
     assert all(noted["unreadable"].values())
-    assert noted["ignored"] == 1
+    assert noted["ignored"] == 3
     lines = conversion.described(folder, most=2)
     assert "train 32, test 8 images of 2 classes, 9x12 pixels" in lines[0]
+    assert lines[1] == (
+        "files that were left out: 4 hidden, 1 .jpg outside of the classes, 1 .txt, "
+        "1 folders below the classes"
+    )
     assert "4 of 44 images cannot be read" in lines[2]
     assert "and 2 more" in lines[-1]
 
@@ -315,9 +323,9 @@ def test_folders_that_cannot_be_a_set(flowers, tmp_path, damage, sentence):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"test": 1.0}, r"--test: 1\.0 is no share"),
+        ({"test": 1.0}, r"--test: 1\.0 is not a share"),
         ({"test": 0.02}, r"--test=0\.02 cannot be drawn by class from 40 images"),
-        ({"name": "My Flowers"}, r"--name: 'My Flowers' is no name"),
+        ({"name": "My Flowers"}, r"--name: 'My Flowers' is not a name"),
     ],
 )
 def test_settings_that_cannot_be(flowers, tmp_path, settings, sentence):

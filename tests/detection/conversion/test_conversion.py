@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
+from annotated import coco, converted, jpeg, written
 from PIL import Image
 
 import detection
@@ -19,51 +19,6 @@ from detection import conversion
 from detection.data import dataset, records
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
-
-
-def jpeg(width=40, height=30, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG")
-    return file.getvalue()
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """A folder with a.jpg and b.jpg of 40x30 pixels."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed, name in enumerate("ab"):
-        (folder / f"{name}.jpg").write_bytes(jpeg(seed=seed))
-    return folder
-
-
-def coco(boxes=(), **changes):
-    """Two images, 1 and 2, and boxes in the first; ids of boxes from 1."""
-    values = {
-        "images": [
-            {"id": 1, "file_name": "a.jpg", "height": 30, "width": 40},
-            {"id": 2, "file_name": "b.jpg", "height": 30, "width": 40},
-        ],
-        "annotations": [
-            {"id": i, "image_id": 1, "category_id": 7, "bbox": box, "area": 1.5, "iscrowd": 0}
-            for i, box in enumerate(boxes, 1)
-        ],
-        "categories": [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}],
-    }
-    return {**values, **changes}
-
-
-def written(tmp_path, values):
-    path = tmp_path / "boxes.json"
-    path.write_text(json.dumps(values))
-    return path
-
-
-def converted(tmp_path, photos, values, **settings):
-    annotations = conversion.read(written(tmp_path, values))
-    images = conversion.open_images(photos)
-    return conversion.convert(annotations, images, tmp_path / "out", **settings)
 
 
 def side(found):
@@ -125,8 +80,8 @@ FAULTY = (
     [1, 2, 10, 5],  # 1: as it should be
     [1, 2, 0, 5],  # 2: no width
     [1, 2, -3, 5],  # 3: a negative width
-    [float("nan"), 2, 3, 5],  # 4
-    [1, 2, float("inf"), 5],  # 5
+    [1, 2, 3, -0.0],  # 4: no height
+    [1, 2, -(2.0**31), 5],  # 5: as far to the left as can be
     [-5, 3, 10, 5],  # 6: reaches over the left border
     [35, 25, 10, 10],  # 7: over right and lower border
     [41, 2, 5, 5],  # 8: outside
@@ -143,6 +98,7 @@ def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
         "outside": [8],
         "clipped": [6, 7],
         "duplicates": [9],
+        "outlines": [],
     }
     first, second = stored(found)
     boxes = first["groundtruth_boxes"] * np.float32([30, 40, 30, 40])
@@ -172,9 +128,9 @@ def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
         ),
         ({"images": [{"id": 2, "file_name": "b.jpg"}]}, "image_id 1 is not among the images"),
         ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2}, "image 1: the id is given twice"),
-        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: 'x' is no whole"),
+        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: the text 'x' is no"),
         ({"images": []}, "has no images"),
-        ({"annotations": {}}, "'annotations' is no list"),
+        ({"annotations": {}}, "'annotations' is not a list"),
         ({"annotations": [{"image_id": 1, "category_id": 7}]}, "annotation 1: has no 'bbox'"),
         (
             {"annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3]}]},
@@ -431,7 +387,10 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "
         ('<!DOCTYPE x SYSTEM "/etc/passwd"><annotation/>', "declares a document type"),
         ("<annotation><object>", "cannot be read as XML"),
         ("<svg/>", "its root is <svg>"),
-        (VOC.replace("<xmin>11", "<xmin>eleven"), "<bndbox/xmin> is 'eleven', which is no number"),
+        (
+            VOC.replace("<xmin>11", "<xmin>eleven"),
+            "<bndbox/xmin> is 'eleven', which is not a number",
+        ),
         (VOC.replace("<name>dog</name>", ""), "an <object> has no <name>"),
     ],
 )
@@ -445,17 +404,19 @@ def test_yolo_becomes_coco(tmp_path, photos):
     folder = tmp_path / "labels"
     folder.mkdir()
     (tmp_path / "data.yaml").write_text("names: {0: dog, 1: cat}\n")
-    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n0 0 0 0.5 0 0.5 1\n")
+    (folder / "a.txt").write_text("0 0 0 0.5 0 0.5 1\n")
+    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n")
     annotations = conversion.read(folder, conversion.open_images(photos))
     conversion.write_json(annotations, tmp_path / "yolo.json")
     values = json.loads((tmp_path / "yolo.json").read_bytes())
     assert values["categories"] == [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]
-    box, polygon = values["annotations"]
+    polygon, box = values["annotations"]
     assert (box["category_id"], box["image_id"]) == (1, 2)
     np.testing.assert_allclose(box["bbox"], [15, 12, 10, 6])
     assert (polygon["category_id"], polygon["bbox"]) == (0, [0, 0, 20, 30])
     assert polygon["segmentation"] == [[0, 0, 20, 0, 20, 30]]
     assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
+    assert annotations.notes == ("lines taken for polygons: 1", "lines taken for boxes: 1")
     # Read as a COCO file they are the same annotations.
     assert conversion.read(tmp_path / "yolo.json").objects == annotations.objects
 

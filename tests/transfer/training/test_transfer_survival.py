@@ -324,7 +324,7 @@ def test_files_that_are_not_what_the_configuration_says(tmp_path):
     check(tmp_path / "text", "text: is damaged, or no TFRecord file")
     with tf.io.TFRecordWriter(str(tmp_path / "raw")) as writer:
         writer.write(b"\xff\xff\xff")
-    check(tmp_path / "raw", "raw: its records are no tf.train.Example")
+    check(tmp_path / "raw", "raw: its records are not tf.train.Example")
     records_of({}, tmp_path / "nothing")
     check(tmp_path / "nothing", "no 'image/encoded' of bytes, but nothing; name")
     number = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))
