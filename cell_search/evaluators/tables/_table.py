@@ -15,6 +15,9 @@ from cells.support import files
 from cells.support.errors import UserError
 from cells.support.files import expanded
 
+#: Shorter lines count as much, since each of them takes time.
+_LEAST_ROW = 20
+
 #: What is longer is no table: a thousand decisions and ten million rows.
 MAX_LINE, MAX_CHARACTERS = 100_000, 2**31
 
@@ -117,7 +120,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         with text(place, "rt", encoding="utf-8-sig", newline="") as file:
             while line := file.readline(MAX_LINE + 1):
-                size += len(line)
+                size += max(len(line), _LEAST_ROW)
                 if len(line) > MAX_LINE:
                     raise UserError(f"{shown}: a line is longer than {MAX_LINE:,} characters")
                 if size > most:

@@ -167,7 +167,7 @@ def test_damaged_tables_are_told_by_line(tmp_path: pathlib.Path, text: str, mess
     "filling, message",
     [
         ("\n", "holds more than the"),
-        ("0", "a line is longer than 100,000"),
+        ("0", "a line is longer than"),
         ("x,", "a line is longer"),
     ],
 )
