@@ -1,60 +1,125 @@
-"""`cells auto`: from parsed arguments to lines to print."""
+"""From a folder of images to a classifier: what `cells auto` and Python users call."""
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from auto import budget, test_split
+from auto import budget as budgets
+from auto import test_split
 from auto.record import Settings, opened
 from cells.genotype import catalogue
 from cells.support.errors import Stopped, UserError
-from cells.support.files import expanded, writing
+from cells.support.files import FilePath, expanded, writing
 
 
-def run(args: argparse.Namespace) -> Iterator[str]:
-    """Takes all steps, or goes on with them.
+@dataclass(frozen=True)
+class AutoResult:
+    """What came of a run.
+
+    Attributes:
+        accuracy: in 0..1, on test images that no step before saw.
+        images: how many these are.
+        seconds: that were spent, of all calls with this folder.
+        budget: seconds that there were.
+        genotype: the file of the cells that were trained.
+        model_dir: the folder of the training, for `transfer.predict`.
+        exported: the folder of the classifier's files: `.keras`, `.tflite` and what they take.
+        report: the HTML page that tells all this.
+        data: its numbers as JSON.
+
+    Example:
+        >>> result = auto.run("photos", "mine", budget="30s", genotype="snas_mild")
+        >>> sorted(path.suffix for path in result.exported.iterdir() if path.suffix != ".txt")
+        ['.json', '.keras', '.tflite']
+    """
+
+    accuracy: float
+    images: int
+    seconds: float
+    budget: float
+    genotype: Path
+    model_dir: Path
+    exported: Path
+    report: Path
+    data: Path
+
+
+def run(
+    images: FilePath,
+    output: FilePath,
+    *,
+    budget: str = "30m",
+    genotype: FilePath | None = None,
+    search: float | None = None,
+    size: int = 32,
+    flip: bool = False,
+    seed: int = 0,
+) -> AutoResult:
+    """Makes a classifier of a folder of images, with cells that suit them; or goes on with it.
 
     Args:
-        args: `images`, `output`, `budget`, `genotype`, `search`, `size`, `flip` and `seed`.
+        images: folder of images as CLASS/* or SPLIT/CLASS/*.
+        output: folder of everything that is written; made where it is missing. The same call goes
+            on with what was stopped there.
+        budget: time for all, such as `30m`, `2h` or `1h30m`.
+        genotype: cells to train, a name of the catalogue or a file; by default they are searched
+            for, or published ones are taken where there is no time for a search.
+        search: share of the time that chooses cells, from 0 to below 1; by default half of what
+            lies beyond ten minutes.
+        size: height and width in pixels to which images are brought, 16 to 1,024.
+        flip: whether images may be mirrored in training.
+        seed: of everything random, at least 0.
+
+    Returns:
+        The accuracy, and where everything lies.
 
     Raises:
         UserError: bad input; before anything is computed where it can be known.
         Stopped: by SIGTERM or Ctrl-C.
+
+    Example:
+        >>> result = auto.run("photos", "mine", budget="30s", genotype="snas_mild")
+        >>> result.images, result.exported.name
+        (12, 'exported')
     """
-    total = budget.seconds_of(args.budget)
-    found = test_split.find(args.images)
-    if args.genotype:
-        catalogue.find(args.genotype)
-    if args.search is None:
-        args.search = 0.0 if args.genotype else budget.choice_of(total)
-    if args.search and args.genotype:
+    total = budgets.seconds_of(budget)
+    if not 16 <= size <= 1024:
+        raise UserError(f"--size: {size} is out of range; give 16 to 1024 pixels")
+    if seed < 0:
+        raise UserError(f"--seed: {seed} is negative; use 0 or more")
+    found = test_split.find(os.fspath(images))
+    cells = os.fspath(genotype or "")
+    if cells:
+        catalogue.find(cells)
+    if search is None:
+        search = 0.0 if cells else budgets.choice_of(total)
+    if not 0.0 <= search < 1.0:
+        raise UserError(f"--search: {search} is not a share of the budget; give 0 to 0.9")
+    if search and cells:
         raise UserError("--search: cells that are given are not searched; leave out --genotype")
-    folder = expanded(args.output).absolute()
+    folder = expanded(output).absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(
         images=str(found.root.absolute()),
         fingerprint=found.fingerprint,
         budget=total,
-        genotype=args.genotype or "",
-        search=args.search,
-        size=args.size,
-        flip=args.flip,
-        seed=args.seed,
+        genotype=cells,
+        search=search,
+        size=size,
+        flip=flip,
+        seed=seed,
     )
     record = opened(folder, settings)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from auto import report, steps
     from auto.context import Run
     from cell_search.driver.interruption import Interruptible, Interruption
     from cell_search.study.directory import SearchDirectory
-    from cells.support import command_line
 
-    command_line.hush()
-    time = budget.Budget(total, folder / "seconds.json", args.search)
+    time = budgets.Budget(total, folder / "seconds.json", search)
     directory = SearchDirectory(folder / "search")
     try:
         with directory.locked(), Interruptible().listening() as interruptible:
@@ -62,10 +127,15 @@ def run(args: argparse.Namespace) -> Iterator[str]:
             results = steps.take(whole)
     except Interruption as stop:
         raise Stopped(stop.signum, f"in {folder}; what is finished is kept") from None
-    test = results["test"]
     page, data = report.write(folder, settings, results, time, whole.genotype)
-    yield (
-        f"accuracy {test['accuracy']:.4f} on {test['images']:,} test images that no step before "
-        f"saw, after {sum(time.spent.values()):,.0f} of {total:,.0f} seconds"
+    return AutoResult(
+        accuracy=results["test"]["accuracy"],
+        images=results["test"]["images"],
+        seconds=sum(time.spent.values()),
+        budget=total,
+        genotype=whole.genotype,
+        model_dir=whole.model_dir,
+        exported=whole.exported,
+        report=Path(page),
+        data=Path(data),
     )
-    yield from (page, data, str(whole.exported))

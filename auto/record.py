@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from cells.support import json_file
 from cells.support.errors import UserError
 from cells.support.files import write_json
+from cells.support.settings_differences import settings_differences
 
 FILE = "auto.json"
 
@@ -83,20 +84,14 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
         record.keep("begun", True)
         return record
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_file.loads(path.read_bytes(), "record")
         before, results = Settings(**values["settings"]), dict(values["results"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, UserError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); give another --output") from None
     if "images" not in results:
         # Nothing has come of it, so that what was asked for may be mended.
         return Record(path, settings)
-    different = [
-        f"{name} was {old!r}, is {new!r}"
-        for (name, old), new in zip(
-            dataclasses.asdict(before).items(), dataclasses.asdict(settings).values(), strict=True
-        )
-        if old != new
-    ]
+    different = settings_differences(dataclasses.asdict(settings), dataclasses.asdict(before))
     if different:
         raise UserError(
             f"--output: {folder} is of a run with other settings ({'; '.join(different)}); give "

@@ -13,7 +13,6 @@ from auto.context import Run
 from auto.test_split import Divided
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.genotype import Genotype
-from cells.support.files import write_json
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -56,20 +55,15 @@ def _divide(run: Run) -> dict[str, Any]:
 
 
 def _test(run: Run) -> dict[str, Any]:
-    from transfer import evaluation
-    from transfer.runs import model_dir
+    from transfer.api import evaluate
 
-    folder = run.model_dir
     with run.interruptible.block():
-        found = evaluation.evaluate(model_dir.read_params(str(folder)), str(folder))
-        evaluation.draw(found, str(folder / "evaluation.png"))
-    result = {**found.metrics(), "by_class": found.by_class()}
-    write_json(folder / "evaluation.json", result)
-    return result
+        result = evaluate(run.model_dir)
+    return {**result.metrics, "by_class": result.by_class}
 
 
 def _export(run: Run) -> dict[str, Any]:
     from transfer.exporting.export import export
 
     with run.interruptible.block():
-        return export(str(run.model_dir), str(run.exported), kinds=FORMATS)
+        return export(run.model_dir, run.exported, FORMATS)

@@ -149,10 +149,11 @@ class _Contestant:
 
 class _Engine(_Contestant):
     def first(self) -> None:
-        from cell_search.children import Child, Descent, Training
-        from cell_search.evaluators.train.loop import bank
+        from cell_search.children import Child, Descent, Training, bank_of
 
-        child = Child(self.genotype, self.config, bank(self.config.batch_norm_epsilon), self.seed)
+        child = Child(
+            self.genotype, self.config, bank_of(self.config.batch_norm_epsilon), self.seed
+        )
         self.training = Training(child, Descent(momentum=0.9, l2=5e-4, clip=5.0))
         self.steps(1)
 

@@ -36,9 +36,8 @@ def main() -> None:
     parser.add_argument("--filters", type=int, default=4)
     parser.add_argument("--size", type=int, default=8)
     args = parser.parse_args()
-    from cell_search.children import Child, Descent, Training
+    from cell_search.children import Child, Descent, Training, bank_of
     from cell_search.evaluators._child_network import child_config
-    from cell_search.evaluators.train.loop import bank
     from cell_search.space import published
 
     space = published.find("nasnet", args.blocks)
@@ -53,7 +52,7 @@ def main() -> None:
         config = child_config(
             genotype, normal_cells=1, filters=args.filters, size=size, num_classes=10
         )
-        pieces = bank(config.batch_norm_epsilon)
+        pieces = bank_of(config.batch_norm_epsilon)
         training = Training(Child(genotype, config, pieces, number), Descent(l2=5e-4))
         for _ in range(4):
             training.step(images, labels, 0.01)

@@ -89,7 +89,7 @@ def _int8(source: str, output: str, images: int) -> float:
     from transfer.exporting import export
 
     export.COMPARED = images
-    told = export.export(source, output, kinds=("tflite_int8",))
+    told = export.export(source, output, formats=("tflite_int8",))
     return told["files"]["tflite_int8"]["top_1_agreement"]
 
 

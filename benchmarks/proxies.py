@@ -185,7 +185,7 @@ def _scored(genotype: Genotype, seed: int, evaluator: Any, images: Any) -> dict[
     )
     image_files.load(images)
     started = time.process_time()
-    metrics = evaluator.score(request)
+    metrics = evaluator.score(request).metrics
     return {**metrics, "processor_seconds": round(time.process_time() - started, 2)}
 
 

@@ -12,19 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cells.support.lazy import lazy
-
-if TYPE_CHECKING:
-    from cell_search.api import open_search, rerank, search
-    from cell_search.config.schema import SearchConfig
-    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result
-    from cell_search.pools import POOLS
-    from cell_search.search_result import Candidate, SearchResult
-    from cell_search.space.published import SPACES
-    from cell_search.space.space import Space
-    from cell_search.strategies import STRATEGIES, Strategy
-    from cells.support.errors import UserError
-
 __all__ = [
     "EVALUATORS",
     "POOLS",
@@ -34,6 +21,7 @@ __all__ = [
     "Evaluator",
     "Request",
     "Result",
+    "Score",
     "SearchConfig",
     "SearchResult",
     "Space",
@@ -44,24 +32,38 @@ __all__ = [
     "search",
 ]
 
-__getattr__, __dir__ = lazy(
-    __name__,
-    {
-        "EVALUATORS": "cell_search.evaluators",
-        "POOLS": "cell_search.pools",
-        "SPACES": "cell_search.space.published",
-        "STRATEGIES": "cell_search.strategies",
-        "Candidate": "cell_search.search_result",
-        "Evaluator": "cell_search.evaluators",
-        "Request": "cell_search.evaluators",
-        "Result": "cell_search.evaluators",
-        "SearchConfig": "cell_search.config.schema",
-        "SearchResult": "cell_search.search_result",
-        "Space": "cell_search.space.space",
-        "Strategy": "cell_search.strategies",
-        "UserError": "cells.support.errors",
-        "open_search": "cell_search.api",
-        "rerank": "cell_search.api",
-        "search": "cell_search.api",
-    },
-)
+if TYPE_CHECKING:
+    from cell_search.api import open_search, rerank, search
+    from cell_search.config.schema import SearchConfig
+    from cell_search.evaluators import EVALUATORS, Evaluator, Request, Result, Score
+    from cell_search.pools import POOLS
+    from cell_search.search_result import Candidate, SearchResult
+    from cell_search.space.published import SPACES
+    from cell_search.space.space import Space
+    from cell_search.strategies import STRATEGIES, Strategy
+    from cells.support.errors import UserError
+else:
+    from cells.support.lazy import lazy
+
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "Candidate": "cell_search.search_result",
+            "EVALUATORS": "cell_search.evaluators",
+            "Evaluator": "cell_search.evaluators",
+            "POOLS": "cell_search.pools",
+            "Request": "cell_search.evaluators",
+            "Result": "cell_search.evaluators",
+            "SPACES": "cell_search.space.published",
+            "STRATEGIES": "cell_search.strategies",
+            "Score": "cell_search.evaluators",
+            "SearchConfig": "cell_search.config.schema",
+            "SearchResult": "cell_search.search_result",
+            "Space": "cell_search.space.space",
+            "Strategy": "cell_search.strategies",
+            "UserError": "cells.support.errors",
+            "open_search": "cell_search.api",
+            "rerank": "cell_search.api",
+            "search": "cell_search.api",
+        },
+    )

@@ -14,7 +14,7 @@ from cell_search.driver import driver
 from cell_search.driver import rerank as reranks
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
-from cell_search.evaluators._function import Function, Score
+from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
@@ -27,7 +27,7 @@ Directory = str | os.PathLike[str] | SearchDirectory
 def search(
     config: Config | None = None,
     *,
-    score: Score | None = None,
+    score: ScoreFunction | None = None,
     evaluator: str | Evaluator | None = None,
     space: str | None = None,
     strategy: str | None = None,
@@ -42,17 +42,6 @@ def search(
     interruptible: Interruptible | None = None,
 ) -> SearchResult:
     """Searches cells, or goes on with a search.
-
-    Example:
-        ```python
-        import cell_search
-
-        def few_inputs(genotype):
-            return -sum(side.input for block in genotype.normal.blocks for _, side in block.sides)
-
-        result = cell_search.search(score=few_inputs, space="nasnet", strategy="random", trials=5)
-        print(result.best.score)
-        ```
 
     Args:
         config: a `SearchConfig`, its values as nested dictionaries, or the path of a YAML file (or
@@ -84,6 +73,13 @@ def search(
     Raises:
         UserError: a setting is at fault (says which), the directory was made with other settings,
             or no candidate succeeded.
+
+    Example:
+        >>> def joined(genotype):
+        ...     return len(genotype.normal.concat)
+        >>> result = cell_search.search(score=joined, strategy="random", trials=3)
+        >>> len(result.trials), result.best.score["score"] == joined(result.genotype)
+        (3, True)
     """
     chosen: dict[str, Any] = {}
     if score is not None and evaluator is not None:
@@ -155,6 +151,18 @@ def rerank(
 
     Raises:
         UserError: there is no search, it has no candidate with a score, or a setting is at fault.
+
+    Example:
+        >>> settings = {
+        ...     "space": {"name": "nasnet", "blocks": 2},
+        ...     "strategy": {"type": "random"},
+        ...     "evaluator": {"type": "parameters"},
+        ...     "images": {"name": "digits"},
+        ...     "trials": 3,
+        ... }
+        >>> result = cell_search.search(settings)
+        >>> longer = {"rerank": {"evaluator": {"parameters": {"normal_cells": 3}}}}
+        >>> result = cell_search.rerank(result, top_k=2, settings=longer)
     """
     given = {"top_k": top_k, "seeds": seeds}
     chosen: dict[str, Any] = {"rerank": {k: v for k, v in given.items() if v is not None}}
@@ -196,6 +204,13 @@ def open_search(
 
     Raises:
         UserError: there is no search, or it has no trial yet.
+
+    Example:
+        >>> def joined(genotype):
+        ...     return len(genotype.normal.concat)
+        >>> result = cell_search.search(score=joined, trials=2, directory="runs/joined")
+        >>> len(cell_search.open_search("runs/joined").trials)
+        2
     """
     folder = _directory(directory)
     study = folder.read_study()

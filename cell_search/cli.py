@@ -87,7 +87,7 @@ def _main(argv: Sequence[str]) -> None:
     from cells.support.errors import UserError
 
     if len(argv) > 1:
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-search --help")
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
     command_line.hush()
     command_line.required("search_dir")

@@ -187,8 +187,8 @@ def divide(
     if not num_classes <= held_out < count:
         raise UserError(
             f"images.held_out: {held_out:,} of the {count:,} images of {settings.split!r} {where} "
-            f"is no use; hold out at least one for each of the {num_classes} classes, and leave "
-            "some to train on"
+            f"is out of range; hold out at least one for each of the {num_classes} classes, and "
+            "leave some to train on"
         )
     training = settings.training or count - held_out
     if not num_classes <= training <= count - held_out:
@@ -252,7 +252,8 @@ def _read(
 
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
-        if resized:
+        # Those of an oblong set may have been turned.
+        if resized or image.shape[:2] != size:
             image = tf.round(resize(image, size))
             image = tf.cast(tf.clip_by_value(image, 0.0, 255.0), tf.uint8)
         return example["index"], image

@@ -125,7 +125,7 @@ def image_size(text: str) -> tuple[int, int]:
     """
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(p.isdecimal() and len(p) <= 6 for p in parts):
-        raise UserError(f"--image_size: {text[:40]!r} is no size; write 224 or 224x320")
+        raise UserError(f"--image_size: {text[:40]!r} is not a size; write 224 or 224x320")
     return int(parts[0]), int(parts[-1])
 
 
@@ -175,11 +175,11 @@ def _text_of(name: str, most: int) -> str:
         return read_text(name, "genotype", most)
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
-        raise UserError(f"{name}: longer than {most:,} bytes, so it is no genotype")
+        raise UserError(f"{name}: longer than {most:,} bytes, so it is not a genotype")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{name}: is no text in UTF-8 (byte {error.start:,})") from None
+        raise UserError(f"{name}: is not UTF-8 text (byte {error.start:,})") from None
 
 
 def diff(args: argparse.Namespace) -> Iterator[str]:

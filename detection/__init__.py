@@ -1,11 +1,55 @@
-"""Genotypes as backbones of object detectors, trained with Model Garden."""
+"""Genotypes as backbones of object detectors, trained with Model Garden.
 
-import os
-import sys
+    import detection
 
-# Read when TensorFlow is loaded; later it would only reach processes that are started from here.
-# With oneDNN's kernels TensorFlow 2.20 spoils its memory in the first training step of a detector
-# at 256 pixels (seen on a CPU with AVX-512): "malloc(): unaligned tcache chunk detected", "double
-# free" or a segmentation fault.
-if "tensorflow" not in sys.modules:
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    detection.train("run", genotype="nasnet_a", config_file="settings.yaml", evaluate=True)
+    detection.open_detector("run").detect(pixels)
+
+Names are imported when they are first used, so that nothing waits for TensorFlow before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__all__ = [
+    "ConversionResult",
+    "Detections",
+    "Detector",
+    "EvaluationResult",
+    "Predicted",
+    "TrainingResult",
+    "convert",
+    "evaluate",
+    "export",
+    "open_detector",
+    "predict",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from detection.api import EvaluationResult, TrainingResult, evaluate, predict, train
+    from detection.conversion.from_files import ConversionResult, convert
+    from detection.exporting.export import export
+    from detection.inference.detector import Detections, Detector, open_detector
+    from detection.inference.predict import Predicted
+else:
+    from cells.support.lazy import lazy
+
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "ConversionResult": "detection.conversion.from_files",
+            "Detections": "detection.inference.detector",
+            "Detector": "detection.inference.detector",
+            "EvaluationResult": "detection.api",
+            "Predicted": "detection.inference.predict",
+            "TrainingResult": "detection.api",
+            "convert": "detection.conversion.from_files",
+            "evaluate": "detection.api",
+            "export": "detection.exporting.export",
+            "open_detector": "detection.inference.detector",
+            "predict": "detection.api",
+            "train": "detection.api",
+        },
+    )

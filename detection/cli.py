@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from cells.support import command_line
+
+if TYPE_CHECKING:
+    from detection.api import EvaluationResult
 
 MODES = ("train", "eval", "train_and_eval", "predict", "export", "convert", "summary")
 
@@ -103,37 +107,158 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.support.errors import UserError, unknown
+    from cells.support.errors import UserError, printable
 
-    values = flags.FLAGS
     command_line.hush()
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")
-    if mode == "predict" and not 0.0 <= values.score_threshold <= 1.0:
-        raise UserError(f"--score_threshold: {values.score_threshold} is not in [0, 1]")
-    required = {
-        "predict": ("model_dir", "output"),
-        "convert": ("annotations", "output"),
-        "export": ("model_dir", "output"),
-        "summary": (),
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-detect --help")
+    lines = {
+        "train": _train,
+        "train_and_eval": _train,
+        "eval": _evaluate,
+        "predict": _predict,
+        "export": _export,
+        "convert": _convert,
+        "summary": _summary,
     }
-    for name in required.get(mode, ("model_dir",)):
-        command_line.required(name)
-    for name in values.formats:
+    for line in lines[mode](argv[1:]):
+        print(printable(line))
+
+
+def _settings(*, trained: bool = True) -> dict[str, Any]:
+    """The flags of the configuration, of a run that there is or of a new one."""
+    values = flags.FLAGS
+    given = {
+        "config_file": values.config_file,
+        "params_override": values.params_override,
+        "data_dir": values.data_dir,
+    }
+    if not trained:
+        return {**given, "experiment": values.experiment, "genotype": values.genotype}
+    if values.genotype:
+        from transfer.runs import model_dir
+
+        model_dir.check_genotype(values.model_dir, values.genotype)
+    return given
+
+
+def _report() -> dict[str, Any]:
+    """The flags of an evaluation."""
+    values = flags.FLAGS
+    names = ("output", "worst", "score_threshold")
+    return {name: getattr(values, name) for name in names}
+
+
+def _train(_: Sequence[str]) -> Iterator[str]:
+    from detection.api import train
+
+    folder = command_line.required("model_dir")
+    evaluate = flags.FLAGS.mode == "train_and_eval"
+    result = train(folder, evaluate=evaluate, **_settings(trained=False), **_report())
+    if result.evaluation is None:
+        yield f"trained {result.steps:,} steps; the run is in {result.model_dir}"
+    else:
+        yield from _described(result.evaluation)
+
+
+def _evaluate(_: Sequence[str]) -> Iterator[str]:
+    from detection.api import evaluate
+
+    yield from _described(evaluate(command_line.required("model_dir"), **_settings(), **_report()))
+
+
+def _described(result: EvaluationResult) -> Iterator[str]:
+    """The lines that tell what came of an evaluation: classes, then COCO's numbers in words."""
+    from detection.inference import evaluation_report
+
+    if result.figures is not None:
+        yield from evaluation_report.described(result.figures.classes, result.categories)
+        yield f"classes, curves and the {result.pictures} worst images are in {result.folder}"
+    yield from evaluation_report.coco_lines(result.metrics)
+    yield f"{result.data} after {int(result.metrics['step']):,} steps; written to {result.file}"
+
+
+def _predict(paths: Sequence[str]) -> Iterator[str]:
+    from detection.api import predict
+
+    folder, output = command_line.required("model_dir"), command_line.required("output")
+    values = flags.FLAGS
+    result = predict(
+        folder,
+        paths,
+        output=output,
+        score_threshold=values.score_threshold,
+        tile_size=values.tile_size,
+        **_settings(),
+    )
+    yield (
+        f"{result.detections:,} objects in {result.images:,} images; pictures in "
+        f"{result.pictures}, COCO's result file in {result.results}"
+    )
+
+
+def _export(_: Sequence[str]) -> Iterator[str]:
+    from cells.support.errors import unknown
+
+    folder, output = command_line.required("model_dir"), command_line.required("output")
+    for name in flags.FLAGS.formats:
         if name not in FORMATS:
             raise unknown("--formats", name, FORMATS)
-    if mode == "convert":
-        from detection import convert_command
+    from detection.exporting.export import export
 
-        convert_command.convert(values)
-        return
+    result = export(folder, output, flags.FLAGS.formats, **_settings())
+    for kind, file in result["files"].items():
+        yield (
+            f"{kind:12} {file['file']:16} boxes differ from the trained detector's by at most "
+            f"{file['boxes']:.1e} of the image, scores by {file['scores']:.1e}; "
+            f"takes {file['input']}"
+        )
+    if "score_threshold" in result:
+        yield (
+            "warning: nothing is found there that is as sure as detection_generator wants, so the "
+            f"files were compared by what has {result['score_threshold']:.2g}; train longer"
+        )
+    if not result["objects"]:
+        yield "warning: there was no object to compare, so nothing is known of the files' boxes"
+    yield f"wrote {output}, compared on {result['objects']:,} objects of {result['compared_on']}"
 
-    from detection import commands
 
-    modes = {
-        "predict": commands.predict,
-        "export": commands.export,
-        "summary": commands.summary,
-    }
-    modes.get(mode, commands.run)(values, argv[1:])
+def _convert(_: Sequence[str]) -> Iterator[str]:
+    annotations, output = command_line.required("annotations"), command_line.required("output")
+    from detection.conversion.contents import described
+    from detection.conversion.from_files import convert
+
+    values = flags.FLAGS
+    result = convert(
+        annotations,
+        output,
+        values.images,
+        classes=values.classes,
+        shards=values.shards,
+        masks=values.masks,
+    )
+    yield from result.notes
+    if result.records is not None:
+        yield from described(result.records)
+    else:
+        yield (
+            f"{result.images:,} images with {result.objects:,} objects of "
+            f"{len(result.classes)} classes, as they stand; written to {result.path}"
+        )
+
+
+def _summary(_: Sequence[str]) -> Iterator[str]:
+    from cells.support.files import write_json
+    from detection.config.read import read_params
+    from detection.summary import summary
+
+    values = flags.FLAGS
+    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
+    folder = values.model_dir if trained else None
+    counts = summary(read_params(folder, **_settings(trained=trained)))
+    for name, value in counts.items():
+        shown = f"{value:,}" if isinstance(value, int) else value
+        yield f"{name.replace('_', ' '):24} {shown}"
+    if values.output:
+        write_json(values.output, counts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from cells.support import command_line
+
+if TYPE_CHECKING:
+    from transfer.api import EvaluationResult
 
 MODES = ("train", "eval", "train_and_eval", "predict", "export", "summary")
 
@@ -102,108 +104,98 @@ def _main(argv: Sequence[str]) -> None:
     from cells.support.errors import UserError
 
     mode = command_line.required("mode")
-    if mode == "predict":
-        command_line.hush()
-        _predict(argv[1:])
-        return
-    if len(argv) > 1:
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-transfer --help")
+    if len(argv) > 1 and mode != "predict":
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-transfer --help")
     command_line.hush()
-    {
-        "train": _run,
-        "train_and_eval": _run,
-        "eval": _eval,
+    lines = {
+        "train": _train,
+        "train_and_eval": _train,
+        "eval": _evaluate,
+        "predict": _predict,
         "export": _export,
         "summary": _summary,
-    }[mode]()
-
-
-def _params(*, of_model_dir: bool) -> Any:
-    from transfer.config import configure
-    from transfer.runs import model_dir
-
-    values = flags.FLAGS
-    if of_model_dir:
-        base = model_dir.read_params(command_line.required("model_dir"))
-    else:
-        name = configure.experiment_of(values.config_file, values.experiment)
-        base = configure.experiment(name or configure.DEFAULT_EXPERIMENT)
-    return configure.configure(
-        base,
-        files=values.config_file,
-        override=values.params_override,
-        genotype=values.genotype,
-        data_dir=values.data_dir,
-    )
-
-
-def _run() -> None:
-    values = flags.FLAGS
-    folder = command_line.required("model_dir")
-    params = _params(of_model_dir=False)
-    from transfer.training import runner
-
-    metrics = runner.run(params, values.mode, folder)
-    if metrics is None:
-        print(f"trained {params.trainer.train_steps:,} steps; the run is in {folder}")
-        return
-    _write_evaluation(params, metrics, values.output or os.path.join(folder, "evaluation.json"))
-
-
-def _eval() -> None:
-    values = flags.FLAGS
-    folder = command_line.required("model_dir")
-    params = _params(of_model_dir=True)
-    from cells.support.errors import UserError
-    from transfer import evaluation
-
-    if values.crops not in evaluation.CROPS:
-        raise UserError(f"--crops: {values.crops} is none of 1, 5 and 10")
-    found = evaluation.evaluate(params, folder, values.checkpoint, crops=values.crops)
-    by_class = found.by_class()
-    for line in evaluation.worst(by_class):
+    }
+    for line in lines[mode](argv[1:]):
         print(line)
-    path = values.output or os.path.join(folder, "evaluation.json")
-    picture = os.path.splitext(path)[0] + ".png"
-    evaluation.draw(found, picture)
-    print(f"confusion matrix in {picture}")
-    metrics = found.metrics(params.task.evaluation.top_k)
-    _write_evaluation(params, metrics, path, crops=values.crops, by_class=by_class)
 
 
-def _write_evaluation(params: Any, metrics: dict[str, float], path: str, **more: Any) -> None:
-    from cells.support.files import write_json
+def _settings(*, trained: bool = True) -> dict[str, Any]:
+    """The flags of the configuration, of a run that there is or of a new one."""
+    values = flags.FLAGS
+    settings = {
+        "config_file": values.config_file,
+        "params_override": values.params_override,
+        "data_dir": values.data_dir,
+    }
+    if not trained:
+        settings |= {"experiment": values.experiment, "genotype": values.genotype}
+    return settings
+
+
+def _train(_: Sequence[str]) -> Iterator[str]:
+    from transfer import api
+
+    values = flags.FLAGS
+    folder = command_line.required("model_dir")
+    result = api.train(
+        folder,
+        evaluate=values.mode == "train_and_eval",
+        output=values.output,
+        **_settings(trained=False),
+    )
+    if result.evaluation is None:
+        yield f"trained {result.steps:,} steps; the run is in {folder}"
+    else:
+        yield _evaluated(result.evaluation)
+
+
+def _evaluate(_: Sequence[str]) -> Iterator[str]:
+    from transfer import api, evaluation
+
+    values = flags.FLAGS
+    folder = command_line.required("model_dir")
+    if values.genotype:
+        from transfer.runs import model_dir
+
+        model_dir.check_genotype(folder, values.genotype)
+    result = api.evaluate(
+        folder,
+        checkpoint=values.checkpoint,
+        crops=values.crops,
+        output=values.output,
+        **_settings(),
+    )
+    if result.by_class is not None:
+        yield from evaluation.worst(result.by_class)
+    yield f"confusion matrix in {result.picture}"
+    yield _evaluated(result)
+
+
+def _evaluated(result: EvaluationResult) -> str:
     from transfer.training import progress
 
-    data = params.task.validation_data
-    result = {"data": data.tfds_name or data.input_path, "split": data.tfds_split}
-    write_json(path, {**result, **metrics, **more})
-    print(
-        f"{progress.described(metrics)} on {data.tfds_name or data.input_path} "
-        f"{data.tfds_split} after {int(metrics['step']):,} steps; written to {path}"
+    return (
+        f"{progress.described(result.metrics)} on {result.data} {result.split} after "
+        f"{int(result.metrics['step']):,} steps; written to {result.file}"
     )
 
 
-def _predict(paths: Sequence[str]) -> None:
-    from cells.data import image_files
+def _predict(paths: Sequence[str]) -> Iterator[str]:
     from cells.support.errors import UserError
-    from cells.support.files import write_json
 
     values = flags.FLAGS
     _refuse_settings("predict")
     folder = command_line.required("model_dir")
     if not paths:
         raise UserError("--mode=predict: needs images: files or folders, behind the flags")
-    files = image_files.find_files(paths)
-    image_files.check_files(files)
-    from transfer import prediction as predict
-    from transfer.training import checkpoints
+    from transfer import api
 
-    trained = checkpoints.open_classifier(folder, values.checkpoint)
-    told = list(predict.predict(trained, files, values.top))
-    if values.output:
-        write_json(values.output, [prediction.to_dict() for prediction in told])
-    print("\n".join(predict.table(told)))
+    predictions = api.predict(
+        folder, paths, top=values.top, checkpoint=values.checkpoint, output=values.output
+    )
+    from transfer import prediction
+
+    yield from prediction.table(predictions)
 
 
 def _refuse_settings(mode: str) -> None:
@@ -214,7 +206,7 @@ def _refuse_settings(mode: str) -> None:
             raise UserError(f"--{name}: {mode} takes the network as it was trained; leave it out")
 
 
-def _export() -> None:
+def _export(_: Sequence[str]) -> Iterator[str]:
     values = flags.FLAGS
     _refuse_settings("export")
     from cells.support.errors import unknown
@@ -225,31 +217,33 @@ def _export() -> None:
             raise unknown("--formats", name, FORMATS)
     from transfer.exporting.export import export
 
-    told = export(folder, output, values.checkpoint, values.formats)
-    for kind, file in told["files"].items():
-        print(
+    result = export(folder, output, values.formats, checkpoint=values.checkpoint)
+    for kind, file in result["files"].items():
+        yield (
             f"{kind:12} {file['file']:24} top-1 agrees with the trained network on "
             f"{file['top_1_agreement']:.1%}, largest difference {file['largest_difference']:.1e} "
             f"of the largest logit; takes {file['input']}"
         )
-    print(
-        f"wrote {output}: {len(told['classes'])} classes, weights of step {told['step']:,} "
-        f"({told['weights']}), compared on {told['compared_on']}"
+    yield (
+        f"wrote {output}: {len(result['classes'])} classes, weights of step {result['step']:,} "
+        f"({result['weights']}), compared on {result['compared_on']}"
     )
 
 
-def _summary() -> None:
+def _summary(_: Sequence[str]) -> Iterator[str]:
     from cells.support.files import write_json
+    from transfer.api import read_params
     from transfer.summary import measure, summary
 
     values = flags.FLAGS
     trained = bool(values.model_dir) and not (values.config_file or values.experiment)
-    params = _params(of_model_dir=trained)
+    folder = values.model_dir if trained else None
+    params = read_params(folder, **{**_settings(trained=trained), "genotype": values.genotype})
     counts = summary(params)
     if values.measure:
         counts |= measure(params)
     for name, value in counts.items():
-        print(f"{name.replace('_', ' '):24} {_shown(name, value)}")
+        yield f"{name.replace('_', ' '):24} {_shown(name, value)}"
     if values.output:
         write_json(values.output, counts)
 

@@ -26,6 +26,11 @@ class Guess:
     Attributes:
         name, label: of the class.
         probability: in 0..1.
+
+    Example:
+        >>> guess = transfer.predict("run", "photo.png")[0].guesses[0]
+        >>> 0.0 <= guess.probability <= 1.0
+        True
     """
 
     name: str
@@ -35,7 +40,17 @@ class Guess:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest classes of one image file, the likeliest first."""
+    """The likeliest classes of one image file.
+
+    Attributes:
+        file: the image.
+        guesses: the classes, the likeliest first.
+
+    Example:
+        >>> prediction = transfer.predict("run", "photo.png", top=3)[0]
+        >>> prediction.file, len(prediction.guesses)
+        ('photo.png', 3)
+    """
 
     file: str
     guesses: tuple[Guess, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,8 +13,7 @@ from cell_search.children.halves import Halves, halves
 from cell_search.children.pieces import Piece
 from cells.network import functions
 
-Precision = Literal["float32", "bfloat16", "float64"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "float64")
+PRECISIONS = ("float32", "bfloat16", "float64")
 
 
 class Bank:
@@ -26,14 +26,12 @@ class Bank:
 
     Args:
         epsilon: of every batch norm.
-        precision: type of the states; weights, statistics and logits are float32 always.
-            `float64` is for comparisons.
+        precision: type of the states, one of `PRECISIONS`; weights, statistics and logits are
+            float32 always. `float64` is for comparisons.
         xla: whether XLA compiles the pieces; on a CPU that makes them slower.
     """
 
-    def __init__(
-        self, *, epsilon: float = 1e-5, precision: Precision = "float32", xla: bool = False
-    ):
+    def __init__(self, *, epsilon: float = 1e-5, precision: str = "float32", xla: bool = False):
         self.epsilon, self.xla = epsilon, xla
         self.dtype = tf.dtypes.as_dtype(precision)
         self._training: dict[Piece, Halves] = {}
@@ -49,6 +47,9 @@ class Bank:
         Its forward half gives the state and, where there are batch norms, the statistics of the
         batch as one vector; its backward half gives the gradients of the states read and, where
         there are any, of the weights.
+
+        Args:
+            piece: of a network.
         """
         if piece not in self._training:
             function = _function(piece, self.epsilon, training=True)
@@ -58,7 +59,11 @@ class Bank:
         return self._training[piece]
 
     def inference(self, piece: Piece) -> Any:
-        """The piece with the statistics that training left, nothing dropped; gives a list."""
+        """The piece with the statistics that training left, nothing dropped; gives a list.
+
+        Args:
+            piece: of a network.
+        """
         if piece not in self._inference:
             function = _function(piece, self.epsilon, training=False)
             compiled = tf.function(function, autograph=False, jit_compile=self.xla or None)
@@ -74,8 +79,27 @@ class Bank:
         return [*states, *weights, *(chance if training and piece.random else [])]
 
 
+def bank_of(epsilon: float, precision: str = "float32", xla: bool = False) -> Bank:
+    """This process's bank: what one child had compiled, the next one finds.
+
+    Args:
+        epsilon, precision, xla: as in `Bank`.
+    """
+    return _bank_of(epsilon, precision, xla)
+
+
+@functools.cache
+def _bank_of(epsilon: float, precision: str, xla: bool) -> Bank:
+    # Cached by values, which a call may also leave at their defaults.
+    return Bank(epsilon=epsilon, precision=precision, xla=xla)
+
+
 def vector_size(shapes: tuple[tuple[tuple[int, ...], ...], ...]) -> int:
-    """Length of a vector that holds weights of these shapes."""
+    """Length of a vector that holds weights of these shapes.
+
+    Args:
+        shapes: of the weights, by pieces.
+    """
     return sum(math.prod(shape) for shape in itertools.chain.from_iterable(shapes))
 
 

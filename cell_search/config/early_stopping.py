@@ -164,7 +164,12 @@ class Rungs:
         return bool(until)
 
     def prunes(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether a trial that has passed a rung ends there."""
+        """Whether a trial that has passed a rung ends there.
+
+        Args:
+            study: the study.
+            trial: a trial of a study.
+        """
         return trial.last_step in self.epochs and self.pruner.prune(study, trial)
 
 
@@ -205,8 +210,8 @@ def resolve(
     whole = all(isinstance(e, int) and not isinstance(e, bool) for e in epochs)
     if not epochs or not whole or list(epochs) != sorted({*epochs}) or epochs[0] < 1:
         raise UserError(
-            f"pruner.rungs: {list(epochs)} are no rungs; give the epochs after which a child is "
-            f"looked at in ascending order, such as [{max(last // 4, 1)}]"
+            f"pruner.rungs: {list(epochs)} are not valid rungs; give the epochs after which a child "
+            f"is looked at in ascending order, such as [{max(last // 4, 1)}]"
         )
     if epochs[-1] >= last:
         raise UserError(

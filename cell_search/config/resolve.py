@@ -69,13 +69,17 @@ class Search:
         """
         chosen, evaluator = self.config.pruner, self.evaluator
         early_stopping.PRUNERS.find(chosen.type)  # Whether there is one.
-        last = min(self.config.settings.epochs or [getattr(evaluator, "epochs", 0)])
+        last = min(self.config.settings.epochs or [evaluator.epochs])
         return early_stopping.resolve(
             chosen.type, chosen.rungs, chosen.chosen(), evaluator, last, self.objectives
         )
 
     def feasible(self, point: Point) -> bool:
-        """Whether a proposal may be evaluated; another is drawn where it may not."""
+        """Whether a proposal may be evaluated; another is drawn where it may not.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         genotype = genotype_of(self.space, point) if self.limits.any else None
         if genotype is not None and not self.limits.allow(genotype):
             return False
@@ -88,11 +92,15 @@ class Search:
         return " and ".join([*table, str(self.limits)] if self.limits.any else table)
 
     def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
-        """The evaluator with the settings that a point decides."""
-        known = {f.name for f in dataclasses.fields(self.evaluator)}  # type: ignore[arg-type]
+        """The evaluator with the settings that a point decides.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        known = {f.name for f in dataclasses.fields(self.evaluator)}
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
         chosen = {n: v for n, v in searched_settings.chosen(point).items() if n in known}
-        return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator  # type: ignore[type-var]
+        return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator
 
     @functools.cached_property
     def sieve(self) -> Search | None:
@@ -106,8 +114,8 @@ class Search:
             return None
         if not 1 <= wanted.keep < wanted.candidates:
             raise UserError(
-                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
-                f"at least 1 and at most {wanted.candidates - 1}"
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; "
+                f"use at least 1 and at most {wanted.candidates - 1}"
             )
         if wanted.keep > self.config.trials:
             raise UserError(
@@ -145,10 +153,10 @@ class Search:
             )
         if self.config.storage:
             database.open_url(self.config.storage)
-        if self.evaluator.one_at_a_time and getattr(self.pool, "workers", 1) != 1:
+        if self.evaluator.one_at_a_time and self.pool.workers != 1:
             kind = self.config.pool.type
             raise UserError(
-                f"pool.{section(kind)}.workers: {self.pool.workers} cannot be had with "  # type: ignore[attr-defined]
+                f"pool.{section(kind)}.workers: {self.pool.workers} cannot be had with "
                 f"{self.config.evaluator.type}, whose candidates are scored one after the other; "
                 "use 1, or pool.type=inline"
             )
@@ -217,7 +225,7 @@ def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
             f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
             "the candidates of this space are none; leave them out or use a space of cells"
         )
-    if getattr(evaluator, "inherit", False) and strategy.parent is Strategy.parent:
+    if evaluator.inherit and strategy.parent is Strategy.parent:
         raise UserError(
             f"evaluator.train.inherit: {config.strategy.type} names no parents whose weights a "
             "child could start from; use strategy.type=large_scale_evolution, or inherit=false"

@@ -235,6 +235,11 @@ class SearchConfig(hyperparams.Config):
         weights_dir: where evaluators keep weights between requests, a folder of this search alone
             or a URL that fsspec knows; empty: `weights` in the search directory.
         rerank: how the best are trained again afterwards.
+
+    Example:
+        >>> config = cell_search.SearchConfig()
+        >>> config.trials, config.strategy.type
+        (100, 'regularized_evolution')
     """
 
     space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)
@@ -324,7 +329,11 @@ def _shown(flat: Mapping[str, Any], key: str) -> str:
 
 
 def used_settings(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, as `a.b.c: value`."""
+    """The settings that matter, as `a.b.c: value`.
+
+    Args:
+        config: the settings of the stack.
+    """
     flat = _flat(config.as_dict())
     other = ("rerank.", "sieve.")
     used = {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith(other)}
@@ -332,7 +341,11 @@ def used_settings(config: SearchConfig) -> dict[str, Any]:
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, nested as in a configuration file."""
+    """The settings that matter, nested as in a configuration file.
+
+    Args:
+        config: the settings of the stack.
+    """
     values = config.as_dict()
     for part in _CHOICES:
         chosen = values[part]["type"]

@@ -1,4 +1,4 @@
-"""Training settings that are searched along with the cells, and what becomes of them.
+"""Training settings that are searched along with the cells.
 
     settings: {learning_rate: [0.01, 0.03, 0.1], l2: [1.0e-4, 5.0e-4]}
 
@@ -8,7 +8,7 @@ Each is a field of the evaluator and a further decision of the space.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cell_search.evaluators import Evaluator
@@ -33,7 +33,7 @@ def decisions(choices: Mapping[str, Sequence[Any]], evaluator: Evaluator) -> tup
         UserError: it has no such setting, a choice has another type, or nothing is left to
             decide.
     """
-    known = {f.name: getattr(evaluator, f.name) for f in dataclasses.fields(evaluator)}  # type: ignore[arg-type]
+    known = dataclasses.asdict(evaluator)
     for name, values in choices.items():
         where = f"settings.{name}"
         if name not in known:
@@ -50,45 +50,13 @@ def decisions(choices: Mapping[str, Sequence[Any]], evaluator: Evaluator) -> tup
 
 
 def chosen(point: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a point decides, by name."""
+    """The settings that a point decides, by name.
+
+    Args:
+        point: a choice for each decision, by name.
+    """
     return {
         name.removeprefix(_PREFIX): value
         for name, value in point.items()
         if name.startswith(_PREFIX)
     }
-
-
-def train_values(settings: Mapping[str, Any], child_batch: int, batch: int) -> dict[str, Any]:
-    """Settings of a child's training as `cell-transfer` calls them, as `a.b.c: value`.
-
-    Args:
-        settings: by name, as the evaluator `train` has them.
-        child_batch: images of a step of the child.
-        batch: images of a step of the transfer stage. The learning rate grows in proportion to
-            it (Goyal et al. 2017, section 2.1).
-    """
-    values: dict[str, Any] = {}
-    for name, value in settings.items():
-        for path, converted in _COUNTERPARTS.get(name, {}).items():
-            values[path] = converted(value)
-    if _RATE in values:
-        values[_RATE] = float(f"{values[_RATE] * batch / child_batch:.6g}")
-    return values
-
-
-_RATE = "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate"
-
-#: What the transfer stage calls a setting, and what it makes of its value: weight decay is counted
-#: there as half of the factor of the squares. `flip`, `shift`, `cutout`, N and F are handed on
-#: anyhow; `epochs` and `batch` have no counterpart, since the winner is trained longer.
-_COUNTERPARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
-    "learning_rate": {_RATE: float},
-    "l2": {"task.losses.l2_weight_decay": lambda l2: 2.0 * l2},
-    "momentum": {"trainer.optimizer_config.optimizer.sgd.momentum": float},
-    "clip": {"trainer.optimizer_config.optimizer.sgd.global_clipnorm": float},
-    "drop_path_keep": {"task.model.cells.drop_path_keep": float},
-    "auxiliary_weight": {
-        "task.model.auxiliary_head": lambda weight: weight > 0.0,
-        "task.losses.auxiliary_weight": float,
-    },
-}

@@ -57,7 +57,8 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
     )
     again = optuna.create_study(directions=[o.direction for o in search.objectives])
     told = 0
-    first = sieve.first(search, study)
+    # Before the first trial the sieve may not have all its results.
+    first = sieve.first(search, study) if recorded else []
     for trial in recorded:
         after = _noted(trial, trial.system_attrs, AFTER)
         for known in arrived[told:after]:

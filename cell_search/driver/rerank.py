@@ -24,15 +24,15 @@ from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
 
-#: What grows by how much where nothing is said: N, F and the epochs of the search's own evaluator.
-LONGER = {"normal_cells": 2, "filters": 2, "epochs": 4}
-
 #: The seeds of a re-ranking lie beyond those of searches.
 _SEED = 2**32
 
 
 def final(search: Search) -> Search:
     """The search whose children are trained as `rerank` says.
+
+    Args:
+        search: the search.
 
     Raises:
         UserError: the section names what does not exist, or nothing that could be longer.
@@ -46,7 +46,7 @@ def final(search: Search) -> Search:
     alone = search.evaluator.from_scratch()
     if alone is not search.evaluator:
         kind = next(name for name, known in EVALUATORS.items() if known is type(alone))
-        values = {"type": kind, section(kind): dataclasses.asdict(alone)}  # type: ignore[call-overload]
+        values = {"type": kind, section(kind): dataclasses.asdict(alone)}
         config.evaluator = SearchConfig().evaluator
         overrides.apply(config.evaluator, values, "rerank.evaluator")
     if changes:
@@ -63,14 +63,13 @@ def final(search: Search) -> Search:
 
 
 def _longer(evaluator: Evaluator, kind: str) -> Evaluator:
-    present = {f.name for f in dataclasses.fields(evaluator)}  # type: ignore[arg-type]
-    if "epochs" not in present:
+    longer = evaluator.longer()
+    if longer is None:
         raise UserError(
             f"rerank.evaluator: {kind!r} trains nothing that could be trained longer; say how the "
             "best are to be scored, such as rerank.evaluator.type=train"
         )
-    changes = {n: factor * getattr(evaluator, n) for n, factor in LONGER.items() if n in present}
-    return dataclasses.replace(evaluator, **changes)  # type: ignore[type-var]
+    return longer
 
 
 def rerank(
@@ -155,8 +154,12 @@ def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
 
 
 def protocol_of(longer: Search) -> dict[str, Any]:
-    """The settings by which candidates are trained again, as `a.b: value`."""
-    evaluator = dataclasses.asdict(longer.evaluator)  # type: ignore[call-overload]
+    """The settings by which candidates are trained again, as `a.b: value`.
+
+    Args:
+        longer: from `final`.
+    """
+    evaluator = dataclasses.asdict(longer.evaluator)
     images = dataclasses.asdict(longer.images)
     del images["data_dir"]
     return {

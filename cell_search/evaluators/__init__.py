@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Result, evaluate
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Result, Score, evaluate
 from cell_search.evaluators._function import Function
 from cell_search.evaluators._parameters import Parameters
 from cell_search.evaluators.darts.settings import Darts
@@ -29,6 +29,7 @@ __all__ = [
     "Parameters",
     "Request",
     "Result",
+    "Score",
     "TableEvaluator",
     "Train",
     "WeightSharing",

@@ -9,8 +9,9 @@ import socket
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
@@ -44,6 +45,17 @@ class Request:
             "" where nothing can be kept.
         until: the evaluation stops for the time being after so many epochs, and a later request
             with the same number goes on; 0: to the end. For `resumable` evaluators only.
+
+    Example:
+        >>> class Seen(cell_search.Evaluator):
+        ...     reward = "number"
+        ...     def score(self, request: cell_search.Request):
+        ...         return cell_search.Score({"number": request.number})
+        ...     def check(self, images, space):
+        ...         pass
+        >>> result = cell_search.search(evaluator=Seen(), strategy="random", trials=3)
+        >>> result.best.score
+        {'number': 2.0}
     """
 
     number: int
@@ -71,6 +83,10 @@ class Result:
         proposal: the decisions that the evaluation leads to, for a strategy that follows it.
         worker: host and process that evaluated it; empty where none came to the end.
         began: when, in seconds since 1970 by that host's clock.
+
+    Example:
+        >>> cell_search.Result(reward=None, failure="the loss is not finite").metrics
+        {}
     """
 
     reward: float | None
@@ -82,41 +98,123 @@ class Result:
     began: float = 0.0
 
 
-class Scores(dict[str, float]):
-    """Metrics, and the decisions that the evaluation leads to."""
+@dataclass(frozen=True)
+class Score:
+    """What an evaluator returns for a candidate.
 
-    def __init__(self, metrics: Mapping[str, float], proposal: dict[str, Any]):
-        super().__init__(metrics)
-        self.proposal = proposal
+    Attributes:
+        metrics: numbers by name, among them the reward.
+        proposal: the decisions that the evaluation leads to, where the evaluator `proposes`.
+
+    Example:
+        >>> cell_search.Score({"accuracy": 0.91, "seconds a step": 0.03}).metrics["accuracy"]
+        0.91
+    """
+
+    metrics: Mapping[str, float]
+    proposal: dict[str, Any] | None = None
 
 
+class Augmentation(NamedTuple):
+    """What is done to training images at random.
+
+    Attributes:
+        flip: whether they are mirrored.
+        shift: pixels by which they are moved, at most.
+        cutout: side of a grey square that is laid over them, in pixels; 0: none.
+    """
+
+    flip: bool = False
+    shift: int = 0
+    cutout: int = 0
+
+
+@dataclass(frozen=True)
 class Evaluator(abc.ABC):
     """A way to score a candidate: a frozen dataclass whose fields are its settings.
 
+    A subclass has defaults for all of its fields, and a field takes the place of the property of
+    that name here (`epochs`, `batch`, `inherit`).
+
     Attributes:
-        reward: the name of the metric that is the reward.
         uses_images: whether candidates are scored with images.
         one_at_a_time: whether candidates must be scored one after the other, in the order of
             their numbers, because a score depends on those before it.
         resumable: whether it can stop after some of its `epochs` and go on (`Request.until`).
-        proposes: whether it says what comes next (`Scores`), so that the strategy must be one
-            that follows it.
+        proposes: whether it says what comes next (`Score.proposal`), so that the strategy must be
+            one that follows it.
         as_written: whether it may score cells differently that compute the same, see `CellSpace`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import ClassVar
+        >>> @dataclass(frozen=True)
+        ... class FewBlocks(cell_search.Evaluator):
+        ...     reward: ClassVar[str] = "spared"
+        ...     most: int = 10
+        ...
+        ...     def score(self, request):
+        ...         spared = self.most - len(request.genotype.normal.blocks)
+        ...         return cell_search.Score({"spared": spared})
+        >>> FewBlocks().metrics()
+        ('spared',)
     """
 
-    reward: ClassVar[str]
     uses_images: ClassVar[bool] = True
     one_at_a_time: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
     proposes: ClassVar[bool] = False
     as_written: ClassVar[bool] = False
 
+    @property
+    @abc.abstractmethod
+    def reward(self) -> str:
+        """The name of the metric that is the reward; in most subclasses a `ClassVar`."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training images; 0 where there are none."""
+        return 0
+
+    @property
+    def batch(self) -> int:
+        """Images of a step; 0 where there are no steps."""
+        return 0
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to training images at random."""
+        return Augmentation()
+
+    @property
+    def inherit(self) -> bool:
+        """Whether a child starts from the weights of its parent, where the strategy names one."""
+        return False
+
+    @abc.abstractmethod
+    def score(self, request: Request) -> Score:
+        """Scores a candidate.
+
+        Args:
+            request: the candidate, and what it is scored with.
+
+        Returns:
+            Its metrics, among them the reward; with what comes next where it `proposes`.
+
+        Raises:
+            UserError: the settings are at fault, not the candidate; the search ends.
+            Exception: the candidate failed; the message becomes the reason.
+        """
+
     def check(self, images: ImageSettings, space: Space) -> None:
-        """Raises a UserError where no candidate could be scored; called before the first.
+        """Checks the settings; called before the first candidate is scored.
 
         Args:
             images: what the candidates would be scored with.
             space: what is searched.
+
+        Raises:
+            UserError: no candidate could be scored.
         """
         if not isinstance(space, CellSpace):
             raise UserError(
@@ -126,20 +224,29 @@ class Evaluator(abc.ABC):
         facts(images)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
-        """Whether a candidate can be scored; where it cannot, another is proposed instead."""
+        """Whether a candidate can be scored; where it cannot, another is proposed instead.
+
+        Args:
+            point: the decisions.
+            space: of the decisions.
+            images: what the candidate would be scored with.
+
+
+        Returns:
+            True where nothing is looked up.
+        """
         return True
 
     def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
-        """What it reads beside the images: the name of each setting, and its file or folder."""
-        return ()
+        """What it reads beside the images.
 
-    @abc.abstractmethod
-    def score(self, request: Request) -> dict[str, float]:
-        """The metrics of a candidate, among them the reward.
+        Args:
+            images: what candidates are scored with.
 
-        Raises:
-            Exception: the candidate failed; the message becomes the reason.
+        Returns:
+            The name of each setting, and its file or folder.
         """
+        return ()
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:  # noqa: B027
         """Removes what was kept of a trial, which is over, as far as no other needs it.
@@ -158,13 +265,42 @@ class Evaluator(abc.ABC):
         """What a re-ranking starts from: this evaluator, or one that trains a candidate alone."""
         return self
 
+    def longer(self) -> Evaluator | None:
+        """This evaluator with a longer training of a larger network; None where there is none."""
+        return None
+
     def network(self) -> dict[str, int]:
-        """N and F of the child network, for the configuration that trains the winner."""
+        """N and F of the child network, as `normal_cells` and `filters`; empty without one."""
         return {}
+
+    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
+        """What the training of the winner takes over from that of a candidate.
+
+        Args:
+            searched: settings of this evaluator that were searched along, by name.
+            batch: images of a step of that training.
+
+        Returns:
+            Values of a configuration of `cell-transfer`, as `a.b.c: value`: the child's network
+            and augmentation, and the counterparts of what was searched along.
+        """
+        return {
+            **{f"task.model.cells.{name}": value for name, value in self.network().items()},
+            "task.train_data.aug_rand_hflip": self.augmentation.flip,
+            "task.train_data.aug_shift": self.augmentation.shift,
+            "task.train_data.aug_cutout": self.augmentation.cutout,
+            **transfer_values(searched, self.batch or batch, batch),
+        }
 
 
 def evaluate(request: Request) -> Result:
-    """Scores a candidate. A candidate that fails gives a result with the reason.
+    """Scores a candidate; what pools call in their workers.
+
+    Args:
+        request: the candidate, and how it is scored.
+
+    Returns:
+        The reward and the metrics; of a candidate that fails, the reason.
 
     Raises:
         UserError: the settings are at fault, not the candidate.
@@ -173,9 +309,9 @@ def evaluate(request: Request) -> Result:
     metrics: dict[str, float] = {}
     proposal = None
     try:
-        scores = request.evaluator.score(request)
-        proposal = scores.proposal if isinstance(scores, Scores) else None
-        metrics = {k: float(v) for k, v in scores.items()}
+        score = request.evaluator.score(request)
+        proposal = score.proposal
+        metrics = {k: float(v) for k, v in score.metrics.items()}
         reward: float | None = metrics[request.evaluator.reward]
         failure = None
         if not math.isfinite(metrics[request.evaluator.reward]):

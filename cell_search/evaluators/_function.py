@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.support.errors import UserError
 
 #: What a function is given, and what it returns: its score, or metrics with `score` among them.
-Score = Callable[[Any], float | Mapping[str, float]]
+ScoreFunction = Callable[[Any], float | Mapping[str, float]]
 
 
 @EVALUATORS.register("function")
@@ -37,11 +37,15 @@ class Function(Evaluator):
     metric_names: tuple[str, ...] = ()
 
     #: By name, of this process; a pickled evaluator brings its own along.
-    _functions: ClassVar[dict[str, Score]] = {}
+    _functions: ClassVar[dict[str, ScoreFunction]] = {}
 
     @classmethod
-    def of(cls, function: Score, metric_names: tuple[str, ...] = ()) -> Function:
+    def of(cls, function: ScoreFunction, metric_names: tuple[str, ...] = ()) -> Function:
         """The evaluator of a function.
+
+        Args:
+            function: scores a candidate.
+            metric_names: what it returns beside `score`, where that is a mapping.
 
         Raises:
             UserError: it cannot be called.
@@ -79,15 +83,15 @@ class Function(Evaluator):
                 "defined in a module, or workers=1"
             ) from None
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         self.check(request.images, request.space)
         candidate = dict(request.decisions) if request.genotype is None else request.genotype
         said = self._functions[self.name](candidate)
         if not isinstance(said, Mapping):
-            return {"score": float(said)}
+            return Score({"score": float(said)})
         if "score" not in said:
             raise ValueError(f"{self.name} returned metrics without 'score'")
-        return {name: float(value) for name, value in said.items()}
+        return Score({name: float(value) for name, value in said.items()})
 
     def metrics(self) -> tuple[str, ...]:
         return (self.reward, *self.metric_names)

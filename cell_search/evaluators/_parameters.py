@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
-from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators._base import EVALUATORS, Request, Score
+from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE
 from cells.support.settings import setting
 
 
 @EVALUATORS.register("parameters")
 @dataclass(frozen=True)
-class Parameters(Evaluator):
+class Parameters(ChildEvaluator):
     """Counts the child's trainable parameters from its layout; trains nothing, reads no image.
 
     The control for other scores: on NAS-Bench-201 it ranks cells about as well as synflow.
@@ -32,19 +32,10 @@ class Parameters(Evaluator):
     size: int = setting(32, least=1, most=MAX_SIDE)
     num_classes: int = setting(10, least=1, most=MAX_CLASSES)
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         assert request.genotype is not None
-        config = child_config(
-            request.genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=(self.size, self.size),
-            num_classes=self.num_classes,
-        )
-        return child_sizes(request.genotype, config)
+        config = self.child(request.genotype, (self.size, self.size), self.num_classes)
+        return Score(child_sizes(request.genotype, config))
 
     def metrics(self) -> tuple[str, ...]:
         return ("parameters", "multiply_adds")
-
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import pathlib
 import uuid
-from typing import Any
 
 from cells.support.errors import UserError
 from cells.support.files import write_atomically
@@ -22,61 +21,73 @@ class Store:
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
-        self.folder = os.fspath(folder).rstrip("/")
-        self._there: Any = None
-        if "://" in self.folder:
-            import fsspec
+        from fsspec.core import url_to_fs
+        from fsspec.implementations.local import LocalFileSystem
 
+        self.folder = os.fspath(folder).rstrip("/")
+        if "://" not in self.folder:
+            self._files, self._root = LocalFileSystem(), os.path.abspath(self.folder)
+        else:
             try:
-                self._there, self._root = fsspec.core.url_to_fs(self.folder)
+                self._files, self._root = url_to_fs(self.folder)
             except (ValueError, ImportError) as error:
                 raise UserError(f"weights_dir: {self.folder} cannot be used ({error})") from None
+        self._local = isinstance(self._files, LocalFileSystem)
 
     def write(self, name: str, data: bytes) -> None:
-        """Keeps `data` under a name, complete or not at all; replaces what was there.
+        """Keeps a file, complete or not at all; replaces what was there.
+
+        Args:
+            name: of the file.
+            data: all of it.
 
         Raises:
             UserError: the folder cannot be written.
         """
-        if self._there is None:
-            write_atomically(pathlib.Path(self.folder) / name, data)
+        target = self._path(name)
+        if self._local:
+            write_atomically(target, data)
             return
-        target = f"{self._root}/{name}"
-        beside = f"{self._root}/.{name}-{uuid.uuid4().hex[:8]}"
+        beside = self._path(f".{name}-{uuid.uuid4().hex[:8]}")
         try:
-            self._there.makedirs(self._root, exist_ok=True)
-            self._there.pipe_file(beside, data)
-            self._there.mv(beside, target)
+            self._files.makedirs(self._root, exist_ok=True)
+            self._files.pipe_file(beside, data)
+            self._files.mv(beside, target)
         except OSError as error:
             raise UserError(f"{self.folder}/{name}: cannot be written ({error})") from None
 
     def read(self, name: str) -> bytes | None:
-        """What is kept under a name; None where nothing is."""
+        """Reads a file.
+
+        Args:
+            name: of the file.
+
+        Returns:
+            All of it; None where there is none.
+        """
         try:
-            if self._there is None:
-                return (pathlib.Path(self.folder) / name).read_bytes()
-            return self._there.cat_file(f"{self._root}/{name}")
+            return self._files.cat_file(self._path(name))
         except FileNotFoundError:
             return None
 
     def remove(self, name: str) -> None:
-        """Removes what is kept under a name, if anything is."""
-        try:
-            if self._there is None:
-                (pathlib.Path(self.folder) / name).unlink()
-            else:
-                self._there.rm_file(f"{self._root}/{name}")
-        except FileNotFoundError:
-            pass
+        """Removes a file, if it is there.
+
+        Args:
+            name: of the file.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._path(name))
 
     def names(self) -> list[str]:
-        """The names under which something is kept, sorted."""
+        """The names of the files, sorted."""
+        self._files.invalidate_cache(self._root)
         try:
-            if self._there is None:
-                found = os.listdir(self.folder)
-            else:
-                self._there.invalidate_cache(self._root)
-                found = [p.rsplit("/", 1)[-1] for p in self._there.ls(self._root, detail=False)]
+            paths = self._files.ls(self._root, detail=False)
         except FileNotFoundError:
             return []
-        return sorted(name for name in found if not name.startswith("."))
+        names = (path.rsplit("/", 1)[-1] for path in paths)
+        return sorted(name for name in names if not name.startswith("."))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"

@@ -70,7 +70,13 @@ def best_of(
 
 
 def ranked(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
-    """The best `top` different candidates that succeeded, best first."""
+    """The best `top` different candidates that succeeded, best first.
+
+    Args:
+        search: the search.
+        known: all trials.
+        again: the re-ranking, if there is one.
+    """
     # Enough to fill the list behind those that were trained again; a key of each trial of a long
     # search would take a while.
     count = search.config.top + (len(again.candidates) if again else 0)
@@ -95,13 +101,23 @@ def reranking_of(search: Search, study: optuna.Study) -> Reranking | None:
 
 
 def front_of(search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that no other one dominates, sorted by the first objective, best first."""
+    """The trials that no other one dominates, sorted by the first objective, best first.
+
+    Args:
+        search: the search.
+        study: the study.
+    """
     signs = [objective.sign for objective in search.objectives]
     return trials.front(study.get_trials(deepcopy=False), search.space, signs)
 
 
 def score(trial: FrozenTrial, search: Search) -> dict[str, float]:
-    """The values of a trial that succeeded, by the names of the objectives."""
+    """The values of a trial that succeeded, by the names of the objectives.
+
+    Args:
+        trial: one that succeeded.
+        search: the search.
+    """
     return {o.metric: v for o, v in zip(search.objectives, trial.values, strict=True)}
 
 
@@ -109,6 +125,11 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
     """Writes `genotype.json` (`best.json` in a space without genotypes), `top/NN.json`,
     `front/NN.json` where there are several objectives, `train.yaml` where the search had images,
     and `rerank.json` after a re-ranking.
+
+    Args:
+        directory: where the files go.
+        search: the search.
+        study: the study.
 
     Returns:
         The paths of the winner, of its training configuration, and of `rerank.json`.
@@ -161,7 +182,7 @@ def _stated(trial: FrozenTrial, search: Search) -> str:
     searched = searched_settings.chosen(trial.params)
     if not searched:
         return ""
-    batch = getattr(search.evaluator_of(trial.params), "batch", None)
+    batch = search.evaluator_of(trial.params).batch
     images = f", with {batch} images a step" if batch else ""
     values = ", ".join(f"{name} {value}" for name, value in searched.items())
     return (
@@ -245,14 +266,10 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
     builder = builder_of(images)
     test = datasets.test_split(builder)
     data = {"tfds_name": transfer_name(images)}
-    evaluator: Any = search.evaluator_of(point or {})
     train = {
         **data,
         "tfds_split": images.split.split("[")[0],
         "global_batch_size": _BATCH,
-        "aug_rand_hflip": bool(getattr(evaluator, "flip", False)),
-        "aug_shift": int(getattr(evaluator, "shift", 0)),
-        "aug_cutout": int(getattr(evaluator, "cutout", 0)),
     }
     # Without a split of its own, the last tenth scores what the rest has trained.
     if test is None:
@@ -266,7 +283,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         "task": {
             "model": {
                 # Relative to this file, so that the directory can be moved.
-                "cells": {"genotype": "genotype.json", "network": "cifar", **evaluator.network()},
+                "cells": {"genotype": "genotype.json", "network": "cifar"},
                 "input_size": [*facts(images)["size"], 3],
             },
             "train_data": train,
@@ -274,9 +291,9 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         },
         "trainer": {"train_steps": _STEPS},
     }
+    evaluator = search.evaluator_of(point or {})
     searched = searched_settings.chosen(point or {})
-    child_batch = getattr(evaluator, "batch", _BATCH)
-    for path, value in searched_settings.train_values(searched, child_batch, _BATCH).items():
+    for path, value in evaluator.transfer_settings(searched, _BATCH).items():
         *sections, last = path.split(".")
         at = values
         for section in sections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol
 
 from cell_search.evaluators import Request, Result
@@ -39,8 +40,14 @@ class Pool(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class PoolSettings(abc.ABC):
-    """The settings of a pool."""
+    """The settings of a pool: a frozen dataclass; its fields have defaults."""
+
+    @property
+    def workers(self) -> int:
+        """How many candidates are scored at the same time; 0: as many as there is room for."""
+        return 1
 
     def check(self) -> None:  # noqa: B027 - most pools need no check
         """Raises a UserError where the pool cannot be had; called before anything is written."""

@@ -65,6 +65,9 @@ class Limits:
     def allow(self, genotype: Genotype) -> bool:
         """Whether a candidate keeps to them; counts without TensorFlow.
 
+        Args:
+            genotype: the two cells.
+
         Raises:
             UserError: the network is unknown or impossible.
         """

@@ -24,6 +24,9 @@ MAX_BYTES = 4_000_000
 def read(path: str | os.PathLike[str]) -> Space:
     """Reads a space.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
@@ -36,6 +39,9 @@ def read(path: str | os.PathLike[str]) -> Space:
 
 def parse(text: bytes | str) -> Space:
     """A space from the text of a file.
+
+    Args:
+        text: JSON.
 
     Raises:
         UserError: one sentence that names the field and the remedy.

@@ -42,7 +42,7 @@ def open_url(
         where = sqlalchemy.engine.make_url(url)
     except sqlalchemy.exc.ArgumentError:
         raise UserError(
-            f"storage: {url!r} is no URL of a database; one looks like "
+            f"storage: {url!r} is not a URL of a database; one looks like "
             "postgresql://user@host/database"
         ) from None
     if where.drivername == "postgresql":
@@ -105,7 +105,12 @@ class Patient:
         return lambda *args, **named: self._attempts(lambda _: found(*args, **named), changes)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Adds a trial, once."""
+        """Adds a trial, once.
+
+        Args:
+            study_id: Optuna's.
+            template_trial: what the trial holds already.
+        """
         number = self._counts.get(study_id)
         if number is None:
             number = self.get_n_trials(study_id)
@@ -122,7 +127,13 @@ class Patient:
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: list[float] | None = None
     ) -> bool:
-        """Ends a trial, once."""
+        """Ends a trial, once.
+
+        Args:
+            trial_id: Optuna's.
+            state: the new one.
+            values: of the objectives.
+        """
 
         def tell(again: bool) -> bool:
             try:

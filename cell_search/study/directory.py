@@ -45,7 +45,11 @@ class SearchDirectory(Studies):
         return str(folder.absolute() / study)
 
     def tensorboard(self, part: str = STUDY_NAME) -> pathlib.Path:
-        """The folder of TensorBoard's files of a study."""
+        """The folder of TensorBoard's files of a study.
+
+        Args:
+            part: `STUDY_NAME`, `SIEVE_NAME`, or the name of a re-ranking.
+        """
         if part == STUDY_NAME:
             return self.path / "tensorboard"
         return self.path / "tensorboard" / (SIEVE_NAME if part == SIEVE_NAME else "rerank")
@@ -66,7 +70,11 @@ class SearchDirectory(Studies):
         return values
 
     def store_config(self, values: dict[str, Any]) -> None:
-        """Writes `config.yaml`."""
+        """Writes `config.yaml`.
+
+        Args:
+            values: those that matter, nested.
+        """
         write_atomically(self.config, yaml_file.dumps(values).encode())
 
     def new_study_name(self) -> str:

@@ -52,6 +52,9 @@ class Journal(JournalFileBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Appends records.
 
+        Args:
+            logs: Optuna's records.
+
         Raises:
             UserError: the disk is full, or another driver has taken the search over.
         """
@@ -95,6 +98,9 @@ def mend(path: pathlib.Path) -> None:
 
     A last line without its end is no record: Optuna would read past it, but the next record
     would be glued to it and make the whole study unreadable.
+
+    Args:
+        path: of the file.
     """
     # Whoever held the lock is dead.
     pathlib.Path(f"{path}.lock").unlink(missing_ok=True)

@@ -11,8 +11,14 @@ Importing this package imports neither TensorFlow nor TFDS; the functions do whe
 from __future__ import annotations
 
 from cells.data.features import DetectionClasses, ImageClasses, detection_classes, image_classes
-from cells.data.reading import damaged, examples_at, read_labels
-from cells.data.splits import names_split, split_size, test_split
+from cells.data.splits import (
+    damaged,
+    examples_at,
+    names_split,
+    read_labels,
+    split_size,
+    test_split,
+)
 from cells.data.tfds_sets import EMBEDDED, builder
 
 __all__ = [

@@ -29,7 +29,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+()@=,-]*")
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a block: the state that it reads, and the operation applied to it."""
+    """One side of a block: the state that it reads, and the operation applied to it.
+
+    Attributes:
+        input: number of the state: 0 and 1 are the outputs of the two cells before, b + 2 is the
+            state that block b makes.
+        operation: name of the operation; `cells operations` lists them.
+
+    Example:
+        >>> cells.Side(input=0, operation="sep_conv_5x5")
+        Side(input=0, operation='sep_conv_5x5')
+    """
 
     input: int
     operation: str
@@ -37,7 +47,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Block:
-    """Two sides and their combination; makes one new hidden state."""
+    """Two sides and their combination; makes one new hidden state.
+
+    Attributes:
+        left, right: the sides.
+        combine: `add` or `concat`.
+
+    Example:
+        >>> block = cells.Block(cells.Side(0, "sep_conv_3x3"), cells.Side(1, "identity"))
+        >>> block.combine
+        'add'
+    """
 
     left: Side
     right: Side
@@ -51,7 +71,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Cell:
-    """Blocks in the order in which they are computed, and the states joined to the output."""
+    """Blocks in the order in which they are computed, and the states joined to the output.
+
+    Attributes:
+        blocks: at least one.
+        concat: numbers of the states that are joined along channels.
+
+    Example:
+        >>> block = cells.Block(cells.Side(0, "sep_conv_3x3"), cells.Side(1, "identity"))
+        >>> cells.Cell(blocks=(block,), concat=(2,)).unread
+        (2,)
+    """
 
     blocks: tuple[Block, ...]
     concat: tuple[int, ...]
@@ -79,6 +109,13 @@ class Genotype:
 
     Raises:
         UserError: names the cell, block and field at fault and what is allowed.
+
+    Example:
+        >>> block = cells.Block(cells.Side(0, "sep_conv_3x3"), cells.Side(1, "identity"))
+        >>> cell = cells.Cell(blocks=(block,), concat=(2,))
+        >>> genotype = cells.Genotype(name="mine", normal=cell, reduction=cell)
+        >>> genotype.stacking
+        'nasnet'
     """
 
     name: str

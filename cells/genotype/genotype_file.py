@@ -49,6 +49,10 @@ def read(path: str | os.PathLike[str]) -> Genotype:
 def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
     """Writes a genotype file, complete or not at all.
 
+    Args:
+        genotype: the two cells.
+        path: of the file; missing folders are made.
+
     Raises:
         UserError: the file cannot be written, or cannot hold the provenance.
     """
@@ -57,6 +61,9 @@ def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
 
 def dumps(genotype: Genotype) -> str:
     """The text of a genotype file: stable, one block a line, ends with a newline.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the provenance holds what no JSON file can hold.
@@ -67,6 +74,9 @@ def dumps(genotype: Genotype) -> str:
 def parse(text: bytes | str) -> Genotype:
     """Parses the text of a genotype file.
 
+    Args:
+        text: JSON, at most as long as the format allows.
+
     Raises:
         UserError: one sentence that names the field and the remedy.
     """
@@ -74,7 +84,11 @@ def parse(text: bytes | str) -> Genotype:
 
 
 def to_dict(genotype: Genotype) -> dict[str, Any]:
-    """The genotype as JSON values, as the file holds it."""
+    """The genotype as JSON values, as the file holds it.
+
+    Args:
+        genotype: the two cells.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "name": genotype.name,
@@ -101,6 +115,9 @@ def to_dict(genotype: Genotype) -> dict[str, Any]:
 
 def from_dict(data: Any) -> Genotype:
     """Checks JSON values against the schema and makes the genotype of them.
+
+    Args:
+        data: JSON values, from anybody.
 
     Raises:
         UserError: one sentence that names the field and the remedy.

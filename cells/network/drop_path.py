@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from cells.network import step_seed
-from cells.network.step_variable import step_variable
+from cells.network.step_seed import step_variable
 
 
 def progress_variable() -> Any:
@@ -35,7 +35,11 @@ def follow_training(model: Any, step: Any, steps: int) -> None:
 
 @functools.cache
 def scheduled_drop_path(keras: Any) -> type:
-    """The layer class for the namespace `keras` (the module `keras` or `tf_keras`)."""
+    """The layer class for the namespace `keras` (the module `keras` or `tf_keras`).
+
+    Args:
+        keras: the module `keras` or `tf_keras`.
+    """
     import tensorflow as tf
 
     class ScheduledDropPath(keras.layers.Layer):

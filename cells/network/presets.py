@@ -42,6 +42,10 @@ NETWORKS = tuple(dict.fromkeys(network for network, _ in _NETWORKS))
 def network_config(network: str, genotype: Genotype) -> StackConfig:
     """The configuration of a named network for a genotype's stacking rule.
 
+    Args:
+        network: one of `NETWORKS`.
+        genotype: its stacking rule chooses among the published settings.
+
     Raises:
         UserError: there is no such network; lists those that exist.
     """
@@ -53,7 +57,7 @@ def network_config(network: str, genotype: Genotype) -> StackConfig:
 
 def configure(
     genotype: Genotype,
-    network: str,
+    network: str | StackConfig,
     *,
     image_size: Size | None = None,
     penultimate_filters: int | None = None,
@@ -63,7 +67,7 @@ def configure(
 
     Args:
         genotype: the cells; its stacking rule chooses among the published settings.
-        network: one of `NETWORKS`.
+        network: one of `NETWORKS`, or a configuration.
         image_size: (height, width); the network's own by default. For a network of any size
             use `config.replace(image_size=None)`.
         penultimate_filters: P of "N @ P" in place of `filters`.
@@ -72,7 +76,7 @@ def configure(
     Raises:
         UserError: the network is unknown or the configuration impossible.
     """
-    config = network_config(network, genotype)
+    config = network if isinstance(network, StackConfig) else network_config(network, genotype)
     given = {name: value for name, value in changes.items() if value is not None}
     config = config.replace(**given)
     if image_size is not None:

@@ -81,12 +81,21 @@ class StackConfig:
     batch_norm_epsilon: float = setting(1e-5, above=0, most=1)
 
     def replace(self, **changes: object) -> StackConfig:
-        """A copy with some fields changed."""
+        """A copy with some fields changed.
+
+        Args:
+            **changes: fields with their new values.
+        """
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
 def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
-    """P of "N @ P": channels of the last cell's output."""
+    """P of "N @ P": channels of the last cell's output.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     inserts = family_of(genotype.stacking).inserts_reductions
     ends_in_reduction = not inserts and config.normal_cells == 1
     last = genotype.reduction if ends_in_reduction else genotype.normal
@@ -97,6 +106,11 @@ def with_penultimate_filters(
     genotype: Genotype, config: StackConfig, penultimate: int
 ) -> StackConfig:
     """`config` with the filters F that give the last cell `penultimate` channels.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+        penultimate: P of "N @ P".
 
     Raises:
         UserError: `penultimate` does not divide; names the nearest values that do.
@@ -137,7 +151,12 @@ def stack(
 
 
 def check(genotype: Genotype, config: StackConfig) -> None:
-    """Raises a UserError where `config` cannot be built for `genotype`."""
+    """Raises a UserError where `config` cannot be built for `genotype`.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     settings.check(config)
     if _stem(genotype, config) == "cells" and config.filters < 8:
         raise UserError(
@@ -153,7 +172,12 @@ def check(genotype: Genotype, config: StackConfig) -> None:
 
 
 def minimal_size(genotype: Genotype, config: StackConfig) -> int:
-    """The smallest height and width with which all that halves finds 2 pixels to halve."""
+    """The smallest height and width with which all that halves finds 2 pixels to halve.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     stem = _stem(genotype, config)
     halvings = GROUPS - 1 + {"convolution": 0, "cells": 2, "convolutions": 3}[stem]
     map_size = 2 ** (halvings - 1) + 1

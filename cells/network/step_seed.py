@@ -1,4 +1,4 @@
-"""What a training step draws, as a function of a seed and of the step.
+"""What a training step sets and draws, as a function of a seed and of the step.
 
 TensorFlow's own generators go on from draw to draw, and begin anew in a resumed run. A network that
 is built with a `variable` draws what it drops from this one instead, which whoever trains sets in
@@ -11,7 +11,22 @@ import functools
 import zlib
 from typing import Any
 
-from cells.network.step_variable import step_variable
+
+def step_variable(value: Any, name: str) -> Any:
+    """A TensorFlow variable that is no weight, and that all replicas set to the same.
+
+    Args:
+        value: at first; its shape and dtype stay.
+        name: of the variable.
+    """
+    import tensorflow as tf
+
+    return tf.Variable(
+        value,
+        trainable=False,
+        name=name,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
 
 
 def variable() -> Any:
@@ -51,7 +66,11 @@ def of_layer(seed: Any, name: str) -> Any:
 
 @functools.cache
 def dropout(keras: Any) -> type:
-    """Keras's dropout drawn with the seed of the step, for the namespace `keras`."""
+    """Keras's dropout drawn with the seed of the step, for the namespace `keras`.
+
+    Args:
+        keras: the module `keras` or `tf_keras`.
+    """
     import tensorflow as tf
 
     class StepDropout(keras.layers.Dropout):

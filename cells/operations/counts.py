@@ -17,6 +17,10 @@ class Summary:
         total: `trainable` and the batch-norm statistics.
         multiply_adds: products of one image in convolutions and fully connected layers; biases,
             batch norm, pools and sums are not counted. None without an image size.
+
+    Example:
+        >>> cells.summarize("nasnet_a", network="imagenet_large").multiply_adds
+        23783414658
     """
 
     trainable: int
@@ -36,7 +40,13 @@ def auxiliary_summary(graph: Graph, image: Size) -> Summary:
 
 
 def count(nodes: list[Node], sizes: dict[str, Size] | None) -> Summary:
-    """Counts a list of nodes, with the sizes of all tensors where multiply-adds are wanted."""
+    """Counts a list of nodes, with the sizes of all tensors where multiply-adds are wanted.
+
+    Args:
+        nodes: in the order of computation.
+        sizes: height and width of each output by the name of its node; None counts no
+            multiply-adds.
+    """
     trainable = statistics = products = 0
     for node in nodes:
         if not node.inputs:

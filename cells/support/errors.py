@@ -15,6 +15,13 @@ class UserError(Exception):
 
     The command lines print the sentence without a traceback and exit with code 2
     (`cells.support.command_line.run`); everything else that is raised is a fault of this project.
+
+    Example:
+        >>> try:
+        ...     cells.load_genotype("nasnet")
+        ... except cells.UserError as error:
+        ...     print(str(error)[:48])
+        genotype: 'nasnet' is neither in the catalogue n
     """
 
 
@@ -55,6 +62,18 @@ def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     if not near:
         return ""
     return "did you mean " + " or ".join(repr(n) for n in near) + "? "
+
+
+def listed(items: Iterable[object], most: int = 3) -> str:
+    """The first of many things in words: `a, b, c and 4 more`.
+
+    Args:
+        items: the things.
+        most: how many to show at most.
+    """
+    names = [str(item) for item in items]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> UserError:

@@ -6,12 +6,31 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cells.support.errors import UserError
+
+#: How Python shows what has no name, such as an open file: says nothing, and changes at each run.
+_OBJECT = re.compile(r" ?<[^<>]* object at 0x[0-9a-f]+>")
+
+#: What public functions take as a path, and as one or several.
+FilePath = str | os.PathLike[str]
+FilePaths = FilePath | Sequence[FilePath]
+
+
+def as_paths(paths: FilePaths) -> list[str]:
+    """One or several paths, as a list of texts.
+
+    Args:
+        paths: one path or several.
+    """
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
 
 
 def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
@@ -50,7 +69,9 @@ def require_file(path: str | os.PathLike[str], noun: str) -> pathlib.Path:
     if stat.S_ISDIR(mode):
         raise UserError(f"{shown}: is a folder; give the {noun} file itself")
     if not stat.S_ISREG(mode):
-        raise UserError(f"{shown}: is no ordinary file (a pipe, device or socket); save it first")
+        raise UserError(
+            f"{shown}: is not an ordinary file (a pipe, device or socket); save it first"
+        )
     return place
 
 
@@ -69,12 +90,14 @@ def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "")
     place, shown = require_file(path, noun), os.fspath(path)
     try:
         with open(place, "rb") as file:
-            data = file.read(most + 1)
+            # Not read(most + 1), which asks for all that memory at once.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read() if size <= most else b""
     except OSError as error:
         raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
-    if len(data) > most:
+    if max(size, len(data)) > most:
         hint = f" ({usual})" if usual else ""
-        raise UserError(f"{shown}: larger than {most:,} bytes, so this is no {noun} file{hint}")
+        raise UserError(f"{shown}: larger than {most:,} bytes, so this is not a {noun} file{hint}")
     return data
 
 
@@ -88,19 +111,31 @@ def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str 
         return read(path, noun, most, usual=usual).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{os.fspath(path)}: is no text in UTF-8 (byte {error.start:,}); save it as UTF-8"
+            f"{os.fspath(path)}: is not UTF-8 text (byte {error.start:,}); save it as UTF-8"
         ) from None
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written into a file: those of files may be bytes that are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def reason(error: Exception) -> str:
     """What an error says, in one short line."""
-    words = getattr(error, "strerror", None) or " ".join(str(error).split())
+    words = getattr(error, "strerror", None) or _OBJECT.sub("", " ".join(str(error).split()))
     return (words or type(error).__name__)[:200]
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Says in one sentence what the operating system has against a file.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -119,6 +154,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
     The temporary name keeps the ending, since Keras and matplotlib choose a format by it.
     On an error the temporary file is removed and what stood at `path` stays.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -147,7 +185,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes `data` to `path`, complete or not at all; makes missing folders."""
+    """Writes `data` to `path`, complete or not at all; makes missing folders.
+
+    Args:
+        path: where the file goes.
+        data: its content.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
@@ -165,15 +208,19 @@ def json_text(value: Any, indent: int | None = 2) -> str:
     except UnicodeEncodeError as error:
         near = error.object[max(error.start - 20, 0) : error.end + 20]
         raise UserError(
-            f"{near!a}: is no text in UTF-8, so no file can hold it; rename what is called so"
+            f"{near!a}: is not UTF-8 text, so no file can hold it; rename what is called so"
         ) from None
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise UserError(f"cannot be written as JSON ({error})") from None
     return f"{text}\n"
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes JSON for people and programs to `path`, complete or not at all.
+
+    Args:
+        path: where the file goes.
+        value: JSON values.
 
     Raises:
         UserError: the folder cannot be written or the disk is full, or see `json_text`.

@@ -59,7 +59,7 @@ def _holds_surrogate(values: Any, text: str) -> bool:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise UserError(f"{name[:40]} is no JSON number; numbers must be finite")
+    raise UserError(f"{name[:40]} is not a JSON number; numbers must be finite")
 
 
 def _finite(text: str) -> float:

@@ -27,7 +27,7 @@ _NO_RANGES: Mapping[str, Bounds] = {}
 def override(
     config: Any,
     files: Iterable[str] = (),
-    text: str | None = None,
+    text: str | Mapping[str, Any] | None = None,
     ranges: Mapping[str, Bounds] = _NO_RANGES,
 ) -> Any:
     """Overrides a configuration in place.
@@ -35,7 +35,8 @@ def override(
     Args:
         config: a Model Garden `hyperparams.Config`.
         files: YAML files, applied in order.
-        text: `--params_override`: YAML or JSON text, `a.b=1,c=2`, or a YAML file.
+        text: `--params_override`: YAML or JSON text, `a.b=1,c=2`, or a YAML file; or the settings
+            themselves, nested.
         ranges: see `apply`.
 
     Returns:
@@ -47,9 +48,10 @@ def override(
     """
     for file in files:
         apply(config, read_yaml(file), os.fspath(file), ranges)
+    if isinstance(text, str) and text:
+        text = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
     if text:
-        values = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
-        apply(config, values, "--params_override", ranges)
+        apply(config, text, "--params_override", ranges)
     return config
 
 
@@ -91,6 +93,9 @@ def check(config: Any, ranges: Mapping[str, Bounds] = _NO_RANGES) -> None:
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a YAML file that holds a mapping, or nothing.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: it cannot be read, or holds something else.
@@ -159,7 +164,7 @@ def _checked(
         inner = _section(config, key, present, value)
         if inner is not None:
             if not isinstance(value, dict):
-                raise UserError(f"{where}{at}: {_shown(value)} is no mapping")
+                raise UserError(f"{where}{at}: {_shown(value)} is not a mapping")
             # An empty mapping takes any key (free-form arguments).
             value = _checked(inner, value, where, at, ranges) if fields(inner) else value
         elif key == "type" and _is_one_of(config):
@@ -193,7 +198,7 @@ def _value(
     if expected:
         hint = "; put it in quotes" if expected == "text" and value is not None else ""
         raise UserError(
-            f"{at}: {_shown(value)} is no {expected}{hint} (the default is {cut(repr(present))})"
+            f"{at}: {_shown(value)} is not a {expected}{hint} (the default is {cut(repr(present))})"
         )
     parent = at.split(".")[-2] if "." in at else ""
     bounds = settings.bounds_of(type(config), key)
@@ -209,7 +214,11 @@ def _shown(value: Any) -> str:
 
 
 def fields(config: Any) -> dict[str, Any]:
-    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen."""
+    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen.
+
+    Args:
+        config: the settings of the stack.
+    """
     if isinstance(config, dict):
         return config
     return {key: value for key, value in vars(config).items() if not key.startswith("_")}

@@ -124,7 +124,7 @@ def fault_of(kind: Any, name: str, value: Any) -> str:
     """What is wrong with a value for a field of a dataclass; "" where nothing is."""
     _, expected = fit(_annotations(kind).get(name, Any), value)
     if expected:
-        return f"{cut(repr(value))} is no {expected}"
+        return f"{cut(repr(value))} is not a {expected}"
     return bounds_of(kind, name).fault(value)
 
 

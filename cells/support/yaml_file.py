@@ -66,7 +66,7 @@ def loads(text: str, *, as_text: bool = False) -> Any:
     try:
         return _Reader(yaml.parse(text, loader), as_text).document()
     except UnicodeEncodeError:
-        raise UserError("holds half of a character, which is no text in UTF-8") from None
+        raise UserError("holds half of a character, which is not UTF-8 text") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
@@ -126,7 +126,7 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._value(event, depth + 1)
             if isinstance(key, list | dict):
-                raise _fault(event, "a list or mapping is no key")
+                raise _fault(event, "a list or mapping is not a key")
             if key in values:
                 raise _fault(event, f"the key {cut(str(key))!r} is given twice")
             values[key] = self._value(next(self._events), depth + 1)

@@ -76,7 +76,7 @@ def _names(group: Any, key: str) -> list[str]:
     if names.ndim == 1 and not names.size:  # A layer without weights; of whatever type.
         return []
     if names.ndim != 1 or not all(isinstance(name, bytes | str) for name in names):
-        raise ValueError(f"{key} is no list of names")
+        raise ValueError(f"{key} is not a list of names")
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
 

@@ -61,7 +61,13 @@ def keras_layer_name(name: str, normal_cells: int) -> str:
 
 
 def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[str, ...]:
-    """The names of a layer's arrays, `LAYER/NUMBER`, as `read` gives them."""
+    """The names of a layer's arrays, `LAYER/NUMBER`, as `read` gives them.
+
+    Args:
+        node: of the graph, with weights.
+        every_name: all names in the file.
+        config: the settings of the stack.
+    """
     layer = keras_layer_name(node.name, config.normal_cells)
     count = len(node.primitive.weight_shapes(node.inputs[0].channels))
     return tuple(f"{layer}/{i}" for i in range(count))

@@ -46,7 +46,12 @@ class WeightsFile:
 
 
 def write(weights: WeightsFile, path: str | os.PathLike[str]) -> None:
-    """Writes a weights file, complete or not at all."""
+    """Writes a weights file, complete or not at all.
+
+    Args:
+        weights: arrays with their genotype and stack.
+        path: of the file.
+    """
     from safetensors.numpy import save_file
 
     tensors = {
@@ -66,6 +71,9 @@ def write(weights: WeightsFile, path: str | os.PathLike[str]) -> None:
 
 def read(path: str | os.PathLike[str]) -> WeightsFile:
     """Reads a weights file.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: it is damaged, or no weights file of this project.
@@ -98,6 +106,9 @@ def read_safetensors(
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The tensors and the metadata of any safetensors file.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: it cannot be read or is damaged.
     """
@@ -118,11 +129,16 @@ def fault_of(array: np.ndarray) -> str:
         return f"is of type {array.dtype}, not float16, float32 or float64"
     with np.errstate(over="ignore"):
         wrong = np.count_nonzero(~np.isfinite(array.astype(np.float32)))
-    return f"has {wrong:,} values that are no finite float32 numbers" if wrong else ""
+    return f"has {wrong:,} values that are not finite float32 numbers" if wrong else ""
 
 
 def build(weights: WeightsFile, keras: Any) -> Any:
-    """The network of a weights file as a model of `keras` or `tf_keras`, weights set."""
+    """The network of a weights file as a model of `keras` or `tf_keras`, weights set.
+
+    Args:
+        weights: arrays with their genotype and stack.
+        keras: the module `keras` or `tf_keras`.
+    """
     from cells.network.build import build_network
     from cells.weights.by_layer import weighted_layers
 

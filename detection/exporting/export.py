@@ -6,24 +6,30 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cells.support.errors import UserError
-from cells.support.files import write_atomically, write_json, writing
-from detection.config import experiments
+from cells.support.files import FilePath, FilePaths, write_atomically, write_json
+from detection.config.read import read_params
 from detection.config.schema import MaskRCNNTask
 from detection.data import images
 from detection.data.dataset import MOST_ASPECT
-from detection.exporting import formats
+from detection.exporting.formats import (
+    CATEGORIES,
+    FORMATS,
+    DetectorFormat,
+    Exported,
+    categories_text,
+)
 from detection.inference.detector import Detections, open_detector
-from transfer.exporting import formats as files
-from transfer.exporting.export import replace_all
+from transfer.exporting import files
 
 #: Images on which files are compared with the trained detector.
 COMPARED = 10
@@ -32,62 +38,87 @@ DESCRIPTION = "detector.json"
 
 
 def export(
-    folder: str, output: str, kinds: Sequence[str] = (), params: Any = None
+    model_dir: FilePath,
+    output: FilePath,
+    formats: Sequence[str] = (),
+    *,
+    config_file: FilePaths = (),
+    params_override: str | Mapping[str, Any] | None = None,
+    data_dir: FilePath | None = None,
 ) -> dict[str, Any]:
-    """Writes the detector of a run, after comparing each file with the run's own.
+    """Writes a trained detector for other programs, after comparing each file with the detector.
+
+    Files are compared on `COMPARED` images of the validation data, or where these are not at hand
+    on random ones.
 
     Args:
-        folder: `--model_dir` of the training.
-        output: folder of a SavedModel, which must not exist; with `kinds` a folder, in which files
-            of the same names are replaced.
-        kinds: names of `detection.exporting.formats.FORMATS`.
-        params: the configuration to build the detector with, by default the run's own. Files are
-            compared on `COMPARED` images of its validation data, or where these are not at hand on
-            random ones.
+        model_dir: folder of the run, whose last checkpoint and configuration are taken.
+        output: folder of a SavedModel, which must not exist; with `formats` a folder, in which
+            files of the same names are replaced.
+        formats: what to write there, of `saved_model`, `tflite` and `onnx`.
+        config_file: YAML file or files that override the configuration, in order.
+        params_override: settings that are applied after the files, nested or text.
+        data_dir: folder of prepared TFDS sets, where the run names none.
 
     Returns:
-        `files`, of each kind its `file`, its `input` and what `compare` gives; `compared_on`, in
-        words, and the number of `objects` that were found there. With `kinds` this stands in
-        `detector.json`.
+        `files`, of each format its `file`, its `input` and by how much its `boxes` (relative to the
+        image) and `scores` differ at most; `compared_on`, in words, and the number of `objects`
+        that were compared there; `score_threshold`, where the detector finds nothing that is as
+        sure as the configuration asks for, and was compared by what it is less sure of. With
+        `formats` this stands in `detector.json`.
 
     Raises:
         UserError: there is no such run, `output` exists or cannot be written, a format is not
             installed or not for this detector, or a file differs from the trained detector.
+
+    Example:
+        >>> result = detection.export("run", "exported", ["saved_model"])
+        >>> result["files"]["saved_model"]["boxes"] < 1e-4
+        True
     """
-    if not kinds and os.path.exists(output):
+    output = os.fspath(output)
+    if not formats and os.path.exists(output):
         raise UserError(f"--output: {output} exists already; give a folder that does not")
-    params = params or experiments.of_model_dir(folder)
-    wanted = {kind: formats.FORMATS[kind] for kind in kinds or ("saved_model",)}
-    files.check({kind: form.extra for kind, form in wanted.items()})
-    _check_operators(params, wanted)
-    exported = formats.Exported(params, open_detector(folder, params))
+    chosen = files.choose_formats(formats or ("saved_model",), FORMATS)
+    params = read_params(
+        model_dir, config_file=config_file, params_override=params_override, data_dir=data_dir
+    )
+    _check_operators(params, chosen)
+    exported = Exported(params, open_detector(model_dir, params=params))
     pictures, compared_on = _pictures(params.task.validation_data)
     expected = [exported.detector.detect(picture) for picture in pictures]
-    told: dict[str, Any] = {
-        "compared_on": compared_on,
-        "objects": sum(len(found.scores) for found in expected),
-        "files": {},
-    }
-    place = os.path.dirname(os.path.abspath(output))
-    with writing(f"--output: {output}"):
-        os.makedirs(place, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
-            for kind, form in wanted.items():
-                path = os.path.join(temporary, form.file)
-                form.write(exported, path)
-                look = form.open(exported, path)
-                found = [look(picture) for picture in pictures]
-                sizes = [max(picture.shape) for picture in pictures]
-                differences = compare(kind, params, expected, found, sizes)
-                told["files"][kind] = {"file": form.file, "input": form.input, **differences}
-            if kinds:
-                text = formats.categories_text(exported.detector.categories)
-                write_atomically(os.path.join(temporary, formats.CATEGORIES), text.encode())
-                write_json(os.path.join(temporary, DESCRIPTION), told)
-                os.makedirs(output, exist_ok=True)
-                replace_all(temporary, output)
-            else:
-                os.rename(os.path.join(temporary, wanted["saved_model"].file), output)
+    sizes = [max(picture.shape) for picture in pictures]
+    told: dict[str, Any] = {"compared_on": compared_on, "objects": 0}
+    surest = exported
+    if not any(len(found.scores) for found in expected):
+        surest = _less_sure(model_dir, params, pictures)
+        expected = [surest.detector.detect(picture) for picture in pictures]
+        told["score_threshold"] = _threshold(surest.params)
+    counts = []
+
+    def compared(kind: str, path: str) -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as other:
+            if surest is not exported:
+                path = os.path.join(other, chosen[kind].file)
+                chosen[kind].write(surest, path)
+            look = chosen[kind].open(surest, path)
+            found = [look(picture) for picture in pictures]
+        differences, count = _differences(kind, surest.params, expected, found, sizes)
+        if surest is exported:
+            _require_same(kind, differences)
+        counts.append(count)
+        return differences
+
+    with files.beside(output, folder=bool(formats)) as temporary:
+        told["files"] = files.write_compared(exported, chosen, temporary, compared)
+        told["objects"] = min(counts)
+        if formats:
+            text = categories_text(exported.detector.categories)
+            write_atomically(os.path.join(temporary, CATEGORIES), text.encode())
+            write_json(os.path.join(temporary, DESCRIPTION), told)
+            files.replace_all(temporary, output)
+        else:
+            os.rename(os.path.join(temporary, chosen["saved_model"].file), output)
     return told
 
 
@@ -117,15 +148,29 @@ def compare(
     Raises:
         UserError: they are larger than the format's rounding can make them.
     """
-    allowed = formats.FORMATS[kind].difference
-    generator = params.task.model.detection_generator
-    boxes, scores = [0.0], [0.0]
+    told, _ = _differences(kind, params, expected, found, sizes)
+    _require_same(kind, told)
+    return told
+
+
+def _differences(
+    kind: str,
+    params: Any,
+    expected: Sequence[Detections],
+    found: Sequence[Detections],
+    sizes: Sequence[int],
+) -> tuple[dict[str, float], int]:
+    """What `compare` gives, however large, and how many of the expected objects were compared."""
+    allowed = FORMATS[kind].difference
+    most = params.task.model.detection_generator.max_num_detections
+    boxes, scores, count = [0.0], [0.0], 0
     for ours, theirs, size in zip(expected, found, sizes, strict=True):
         both = (ours, theirs)
-        full = [d.scores.min() for d in both if len(d.scores) >= generator.max_num_detections]
-        edge = max([generator.pre_nms_score_threshold, *full])
+        full = [d.scores.min() for d in both if len(d.scores) >= most]
+        edge = max([_threshold(params), *full])
         for some, others in (both, both[::-1]):
             counts = (some.scores > edge + allowed) & (some.boxes[:, 2:] > 0).all(axis=1)
+            count += int(counts.sum()) if some is ours else 0
             free = np.ones(len(others.scores), bool)
             for i in np.flatnonzero(counts):
                 same = np.flatnonzero(free & (others.labels == some.labels[i]))
@@ -137,25 +182,49 @@ def compare(
                 free[nearest] = False
                 boxes.append(float(distance.min()))
                 scores.append(abs(float(others.scores[nearest] - some.scores[i])))
-    told = {"boxes": max(boxes), "scores": max(scores)}
-    if max(told.values()) > allowed:
-        raise UserError(
-            f"--formats: {kind} differs from the trained detector (boxes by up to "
-            f"{told['boxes']:.1e} of the image, scores by up to {told['scores']:.1e}), so nothing "
-            "is written; leave it out, or train longer"
+    return {"boxes": max(boxes), "scores": max(scores)}, count
+
+
+def _require_same(kind: str, told: Mapping[str, float]) -> None:
+    if max(told.values()) > FORMATS[kind].difference:
+        raise files.differs(
+            kind,
+            "detector",
+            f"boxes by up to {told['boxes']:.1e} of the image, scores by up to "
+            f"{told['scores']:.1e}",
         )
-    return told
 
 
-def _check_operators(params: Any, wanted: dict[str, formats.Format]) -> None:
+def _threshold(params: Any) -> float:
+    return float(params.task.model.detection_generator.pre_nms_score_threshold)
+
+
+def _less_sure(model_dir: FilePath, params: Any, pictures: Sequence[np.ndarray]) -> Exported:
+    """A run's detector that also tells of what it is less sure of, some ten objects at least.
+
+    How it differs from a file is told, but nothing is refused for it: where thousands of places
+    are all but equally unlikely, rounding decides which of them are told.
+    """
+
+    def opened(threshold: float) -> Exported:
+        changed = copy.deepcopy(params)
+        changed.task.model.detection_generator.pre_nms_score_threshold = threshold
+        return Exported(changed, open_detector(model_dir, params=changed))
+
+    every = opened(0.0)
+    scores = np.sort(np.concatenate([every.detector.detect(p).scores for p in pictures]))[::-1]
+    return opened(0.8 * float(scores[:10][-1])) if len(scores) else every
+
+
+def _check_operators(params: Any, chosen: dict[str, DetectorFormat]) -> None:
     if isinstance(params.task, MaskRCNNTask):
-        for kind in (kind for kind, form in wanted.items() if not form.two_stage):
+        for kind in (kind for kind, form in chosen.items() if not form.two_stage):
             raise UserError(
                 f"--formats: {kind} files hold one-stage detectors only, and the run has two "
                 "stages; use saved_model, or train a RetinaNet"
             )
     elif params.task.model.detection_generator.use_class_agnostic_nms:
-        for kind in (kind for kind in wanted if kind != "saved_model"):
+        for kind in (kind for kind in chosen if kind != "saved_model"):
             raise UserError(
                 f"--formats: {kind} finds objects class by class, and the run has "
                 "detection_generator.use_class_agnostic_nms; use saved_model"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells.support.files import write_atomically
+from cells.support.files import json_text, write_atomically
 from detection.data.categories import Categories
 from detection.exporting import serving
 from detection.inference.detector import Detections, Detector
-from transfer.exporting import formats
+from transfer.exporting import files
 
 CATEGORIES = "categories.json"
 
@@ -38,26 +37,15 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Format:
-    """A kind of file.
+class DetectorFormat(files.Format[Exported, Look]):
+    """A kind of file; opened for a detector, whose labels it gives. Its `difference` is of scores,
+    and of boxes relative to the image.
 
     Attributes:
-        file: its name in the folder of an export.
-        write: writes a detector to a path.
-        open: opens a path, for a detector's labels.
-        input: what goes in, in words.
-        difference: of scores, and of boxes relative to the image, that is allowed.
         two_stage: whether Faster and Mask R-CNN can be written.
-        extra: of the project's that must be installed.
     """
 
-    file: str
-    write: Callable[[Exported, str], None]
-    open: Callable[[Exported, str], Look]
-    input: str
-    difference: float
     two_stage: bool = False
-    extra: str | None = None
 
 
 def categories_text(categories: Categories) -> str:
@@ -66,7 +54,7 @@ def categories_text(categories: Categories) -> str:
         {"id": number, "name": name}
         for number, name in zip(categories.ids, categories.names, strict=True)
     ]
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json_text(told, indent=1)
 
 
 def _save(served: serving.ServedDetector, signatures: Any, path: str) -> None:
@@ -107,11 +95,11 @@ def _write_tflite(exported: Exported, path: str) -> None:
         _save(served, function, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        with formats.quiet():
+        with files.quiet():
             converted = converter.convert()
     with open(path, "wb") as file:
         file.write(converted)
-    formats.attach(path, CATEGORIES, categories_text(exported.detector.categories))
+    files.attach(path, CATEGORIES, categories_text(exported.detector.categories))
 
 
 def _open_tflite(exported: Exported, path: str) -> Look:
@@ -133,11 +121,11 @@ def _write_onnx(exported: Exported, path: str) -> None:
 
     given = [tf.TensorSpec([None, None, 3], tf.uint8, "image")]
     served = _plain(exported, 0.0)  # The function alone does not keep it alive.
-    with formats.quiet():
+    with files.quiet():
         tf2onnx.convert.from_function(
             served.inference_from_image, given, opset=17, output_path=path
         )
-    formats.add_metadata(path, CATEGORIES, categories_text(exported.detector.categories))
+    files.add_metadata(path, CATEGORIES, categories_text(exported.detector.categories))
 
 
 def _open_onnx(exported: Exported, path: str) -> Look:
@@ -172,7 +160,7 @@ def _detections(found: dict[str, np.ndarray], categories: Categories) -> Detecti
 
 
 FORMATS = {
-    "saved_model": Format(
+    "saved_model": DetectorFormat(
         "saved_model",
         _write_saved_model,
         _open_saved_model,
@@ -180,14 +168,14 @@ FORMATS = {
         difference=1e-4,
         two_stage=True,
     ),
-    "tflite": Format(
+    "tflite": DetectorFormat(
         "detector.tflite",
         _write_tflite,
         _open_tflite,
         "one image that is scaled and padded already, float32 of 0 to 255, and its size",
         difference=1e-3,
     ),
-    "onnx": Format(
+    "onnx": DetectorFormat(
         "detector.onnx",
         _write_onnx,
         _open_onnx,

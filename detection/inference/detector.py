@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from cells.support.errors import UserError
-from detection.config import experiments
+from cells.support.files import FilePath
+from detection.config.read import read_params
 from detection.data.categories import Categories
 from detection.data.decoder import SHIFT
 from detection.training.task import clip_to_images, create
@@ -35,6 +38,13 @@ class Detections:
         scores: float32 (n,), in 0..1.
         masks: float32 (n, side, side), spread over the boxes: how surely each point belongs to the
             object, in 0..1 (`detection.data.masks`); None of detectors without.
+
+    Example:
+        >>> import numpy as np
+        >>> boxes = np.array([[2, 3, 20, 10], [30, 5, 8, 8]], np.float32)
+        >>> detections = detection.Detections(boxes, np.array([0, 4]), np.array([0.9, 0.2]))
+        >>> detections.above(0.5).boxes.tolist()
+        [[2.0, 3.0, 20.0, 10.0]]
     """
 
     boxes: np.ndarray
@@ -69,8 +79,11 @@ class Detector:
         model: Model Garden's.
 
     Example:
-        >>> detector = open_detector("runs/digits_scenes")
-        >>> found = detector.detect(image_files.read("scene.jpg"))
+        >>> import numpy as np
+        >>> detector = detection.open_detector("run")
+        >>> detections = detector.detect(np.zeros((60, 80, 3), np.uint8))
+        >>> detections.boxes.shape[1]
+        4
     """
 
     def __init__(self, task: Any, model: Any, categories: Categories):
@@ -89,7 +102,10 @@ class Detector:
         """Finds objects.
 
         Args:
-            image: uint8 (height, width, 3), RGB.
+            image: uint8 (height, width, 3), RGB, of any size.
+
+        Returns:
+            What was found, the surest first, in pixels of `image`.
 
         Raises:
             UserError: the image is so narrow that nothing is left of it.
@@ -135,20 +151,36 @@ class Detector:
         return found
 
 
-def open_detector(folder: str, params: Any = None) -> Detector:
+def open_detector(
+    model_dir: FilePath,
+    *,
+    params_override: str | Mapping[str, Any] | None = None,
+    params: Any = None,
+) -> Detector:
     """Opens what a training wrote, at its last checkpoint.
 
     Args:
-        folder: `--model_dir` of the training.
-        params: the configuration to build the detector with, for one that finds more or less than
-            the run's own, which is the default.
+        model_dir: folder of the run.
+        params_override: settings for a detector that finds more or less than the run's own, nested
+            or text, such as `"task.model.detection_generator.pre_nms_score_threshold=0.0"`.
+        params: the whole configuration to build the detector with, in the place of the run's own
+            and `params_override`.
+
+    Returns:
+        The detector, whose `detect` takes an image.
 
     Raises:
         UserError: the folder is none of a detector, or has no checkpoint, or a damaged one.
+
+    Example:
+        >>> detector = detection.open_detector("run")
+        >>> detector.categories.names[:3]
+        ('0', '1', '2')
     """
+    folder = os.fspath(model_dir)
     trained = checkpoints.open_trained(
         folder,
-        params=params or experiments.of_model_dir(folder),
+        params=params or read_params(folder, params_override=params_override),
         task_class=create,
     )
     categories = Categories(tuple(trained.params.task.category_ids), trained.class_names)

@@ -16,7 +16,7 @@ from detection.data.categories import Categories
 from detection.data.images import NamedImage
 from detection.inference import coco_results, pictures
 from detection.inference.detector import Detections
-from detection.training.coco_figures import ClassFigures, Evaluation, ImageErrors
+from detection.training.coco_figures import NUMBERS, ClassFigures, Evaluation, ImageErrors
 
 CLASSES, CURVES, WORST = "classes.csv", "precision_recall.png", "worst"
 
@@ -66,6 +66,17 @@ def described(classes: Sequence[ClassFigures], categories: Categories) -> list[s
         f"{names[c.category_id]:{width}}  AP {c.ap:.3f}  AP50 {c.ap50:.3f}  AR {c.recall:.3f}  "
         f"{c.objects:,} objects"
         for c in present
+    ]
+
+
+def coco_lines(metrics: Mapping[str, float]) -> list[str]:
+    """COCO's 12 numbers in words; -1 stands for no object of that kind in the data."""
+    # The evaluator names the last recall by the number of detections that it is set to.
+    return [
+        f"{prefix}{words:32} " + (f"{metrics[key]:.4f}" if metrics[key] >= 0 else "no such object")
+        for kind, prefix in (("", ""), ("mask_", "masks: "))
+        for name, words in NUMBERS.items()
+        if (key := f"{kind}{name}") in metrics
     ]
 
 

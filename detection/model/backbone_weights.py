@@ -6,7 +6,6 @@ import dataclasses
 import os
 from typing import Any
 
-from cells.genotype import catalogue
 from cells.support.errors import UserError
 from cells.support.overrides import read_yaml
 from cells.weights import weights_file
@@ -30,7 +29,11 @@ _NOT_OF_THE_CELLS = frozenset(
 
 
 def is_classifier(path: str) -> bool:
-    """Whether a path is the folder of a `cell-transfer` training."""
+    """Whether a path is the folder of a `cell-transfer` training.
+
+    Args:
+        path: of the file.
+    """
     params = os.path.join(path, model_dir.PARAMS)
     if not os.path.exists(params):
         return False
@@ -41,7 +44,11 @@ def is_classifier(path: str) -> bool:
 
 
 def is_weights_file(path: str) -> bool:
-    """Whether a path is that of a file that `cells import-weights` wrote, by its ending."""
+    """Whether a path is that of a file that `cells import-weights` wrote, by its ending.
+
+    Args:
+        path: of the file.
+    """
     return path.endswith(weights_file.ENDING)
 
 
@@ -60,7 +67,7 @@ def follow_weights_file(cells: CellBackbone, path: str) -> None:
     """
     weights = weights_file.read(path)
     given = weights.config
-    genotype = catalogue.find(cells.genotype)
+    genotype = cells.load_genotype()
     if (genotype.cells, genotype.stacking) != (weights.genotype.cells, weights.genotype.stacking):
         raise UserError(
             f"task.init_checkpoint: {path} has the weights of {weights.genotype.name!r}, another "

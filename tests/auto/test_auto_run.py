@@ -164,4 +164,4 @@ def test_a_folder_becomes_a_classifier_through_a_stop_and_a_kill(
 
     with pytest.raises(SystemExit):
         auto(monkeypatch, *arguments, "--seed=1")
-    assert "seed was 0, is 1" in capsys.readouterr().err
+    assert "seed is 1, was 0" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from auto import pace
+from auto import training_step
 from auto.budget import Budget, choice_of, more, seconds_of
 from cells.support.errors import UserError
 
@@ -22,10 +22,10 @@ def test_times_are_read(text, seconds):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("30", "is no time"),
-        ("", "is no time"),
-        ("-5m", "is no time"),
-        ("5m later", "is no time"),
+        ("30", "is not a duration"),
+        ("", "is not a duration"),
+        ("-5m", "is not a duration"),
+        ("5m later", "is not a duration"),
         ("29s", "too short"),
         ("31d", "too long"),
     ],
@@ -96,11 +96,13 @@ def test_rounds_end_within_the_share_by_less_than_one_more(cost):
     assert done == max(least, int(share / cost))
 
 
-def rounds(monkeypatch, seconds: float, steps: int, left: float) -> tuple[pace.Pace, Clock]:
+def rounds(
+    monkeypatch, seconds: float, steps: int, left: float
+) -> tuple[training_step.Pace, Clock]:
     """A training whose building takes 10 s, and each step so long, until it is stopped or over."""
     clock = Clock(monkeypatch)
     end = clock.now + left
-    watched = pace.Pace(lambda: end - clock.now, steps, late=4.0, early=10.0)
+    watched = training_step.Pace(lambda: end - clock.now, steps, late=4.0, early=10.0)
     clock.now += 10.0
     for step in range(5, steps + 1, 5):
         clock.now += 5 * seconds
@@ -127,7 +129,7 @@ def test_a_training_that_would_miss_its_end_is_seen_early(monkeypatch, seconds):
 def test_a_training_that_goes_on_is_not_judged_by_its_first_loops(monkeypatch, looks, known):
     clock = Clock(monkeypatch)
     began = clock.now + 10.0
-    watched = pace.Pace(lambda: 100.0, 2000, late=4.0, early=10.0, looks=looks)
+    watched = training_step.Pace(lambda: 100.0, 2000, late=4.0, early=10.0, looks=looks)
     clock.now = began
     step = 1200
     assert not watched.enough(step)

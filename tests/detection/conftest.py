@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import pathlib
-import types
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture
+def photos(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder with a.jpg and b.jpg of 40x30 pixels."""
+    from annotated import jpeg
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate("ab"):
+        (folder / f"{name}.jpg").write_bytes(jpeg(seed=seed))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -78,32 +89,3 @@ def small(settings: dict[str, Any], request: pytest.FixtureRequest) -> Any:
         return params
 
     return configured
-
-
-@pytest.fixture(scope="session")
-def flags() -> Any:
-    """A function that gives the flags of `cell-detect`, with some set."""
-
-    def given(**values: Any) -> types.SimpleNamespace:
-        defaults = {
-            "annotations": None,
-            "classes": None,
-            "config_file": [],
-            "data_dir": None,
-            "experiment": None,
-            "formats": [],
-            "genotype": None,
-            "images": None,
-            "masks": False,
-            "mode": None,
-            "model_dir": None,
-            "output": None,
-            "params_override": None,
-            "score_threshold": 0.3,
-            "shards": None,
-            "tile_size": 0,
-            "worst": 10,
-        }
-        return types.SimpleNamespace(**{**defaults, **values})
-
-    return given

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib.util
+import io
 import json
 import logging
 import pathlib
 import shutil
-import types
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -18,14 +20,17 @@ import tensorflow as tf
 from PIL import Image
 from pycocotools.coco import COCO
 
+import detection
 from cells import data
 from cells.data import image_files
 from cells.support.errors import UserError
 from cells.weights.by_layer import weighted_layers
-from detection import cli, commands
+from detection import cli
+from detection.config.read import read_params
 from detection.exporting import export, formats
+from detection.inference import evaluation_report
 from detection.inference.detector import Detections, open_detector
-from detection.training import complete
+from detection.training import coco_figures, complete
 from detection.training.task import CellsRetinaNetTask
 from transfer.config.experiments import classification
 from transfer.training import checkpoints, runner
@@ -34,8 +39,8 @@ STEPS = 100
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, settings, scenes_dir):
-    """A detector that learnt 8 scenes by heart, as the command line trains it."""
+def training(tmp_path_factory, settings, scenes_dir):
+    """What came of the training of a detector that learnt 8 scenes by heart."""
     folder = tmp_path_factory.mktemp("run") / "detector"
     settings = copy.deepcopy(settings)
     settings["task"]["train_data"].update(tfds_split="train[:8]", global_batch_size=8)
@@ -50,20 +55,15 @@ def trained(tmp_path_factory, settings, scenes_dir):
         "summary_interval": STEPS // 4,
         "optimizer_config": {"warmup": {"linear": {"warmup_steps": 5}}},
     }
-    flags = types.SimpleNamespace(
-        mode="train_and_eval",
-        model_dir=str(folder),
-        data_dir=str(scenes_dir),
-        params_override=json.dumps(settings),
-        config_file=[],
-        experiment=None,
-        genotype=None,
-        output=None,
-        score_threshold=0.3,
-        worst=2,
+    return detection.train(
+        folder, data_dir=scenes_dir, params_override=settings, evaluate=True, worst=2
     )
-    commands.run(flags, [])
-    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(training):
+    """Its folder."""
+    return pathlib.Path(training.model_dir)
 
 
 def test_a_few_steps_on_few_scenes_lower_the_loss(trained):
@@ -78,47 +78,59 @@ def test_a_few_steps_on_few_scenes_lower_the_loss(trained):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_evaluation_holds_the_twelve_numbers(trained):
+def test_evaluation_holds_the_twelve_numbers(training, trained):
     with open(trained / "evaluation.json", encoding="utf-8") as file:
         values = json.load(file)
-    assert values.keys() >= set(commands.COCO_NUMBERS)
-    assert values["step"] == STEPS
+    assert values.keys() >= set(coco_figures.NUMBERS)
+    assert values["step"] == STEPS == training.steps
+    result = training.evaluation
+    assert values.items() >= result.metrics.items()
+    assert (result.data, result.file) == (
+        "digits_scenes train[:8]",
+        str(trained / "evaluation.json"),
+    )
+    assert len(list((trained / "evaluation" / "worst").glob("*.jpg"))) == result.pictures == 2
+    assert result.categories.names == tuple("0123456789")
     assert values["split"] == "train[:8]"
     assert 0.0 < values["AP50"] <= 1.0
     # No digit of these scenes is larger than 96x96 pixels.
-    lines = commands.described(values)
+    lines = evaluation_report.coco_lines(values)
     assert len(lines) == 12
     assert "no such object" in lines[5]
 
 
-def test_the_folder_is_complete_without_its_sources(trained, flags, tmp_path, scenes_dir):
+def test_the_folder_is_complete_without_its_sources(trained, tmp_path, scenes_dir):
     """Evaluated after a move, with the genotype that lies in it, the numbers are the same."""
     moved = tmp_path / "moved"
     shutil.copytree(trained, moved)
-    commands.run(flags(mode="eval", model_dir=str(moved), output=str(tmp_path / "again.json")), [])
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "detection", "--mode=eval", f"--model_dir={moved}"),
+            f"--output={tmp_path / 'again.json'}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[-1].endswith(f"after {STEPS} steps; written to {tmp_path / 'again.json'}")
+    assert [line for line in lines if line.startswith(("AP", "AR"))] == lines[-13:-1]
     before = json.loads((trained / "evaluation.json").read_text())
     after = json.loads((tmp_path / "again.json").read_text())
     for name in ("AP", "AP50", "ARmax100"):
         assert after[name] == pytest.approx(before[name], abs=1e-6)
 
 
-def test_predicting_a_split_gives_a_file_that_cocos_tools_read(
-    trained, flags, tmp_path, scenes_dir
-):
+def test_predicting_a_split_gives_a_file_that_cocos_tools_read(trained, tmp_path, scenes_dir):
     # A detector of a few steps is sure of nothing: what it hardly believes counts, too.
     override = (
         "task.validation_data.tfds_split='train[:4]',"
         "task.model.detection_generator.pre_nms_score_threshold=0.0"
     )
-    commands.predict(
-        flags(
-            model_dir=str(trained),
-            output=str(tmp_path),
-            params_override=override,
-            score_threshold=0.0,
-        ),
-        [],
+    result = detection.predict(
+        trained, output=tmp_path, params_override=override, score_threshold=0.0
     )
+    assert (result.images, result.detections) == (4, 4 * 100)
     stored = list(
         data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:4]").as_numpy_iterator()
     )
@@ -147,7 +159,7 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(
     assert {Image.open(picture).size for picture in pictures} == {(512, 512)}
 
 
-def test_files_are_looked_at_as_the_data_set_is(trained, flags, tmp_path, scenes_dir):
+def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
     """The same pixels as a file: the same boxes; a wide file: boxes inside its own size."""
     example = next(
         data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]").as_numpy_iterator()
@@ -160,9 +172,7 @@ def test_files_are_looked_at_as_the_data_set_is(trained, flags, tmp_path, scenes
     wide[:, :128] = pixels
     Image.fromarray(wide).save(photos / "000000000011.png")
     output = tmp_path / "found"
-    commands.predict(
-        flags(model_dir=str(trained), output=str(output), score_threshold=0.05), [str(photos)]
-    )
+    detection.predict(trained, photos, output=output, score_threshold=0.05)
     entries = json.loads((output / "results.json").read_text())
     assert {entry["image_id"] for entry in entries} <= {7, 11}
     detector = open_detector(str(trained))
@@ -178,18 +188,18 @@ def test_files_are_looked_at_as_the_data_set_is(trained, flags, tmp_path, scenes
     assert Image.open(output / "pictures" / names[1]).size == (600, 256)
 
 
-def test_a_damaged_image_is_named_and_nothing_is_written(trained, flags, tmp_path):
+def test_a_damaged_image_is_named_and_nothing_is_written(trained, tmp_path):
     good, bad = tmp_path / "a.png", tmp_path / "b.jpg"
     Image.new("RGB", (40, 40)).save(good)
     Image.effect_noise((200, 200), 90).convert("RGB").save(tmp_path / "whole.jpg")
     bad.write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
     output = tmp_path / "out"
     with pytest.raises(UserError, match=r"b\.jpg: cannot be read as an image"):
-        commands.predict(flags(model_dir=str(trained), output=str(output)), [str(good), str(bad)])
+        detection.predict(trained, [good, bad], output=output)
     assert not output.exists()
 
 
-def test_real_photographs_and_odd_files_are_looked_at(trained, flags, tmp_path, data_dir):
+def test_real_photographs_and_odd_files_are_looked_at(detector, tmp_path, data_dir):
     """Of COCO; and a pixel, a panorama of 20,000 pixels, CMYK, a palette, 16 bits of grey, WebP."""
     photos = tmp_path / "photos"
     with zipfile.ZipFile(data_dir / "coco_sample" / "images.zip") as archive:
@@ -204,10 +214,9 @@ def test_real_photographs_and_odd_files_are_looked_at(trained, flags, tmp_path, 
     grey = np.asarray(photo.convert("L")).astype(np.uint16)
     Image.fromarray(grey << 8).save(photos / "grey.png")
     photo.save(photos / "photo.webp")
-    given = flags(
-        model_dir=str(trained), output=str(tmp_path / "out"), score_threshold=0.05, tile_size=1000
+    detection.predict(
+        detector, photos, output=tmp_path / "out", score_threshold=0.05, tile_size=1000
     )
-    commands.predict(given, [str(photos)])
     drawn = {path.stem: Image.open(path) for path in (tmp_path / "out" / "pictures").iterdir()}
     assert len(drawn) == 9
     assert drawn["pixel"].size == (512, 512)
@@ -302,33 +311,36 @@ def assert_same(found, expected, scale=1.0, i=0):
     np.testing.assert_array_equal(found["detection_classes"][i, :count], expected.labels)
 
 
-def test_a_saved_model_finds_in_files_what_the_detector_finds(
-    trained, detector, flags, tmp_path, scene
-):
-    """Loaded by TensorFlow alone: two files of different sizes at once, JPEG and PNG."""
+def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector, tmp_path, scene):
+    """Loaded by TensorFlow alone: files of different sizes at once, JPEG and PNG, one turned."""
     output = tmp_path / "saved"
-    commands.export(flags(model_dir=str(trained), output=str(output)), [])
+    detection.export(trained, output)
     with pytest.raises(UserError, match="exists already"):
-        commands.export(flags(model_dir=str(trained), output=str(output)), [])
+        detection.export(trained, output)
     names = json.loads((output / "categories.json").read_bytes())
     assert [entry["name"] for entry in names] == [str(i) for i in range(10)]
     wide = np.full((128, 300, 3), 100, np.uint8)
     wide[:, :128] = scene
-    files = [tf.io.encode_jpeg(scene, quality=95).numpy(), tf.io.encode_png(wide).numpy()]
+    turned, sideways = io.BytesIO(), Image.Exif()
+    sideways[0x0112] = 6
+    Image.fromarray(np.rot90(wide)).save(turned, "PNG", exif=sideways)
+    jpeg = tf.io.encode_jpeg(scene, quality=95).numpy()
+    files = [jpeg, tf.io.encode_png(wide).numpy(), turned.getvalue()]
     saved = tf.saved_model.load(str(output))
     found = saved.signatures["serving_default"](inputs=tf.constant(files))
-    for i, pixels in enumerate((tf.io.decode_jpeg(files[0]).numpy(), wide)):
+    for i, pixels in enumerate((image_files.decode(jpeg), wide, wide)):
         assert_same(found, detector.detect(pixels), i=i)
 
 
 @pytest.fixture(scope="module")
-def exported(trained, flags, tmp_path_factory):
+def exported(trained, tmp_path_factory):
     """TFLite and ONNX files of the detector; the latter where its packages are installed."""
     installed = all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime"))
     kinds = ["tflite", "onnx"] if installed else ["tflite"]
     output = tmp_path_factory.mktemp("exported") / "files"
-    commands.export(flags(model_dir=str(trained), output=str(output), formats=kinds), [])
+    result = detection.export(trained, output, kinds)
     told = json.loads((output / "detector.json").read_bytes())
+    assert told == result
     assert told["compared_on"] == "8 real images" and told["objects"] > 0
     for kind in kinds:
         assert max(told["files"][kind][name] for name in ("boxes", "scores")) < 1e-3
@@ -376,6 +388,36 @@ def test_a_file_that_finds_something_else_is_not_written(small):
     ):
         with pytest.raises(UserError, match=sentence):
             export.compare("onnx", params, [ours], [found], [100])
+
+
+def test_a_detector_that_finds_more_or_less_has_the_weights_of_its_run(trained, detector):
+    """Also the head's, whose layer has no name of its own."""
+    params = read_params(trained)
+    params.task.model.detection_generator.max_num_detections = 7
+    other = open_detector(trained, params=params)
+    ours, theirs = (opened.model.get_weights() for opened in (detector, other))
+    for one, another in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+def test_files_of_a_detector_that_is_sure_of_nothing_are_compared_all_the_same(trained, tmp_path):
+    output = tmp_path / "unsure"
+    override = "task.model.detection_generator.pre_nms_score_threshold=0.9999"
+    told = detection.export(trained, output, ["tflite"], params_override=override)
+    assert told == json.loads((output / "detector.json").read_bytes())
+    assert told["objects"] > 0
+    assert told["score_threshold"] < 0.9999
+    assert 0 < max(told["files"]["tflite"][name] for name in ("boxes", "scores")) < 1e-3
+    assert sorted(p.name for p in output.iterdir()) == [
+        "categories.json",
+        "detector.json",
+        "detector.tflite",
+    ]
+    # The file itself keeps to the threshold that was asked for.
+    interpreter = tf.lite.Interpreter(model_path=str(output / "detector.tflite"))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
+    found = interpreter.get_signature_runner()(pixels=pixels, size=np.float32([[64, 64]]))
+    assert int(found["num_detections"][0]) == 0
 
 
 def test_the_help_names_the_formats_that_there_are():

@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cells.support.errors import UserError
 
 # Workers import this module for `Scored` alone; what else it needs is imported late.
@@ -55,10 +55,10 @@ class Scored(Evaluator):
     seconds: float = 0.003
     hanging: tuple[int, ...] = ()
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         time.sleep(600 if request.number in self.hanging else self.seconds)
         made = json.dumps(request.decisions, sort_keys=True)
-        return {"score": zlib.crc32(made.encode()) / 2**32}
+        return Score({"score": zlib.crc32(made.encode()) / 2**32})
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import pytest
 
-from cell_search.evaluators import Evaluator, Request, Result
+from cell_search.evaluators import Evaluator, Request, Result, Score
 from cell_search.images import ImageSettings
 from cell_search.pools import Pool
 from cell_search.space.space import Decision, Space
@@ -37,7 +37,7 @@ class Acting(Evaluator):
     act: str = ""
     folder: str = ""
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         global _calls
         _calls += 1
         folder = pathlib.Path(self.folder)
@@ -56,13 +56,15 @@ class Acting(Evaluator):
         elif self.act == "die once" and not (folder / "died").exists():
             (folder / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return {
-            "number": request.number,
-            "process": os.getpid(),
-            "calls": _calls,
-            "threads": float(os.environ.get("TF_NUM_INTRAOP_THREADS", "nan")),
-            "gpu": float(os.environ.get("CUDA_VISIBLE_DEVICES", "nan") or "nan"),
-        }
+        return Score(
+            {
+                "number": request.number,
+                "process": os.getpid(),
+                "calls": _calls,
+                "threads": float(os.environ.get("TF_NUM_INTRAOP_THREADS", "nan")),
+                "gpu": float(os.environ.get("CUDA_VISIBLE_DEVICES", "nan") or "nan"),
+            }
+        )
 
 
 def request(number: int, folder: pathlib.Path, act: str = "") -> Request:

@@ -16,7 +16,7 @@ from cell_search.config import resolve, schema
 from cell_search.config.resolve import Search
 from cell_search.driver import driver
 from cell_search.driver.interruption import Interruptible
-from cell_search.evaluators import Evaluator, Request, Result, evaluate
+from cell_search.evaluators import Evaluator, Request, Result, Score, evaluate
 from cell_search.images import ImageSettings
 from cell_search.pools import Pool, PoolSettings
 from cell_search.space.space import Space
@@ -42,13 +42,13 @@ class Weighing(Evaluator):
     def metrics(self) -> tuple[str, ...]:
         return ("weight", "cost")
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         time.sleep(self.wait * (request.number * 7 % 5) / 4)
         if request.number % 6 == 5:
             raise MemoryError(f"<out of memory> {request.number // 30}")
         point = request.decisions.items()
         weight = sum(zlib.crc32(f"{k}{v}".encode()) / 2**32 for k, v in point)
-        return {"weight": weight, "cost": float(len({v for _, v in point}))}
+        return Score({"weight": weight, "cost": float(len({v for _, v in point}))})
 
 
 @dataclass(frozen=True)

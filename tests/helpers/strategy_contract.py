@@ -8,9 +8,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from cell_search.config import resolve
+from cell_search.config.schema import SearchConfig
 from cell_search.space import published
 from cell_search.space.space import Space
-from cell_search.strategies import Strategy
+from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import trials
 from cells.support.errors import UserError
 
@@ -167,39 +169,47 @@ class StrategyContract(abc.ABC):
         assert all(t.state == TrialState.COMPLETE for t in study.trials)
 
     def test_two_objectives_are_taken_or_refused_by_name(self, space: Space | dict) -> None:
-        strategy = self.make(space, 1)
-        study = new_study("maximize", "minimize")
-        if not strategy.several_objectives:
-            with pytest.raises(UserError, match=f"{type(strategy).__name__} takes one objective"):
-                trials.propose(study, strategy, strategy.space, 0)
+        if not self.make(space, 1).several_objectives:
+            self._refuses_two_objectives(space)
             return
 
         def score(point: dict) -> tuple[float, float]:
             one, two = two_scores(point)
             return one, -two
 
-        undisturbed = run(study, strategy, 30, score)
+        undisturbed = run(new_study("maximize", "minimize"), self.make(space, 1), 30, score)
         for point in undisturbed:
-            assert [d.name for d in strategy.space.decisions] == list(point)
+            assert [d.name for d in self.make(space, 1).space.decisions] == list(point)
         resumed, points = new_study("maximize", "minimize"), []
         for count in (1, 13, 16):
             points += run(resumed, self.make(space, 1), count, score)
         assert points == undisturbed, "a new sampler goes on from the history"
         larger = run(new_study("maximize", "maximize"), self.make(space, 1), 30, two_scores)
         assert larger == undisturbed, "smaller is better mirrors larger is better"
-
-    def test_two_objectives_survive_failures(self, space: Space | dict) -> None:
-        if not self.make(space, 1).several_objectives:
-            return
         count = iter(range(1000))
         values = {0: None, 1: (float("inf"), 0.0), 2: (0.0, float("-inf")), 3: (float("nan"), 0.0)}
-        points = run(
+        survived = run(
             new_study("maximize", "maximize"),
             self.make(space, 1),
             40,
             lambda point: values.get(next(count) % 6, two_scores(point)),
         )
-        assert len(points) == 40
+        assert len(survived) == 40, "failures and infinite scores are survived"
+
+    def _refuses_two_objectives(self, space: Space | dict) -> None:
+        """By the driver, by Optuna, and by the configuration, before anything is evaluated."""
+        strategy, study = self.make(space, 1), new_study("maximize", "minimize")
+        refused = rf"^{type(strategy).__name__} takes one objective, but this study has 2$"
+        with pytest.raises(UserError, match=refused):
+            trials.propose(study, strategy, strategy.space, 0)
+        study.sampler = strategy
+        with pytest.raises(UserError, match=refused):
+            study.ask(dict(strategy.space.distributions))
+        assert not any(t.params for t in study.trials), "nothing was proposed"
+        config = SearchConfig(objectives=["accuracy", "-loss"])
+        config.strategy.type = next(name for name, c in STRATEGIES.items() if c is type(strategy))
+        with pytest.raises(UserError, match=rf"objectives: {config.strategy.type} takes one .* 2;"):
+            resolve.resolve(config)
 
     def test_what_is_not_feasible_is_proposed_anew(self, space: Space | dict) -> None:
         """Every third point is feasible, and no strategy is told which."""

@@ -34,20 +34,20 @@ def test_every_recipe_of_a_search_is_in_range(path):
 @pytest.mark.parametrize(
     "text, sentence",
     [
-        ("trials=null", "trials: null is no whole number"),
+        ("trials=null", "trials: null is not a whole number"),
         ("trials=1e30", "is too large; use at most 10,000,000"),
-        ("seed=1.5", "seed: '1.5' is no whole number"),
-        ("top=1.5", "top: '1.5' is no whole number"),
-        ("report_minutes=.nan", "report_minutes: 'nan' is no finite number"),
+        ("seed=1.5", "seed: '1.5' is not a whole number"),
+        ("top=1.5", "top: '1.5' is not a whole number"),
+        ("report_minutes=.nan", "report_minutes: 'nan' is not a finite number"),
         ("images.size=-1", "images.size: -1 is too small; use at least 0"),
-        ("evaluator.train.batch=1.5", "evaluator.train.batch: '1.5' is no whole number"),
-        ("evaluator.train.learning_rate=.inf", "learning_rate: 'inf' is no finite number"),
+        ("evaluator.train.batch=1.5", "evaluator.train.batch: '1.5' is not a whole number"),
+        ("evaluator.train.learning_rate=.inf", "learning_rate: 'inf' is not a finite number"),
         ("strategy.random.attempts=0", "strategy.random.attempts: 0 is too small; use at least 1"),
         ("strategy.ppo.units=-3", "strategy.ppo.units: -3 is too small; use at least 1"),
         ("pruner.median.interval_steps=0", "interval_steps: 0 is too small; use at least 1"),
         ("rerank.evaluator.train.epochs=0", "rerank.evaluator.train.epochs: 0 is too small"),
-        ("study=2026", "study: '2026' is no text; put it in quotes"),
-        ("deterministic=yes", "deterministic: 'yes' is no truth value, true or false"),
+        ("study=2026", "study: '2026' is not a text; put it in quotes"),
+        ("deterministic=yes", "deterministic: 'yes' is not a truth value, true or false"),
     ],
 )
 def test_settings_of_a_search(text, sentence):
@@ -64,16 +64,16 @@ def test_whole_numbers_may_be_written_with_an_exponent():
 @pytest.mark.parametrize(
     "text, sentence",
     [
-        (f"{RATE}=.nan", "is no finite number"),
+        (f"{RATE}=.nan", "is not a finite number"),
         (f"{RATE}=-1", "initial_learning_rate: -1 is too small; use at least 0"),
         (f"{RATE}=null", ""),
         ("task.model.input_size=[1e9,1e9,3]", "input_size: 1,000,000,000 is too large"),
         ("task.model.input_size=[32,32]", "input_size: has 2 entries; give 3"),
-        ("task.train_data.global_batch_size=1.5", "'1.5' is no whole number"),
-        ("task.train_data.global_batch_size=null", "null is no whole number"),
-        ("task.model.cells.dropout=x", "dropout: 'x' is no number"),
+        ("task.train_data.global_batch_size=1.5", "'1.5' is not a whole number"),
+        ("task.train_data.global_batch_size=null", "null is not a whole number"),
+        ("task.model.cells.dropout=x", "dropout: 'x' is not a number"),
         ("task.train_data.aug_type.typ=randaug", "did you mean 'type'"),
-        ("task=null", "task: null is no mapping"),
+        ("task=null", "task: null is not a mapping"),
     ],
 )
 def test_settings_of_a_training(text, sentence):

@@ -57,6 +57,35 @@ class CellStack(hyperparams.Config):
     batch_norm_momentum: float | None = _stack_setting("batch_norm_momentum")
     batch_norm_epsilon: float | None = _stack_setting("batch_norm_epsilon")
 
+    # What a configuration carries beside its fields: it is neither written nor compared.
+    RESERVED_ATTR = [*hyperparams.Config.RESERVED_ATTR, "_carried"]  # noqa: RUF012
+
+    def load_genotype(self) -> Genotype:
+        """The cells that `genotype` names.
+
+        They are read once: afterwards the configuration carries them, and so do its copies, until
+        `genotype` names others.
+
+        Raises:
+            UserError: there is no such genotype, or its file is damaged.
+        """
+        name, genotype = self.__dict__.get("_carried", (None, None))
+        if name != self.genotype or genotype is None:
+            genotype = catalogue.find(self.genotype)
+            self.carry(genotype, self.genotype)
+        return genotype
+
+    def carry(self, genotype: Genotype, name: str) -> None:
+        """Sets the cells.
+
+        Args:
+            genotype: the cells.
+            name: how the configuration names them: of the catalogue, or a file, which need not
+                exist yet.
+        """
+        self.genotype = name
+        self.__dict__["_carried"] = (name, genotype)
+
 
 #: Of the stack for large images.
 MAX_LEVEL = 5
@@ -88,7 +117,7 @@ def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig
     Raises:
         UserError: there is no such genotype or the network is impossible.
     """
-    genotype = catalogue.find(settings.genotype)
+    genotype = settings.load_genotype()
     fields = {f.name for f in dataclasses.fields(CellStack)}
     values = {
         name: getattr(settings, name)

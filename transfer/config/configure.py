@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from official.core import config_definitions, exp_factory
 
+from cells.genotype.genotype import Genotype
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
 from transfer.config import experiments
@@ -58,8 +59,8 @@ def configure(
     params: config_definitions.ExperimentConfig,
     *,
     files: Iterable[str] = (),
-    override: str | None = None,
-    genotype: str | None = None,
+    override: str | Mapping[str, Any] | None = None,
+    genotype: str | Genotype | None = None,
     data_dir: str | None = None,
 ) -> config_definitions.ExperimentConfig:
     """Overrides a configuration in place.
@@ -67,8 +68,8 @@ def configure(
     Args:
         params: the experiment.
         files: YAML files, applied in order. A relative genotype path in one is relative to it.
-        override: `--params_override`, applied after the files.
-        genotype: catalogue name or file, applied last.
+        override: `--params_override`, text or nested settings, applied after the files.
+        genotype: the cells, or a catalogue name or file; applied last.
         data_dir: folder of prepared TFDS sets, for those sides of the data that name none.
 
     Returns:
@@ -83,7 +84,9 @@ def configure(
         overrides.apply(params, values, os.fspath(file), RANGES)
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
     overrides.override(params, text=override, ranges=RANGES)
-    if genotype:
+    if isinstance(genotype, Genotype):
+        cells_of(params).carry(genotype, genotype.name)
+    elif genotype:
         cells_of(params).genotype = genotype
     for side in (params.task.train_data, params.task.validation_data):
         if data_dir and not side.tfds_data_dir:

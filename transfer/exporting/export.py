@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,10 +17,12 @@ import numpy as np
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
-from cells.support.files import json_text
+from cells.support.files import FilePath, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
-from transfer.exporting import formats
+from transfer.exporting import files
+from transfer.exporting.formats import FORMATS, Network, write_labels
 from transfer.model import baselines, network
 from transfer.training import checkpoints
 
@@ -32,41 +32,54 @@ _REPRESENTATIVE = 100
 
 
 def export(
-    folder: str, output: str, which: str = "latest", kinds: Sequence[str] = ()
+    model_dir: FilePath,
+    output: FilePath,
+    formats: Sequence[str] = (),
+    *,
+    checkpoint: str = "latest",
 ) -> dict[str, Any]:
     """Writes the network of a run, and what one must know to use it as JSON.
 
     Nothing is written unless all files say what the trained network says.
 
     Args:
-        folder: `model_dir` of the run.
-        output: path of a file that ends in `.keras`, the JSON goes beside it; with `kinds` a
+        model_dir: folder of the run.
+        output: path of a file that ends in `.keras`, the JSON goes beside it; with `formats` a
             folder, in which files of the same names are replaced.
-        which: see `transfer.training.checkpoints.find`.
-        kinds: names of `transfer.exporting.formats.FORMATS`.
+        formats: what to write there, of `keras`, `weights`, `saved_model`, `tflite`, `tflite_int8`
+            and `onnx`.
+        checkpoint: `latest`, or `best` where the recipe keeps one.
 
     Returns:
-        What the JSON holds: size and scaling of the input, names of the classes, the genotype,
-        the step of the weights, and for each file how it compares.
+        What the JSON holds: size and scaling of the `input`, names of the `classes`, the
+        `genotype`, the `step` of the weights, and in `files` of each format how it compares.
 
     Raises:
         UserError: `output` ends in something else or cannot be written, the run has no
             checkpoint, a format is not installed, or a file differs from the trained network.
+
+    Example:
+        >>> result = transfer.export("run", "classifier.keras")
+        >>> result["classes"][:3]
+        ['0', '1', '2']
     """
-    if not kinds and not output.endswith(".keras"):
+    import keras
+
+    output = os.fspath(output)
+    if not formats and not output.endswith(".keras"):
         raise UserError(
             f"--output: {output} must end in .keras; for other files give --formats, and a folder"
         )
-    formats.check({kind: formats.FORMATS[kind].extra for kind in kinds})
-    trained = checkpoints.open_classifier(folder, which)
+    chosen = files.choose_formats(formats or ("keras",), FORMATS)
+    trained = checkpoints.open_classifier(model_dir, checkpoint)
     baseline = trained.params.task.model.baseline
-    bare = [kind for kind in kinds or ("keras",) if kind in ("keras", "weights")]
+    bare = [kind for kind in chosen if kind in ("keras", "weights")]
     if baseline and bare:
         raise UserError(
             f"--formats: {bare[0]} is for networks of cells, not for {baseline}; use saved_model"
         )
-    source = f"step {trained.step} of {os.path.basename(os.path.abspath(folder))}"
-    written = _network(trained, source, representative="tflite_int8" in kinds)
+    source = f"step {trained.step} of {os.path.basename(os.path.abspath(model_dir))}"
+    written = _network(trained, source, representative="tflite_int8" in formats)
     pixels, real = _pixels(trained, trained.params.task.validation_data, COMPARED)
     if not len(pixels):
         shape = (2, *written.model.input_shape[1:])
@@ -74,34 +87,22 @@ def export(
     expected = network.logits(trained.model(preprocessing.scale(pixels), training=False)).numpy()
     description = _description(trained)
     description["compared_on"] = f"{len(pixels)} {'real' if real else 'random'} images"
-    description["files"] = {}
-    place = os.path.dirname(output.rstrip(os.sep)) or "."
-    try:
-        os.makedirs(output if kinds else place, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as temporary:
-            for kind in kinds or ("keras",):
-                form = formats.FORMATS[kind]
-                path = os.path.join(temporary, form.file)
-                form.write(written, path)
-                told = compare(kind, expected, form.open(path)(pixels))
-                name = form.file if kinds else os.path.basename(output)
-                description["files"][kind] = {"file": name, "input": form.input, **told}
-            text = json_text(description)
-            with open(os.path.join(temporary, "classifier.json"), "w", encoding="utf-8") as file:
-                file.write(text)
-            if kinds:
-                formats.write_labels(written.class_names, temporary)
-                replace_all(temporary, output)
-            else:
-                _replace(os.path.join(temporary, "classifier.keras"), output)
-                beside = os.path.splitext(output)[0] + ".json"
-                _replace(os.path.join(temporary, "classifier.json"), beside)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise UserError(
-            f"--output: {output} cannot be written ({os.strerror(error.errno)})"
-        ) from error
+
+    def compared(kind: str, path: str) -> dict[str, float]:
+        return compare(kind, expected, chosen[kind].open(path)(pixels))
+
+    with overridden(keras), files.beside(output, folder=bool(formats)) as temporary:
+        description["files"] = files.write_compared(written, chosen, temporary, compared)
+        if not formats:
+            description["files"]["keras"]["file"] = os.path.basename(output)
+        json_file = os.path.join(temporary, "classifier.json")
+        write_json(json_file, description)
+        if formats:
+            write_labels(written.class_names, temporary)
+            files.replace_all(temporary, output)
+        else:
+            files.replace(os.path.join(temporary, chosen["keras"].file), output)
+            files.replace(json_file, os.path.splitext(output)[0] + ".json")
     return description
 
 
@@ -115,15 +116,16 @@ def compare(kind: str, expected: np.ndarray, actual: np.ndarray) -> dict[str, fl
     Raises:
         UserError: they differ by more than the format's rounding can.
     """
-    form = formats.FORMATS[kind]
+    form = FORMATS[kind]
     agreement = float(np.mean(expected.argmax(-1) == actual.argmax(-1)))
     difference = float(np.max(np.abs(expected - actual)) / np.max(np.abs(expected)))
-    exact = form.difference is None or difference <= form.difference
+    exact = difference <= form.difference  # Never of NaN.
     if agreement < form.agreement or not exact:
-        raise UserError(
-            f"--formats: {kind} differs from the trained network (the likeliest class agrees on "
-            f"{agreement:.1%} of the images, logits differ by up to {difference:.1e} of the "
-            "largest), so nothing is written; leave it out, or train longer"
+        raise files.differs(
+            kind,
+            "network",
+            f"the likeliest class agrees on {agreement:.1%} of the images, logits differ by up to "
+            f"{difference:.1e} of the largest",
         )
     return {"top_1_agreement": agreement, "largest_difference": difference}
 
@@ -160,13 +162,13 @@ def _layout(trained: checkpoints.Trained) -> tuple[Any, Any]:
     return genotype, stack.replace(auxiliary_head=False, drop_path_keep=1.0)
 
 
-def _network(trained: checkpoints.Trained, source: str, *, representative: bool) -> formats.Network:
+def _network(trained: checkpoints.Trained, source: str, *, representative: bool) -> Network:
     model = keras_model(trained)
     genotype, stack = _layout(trained)
     pixels = np.zeros((0, *model.input_shape[1:]), np.uint8)
     if representative:
         pixels, _ = _pixels(trained, trained.params.task.train_data, _REPRESENTATIVE)
-    return formats.Network(
+    return Network(
         model=model,
         class_names=trained.class_names,
         representative=pixels,
@@ -190,19 +192,6 @@ def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.nda
     return np.zeros((0,), np.uint8), False
 
 
-def replace_all(source: str, target: str) -> None:
-    """Moves what a folder holds to another, in the place of what has the same names there."""
-    for name in os.listdir(source):
-        _replace(os.path.join(source, name), os.path.join(target, name))
-
-
-def _replace(source: str, target: str) -> None:
-    """Moves a file or a folder to where one of that name may be."""
-    if os.path.isdir(target) and not os.path.islink(target):
-        shutil.rmtree(target)
-    os.replace(source, target)
-
-
 def _description(trained: checkpoints.Trained) -> dict[str, Any]:
     genotype, stack = _layout(trained)
     height, width, channels = trained.params.task.model.input_size
@@ -212,6 +201,7 @@ def _description(trained: checkpoints.Trained) -> dict[str, Any]:
             "width": width,
             "channels": channels,
             "scaling": preprocessing.SCALING,
+            "orientation": "upright, as EXIF says of photographs (PIL.ImageOps.exif_transpose)",
         },
         "output": "logits",
         "classes": list(trained.class_names),

@@ -7,13 +7,10 @@ holds the bare network, whose images are scaled already.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib.util
-import io
+import math
 import os
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +20,7 @@ from cells.data import preprocessing
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from cells.weights.by_layer import weighted_layers
-from transfer.exporting import batch_norm_folding, frozen_graph
+from transfer.exporting import batch_norm_folding, files, frozen_graph, keras_file
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
@@ -68,31 +65,19 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Format:
-    """A kind of file.
+class ClassifierFormat(files.Format[Network, Logits]):
+    """A kind of file, with logits as its output; its `difference` is infinite where only the
+    likeliest class counts.
 
     Attributes:
-        file: its name in the folder of an export.
-        write: writes a network to a path.
-        open: opens a path.
-        input: what goes in, in words.
-        difference: of logits to the trainer's that is allowed, relative to the largest; None
-            where only the likeliest class counts.
         agreement: share of images whose likeliest class must be the trainer's.
-        extra: of the project's that must be installed.
     """
 
-    file: str
-    write: Callable[[Network, str], None]
-    open: Callable[[str], Logits]
-    input: str
-    difference: float | None = 1e-4
     agreement: float = 0.99
-    extra: str | None = None
 
 
 def _write_keras(network: Network, path: str) -> None:
-    network.model.save(path)
+    keras_file.write(network.model, path)
 
 
 def _open_keras(path: str) -> Logits:
@@ -180,9 +165,9 @@ def _write_tflite_int8(network: Network, path: str) -> None:
 
 
 def _convert(network: Network, path: str, **settings: Any) -> None:
-    with quiet():
+    with files.quiet():
         network.serving.export(path, format="litert", verbose=False, **settings)
-    attach(path, LABELS, _labels(network.class_names))
+    files.attach(path, LABELS, _labels(network.class_names))
 
 
 def _open_tflite(path: str) -> Logits:
@@ -204,9 +189,9 @@ def _write_onnx(network: Network, path: str) -> None:
 
     shape = (None, *network.model.input_shape[1:])
     given = keras.InputSpec(dtype="float32", shape=shape, name="pixels")
-    with quiet():
+    with files.quiet():
         network.serving.export(path, format="onnx", verbose=False, input_signature=[given])
-    add_metadata(path, LABELS, _labels(network.class_names))
+    files.add_metadata(path, LABELS, _labels(network.class_names))
 
 
 def _open_onnx(path: str) -> Logits:
@@ -222,37 +207,41 @@ def _open_onnx(path: str) -> Logits:
 
 
 FORMATS = {
-    "keras": Format(
-        "classifier.keras", _write_keras, _open_keras, f"scaled images: {preprocessing.SCALING}"
+    "keras": ClassifierFormat(
+        "classifier.keras",
+        _write_keras,
+        _open_keras,
+        f"scaled images: {preprocessing.SCALING}",
+        opens_with=f"keras>={keras_file.LEAST_VERSION}",
     ),
-    "weights": Format(
+    "weights": ClassifierFormat(
         "classifier.safetensors",
         _write_weights,
         _open_weights,
         f"scaled images: {preprocessing.SCALING}",
     ),
-    "saved_model": Format(
+    "saved_model": ClassifierFormat(
         "saved_model",
         _write_saved_model,
         _open_saved_model,
         "pixels of 0 to 255, float32; signature 'scaled': scaled images",
     ),
-    "tflite": Format(
+    "tflite": ClassifierFormat(
         "classifier.tflite",
         _write_tflite,
         _open_tflite,
         "pixels of 0 to 255, float32",
         difference=1e-3,
     ),
-    "tflite_int8": Format(
+    "tflite_int8": ClassifierFormat(
         "classifier_int8.tflite",
         _write_tflite_int8,
         _open_tflite,
         "pixels of 0 to 255, uint8",
-        difference=None,
+        difference=math.inf,
         agreement=0.9,
     ),
-    "onnx": Format(
+    "onnx": ClassifierFormat(
         "classifier.onnx",
         _write_onnx,
         _open_onnx,
@@ -261,26 +250,6 @@ FORMATS = {
         extra="onnx",
     ),
 }
-
-_MODULES = {"onnx": ("tf2onnx", "onnxruntime")}
-
-
-def check(extras: Mapping[str, str | None]) -> None:
-    """Sees that the packages of formats are installed.
-
-    Args:
-        extras: the extra of the project that each format needs, by the format's name.
-
-    Raises:
-        UserError: one is not; says how to install it.
-    """
-    for name, extra in extras.items():
-        missing = [m for m in _MODULES.get(extra or "", ()) if not importlib.util.find_spec(m)]
-        if missing:
-            raise UserError(
-                f"--formats: {name} needs {' and '.join(missing)}; install the extra "
-                f"transferable-cells[{extra}], or leave it out"
-            )
 
 
 def _labels(class_names: Sequence[str]) -> str:
@@ -292,26 +261,3 @@ def write_labels(class_names: Sequence[str], folder: str) -> None:
     """Writes the names of the classes, a line each, in the order of the labels."""
     with open(os.path.join(folder, LABELS), "w", encoding="utf-8") as file:
         file.write(_labels(class_names))
-
-
-def attach(path: str, name: str, text: str) -> None:
-    """Puts a text into a TFLite file, which may end in a ZIP archive, as TensorFlow's tools do."""
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(name, text)
-
-
-def add_metadata(path: str, name: str, text: str) -> None:
-    """Puts a text into the metadata of an ONNX file."""
-    import onnx
-
-    model = onnx.load(path)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = name, text
-    onnx.save(model, path)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps what converters print from the screen."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield

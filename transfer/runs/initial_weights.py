@@ -62,17 +62,12 @@ def _network(source: str) -> tuple[CellStack, list[int]]:
         return copy.deepcopy(model.cells), list(model.input_size)
     weights = weights_file.read(source)
     own = weights.config
-    known = [n for n in catalogue.names() if _same(catalogue.load(n), weights.genotype)]
-    if not known:
-        raise UserError(
-            f"task.init_checkpoint: the cells of {source} ({weights.genotype.name}) are none of "
-            "the catalogue; give them by --genotype"
-        )
     stack = CellStack(
-        genotype=known[0],
         network="cifar" if own.stem == "cifar" else "imagenet_mobile",
         **{name: getattr(own, name) for name in _SHARED},
     )
+    published = (n for n in catalogue.names() if _same(catalogue.load(n), weights.genotype))
+    stack.carry(weights.genotype, next(published, weights.genotype.name))
     size = own.image_size or ((32, 32) if own.stem == "cifar" else (224, 224))
     return stack, [*size, own.image_channels]
 

@@ -10,17 +10,17 @@ import copy
 import json
 import os
 import random
-from collections.abc import Iterator
 from typing import Any
 
-from cells.genotype import catalogue, genotype_file
+from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.support import files, json_file, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.overrides import read_yaml
+from cells.support.settings_differences import flat, settings_differences
 from transfer.config import configure
-from transfer.config.cells_backbone import cells_of
+from transfer.config.cells_backbone import CellStack, cells_of
 
 PARAMS = "params.yaml"
 GENOTYPE = "genotype.json"
@@ -74,7 +74,8 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
     Raises:
         UserError: the folder is that of another run, says what differs; or cannot be written.
     """
-    cells = catalogue.find(cells_of(params).genotype)
+    settings = cells_of(params)
+    cells = settings.load_genotype()
     if "://" in folder:
         raise UserError(
             f"--model_dir: {folder} is an address and no folder; mount the bucket, and give the "
@@ -91,10 +92,9 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
         return
     genotype_file.write(cells, os.path.join(folder, GENOTYPE))
     write_json(os.path.join(folder, CLASSES), list(class_names))
-    settings = cells_of(params)
-    settings.genotype = GENOTYPE
+    settings.carry(cells, GENOTYPE)
     write_atomically(os.path.join(folder, PARAMS), yaml_file.dumps(_plain(params)).encode())
-    settings.genotype = os.path.join(folder, GENOTYPE)
+    settings.carry(cells, os.path.join(folder, GENOTYPE))
 
 
 def settle_seeds(folder: str, params: Any, *, several: bool) -> None:
@@ -158,7 +158,7 @@ def class_names(folder: str) -> list[str]:
         said = str(error).removeprefix(f"{path}: ")
         raise UserError(f"{path}: {said}; put the file of this run back, or train again") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{path}: is no list of names of classes; train again")
+        raise UserError(f"{path}: is not a list of names of classes; train again")
     return names
 
 
@@ -171,46 +171,40 @@ def genotype(folder: str) -> Genotype:
     return genotype_file.read(os.path.join(folder, GENOTYPE))
 
 
-def check_genotype(folder: str, given: str) -> None:
-    """Raises a UserError where a run's cells are others than `given`, a name or a file."""
-    own, other = genotype(folder), catalogue.find(given)
+def check_genotype(folder: str, given: CellStack | str) -> None:
+    """Raises a UserError where a run's cells are others than those of a configuration or a file."""
+    given = CellStack(genotype=given) if isinstance(given, str) else given
+    own, other = genotype(folder), given.load_genotype()
     if (own.cells, own.stacking) != (other.cells, other.stacking):
         raise UserError(
-            f"the genotype {other.name} ({given}) has other cells than {own.name}, with which "
-            f"{folder} was trained, so its weights do not fit; give that genotype, or none"
+            f"the genotype {other.name} ({given.genotype}) has other cells than {own.name}, "
+            f"with which {folder} was trained, so its weights do not fit; give that genotype, or "
+            "none"
         )
 
 
 def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, ...]) -> None:
     old = read_params(folder, copy.deepcopy(params))
     differences = []
-    if catalogue.find(cells_of(old).genotype) != genotype:
+    if cells_of(old).load_genotype() != genotype:
         differences.append("the genotype")
     if os.path.exists(os.path.join(folder, CLASSES)) and class_names(folder) != list(names):
         differences.append("the names of the classes")
-    before, now = dict(_flat(_plain(old))), dict(_flat(_plain(params)))
-    for key in sorted(before.keys() | now.keys()):
-        if key in _SEEDS and before.get(key) is None:
-            continue  # A run that has not kept its seeds can only go on with others.
-        if not key.startswith(_MAY_DIFFER) and before.get(key) != now.get(key):
-            differences.append(f"{key} ({before.get(key)!r} there, {now.get(key)!r} here)")
+    before = flat(old.as_dict())
+
+    def free(key: str) -> bool:
+        # A run that has not kept its seeds can only go on with others.
+        return key.startswith(_MAY_DIFFER) or (key in _SEEDS and before.get(key) is None)
+
+    differences += settings_differences(params.as_dict(), before, free=free)
     if differences:
         more = f" and {len(differences) - 4} more" if len(differences) > 4 else ""
         raise UserError(
             f"--model_dir: {folder} is of a run with other settings: "
-            f"{', '.join(differences[:4])}{more}; give another folder, or the same settings"
+            f"{'; '.join(differences[:4])}{more}; give another folder, or the same settings"
         )
 
 
 def _plain(params: Any) -> dict[str, Any]:
     """JSON values only: no tuples, which YAML would write as Python objects."""
     return json.loads(json.dumps(params.as_dict()))
-
-
-def _flat(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        at = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            yield from _flat(value, at)
-        else:
-            yield at, value

@@ -17,11 +17,13 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
+from cells.support.files import FilePath
 from cells.weights import weights_file
 from cells.weights.by_layer import Moved, move_weights
 from transfer.config.cells_backbone import cells_of
-from transfer.runs import model_dir
+from transfer.runs import model_dir as runs
 from transfer.training.task import ClassificationTask
 
 #: Model Garden's folder for the checkpoint with the best metric, where a recipe asks for one.
@@ -39,6 +41,10 @@ class Trained:
         class_names: in the order of the labels.
         step: training steps that its weights have seen.
         averaged: whether the weights are moving averages.
+
+    Example:
+        >>> transfer.open_classifier("run").class_names[:3]
+        ('0', '1', '2')
     """
 
     model: Any
@@ -60,7 +66,7 @@ def find(folder: str, which: str = "latest") -> str:
         UserError: there is none.
     """
     if which == "best":
-        name = getattr(model_dir.read_params(folder).trainer, BEST)
+        name = getattr(runs.read_params(folder).trainer, BEST)
         if not name:
             raise UserError(
                 f"--checkpoint: {folder} keeps no best checkpoint; use latest, or train with "
@@ -134,8 +140,18 @@ def _listed(folder: str) -> list[str]:
     return sorted(numbered, key=step_of)
 
 
+def last_step(folder: str) -> int:
+    """The training step of the last checkpoint of a folder; 0 where there is none."""
+    listed = _listed(folder)
+    return step_of(listed[-1]) if listed else 0
+
+
 def step_of(path: str) -> int:
-    """The training step by which a checkpoint is named."""
+    """The training step by which a checkpoint is named.
+
+    Args:
+        path: of the file.
+    """
     return int(path.rpartition("-")[2])
 
 
@@ -173,9 +189,9 @@ def open_trained(
         UserError: the folder is none of a run, or has no checkpoint, or only damaged ones; or
             the network asked for has other cells.
     """
-    own = model_dir.read_params(folder, copy.deepcopy(params))
+    own = runs.read_params(folder, copy.deepcopy(params))
     params = params or own
-    model_dir.check_genotype(folder, cells_of(params).genotype)
+    runs.check_genotype(folder, cells_of(params))
     path = find(folder, which)
     trainer, task = _restored(path, own, task_class)
     averaged = isinstance(trainer.optimizer, optimization.ExponentialMovingAverage)
@@ -194,23 +210,37 @@ def open_trained(
         model=model,
         task=task,
         params=params,
-        class_names=tuple(model_dir.class_names(folder)),
+        class_names=tuple(runs.class_names(folder)),
         step=int(trainer.global_step.numpy()),
         averaged=averaged,
     )
 
 
-def open_classifier(folder: str, which: str = "latest") -> Trained:
-    """`open_trained`, with one name for each class of the head.
+def open_classifier(model_dir: FilePath, checkpoint: str = "latest") -> Trained:
+    """Opens the classifier of a run, with the moving averages of its weights where it keeps them.
+
+    Args:
+        model_dir: folder of the run.
+        checkpoint: `latest`, or `best` where the recipe keeps one.
+
+    Returns:
+        The network, with one name for each class.
 
     Raises:
-        UserError: as there; or the run has other names than classes.
+        UserError: the folder is none of a run, or has no checkpoint, or only damaged ones; or the
+            run has other names than classes.
+
+    Example:
+        >>> classifier = transfer.open_classifier("run")
+        >>> classifier.step, classifier.model.input_shape
+        (40, (None, 32, 32, 3))
     """
-    trained = open_trained(folder, which)
+    folder = os.fspath(model_dir)
+    trained = open_trained(folder, checkpoint)
     names, classes = len(trained.class_names), trained.params.task.model.num_classes
     if names != classes:
         raise UserError(
-            f"{os.path.join(folder, model_dir.CLASSES)}: has {names} names, but the network "
+            f"{os.path.join(folder, runs.CLASSES)}: has {names} names, but the network "
             f"{classes} classes; restore the file as its training wrote it"
         )
     return trained
@@ -229,7 +259,7 @@ def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[A
         status.assert_existing_objects_matched()
     except (AssertionError, ValueError) as error:
         raise UserError(
-            f"{path}: the checkpoint is of another network than {model_dir.PARAMS} beside it "
+            f"{path}: the checkpoint is of another network than {runs.PARAMS} beside it "
             f"({_first_line(error)}); use the folder as its training left it"
         ) from error
     status.expect_partial()  # Slots of optimizers that only training makes are left alone.
@@ -238,10 +268,14 @@ def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[A
 
 @contextlib.contextmanager
 def _float32() -> Iterator[None]:
+    # Keras numbers the layers that have no name of their own, such as a detector's head, through a
+    # whole process; weights that move by name must find them in a second model.
+    tf_keras.backend.reset_uids()
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
     try:
-        yield
+        with overridden(tf_keras):
+            yield
     finally:
         tf_keras.mixed_precision.set_global_policy(policy)
 

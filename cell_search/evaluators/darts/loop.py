@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cell_search.children import supernet
+from cell_search.children import bank_of, supernet
 from cell_search.children.supernet import Supernet
 from cell_search.children.training import descend
-from cell_search.evaluators import _kept_files
-from cell_search.evaluators._batches import augment
-from cell_search.evaluators.train.loop import bank
+from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.relaxed import RelaxedSpace, softmax
@@ -58,7 +57,11 @@ class State:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> State:
-        """What `to_bytes` has written."""
+        """Reads what `to_bytes` has written.
+
+        Args:
+            data: all of it.
+        """
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             values: dict[str, Any] = {f.name: file[f.name] for f in fields(cls)}
         return cls(**values | {name: int(values[name]) for name in ("seed", "epochs")})
@@ -89,10 +92,10 @@ def score_and_train(
     relaxed = RelaxedSpace(request.space)
     state = None
     if request.folder:
-        state = _kept_files.last(request.folder, request.number, State.from_bytes)
-    config = settings.config(request.genotype, images)
+        state = Succession(request.folder).read_before(request.number, State.from_bytes)
+    config = settings.child(request.genotype, images.size, images.num_classes)
     seed = request.seed if state is None else state.seed
-    net = Supernet(relaxed, config, bank(config.batch_norm_epsilon), seed)
+    net = Supernet(relaxed, config, bank_of(config.batch_norm_epsilon), seed)
     if state is None:
         state = _first(net, seed)
     if state.epochs > settings.epochs:
@@ -110,7 +113,7 @@ def score_and_train(
     # So that one epoch too many is told.
     state.epochs += 1
     if request.folder:
-        _kept_files.write(request.folder, request.number, state.to_bytes())
+        Succession(request.folder).write(request.number, state.to_bytes())
     return metrics, relaxed.prescribed(state.alphas)
 
 
@@ -124,21 +127,27 @@ def _first(net: Supernet, seed: int) -> State:
 class _Trainer:
     def __init__(self, net: Supernet, state: State, settings: Darts, images: Images):
         self.net, self.state, self.settings, self.images = net, state, settings, images
-        self.steps = len(images.training[1]) // settings.batch
+        self.batches = Batches(images, settings.batch, settings.augmentation)
 
     def score(self, mixture: np.ndarray) -> tuple[float, float]:
-        """Accuracy and mean loss on held-out images, in minibatches of the training's size."""
+        """Scores the network on held-out images, in minibatches of the training's size.
+
+        Args:
+            mixture: weights of the operations, `(cells, edges, operations)`.
+
+        Returns:
+            Accuracy and mean loss.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
         settings, weights = self.settings, tf.constant(self.state.weights)
-        pixels, labels = self.images.held_out
-        count = len(labels) // settings.batch
-        right, loss = 0, 0.0
+        count = len(self.images.held_out[1]) // settings.batch
         count = min(count, settings.score_batches or count)
-        for chosen in np.split(np.arange(count * settings.batch), count):
-            logits = self.net.logits(weights, mixture, self._shown(pixels[chosen]))
-            right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[chosen]))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[chosen], logits)
-            loss += float(tf.reduce_mean(losses)) / count
-        return right / (count * settings.batch), loss
+        return self.batches.score(
+            lambda images: self.net.logits(weights, mixture, images),
+            np.split(np.arange(count * settings.batch), count),
+        )
 
     def train(self) -> None:
         """One epoch; changes the state once it is over."""
@@ -150,7 +159,7 @@ class _Trainer:
         numbers = [tf.constant(v) for v in (rate, settings.momentum, settings.l2, settings.clip)]
         weights, velocity = tf.constant(state.weights), tf.constant(state.velocity)
         orders = [rng.permutation(len(p[1])) for p in (self.images.training, self.images.held_out)]
-        for step in range(self.steps):
+        for step in range(self.batches.steps):
             training = self._minibatch(self.images.training, orders[0], step, rng)
             validation = self._minibatch(self.images.held_out, orders[1], step, rng)
             if settings.second_order:
@@ -165,13 +174,9 @@ class _Trainer:
                 )
             else:
                 gradient = self.net.gradients(weights, state.alphas, validation).alphas
-            self._climb_down(gradient, state.epochs * self.steps + step + 1)
+            self._climb_down(gradient, state.epochs * self.batches.steps + step + 1)
             loss, by_weights, _ = self.net.gradients(weights, state.alphas, training)
-            if not math.isfinite(value := float(loss)):
-                raise FloatingPointError(
-                    f"the loss became {value} in step {step + 1} of epoch {state.epochs + 1}; a "
-                    "smaller learning rate may help"
-                )
+            finite_mean([loss], f"step {{}} of epoch {state.epochs + 1}", step + 1)
             weights, velocity = descend(weights, velocity, by_weights, self.net.kernels, *numbers)
         state.weights, state.velocity = weights.numpy(), velocity.numpy()
 
@@ -195,11 +200,5 @@ class _Trainer:
         rng: np.random.Generator,
     ) -> supernet.Images:
         """The next images of an order, which begins again where it ends."""
-        settings, (pixels, labels) = self.settings, part
-        batch = settings.batch
-        chosen = order[np.arange(step * batch, (step + 1) * batch) % len(order)]
-        shown = augment(pixels[chosen], rng, settings.shift, settings.flip)
-        return supernet.Images(self._shown(shown), tf.constant(labels[chosen]))
-
-    def _shown(self, pixels: np.ndarray) -> Any:
-        return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
+        pixels, labels = self.batches.draw(part, order, step, rng)
+        return supernet.Images(self.batches.normalise(pixels), tf.constant(labels))

@@ -6,21 +6,27 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Request, Scores
-from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators._base import (
+    EVALUATORS,
+    MAX_COUNT,
+    Augmentation,
+    Evaluator,
+    Request,
+    Score,
+)
+from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.relaxed import RelaxedSpace
 from cell_search.space.space import Space
-from cells.genotype.genotype import Genotype
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE
 from cells.support.errors import UserError
 from cells.support.settings import check, setting
 
 
 @EVALUATORS.register("darts")
 @dataclass(frozen=True)
-class Darts(Evaluator):
+class Darts(ChildEvaluator):
     """Trains one network of all operations, and with it the weights of the operations.
 
     A trial is an epoch. Trial n holds the cells that the paper's rule derives after n epochs; its
@@ -85,24 +91,14 @@ class Darts(Evaluator):
                 "or for the alphas; use a smaller batch or more images"
             )
 
-    def score(self, request: Request) -> Scores:
+    def score(self, request: Request) -> Score:
         from cell_search.evaluators.darts import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
-        config = self.config(request.genotype, images)
+        config = self.child(request.genotype, images.size, images.num_classes)
         metrics, proposal = loop.score_and_train(request, self, images)
-        return Scores({**metrics, **child_sizes(request.genotype, config)}, proposal)
-
-    def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
-        """The network of a candidate, which is also the stack of the relaxed one."""
-        return child_config(
-            genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        )
+        return Score({**metrics, **child_sizes(request.genotype, config)}, proposal)
 
     def from_scratch(self) -> Evaluator:
         return Train(
@@ -112,12 +108,16 @@ class Darts(Evaluator):
     def metrics(self) -> tuple[str, ...]:
         return ("epochs", "accuracy", "discrete_accuracy", "loss", "parameters", "multiply_adds")
 
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(self.flip, self.shift)
 
 
 def relaxed_space(space: Space) -> RelaxedSpace:
     """The space of a search, relaxed.
+
+    Args:
+        space: of cells.
 
     Raises:
         UserError: it cannot be relaxed.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from cell_search.children import Child, Descent, Training
+from cell_search.children import Child, Descent, Training, bank_of
 from cell_search.children.shared import SharedWeights
-from cell_search.evaluators import _kept_files
-from cell_search.evaluators._batches import augment
-from cell_search.evaluators.train.loop import bank
+from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
 from cell_search.space.cell_space import CellSpace
 from cells.genotype.genotype import Genotype
@@ -71,16 +70,15 @@ def _take(request: Request) -> SharedWeights:
     assert isinstance(request.space, CellSpace)
     held = _held.pop() if _held else None
     if request.folder:
-        newest = max(
-            (n for n in _kept_files.numbers(request.folder) if n < request.number), default=-1
-        )
+        succession = Succession(request.folder)
+        newest = max((n for n in succession.numbers() if n < request.number), default=-1)
         if (
             held is not None
             and held.folder == request.folder
             and newest <= held.after < request.number
         ):
             return held.weights
-        found = _kept_files.last(request.folder, request.number, SharedWeights.from_bytes)
+        found = succession.read_before(request.number, SharedWeights.from_bytes)
         if found is not None:
             return found
     return SharedWeights(request.space.blocks + 2, request.seed)
@@ -91,16 +89,27 @@ def _keep(request: Request, weights: SharedWeights, every: int) -> None:
         return
     _held[:] = [_Held(request.folder, request.number, weights)]
     if (request.number + 1) % every == 0:
-        _kept_files.write(request.folder, request.number, weights.to_bytes())
+        Succession(request.folder).write(request.number, weights.to_bytes())
 
 
 class _Trainer:
     def __init__(self, weights: SharedWeights, settings: WeightSharing, images: Images):
         self.weights, self.settings, self.images = weights, settings, images
-        self.steps_per_epoch = len(images.training[1]) // settings.batch
+        self.batches = Batches(images, settings.batch, settings.augmentation)
 
     def train(self, genotype: Genotype, steps: int) -> float:
-        """Trains along a path; returns the mean loss."""
+        """Trains along a path.
+
+        Args:
+            genotype: the path.
+            steps: how many minibatches.
+
+        Returns:
+            The mean loss.
+
+        Raises:
+            FloatingPointError: a loss is not finite; the weights stay as they were.
+        """
         weights, settings = self.weights, self.settings
         child = self._child(genotype)
         training = Training(
@@ -112,65 +121,61 @@ class _Trainer:
                 auxiliary_weight=settings.auxiliary_weight,
             ),
             seed=weights.seed,
-            prepare=self._shown,
+            prepare=self.batches.normalise,
             # A path is trained for a few steps only, too few to trace them.
             whole=None,
         )
         lent = weights.lend(child)
         child.trained, training.velocity = tf.constant(lent[0]), tf.constant(lent[1])
-        losses = []
+        losses, first = [], weights.steps + 1
         for _ in range(steps):
             # What is drawn for a step belongs to the step, whichever child makes it.
             training.steps = weights.steps
             pixels, labels = self._minibatch(weights.steps)
             losses.append(training.step(pixels, labels, self._rate(), self._progress()))
             weights.steps += 1
-        values = np.asarray(losses)
-        if not np.all(np.isfinite(values)):
-            raise FloatingPointError(
-                f"the loss became {values[~np.isfinite(values)][0]} in minibatch {weights.steps} "
-                "of the shared weights; a smaller learning rate may help"
-            )
+        mean = finite_mean(losses, "minibatch {} of the shared weights", first)
         weights.take_back(child, np.stack([child.trained.numpy(), training.velocity.numpy()]))
-        return float(values.mean())
+        return mean
 
     def score(self, genotype: Genotype, rng: np.random.Generator) -> dict[str, float]:
-        """Accuracy and loss on validation minibatches, normalised by their own statistics."""
+        """Scores a path on validation minibatches, normalised by their own statistics.
+
+        Args:
+            genotype: the path.
+            rng: draws the minibatches.
+
+        Returns:
+            `accuracy` and `loss`.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
         child, settings = self._child(genotype), self.settings
         child.trained = tf.constant(self.weights.lend(child)[0])
-        pixels, labels = self.images.held_out
         size, count = settings.validation_batch, settings.validation_batches
-        right, loss = 0, 0.0
-        for chosen in np.split(rng.choice(len(labels), size * count, replace=False), count):
-            logits = child.logits(self._shown(pixels[chosen]), batch_statistics=True)
-            right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[chosen]))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[chosen], logits)
-            loss += float(tf.reduce_mean(losses)) / count
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the validation loss is {loss}")
-        return {"accuracy": right / (size * count), "loss": loss}
+        chosen = rng.choice(len(self.images.held_out[1]), size * count, replace=False)
+        accuracy, loss = self.batches.score(
+            lambda images: child.logits(images, batch_statistics=True), np.split(chosen, count)
+        )
+        return {"accuracy": accuracy, "loss": loss}
 
     def _child(self, genotype: Genotype) -> Child:
         config = self.settings.config(genotype, self.images)
-        return Child(genotype, config, bank(config.batch_norm_epsilon))
-
-    def _shown(self, pixels: Any) -> Any:
-        return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
+        return Child(genotype, config, bank_of(config.batch_norm_epsilon))
 
     def _minibatch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Images of one step: every image once in an epoch, in an order of its own."""
-        settings, (pixels, labels) = self.settings, self.images.training
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.weights.seed, 2, epoch]).permutation(len(labels))
-        chosen = order[place * settings.batch : (place + 1) * settings.batch]
-        rng = np.random.default_rng([self.weights.seed, 3, step])
-        return augment(pixels[chosen], rng, settings.shift, settings.flip), labels[chosen]
+        training, seed = self.images.training, self.weights.seed
+        epoch, place = divmod(step, self.batches.steps)
+        order = np.random.default_rng([seed, 2, epoch]).permutation(len(training[1]))
+        return self.batches.draw(training, order, place, np.random.default_rng([seed, 3, step]))
 
     def _rate(self) -> float:
         """The learning rate of the next step: a cosine, begun again at twice the length."""
         settings = self.settings
         start, length = 0.0, float(settings.period)
-        now = self.weights.steps / self.steps_per_epoch
+        now = self.weights.steps / self.batches.steps
         while now >= start + length:
             start, length = start + length, 2.0 * length
         part = 0.5 * (1.0 + math.cos(math.pi * (now - start) / length))
@@ -178,4 +183,4 @@ class _Trainer:
         return end + (settings.learning_rate - end) * part
 
     def _progress(self) -> float:
-        return min(1.0, self.weights.steps / (self.settings.epochs * self.steps_per_epoch))
+        return min(1.0, self.weights.steps / (self.settings.epochs * self.batches.steps))

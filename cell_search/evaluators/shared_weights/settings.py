@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Request
-from cell_search.evaluators._child_network import child_config, child_sizes
+from cell_search.evaluators._base import (
+    EVALUATORS,
+    MAX_COUNT,
+    Augmentation,
+    Evaluator,
+    Request,
+    Score,
+)
+from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
@@ -19,7 +26,7 @@ from cells.support.settings import check, setting
 
 @EVALUATORS.register("shared_weights")
 @dataclass(frozen=True)
-class WeightSharing(Evaluator):
+class WeightSharing(ChildEvaluator):
     """Trains the weights that all candidates share along this candidate, then scores it with them.
 
     Each candidate is a turn of the two that ENAS alternates: `steps` minibatches train the shared
@@ -103,26 +110,23 @@ class WeightSharing(Evaluator):
                     "smaller number or more images"
                 )
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         from cell_search.evaluators.shared_weights import loop
 
         assert request.genotype is not None
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
-        return {
-            **loop.train_and_score(request, self, images),
-            **child_sizes(request.genotype, config),
-        }
+        trained = loop.train_and_score(request, self, images)
+        return Score({**trained, **child_sizes(request.genotype, config)})
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
-        """The child network of a candidate."""
-        return child_config(
-            genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        ).replace(
+        """The child network of a candidate.
+
+        Args:
+            genotype: the candidate.
+            images: give size and classes.
+        """
+        return self.child(genotype, images.size, images.num_classes).replace(
             dropout=self.dropout,
             auxiliary_head=self.auxiliary_weight > 0.0,
             drop_path_keep=self.drop_path_keep,
@@ -136,5 +140,6 @@ class WeightSharing(Evaluator):
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
 
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(self.flip, self.shift)

@@ -59,7 +59,7 @@ def _read(path: str, space: Space, state: State) -> Table:
             entries[choices] = _entry(row, order, where)
             first[choices] = lines.line_num
     except csv.Error as error:
-        raise UserError(f"{shown}: line {lines.line_num} is no CSV ({error})") from None
+        raise UserError(f"{shown}: line {lines.line_num} is not CSV ({error})") from None
     if not entries:
         raise UserError(f"{shown}: there is no row below the header")
     return Table(space, entries)
@@ -74,7 +74,7 @@ def _check_columns(columns: list[str], space: Space, shown: str) -> None:
     for i, column in enumerate(columns):
         if column not in wanted:
             raise UserError(
-                f"{shown}: the column {column[:60]!r} is no decision of the space; "
+                f"{shown}: the column {column[:60]!r} is not a decision of the space; "
                 f"{nearest(column, wanted)}columns are {', '.join(wanted)}"
             )
         if column in columns[:i]:
@@ -126,7 +126,7 @@ def _reader(decision: Decision, shown: str) -> Callable[[str, str], Any]:
             return numbers[float(text)]
         except (KeyError, ValueError):
             raise UserError(
-                f"{where}: {decision.name} is {text[:40]!r}, which is no choice of the space; "
+                f"{where}: {decision.name} is {text[:40]!r}, which is not a choice of the space; "
                 f"choices are {', '.join(map(str, decision.choices))}"
             ) from None
 

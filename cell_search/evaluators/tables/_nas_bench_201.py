@@ -54,16 +54,16 @@ def _read(path: pathlib.Path, dataset: str, state: State) -> Table:
     for line, row in enumerate(csv.DictReader(read_lines(path)), start=2):
         try:
             choices = tuple(_CODES[row[edge]] for edge in EDGES)
-            entry = Entry(
+            values = (
                 float(row[f"{dataset}_val12"]),
                 float(row[f"{dataset}_test200"]),
                 float(row["c10_train12_s"]) * DATASETS[dataset],
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise UserError(f"{path}: line {line} is damaged ({cut(str(error))})") from None
-        if not all(map(math.isfinite, entry)):  # type: ignore[arg-type]
+        if not all(map(math.isfinite, values)):
             raise UserError(f"{path}: line {line} is damaged (a value is not finite)")
-        entries[choices] = entry
+        entries[choices] = Entry(*values)
     if len(entries) != SPACE.size:
         raise UserError(
             f"{path}: holds {len(entries):,} of the {SPACE.size:,} cells; fetch it again"

@@ -76,12 +76,20 @@ class Surrogate:
         self._seconds = [float(value) for value in weights["runtime_affine"]]
 
     def look_up(self, point: Mapping[str, Any]) -> Entry:
-        """The prediction for a point of the space."""
+        """The prediction for a candidate.
+
+        Args:
+            point: its decisions.
+        """
         accuracy, seconds = self.predict([point])[0].tolist()
         return Entry(accuracy, accuracy, seconds)
 
     def predict(self, points: Sequence[Mapping[str, Any]], epoch: int = EPOCH) -> np.ndarray:
-        """Predictions of many points.
+        """Predictions of many candidates.
+
+        Args:
+            points: their decisions.
+            epoch: after which they are trained, from 0 on.
 
         Returns:
             float64 `(n, 2)`: accuracy in percent, seconds.
@@ -145,4 +153,4 @@ def _read(path: pathlib.Path, state: State) -> Surrogate:
         with np.load(path) as arrays:
             return Surrogate(dict(arrays))
     except _DAMAGED as error:
-        raise UserError(f"{path}: is no NAS-Bench-301 surrogate ({reason(error)})") from None
+        raise UserError(f"{path}: is not a NAS-Bench-301 surrogate ({reason(error)})") from None

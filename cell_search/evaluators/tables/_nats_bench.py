@@ -45,7 +45,14 @@ class NatsBench:
         self._searched, self._final = _NAMES[dataset]
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a cell, or None where the file does not hold it."""
+        """The entry of a cell.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where the file does not hold it.
+        """
         index = self._api.query_index_by_arch(architecture(point))
         if index < 0:
             return None
@@ -89,4 +96,4 @@ def _open(path: str, dataset: str) -> NatsBench:
     try:
         return NatsBench(create(place, "tss", os.path.isdir(place), verbose=False), dataset)
     except Exception as error:  # whatever a pickle that is none may raise
-        raise UserError(f"{path}: is no NATS-Bench topology file ({error})") from None
+        raise UserError(f"{path}: is not a NATS-Bench topology file ({error})") from None

@@ -45,7 +45,14 @@ class Lookup(Protocol):
         ...
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a point, or None where there is none."""
+        """The entry of a candidate.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where there is none.
+        """
         ...
 
 
@@ -62,7 +69,14 @@ class Table:
     entries: Mapping[tuple[Any, ...], Entry]
 
     def look_up(self, point: Mapping[str, Any]) -> Entry | None:
-        """The entry of a point, or None where there is none."""
+        """The entry of a candidate.
+
+        Args:
+            point: its decisions.
+
+        Returns:
+            None where there is none.
+        """
         return self.entries.get(tuple(point[d.name] for d in self.space.decisions))
 
 
@@ -108,6 +122,9 @@ def state(path: str | os.PathLike[str]) -> State:
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """The lines of a text file in UTF-8, which may be compressed (`.gz`), as they are read.
 
+    Args:
+        path: the file.
+
     Raises:
         UserError: it cannot be read, is damaged, or is larger than a table can be.
     """
@@ -127,6 +144,6 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
                     raise UserError(f"{shown}: holds more than the {most:,} characters of a table")
                 yield line
     except UnicodeDecodeError:
-        raise UserError(f"{shown}: is no text in UTF-8") from None
+        raise UserError(f"{shown}: is not UTF-8 text") from None
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{shown}: cannot be read ({files.reason(error)})") from None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cell_search.evaluators import tables
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
 from cell_search.images import ImageSettings
 from cell_search.space import nas_bench_201, published
 from cell_search.space.space import Space
@@ -16,6 +16,7 @@ from cells.support.errors import UserError
 from cells.support.files import expanded
 
 
+@dataclass(frozen=True)
 class TableEvaluator(Evaluator):
     """What the evaluators with a table share.
 
@@ -31,6 +32,10 @@ class TableEvaluator(Evaluator):
     def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
         """The table; quick from the second time on.
 
+        Args:
+            space: of the candidates.
+            images: say where the data lies.
+
         Raises:
             UserError: it cannot be read.
         """
@@ -41,15 +46,19 @@ class TableEvaluator(Evaluator):
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         return self.lookup(space, images).look_up(point) is not None
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         entry = self.lookup(request.space, request.images).look_up(request.decisions)
         if entry is None:
             raise LookupError("the table does not hold this candidate")
         known = {name: value for name, value in entry._asdict().items() if value is not None}
-        return {**known, **self.further(request.decisions)}
+        return Score({**known, **self.further(request.decisions)})
 
     def further(self, point: Mapping[str, Any]) -> dict[str, float]:
-        """Metrics that follow from the decisions alone."""
+        """Metrics that follow from the decisions alone.
+
+        Args:
+            point: the decisions.
+        """
         return {}
 
     def metrics(self) -> tuple[str, ...]:

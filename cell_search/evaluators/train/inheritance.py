@@ -11,10 +11,10 @@ import tensorflow as tf
 from cell_search.children import Child
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._keeper import Kept
+    from cell_search.evaluators._kept_files import KeptTraining
 
 
-def inherit(child: Child, parent: Kept) -> float:
+def inherit(child: Child, parent: KeptTraining) -> float:
     """Takes over the weights and statistics of all layers that both have, in equal shapes.
 
     Args:

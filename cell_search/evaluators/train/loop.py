@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import math
 import time
@@ -11,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cell_search.children import Bank, Child, Descent, Precision, Training
-from cell_search.evaluators._batches import augment
+from cell_search.children import Child, Descent, Training, bank_of
+from cell_search.evaluators._batches import Batches, finite_mean
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
 from cells.genotype.genotype import Genotype
 from cells.network.stack import StackConfig
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._keeper import Keeper, Kept
+    from cell_search.evaluators._kept_files import KeptTraining, TrainingFiles
     from cell_search.evaluators.train.settings import Train
 
 #: Held-out images of one step.
@@ -38,7 +37,7 @@ def train_child(
     seed: int,
     deterministic: bool = False,
     until: int = 0,
-    keeper: Keeper | None = None,
+    files: TrainingFiles | None = None,
     parent: int | None = None,
 ) -> dict[str, float]:
     """Trains, or goes on with a training, and scores.
@@ -52,7 +51,7 @@ def train_child(
         deterministic: equal results for equal seeds, bit by bit, also on a GPU; for the rest of
             the process.
         until: epochs after which it stops for the time being; 0: at the end.
-        keeper: has what was trained before, and takes what is to be gone on with.
+        files: have what was trained before, and take what is to be gone on with.
         parent: the trial from whose weights the child starts if it inherits.
 
     Returns:
@@ -69,14 +68,14 @@ def train_child(
         tf.config.experimental.enable_op_determinism()
     try:
         child = _Child(genotype, config, images, settings, seed)
-        if keeper is not None:
-            if (kept := keeper.read()) is not None:
+        if files is not None:
+            if (kept := files.read()) is not None:
                 child.restore(kept)
-            elif settings.inherit and parent is not None and (kept := keeper.of(parent)):
+            elif settings.inherit and parent is not None and (kept := files.of(parent)):
                 child.inherited = inherit(child.child, kept)
         child.train(min(until or settings.epochs, settings.epochs))
-        if keeper is not None and (child.epoch < settings.epochs or settings.inherit):
-            keeper.write(*child.state())
+        if files is not None and (child.epoch < settings.epochs or settings.inherit):
+            files.write(*child.state())
         metrics = child.metrics()
         if settings.latency_runs and child.epoch == settings.epochs:
             metrics["latency_ms"] = child.latency(settings.latency_runs)
@@ -90,12 +89,6 @@ def train_child(
         gc.collect()
 
 
-@functools.cache
-def bank(epsilon: float, precision: Precision = "float32", xla: bool = False) -> Bank:
-    """The process's bank: what one child had compiled, the next one finds."""
-    return Bank(epsilon=epsilon, precision=precision, xla=xla)
-
-
 class _Child:
     """A child in training, and what is known of it so far."""
 
@@ -103,8 +96,8 @@ class _Child:
         self, genotype: Genotype, config: StackConfig, images: Images, settings: Train, seed: int
     ):
         self.images, self.settings = images, settings
-        self.steps_per_epoch = len(images.training[0]) // settings.batch
-        compiled = bank(config.batch_norm_epsilon, settings.precision, settings.xla)  # type: ignore[arg-type]
+        self.batches = Batches(images, settings.batch, settings.augmentation)
+        compiled = bank_of(config.batch_norm_epsilon, settings.precision, settings.xla)
         self.child = Child(genotype, config, compiled, seed)
         self.training = Training(
             self.child,
@@ -115,7 +108,7 @@ class _Child:
                 auxiliary_weight=settings.auxiliary_weight,
             ),
             seed=seed,
-            prepare=self._shown,
+            prepare=self.batches.normalise,
         )
         self.rng = np.random.default_rng(seed)
         self.epoch, self.training_loss, self.spent, self.inherited = 0, math.nan, 0.0, 0.0
@@ -123,7 +116,7 @@ class _Child:
         self.scores: dict[int, tuple[float, float]] = {}
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Facts and arrays for a `Keeper`."""
+        """Facts and arrays for `TrainingFiles`."""
         facts = {name: getattr(self, name) for name in _FACTS}
         facts["scores"] = list(self.scores.items())
         facts["steps"] = self.training.steps
@@ -131,19 +124,28 @@ class _Child:
         facts["layers"] = {layer.name: layer.parts for layer in self.child.layers}
         return facts, self.training.state
 
-    def restore(self, kept: Kept) -> None:
-        """Goes on where `state` was asked for, as if it had not stopped."""
+    def restore(self, kept: KeptTraining) -> None:
+        """Goes on where `state` was asked for, as if it had not stopped.
+
+        Args:
+            kept: what it was then.
+        """
         for name in _FACTS:
             setattr(self, name, kept.facts[name])
         self.scores = {epoch: (accuracy, loss) for epoch, (accuracy, loss) in kept.facts["scores"]}
         self.rng.bit_generator.state = kept.facts["rng"]
         self.training.restore(kept.arrays, kept.facts["steps"])
 
-    def _shown(self, pixels: Any) -> Any:
-        return (tf.cast(pixels, tf.float32) - self.images.mean) / self.images.deviation
-
     def train(self, until: int) -> None:
-        """Trains on until so many epochs are over, and scores what the reward is made of."""
+        """Trains on, and scores what the reward is made of.
+
+        Args:
+            until: the epochs that are over then.
+
+        Raises:
+            FloatingPointError: a loss is not finite.
+            TimeoutError: the training is slower than its limit.
+        """
         of, last = self.settings.reward_of, self.settings.reward_epochs
         last = 1 if of == "last" else last or until
         began = time.monotonic() - self.spent
@@ -156,33 +158,21 @@ class _Child:
 
     def _train_epoch(self, began: float) -> float:
         """One epoch; returns its mean loss."""
-        pixels, labels = self.images.training
-        settings, batch = self.settings, self.settings.batch
-        steps = self.steps_per_epoch * settings.epochs
-        order = self.rng.permutation(len(labels))
-        grey = np.rint(self.images.mean)
+        settings, batches = self.settings, self.batches
+        steps = batches.steps * settings.epochs
+        order = self.rng.permutation(len(self.images.training[1]))
         losses: list[Any] = []
-        for start in range(0, self.steps_per_epoch * batch, batch):
-            chosen = order[start : start + batch]
-            shown = augment(
-                pixels[chosen], self.rng, settings.shift, settings.flip, settings.cutout, grey
-            )
+        for step in range(batches.steps):
+            pixels, labels = batches.draw(self.images.training, order, step, self.rng)
             done = self.training.steps / steps
             rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-            losses.append(self.training.step(shown, labels[chosen], rate, done))
+            losses.append(self.training.step(pixels, labels, rate, done))
             if 0.0 < settings.seconds < time.monotonic() - began:
                 raise TimeoutError(
                     f"the child is slower than its limit of {settings.seconds:g} s: it made "
                     f"{self.training.steps} of {steps} steps"
                 )
-        values = np.asarray(losses)
-        if not np.all(np.isfinite(values)):
-            bad = int(np.argmin(np.isfinite(values)))
-            raise FloatingPointError(
-                f"the loss became {values[bad]} in step {bad + 1} of epoch {self.epoch + 1}; "
-                "a smaller learning rate may help"
-            )
-        return float(np.mean(values))
+        return finite_mean(losses, f"step {{}} of epoch {self.epoch + 1}")
 
     def metrics(self) -> dict[str, float]:
         """What is known after the epochs so far."""
@@ -202,29 +192,24 @@ class _Child:
 
     def _score(self) -> tuple[float, float]:
         """Accuracy and loss on the held-out images."""
-        pixels, labels = self.images.held_out
-        right, loss = 0, 0.0
-        for start in range(0, len(labels), _SCORE_BATCH):
-            part = slice(start, start + _SCORE_BATCH)
-            logits = self.child.logits(self._shown(pixels[part]))
-            right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[part]))
-            loss += float(
-                tf.reduce_sum(
-                    tf.nn.sparse_softmax_cross_entropy_with_logits(
-                        labels=labels[part], logits=logits
-                    )
-                )
-            )
-        loss /= len(labels)
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the held-out loss is {loss}")
-        return right / len(labels), loss
+        count = len(self.images.held_out[1])
+        parts = np.split(np.arange(count), range(_SCORE_BATCH, count, _SCORE_BATCH))
+        return self.batches.score(self.child.logits, parts, of_minibatches=False)
 
     def latency(self, runs: int) -> float:
-        """The median time of an answer to one image, in milliseconds."""
+        """Times the answer to one image.
+
+        Args:
+            runs: how often.
+
+        Returns:
+            The median, in milliseconds.
+        """
         image = tf.constant(self.images.held_out[0][:1])
         # As one graph: calls from Python to the pieces would be most of the time.
-        answer = tf.function(lambda pixels: self.child.logits(self._shown(pixels)), autograph=False)
+        answer = tf.function(
+            lambda pixels: self.child.logits(self.batches.normalise(pixels)), autograph=False
+        )
         times = []
         for _ in range(runs + 1):
             start = time.perf_counter()

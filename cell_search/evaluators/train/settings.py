@@ -10,8 +10,15 @@ from typing import ClassVar
 import numpy as np
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Request
-from cell_search.evaluators._child_network import child_config, child_sizes, child_summary
+from cell_search.evaluators._base import (
+    EVALUATORS,
+    MAX_COUNT,
+    Augmentation,
+    Evaluator,
+    Request,
+    Score,
+)
+from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
 from cell_search.images import Images, ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
@@ -28,7 +35,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 @EVALUATORS.register("train")
 @dataclass(frozen=True)
-class Train(Evaluator):
+class Train(ChildEvaluator):
     """Trains the child from scratch; the reward is its accuracy on the held-out images.
 
     Momentum, one period of a cosine, L2, gradient clipping: Zoph et al. 2018, section 4 and
@@ -87,7 +94,7 @@ class Train(Evaluator):
     latency_runs: int = setting(0, least=0, most=MAX_COUNT)
 
     @property
-    def reward(self) -> str:  # type: ignore[override]
+    def reward(self) -> str:
         """`accuracy`, or `reward` where that is another number."""
         return "accuracy" if self.reward_of == "last" and self.reward_power == 1.0 else "reward"
 
@@ -117,19 +124,13 @@ class Train(Evaluator):
 
     def _child(self, genotype: Genotype, images: Images) -> StackConfig:
         """The child as it is trained."""
-        config = child_config(
-            genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        )
+        config = self.child(genotype, images.size, images.num_classes)
         return config.replace(
             drop_path_keep=self.drop_path_keep, auxiliary_head=self.auxiliary_weight > 0.0
         )
 
-    def score(self, request: Request) -> dict[str, float]:
-        from cell_search.evaluators._keeper import Keeper
+    def score(self, request: Request) -> Score:
+        from cell_search.evaluators._kept_files import TrainingFiles
         from cell_search.evaluators.train import loop
 
         assert request.genotype is not None
@@ -143,10 +144,10 @@ class Train(Evaluator):
             seed=request.seed,
             deterministic=request.deterministic,
             until=request.until,
-            keeper=Keeper(request) if request.folder else None,
+            files=TrainingFiles(request) if request.folder else None,
             parent=request.parent,
         )
-        return {**trained, **child_sizes(request.genotype, config)}
+        return Score({**trained, **child_sizes(request.genotype, config)})
 
     def reward_from(self, accuracies: Sequence[float]) -> float:
         """The reward of a child.
@@ -167,9 +168,9 @@ class Train(Evaluator):
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:
         if folder and not (self.inherit and succeeded):
-            from cell_search.evaluators import _keeper
+            from cell_search.evaluators._kept_files import remove_training
 
-            _keeper.forget(folder, number)
+            remove_training(folder, number)
 
     def from_scratch(self) -> Evaluator:
         # A longer training has another time limit, if any, and nobody to start from.
@@ -177,8 +178,17 @@ class Train(Evaluator):
             return self
         return dataclasses.replace(self, inherit=False, seconds=0.0)
 
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}
+    def longer(self) -> Evaluator:
+        return dataclasses.replace(
+            self,
+            normal_cells=2 * self.normal_cells,
+            filters=2 * self.filters,
+            epochs=4 * self.epochs,
+        )
+
+    @property
+    def augmentation(self) -> Augmentation:
+        return Augmentation(self.flip, self.shift, self.cutout)
 
 
 #: What the settings are called that `cells.network.stack` finds fault with.

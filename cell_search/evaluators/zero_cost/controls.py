@@ -9,10 +9,18 @@ if TYPE_CHECKING:
 
 
 def parameters(probe: Probe) -> float:
-    """Trainable parameters."""
+    """Trainable parameters.
+
+    Args:
+        probe: the child at initialisation.
+    """
     return float(probe.counts.trainable)
 
 
 def multiply_adds(probe: Probe) -> float:
-    """Products of one image."""
+    """Products of one image.
+
+    Args:
+        probe: the child at initialisation.
+    """
     return float(probe.counts.multiply_adds or 0)

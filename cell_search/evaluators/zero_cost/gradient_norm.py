@@ -11,5 +11,9 @@ if TYPE_CHECKING:
 
 
 def gradient_norm(probe: Probe) -> float:
-    """The sum over all kernels of the Euclidean norm of dL/dw, of one batch's cross-entropy."""
+    """The sum over all kernels of the Euclidean norm of dL/dw, of one batch's cross-entropy.
+
+    Args:
+        probe: the child at initialisation.
+    """
     return float(sum(np.linalg.norm(part) for part in probe.kernels(probe.gradient)))

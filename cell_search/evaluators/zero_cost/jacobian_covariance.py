@@ -20,6 +20,9 @@ def jacobian_covariance(probe: Probe) -> float:
     A row is the gradient of the sum of an image's logits with respect to that image, as in the
     first version of Mellor et al. (2020) and in Abdelfattah et al. 2021, section 3.2. Largest where
     no two images have anything in common.
+
+    Args:
+        probe: the child at initialisation.
     """
     rows = probe.image_gradient.reshape(len(probe.labels), -1).astype(np.float64)
     values = np.linalg.eigvalsh(np.corrcoef(rows)) + _SMALL

@@ -16,6 +16,9 @@ def naswot(probe: Probe) -> float:
 
     The code of an image has one binary digit for each unit in front of a ReLU: whether it is
     positive. Where two images have one code, K is singular and the score is minus infinity.
+
+    Args:
+        probe: the child at initialisation.
     """
     kernel = sum(_agreements()(state).numpy().astype(np.float64) for state in probe.activated)
     return float(np.linalg.slogdet(kernel)[1])

@@ -64,8 +64,14 @@ class Probe:
         return self.child.backward(list(tape), {self.child.outputs[0]: [change]})
 
     def weights(self, vector: np.ndarray) -> list[list[list[np.ndarray]]]:
-        """A vector like `Child.trained` cut: for each place, for each of its primitives, the
-        weights in Keras's order and layout."""
+        """Cuts a vector into weights.
+
+        Args:
+            vector: as long as `Child.trained`.
+
+        Returns:
+            For each place, for each of its primitives, the weights in Keras's order and layout.
+        """
         places: list[list[list[np.ndarray]]] = []
         start = 0
         for place in self.child.places:
@@ -79,7 +85,11 @@ class Probe:
         return places
 
     def kernels(self, vector: np.ndarray) -> list[np.ndarray]:
-        """The kernels of convolutions and fully connected layers, cut from such a vector."""
+        """Cuts the kernels of convolutions and fully connected layers from a vector.
+
+        Args:
+            vector: as long as `Child.trained`.
+        """
         return [
             weight
             for place in self.weights(vector)

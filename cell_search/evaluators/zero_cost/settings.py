@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Request
-from cell_search.evaluators._child_network import child_config, child_summary
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Request, Score
+from cell_search.evaluators._child_network import ChildEvaluator, child_summary
 from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
@@ -21,7 +21,7 @@ _CONTROLS = ("parameters", "multiply_adds")
 
 @EVALUATORS.register("zero_cost")
 @dataclass(frozen=True)
-class ZeroCost(Evaluator):
+class ZeroCost(ChildEvaluator):
     """Scores a child before its first step; the reward is the first of the scores.
 
     All candidates are shown the same images. The values of different scores cannot be added up;
@@ -48,7 +48,7 @@ class ZeroCost(Evaluator):
         object.__setattr__(self, "scores", tuple(self.scores))
 
     @property
-    def reward(self) -> str:  # type: ignore[override]
+    def reward(self) -> str:
         """The first of the scores."""
         return self.scores[0]
 
@@ -68,39 +68,29 @@ class ZeroCost(Evaluator):
                 "smaller batch or more images"
             )
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         import numpy as np
         import tensorflow as tf
 
-        from cell_search.children import Child
-        from cell_search.evaluators.train.loop import bank
+        from cell_search.children import Child, bank_of
+        from cell_search.evaluators._batches import Batches
         from cell_search.evaluators.zero_cost.probe import Probe
 
         assert request.genotype is not None
         if request.deterministic:
             tf.config.experimental.enable_op_determinism()
         images = image_files.load(request.images)
-        config = child_config(
-            request.genotype,
-            normal_cells=self.normal_cells,
-            filters=self.filters,
-            size=images.size,
-            num_classes=images.num_classes,
-        )
+        config = self.child(request.genotype, images.size, images.num_classes)
         pixels, labels = images.training
         rng = np.random.default_rng(self._IMAGES)
         shown = np.sort(rng.choice(len(labels), self.batch, replace=False))
-        normalised = (pixels[shown].astype(np.float32) - images.mean) / images.deviation
         probe = Probe(
-            Child(request.genotype, config, bank(config.batch_norm_epsilon), request.seed),
-            tf.constant(normalised),
+            Child(request.genotype, config, bank_of(config.batch_norm_epsilon), request.seed),
+            Batches(images, self.batch, self.augmentation).normalise(pixels[shown]),
             labels[shown],
             child_summary(request.genotype, config),
         )
-        return {name: SCORES[name](probe) for name in (*self.scores, *_CONTROLS)}
+        return Score({name: SCORES[name](probe) for name in (*self.scores, *_CONTROLS)})
 
     def metrics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.scores, *_CONTROLS)))
-
-    def network(self) -> dict[str, int]:
-        return {"normal_cells": self.normal_cells, "filters": self.filters}

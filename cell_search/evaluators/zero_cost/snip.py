@@ -15,6 +15,9 @@ def snip(probe: Probe) -> float:
 
     The connection sensitivity of Lee et al. 2019, section 4.1, before it is normalised; as a
     score of networks in Abdelfattah et al. 2021, section 3.2.
+
+    Args:
+        probe: the child at initialisation.
     """
     sensitivity = np.abs(probe.child.trained.numpy() * probe.gradient)
     return float(sum(np.sum(part, dtype=np.float64) for part in probe.kernels(sensitivity)))

@@ -18,6 +18,9 @@ def synflow(probe: Probe) -> float:
     Batch norms are left out, as in Abdelfattah et al. 2021. In float64: sums of products along
     the paths of a network with a hundred layers are beyond float32. One image goes through the
     primitives as they are, since compiling them without batch norms would cost more.
+
+    Args:
+        probe: the child at initialisation.
     """
     import tensorflow as tf
 

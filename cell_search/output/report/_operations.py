@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,10 +58,10 @@ def frequencies(known: Sequence[FrozenTrial], space: Space) -> Frequencies | Non
             counts.append({choice: count / total for choice, count in made.items()})
     if not counts:
         return None
-    expected: Counter[str] = Counter()
+    expected: defaultdict[str, float] = defaultdict(float)
     for decision in decisions:
         for choice in decision.choices:
-            expected[str(choice)] += 1 / len(decision.choices) / len(decisions)  # type: ignore[assignment]
+            expected[str(choice)] += 1 / len(decision.choices) / len(decisions)
     parts = {choice: [c.get(choice, 0.0) for c in counts] for choice in expected}
     order = sorted(parts, key=lambda choice: (-parts[choice][-1], -sum(parts[choice])))
     return Frequencies({c: parts[c] for c in order[:_CHOICES]}, dict(expected), length)

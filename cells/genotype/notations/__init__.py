@@ -68,6 +68,9 @@ FORMATS = {
 def find_format(name: str) -> Format:
     """The notation of that name.
 
+    Args:
+        name: a key of `FORMATS`.
+
     Raises:
         UserError: there is none; lists those that exist.
     """

@@ -53,6 +53,9 @@ def read(text: str, name: str | None = None) -> Genotype:
         text: of the notation.
         name: of the one that is meant, where there are several of different names.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names what is not data, missing or unknown, or the names that there are.
     """
@@ -126,6 +129,9 @@ def _fields(call: str) -> dict[str, list]:
 def write(genotype: Genotype) -> str:
     """The text of a genotype of `darts` stacking.
 
+    Args:
+        genotype: the two cells.
+
     Raises:
         UserError: the notation cannot hold it.
     """
@@ -167,7 +173,7 @@ def _literal(node: ast.expr, field: str):
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
-        raise UserError(f"DARTS text: {field}: is no literal list") from None
+        raise UserError(f"DARTS text: {field}: is not a literal list") from None
 
 
 def _cell(pairs: list, concat: list, role: str) -> Cell:

@@ -17,6 +17,9 @@ _OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "
 def read(text: str) -> Genotype:
     """Reads the digits, separated by spaces.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names the digit that is wrong, or the count.
     """
@@ -28,7 +31,7 @@ def read(text: str) -> Genotype:
         )
     for i, word in enumerate(words):
         if not (word.isdecimal() and len(word) <= 2):
-            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is no number")
+            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is not a number")
     numbers = [int(word) for word in words]
     half = len(numbers) // 2
     normal, reduction = _cell(numbers[:half], 0), _cell(numbers[half:], half)
@@ -50,6 +53,9 @@ def _places(offset: int) -> Places:
 
 def write(genotype: Genotype) -> str:
     """The digits of a genotype of `enas` stacking.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.

@@ -30,6 +30,9 @@ _INPUT = 1  # our state 1: the output of the previous cell
 def read(text: str) -> Genotype:
     """Reads an architecture string.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: it is malformed, or its cell has no equal here.
     """
@@ -55,6 +58,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The string of a genotype that is a cell of NAS-Bench-201.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: it is none.
@@ -93,7 +99,7 @@ def _edges(text: str) -> list[list[str]]:
         for edge in found:
             match = _EDGE.fullmatch(edge)
             if match is None:
-                raise UserError(f"{where}: {cut(edge)!r} is no edge; write OPERATION~INPUT")
+                raise UserError(f"{where}: {cut(edge)!r} is not an edge; write OPERATION~INPUT")
             matches.append(match)
         if [int(match[2]) for match in matches] != list(range(node)):
             raise UserError(f"{where} must have the inputs ~0 to ~{node - 1}, each once")

@@ -48,6 +48,9 @@ _STACKINGS = ("nasnet", "pnasnet")
 def read(text: str) -> Genotype:
     """Reads the seven assignments; `stacking` may be left out and is `nasnet` then.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names the field that is missing, unknown or wrong.
     """
@@ -63,6 +66,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The assignments for a genotype of TF-slim's family.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.
@@ -104,7 +110,7 @@ def _assignments(text: str) -> dict:
             case ast.Assign(targets=[ast.Name(id=name)]):
                 pass
             case _:
-                raise UserError(f"TPU lists: line {statement.lineno} is no NAME = [...]")
+                raise UserError(f"TPU lists: line {statement.lineno} is not a NAME = [...]")
         if name not in _FIELDS:
             raise UserError(
                 f"TPU lists: unknown field {name[:60]!r}; the fields are {', '.join(_FIELDS)}"
@@ -114,7 +120,7 @@ def _assignments(text: str) -> dict:
         try:
             fields[name] = ast.literal_eval(statement.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
-            raise UserError(f"TPU lists: {name}: is no literal; only data is read") from None
+            raise UserError(f"TPU lists: {name}: is not a literal; only data is read") from None
     return fields
 
 

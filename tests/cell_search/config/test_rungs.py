@@ -21,8 +21,8 @@ from cell_search.config.resolve import Search
 from cell_search.driver import driver, rerank
 from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.driver.replay import replay
-from cell_search.evaluators import Evaluator, Request, Train, evaluate
-from cell_search.evaluators._keeper import Keeper
+from cell_search.evaluators import Evaluator, Request, Score, Train, evaluate
+from cell_search.evaluators._kept_files import TrainingFiles
 from cell_search.evaluators._store import Store
 from cell_search.images import ImageSettings
 from cell_search.strategies import RandomSearch
@@ -46,7 +46,7 @@ class Climbing(Evaluator):
     def height(number: int, epoch: int) -> float:
         return float(np.random.default_rng([number, epoch]).random() + 10.0 * (epoch < 9))
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         store, until = Store(request.folder), request.until or self.epochs
         began = int(store.read(str(request.number)) or b"0")
         calls = store.read("calls") or b""
@@ -55,7 +55,7 @@ class Climbing(Evaluator):
             os.kill(os.getpid(), signal.SIGTERM)
         if request.until:
             store.write(str(request.number), str(until).encode())
-        return {"height": self.height(request.number, until)}
+        return Score({"height": self.height(request.number, until)})
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:
         Store(folder).remove(str(number))
@@ -227,10 +227,10 @@ def test_strategies_learn_what_a_stopped_trial_had_reached() -> None:
     ("pruner", "sentence"),
     [
         ({"type": "halving", "rungs": [1]}, r"pruner\.type: unknown 'halving'"),
-        ({"type": "median"}, r"pruner\.rungs: \[\] are no rungs; .* such as \[5\]"),
-        ({"type": "median", "rungs": [3, 2]}, r"pruner\.rungs: \[3, 2\] are no rungs"),
-        ({"type": "median", "rungs": [0, 2]}, r"pruner\.rungs: \[0, 2\] are no rungs"),
-        ({"type": "median", "rungs": [1.5]}, r"pruner\.rungs: \[1\.5\] are no rungs"),
+        ({"type": "median"}, r"pruner\.rungs: \[\] are not valid rungs; .* such as \[5\]"),
+        ({"type": "median", "rungs": [3, 2]}, r"pruner\.rungs: \[3, 2\] are not valid rungs"),
+        ({"type": "median", "rungs": [0, 2]}, r"pruner\.rungs: \[0, 2\] are not valid rungs"),
+        ({"type": "median", "rungs": [1.5]}, r"pruner\.rungs: \[1\.5\] are not valid rungs"),
         ({"type": "median", "rungs": [20]}, r"rungs: 20 is not before the end of .* 20 epochs"),
         (
             {"type": "hyperband", "rungs": [1], "hyperband": {"reduction_factor": 1}},
@@ -323,7 +323,7 @@ def test_a_training_in_parts_is_bit_by_bit_that_in_one(
     parts = [evaluate(dataclasses.replace(part, until=until)) for until in (1, 2, 0)]
     assert [p.metrics["steps"] for p in parts] == [3, 6, 9]
     assert parts[2].metrics == whole.metrics
-    one, other = (Keeper(dataclasses.replace(part, folder=f)).read() for f in folders)
+    one, other = (TrainingFiles(dataclasses.replace(part, folder=f)).read() for f in folders)
     assert one is not None and other is not None
     for name in ("trained", "moved", "velocity"):
         np.testing.assert_array_equal(one.arrays[name], other.arrays[name])
@@ -335,4 +335,4 @@ def test_a_training_in_parts_is_bit_by_bit_that_in_one(
     assert again.metrics == whole.metrics
     # A training with other settings is not gone on with.
     other_seed = dataclasses.replace(part, seed=part.seed + 1)
-    assert Keeper(other_seed).read() is None
+    assert TrainingFiles(other_seed).read() is None

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import cell_search
-from cell_search.config import resolve, schema, searched_settings
-from cell_search.evaluators import Train
+from cell_search.config import resolve, schema
+from cell_search.evaluators import NasBench201, Train, WeightSharing, ZeroCost
 from cell_search.space import published
 from cell_search.space.limits import Limits
 from cell_search.space.space import Decision
@@ -95,7 +95,7 @@ def test_a_candidate_beyond_the_limits_is_no_trial(counting: dict, tmp_path: pat
         ("settings.l2=[0.1,much]", r"settings\.l2: 'much' is of another type than .* 0\.0005"),
         ("settings.flip=[1,0]", r"settings\.flip: 1 is of another type than .* True"),
         ("settings.epochs=[1,1.5]", r"settings\.epochs: 1\.5 is of another type"),
-        ("settings.l2=0.1", r"settings\.l2: '0\.1' is no list"),
+        ("settings.l2=0.1", r"settings\.l2: '0\.1' is not a list"),
     ],
 )
 def test_wrong_settings_are_named(text: str, sentence: str) -> None:
@@ -143,13 +143,28 @@ def test_what_was_searched_is_part_of_the_configuration() -> None:
 
 def test_the_transfer_stage_counts_in_its_own_way() -> None:
     """The same step for both: twice the images at twice the rate; decay is half of the factor."""
-    values = searched_settings.train_values(
-        {"learning_rate": 0.03, "l2": 1e-4, "epochs": 3}, 32, 64
-    )
-    assert values == {
+    evaluator = Train(batch=32, normal_cells=3, filters=8, flip=False, shift=2, cutout=5)
+    searched = {"learning_rate": 0.03, "l2": 1e-4, "epochs": 3}
+    assert evaluator.transfer_settings(searched, 64) == {
+        "task.model.cells.normal_cells": 3,
+        "task.model.cells.filters": 8,
+        "task.train_data.aug_rand_hflip": False,
+        "task.train_data.aug_shift": 2,
+        "task.train_data.aug_cutout": 5,
         "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate": 0.06,
         "task.losses.l2_weight_decay": 2e-4,
     }
+
+
+def test_evaluators_without_augmentation_or_network_say_so() -> None:
+    still = {"aug_rand_hflip": False, "aug_shift": 0, "aug_cutout": 0}
+    still = {f"task.train_data.{name}": value for name, value in still.items()}
+    assert NasBench201().transfer_settings({}, 64) == still
+    sizes = {"task.model.cells.normal_cells": 2, "task.model.cells.filters": 6}
+    assert ZeroCost(normal_cells=2, filters=6).transfer_settings({}, 64) == still | sizes
+    moved = {"task.train_data.aug_rand_hflip": True, "task.train_data.aug_shift": 3}
+    sharing = WeightSharing(normal_cells=2, filters=6, shift=3)
+    assert sharing.transfer_settings({}, 64) == still | sizes | moved
 
 
 def test_children_are_trained_with_their_settings(small: dict, tmp_path: pathlib.Path) -> None:

@@ -18,7 +18,7 @@ from search_commands import ROOT, run_command
 import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver.interruption import Interruptible, Interruption
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
@@ -97,10 +97,10 @@ class Moody(Evaluator):
     reward: ClassVar[str] = "mood"
     always: bool = False
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if self.always or request.number % 3 == 0:
             raise RuntimeError(f"<b>no</b> & in a bad mood {request.number // 6}")
-        return {"mood": float(request.number % 7)}
+        return Score({"mood": float(request.number % 7)})
 
 
 def test_failed_candidates_are_failed_trials_with_the_reason(
@@ -132,11 +132,11 @@ class Interrupting(Evaluator):
     signum: int = signal.SIGTERM
     at: int = 5
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if request.number == self.at:
             os.kill(os.getpid(), self.signum)
             time.sleep(60)
-        return {"number": float(request.number)}
+        return Score({"number": float(request.number)})
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -24,7 +24,7 @@ import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cell_search.driver.interruption import Interruptible
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support import overrides
@@ -44,13 +44,13 @@ class Dear(Evaluator):
     dies_at: ClassVar[int] = -1
     fails: tuple[str, ...] = ()
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if len(self.asked) == self.dies_at:
             raise Killed
         self.asked.append(request)
         if request.genotype.name in self.fails:
             raise MemoryError
-        return {"worth": worth(request)}
+        return Score({"worth": worth(request)})
 
 
 def worth(request: Request) -> float:
@@ -182,7 +182,7 @@ def test_a_killed_reranking_goes_on_and_trains_nothing_twice(
     with pytest.raises(Killed):
         again(searched, Dear(), seeds=2)
     Dear.dies_at = -1
-    assert top(directory) == before, "half of the results are no order"
+    assert top(directory) == before, "half of the results give no order"
     _, search = resolved(settings)
     # What a report shows of it.
     from cell_search.output import report
@@ -269,7 +269,7 @@ def test_the_same_settings_with_more_of_everything_by_default() -> None:
         ({"seeds": 0}, r"rerank\.seeds: 0 is too small"),
         (
             {"evaluator": {"train": {"epochs": "many"}}},
-            r"rerank\.evaluator: train\.epochs: 'many' is no number",
+            r"rerank\.evaluator: train\.epochs: 'many' is not a number",
         ),
         (
             {"evaluator": {"type": "trian"}},

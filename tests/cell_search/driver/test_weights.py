@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 
 import cell_search
 from cell_search.driver.kept_weights import Weights
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import LargeScaleEvolution, Strategy
 from cell_search.study import trials
@@ -26,7 +26,7 @@ class Forgetting(Evaluator):
     def __init__(self) -> None:
         self.forgotten: list[tuple[int, bool]] = []
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         raise AssertionError
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:
@@ -101,8 +101,8 @@ class Same(Evaluator):
 
     reward: ClassVar[str] = "luck"
 
-    def score(self, request: Request) -> dict[str, float]:
-        return {"luck": 1.0}
+    def score(self, request: Request) -> Score:
+        return Score({"luck": 1.0})
 
 
 def test_a_search_tells_it_and_loses_nothing(

@@ -19,12 +19,13 @@ from cell_search.evaluators import (
     Parameters,
     Request,
     Result,
+    Score,
     Train,
     WeightSharing,
     ZeroCost,
     evaluate,
 )
-from cell_search.evaluators.train.loop import augment
+from cell_search.evaluators._batches import augment
 from cell_search.images import ImageSettings
 from cell_search.space import published
 from cells.genotype import catalogue
@@ -154,7 +155,7 @@ class Raising(Evaluator):
     reward: ClassVar[str] = "luck"
     error: BaseException = dataclasses.field(default_factory=MemoryError)
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         raise self.error
 
 
@@ -165,8 +166,8 @@ class Saying(Evaluator):
     reward: ClassVar[str] = "luck"
     value: float = 1.0
 
-    def score(self, request: Request) -> dict[str, float]:
-        return {"luck": self.value, "other": 2.0}
+    def score(self, request: Request) -> Score:
+        return Score({"luck": self.value, "other": 2.0})
 
 
 def test_what_a_child_raises_becomes_the_reason(digits: ImageSettings) -> None:

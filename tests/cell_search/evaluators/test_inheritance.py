@@ -15,7 +15,7 @@ import cell_search
 from cell_search.config import resolve, schema
 from cell_search.evaluators import Train, evaluate
 from cell_search.evaluators._child_network import child_config
-from cell_search.evaluators._keeper import Keeper
+from cell_search.evaluators._kept_files import TrainingFiles
 from cell_search.evaluators._store import Store
 from cell_search.images import ImageSettings
 from cell_search.study.directory import SearchDirectory
@@ -45,8 +45,8 @@ def _layers(genotype) -> dict[str, list[tuple[int, ...]]]:
     return {name: shapes for name, shapes in found.items() if shapes}
 
 
-def _weights(keeper: Keeper, number: int) -> dict[str, list[np.ndarray]]:
-    kept = keeper.of(number)
+def _weights(files: TrainingFiles, number: int) -> dict[str, list[np.ndarray]]:
+    kept = files.of(number)
     assert kept is not None
     return {
         name: [
@@ -73,7 +73,7 @@ def test_layers_of_equal_names_and_shapes_are_inherited(
     sizes = {name: sum(int(np.prod(s)) for s in shapes) for name, shapes in own.items()}
     assert share == pytest.approx(sum(sizes[n] for n in shared) / sum(sizes.values()))
     assert 0.1 < share < 1.0
-    before, after = (_weights(Keeper(second), number) for number in (0, 1))
+    before, after = (_weights(TrainingFiles(second), number) for number in (0, 1))
     for name, values in after.items():
         if name in shared:
             for ours, of_parent in zip(values, before[name], strict=True):

@@ -14,7 +14,6 @@ from child_requests import SPACE, request
 from cell_search import trial_keys
 from cell_search.children import Training
 from cell_search.config import resolve, schema
-from cell_search.config import searched_settings as settings
 from cell_search.driver import rerank
 from cell_search.evaluators import Result, Train, evaluate
 from cell_search.evaluators._batches import augment
@@ -143,12 +142,13 @@ def test_what_the_images_are_too_small_for_is_told(digits: ImageSettings) -> Non
 def test_the_transfer_stage_gets_what_was_searched_along() -> None:
     """An auxiliary head there is a head and a weight, as in `configs/transfer`."""
     searched = {"drop_path_keep": 0.7, "auxiliary_weight": 0.4, "precision": "bfloat16"}
-    assert settings.train_values(searched, 64, 64) == {
+    alone = Train().transfer_settings({}, 64)
+    assert Train().transfer_settings(searched, 64) == alone | {
         "task.model.cells.drop_path_keep": 0.7,
         "task.model.auxiliary_head": True,
         "task.losses.auxiliary_weight": 0.4,
     }
-    off = settings.train_values({"auxiliary_weight": 0.0}, 64, 64)
+    off = Train().transfer_settings({"auxiliary_weight": 0.0}, 64)
     assert off["task.model.auxiliary_head"] is False
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 import pathlib
+import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
 import yaml
 from optuna.trial import TrialState
+from search_commands import run_command
 
 from cell_search.config import resolve, schema
 from cell_search.driver import driver
 from cell_search.driver.interruption import Interruptible
 from cell_search.driver.replay import replay
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.evaluators._child_network import child_config, child_summary
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides
@@ -40,7 +42,7 @@ class Counted(Evaluator):
     same: bool = False
     fails: bool = False
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if len(self.asked) == self.dies_at:
             raise Killed
         assert request.genotype is not None
@@ -48,7 +50,7 @@ class Counted(Evaluator):
         self.asked.append(name)
         if self.fails and luck(name) > 40:
             raise MemoryError
-        return {"luck": 1.0 if self.same else luck(name), "length": int(name[-4:], 16)}
+        return Score({"luck": 1.0 if self.same else luck(name), "length": int(name[-4:], 16)})
 
     def metrics(self) -> tuple[str, ...]:
         return ("luck", "length")
@@ -120,6 +122,30 @@ def test_the_strategy_learns_from_them(settings: dict, tmp_path: pathlib.Path) -
     # A strategy that has seen nothing proposes the same from the record.
     search = resolve.resolve(schema.from_values(settings, "test"))
     assert [t.difference for t in replay(search, directory.read_study())] == [""] * 12
+
+
+def test_the_record_is_replayed_from_a_database(settings: dict, tmp_path: pathlib.Path) -> None:
+    """Two searches share it, so their studies have names of their own, and their sieves too."""
+    settings |= {"storage": f"sqlite:///{tmp_path}/studies.db"}
+    for name, seed in {"one": 0, "other": 7}.items():
+        run(tmp_path / name, {**settings, "study": name, "seed": seed})
+    search = resolve.resolve(schema.from_values({**settings, "study": "one"}, "test"))
+    study = SearchDirectory(tmp_path / "one").read_study()
+    assert [t.difference for t in replay(search, study)] == [""] * 12
+    directory = f"--search_dir={tmp_path / 'other'}"
+    command = run_command([sys.executable, "-m", "cell_search", "--mode=replay", directory])
+    assert command.returncode == 0, command.stderr
+    assert command.stdout.splitlines()[-1] == "12 of 12 proposals are equal"
+
+
+def test_a_search_that_was_stopped_in_its_sieve_has_nothing_to_replay(
+    settings: dict, tmp_path: pathlib.Path
+) -> None:
+    Counted.dies_at = 5
+    with pytest.raises(Killed):
+        run(tmp_path / "search", settings, Counted())
+    search = resolve.resolve(schema.from_values(settings, "test"))
+    assert list(replay(search, SearchDirectory(tmp_path / "search").read_study())) == []
 
 
 def test_a_vote_is_the_mean_of_the_ranks(settings: dict, tmp_path: pathlib.Path) -> None:
@@ -197,8 +223,8 @@ def test_the_same_score_for_all_chooses_nothing(settings: dict, tmp_path: pathli
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"keep": 0}, r"sieve\.keep: 0 of 30 candidates is no choice"),
-        ({"keep": 30}, r"sieve\.keep: 30 of 30 candidates is no choice"),
+        ({"keep": 0}, r"sieve\.keep: 0 of 30 candidates leaves no choice"),
+        ({"keep": 30}, r"sieve\.keep: 30 of 30 candidates leaves no choice"),
         ({"keep": 13}, r"sieve\.keep: 13 is more than the 12 trials"),
         ({"vote": ["synflwo"]}, r"sieve\.vote: .*'synflwo'"),
         ({"vote": ["luck"]}, r"sieve\.vote: .*'luck'"),

@@ -14,7 +14,7 @@ import pytest
 from strategy_contract import StrategyContract, new_study, run, share_of_identity
 
 import cell_search
-from cell_search.evaluators import Evaluator, Request
+from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.space import published
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import LargeScaleEvolution, RandomSearch, Strategy
@@ -168,11 +168,11 @@ class Parents(Evaluator):
     reward: ClassVar[str] = "number"
     stop_at: int = 1000
 
-    def score(self, request: Request) -> dict[str, float]:
+    def score(self, request: Request) -> Score:
         if request.number == self.stop_at:
             raise KeyboardInterrupt
         parent = -1 if request.parent is None else request.parent
-        return {"number": float(request.number % 7), "parent": parent}
+        return Score({"number": float(request.number % 7), "parent": parent})
 
 
 def _search(path: pathlib.Path, settings: dict, stop_at: int = 1000) -> None:

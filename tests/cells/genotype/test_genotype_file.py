@@ -89,7 +89,7 @@ BAD = {
     "no name": (changed("name", ""), "name: is empty"),
     "infinite number": (
         json.dumps({**nasnet(), "provenance": {"score": 0.5}}).replace("0.5", "1e999").encode(),
-        "1e999 is no JSON number",
+        "1e999 is not a JSON number",
     ),
     "half a character": (changed("provenance", {"note": "\ud800"}), "a lone surrogate"),
     "NaN": (json.dumps({**nasnet(), "provenance": {"score": float("nan")}}).encode(), "NaN"),
@@ -149,7 +149,7 @@ def test_a_byte_order_mark_is_no_fault(tmp_path):
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(UserError, match=r"pipe\.json: is no ordinary file"):
+    with pytest.raises(UserError, match=r"pipe\.json: is not an ordinary file"):
         genotype_file.read(tmp_path / "pipe.json")
     with pytest.raises(UserError, match="is a folder"):
         genotype_file.read(tmp_path)

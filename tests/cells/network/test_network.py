@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 from genotype_strategies import random_genotypes
 from hypothesis import HealthCheck, given, settings
+from network_comparisons import randomise_statistics, relative
 
 from cells.genotype import catalogue
 from cells.network import presets
@@ -32,27 +33,6 @@ def _fresh_session():
 
 def images(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype("float32")
-
-
-def randomise_statistics(model, seed: int = 1) -> None:
-    """Batch norm that is no identity, without which half of the mistakes do not show."""
-    rng = np.random.default_rng(seed)
-    for layer in weighted_layers(model):
-        if type(layer).__name__ == "BatchNormalization":
-            gamma, beta, mean, variance = layer.get_weights()
-            layer.set_weights(
-                [
-                    rng.uniform(0.5, 1.0, gamma.shape),
-                    rng.normal(0, 0.1, beta.shape),
-                    rng.normal(0, 0.1, mean.shape),
-                    rng.uniform(1.0, 2.0, variance.shape),
-                ]
-            )
-
-
-def relative(a, b) -> float:
-    a, b = np.asarray(a), np.asarray(b)
-    return float(np.abs(a - b).max() / np.abs(b).max())
 
 
 @pytest.mark.parametrize("genotype", [NASNET, PNASNET], ids=["nasnet_a", "pnasnet_5"])

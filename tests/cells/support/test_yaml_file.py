@@ -58,7 +58,7 @@ def test_names_can_be_read_as_they_are_written():
         ("[" * 100 + "]" * 100, "nested deeper than 32 levels"),
         ("[" * 100_000, "not YAML"),
         (f"a: {'9' * 5000}", "line 1: a number of 5,000 characters"),
-        ("? [a]\n: b", "a list or mapping is no key"),
+        ("? [a]\n: b", "a list or mapping is not a key"),
         ("a: 1\n---\nb: 2", "line 2: a second document begins"),
         ("a: [1", "not YAML"),
         ("a: \x00", "not YAML"),
@@ -77,7 +77,7 @@ def test_files_are_bounded_and_named(tmp_path):
     with pytest.raises(UserError, match=r"large\.yaml: larger than 400,000 bytes"):
         yaml_file.read(path)
     path.write_bytes("a: grün".encode("latin-1"))
-    with pytest.raises(UserError, match=r"large\.yaml: is no text in UTF-8"):
+    with pytest.raises(UserError, match=r"large\.yaml: is not UTF-8 text"):
         yaml_file.read(path)
     path.write_text("a: grün", encoding="utf-8-sig")
     assert yaml_file.read(path) == {"a": "grün"}

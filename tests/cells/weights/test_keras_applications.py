@@ -5,8 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from sklearn.datasets import load_sample_images
-from test_network import randomise_statistics, relative
+from network_comparisons import photographs, randomise_statistics, relative
 
 from cells.genotype import catalogue
 from cells.network import presets
@@ -15,16 +14,6 @@ from cells.weights.by_layer import move_weights
 from cells.weights.keras_applications import keras_layer_name
 
 NASNET = catalogue.load("nasnet_a")
-
-
-def photographs(size: int) -> np.ndarray:
-    """Four crops of two real photographs, in [-1, 1]."""
-    crops = []
-    for photograph in load_sample_images().images:
-        for left in (0, photograph.shape[1] - 400):
-            crop = photograph[:400, left : left + 400].astype("float32")
-            crops.append(keras.ops.image.resize(crop, (size, size)))
-    return np.stack(crops) / 127.5 - 1
 
 
 def compare(

@@ -12,10 +12,9 @@ import keras
 import numpy as np
 import pytest
 import tf_keras
+from network_comparisons import photographs, randomise_statistics, relative
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from test_keras_applications import photographs
-from test_network import randomise_statistics, relative
 
 from benchmarks.timm_oracle import ORACLE, difference_to_timm
 from cells.genotype import catalogue
@@ -118,8 +117,8 @@ def test_what_is_missing_over_or_misshapen_is_told(pnasnet_tensors, tmp_path):
 @pytest.mark.parametrize(
     "value, fault",
     [
-        (np.full((96, 3, 3, 3), np.nan, "float32"), "has 2,592 values that are no finite"),
-        (np.full((96, 3, 3, 3), 1e300, "float64"), "has 2,592 values that are no finite"),
+        (np.full((96, 3, 3, 3), np.nan, "float32"), "has 2,592 values that are not finite"),
+        (np.full((96, 3, 3, 3), 1e300, "float64"), "has 2,592 values that are not finite"),
         (np.zeros((96, 3, 3, 3), "int64"), "is of type int64"),
         (np.zeros((96, 3, 3, 3), "bool"), "is of type bool"),
     ],
@@ -162,7 +161,7 @@ def test_an_h5_data_set_is_not_believed_to_be_larger_than_its_file(tmp_path):
     [
         ({"stack": "[" * 100_000}, "nested too deeply"),
         ({"stack": "[1]"}, "its description is damaged"),
-        ({"stack": '{"image_size": null, "filters": "x"}'}, "filters: 'x' is no whole number"),
+        ({"stack": '{"image_size": null, "filters": "x"}'}, "filters: 'x' is not a whole number"),
         ({"genotype": "{}"}, "format_version: is missing"),
     ],
 )
@@ -183,7 +182,7 @@ def test_own_files_with_a_damaged_description_are_named(changed, fault, tmp_path
 def test_pipes_are_not_waited_for(tmp_path):
     for source, name in (("timm", "a.safetensors"), ("timm", "a.pth"), ("keras_applications", "a")):
         os.mkfifo(tmp_path / name)
-        with pytest.raises(UserError, match="is no ordinary file"):
+        with pytest.raises(UserError, match="is not an ordinary file"):
             import_weights(source, str(tmp_path / name), "nasnet_a")
 
 

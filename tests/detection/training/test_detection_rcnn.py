@@ -11,15 +11,15 @@ import tensorflow as tf
 import tf_keras
 from PIL import Image
 
+import detection
 from cells.support import overrides
 from cells.support.errors import UserError
 from detection import conversion, summary
 from detection.config import experiments
-from detection.exporting import export
 from detection.inference.detector import Detector
 from detection.training import complete, task
 from transfer.config import configure
-from transfer.exporting import formats
+from transfer.exporting import files
 from transfer.runs import model_dir
 
 CONFIGS = pathlib.Path(__file__).parents[3] / "configs" / "detection"
@@ -181,11 +181,11 @@ def test_no_more_boxes_are_sampled_than_there_are(two_stage, boxes):
 
 @pytest.mark.parametrize("kind", ["tflite", "onnx"])
 def test_formats_that_hold_no_two_stages_say_so(two_stage, kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "check", lambda extras: None)
+    monkeypatch.setattr(files, "_MODULES", {})
     params = two_stage("cells_fasterrcnn")
     model_dir.prepare(str(tmp_path / "run"), params, ["a", "b"])
     with pytest.raises(UserError, match=f"{kind} files hold one-stage .* use saved_model"):
-        export.export(str(tmp_path / "run"), str(tmp_path / "out"), [kind])
+        detection.export(tmp_path / "run", tmp_path / "out", [kind])
     assert not (tmp_path / "out").exists()
 
 

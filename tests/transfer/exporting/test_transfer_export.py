@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,7 +19,7 @@ import tensorflow as tf
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from transfer import cli
-from transfer.exporting import export, formats
+from transfer.exporting import export, formats, keras_file
 from transfer.model import network
 
 KINDS = ("keras", "weights", "saved_model", "tflite", "tflite_int8")
@@ -36,7 +38,7 @@ def expected(trained, digits):
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "files"
-    return folder, export.export(str(run[0]), str(folder), kinds=KINDS)
+    return folder, export.export(str(run[0]), str(folder), formats=KINDS)
 
 
 def test_the_folder_holds_what_was_asked_for_and_nothing_else(exported):
@@ -119,6 +121,46 @@ def test_the_keras_file_opens_with_keras_alone(backend, exported, digits, expect
     np.testing.assert_allclose(told, expected[:5], rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+def test_the_keras_file_has_no_setting_that_earlier_versions_refuse(exported):
+    """Those that are left out have the defaults of the version that is installed."""
+    with zipfile.ZipFile(exported[0] / "classifier.keras") as archive:
+        text = archive.read("config.json").decode()
+    assert not [name for name in keras_file._YOUNGER if f'"{name}"' in text]
+    kinds = (keras.layers.BatchNormalization, keras.layers.Dense, keras.initializers.GlorotUniform)
+    known = {
+        name: parameter.default
+        for kind in kinds
+        for name, parameter in inspect.signature(kind.__init__).parameters.items()
+    }
+    assert {name: known[name] for name in keras_file._YOUNGER} == keras_file._YOUNGER
+    told = json.loads((exported[0] / "classifier.json").read_text())
+    assert told["files"]["keras"]["opens_with"] == "keras>=3.5"
+
+
+@pytest.mark.skipif(
+    "CELLS_OLD_KERAS" not in os.environ,
+    reason="CELLS_OLD_KERAS names no interpreter that has the least version of Keras",
+)
+def test_the_keras_file_opens_with_the_least_version_that_is_promised(
+    exported, digits, expected, tmp_path
+):
+    """In an environment of its own, such as one of `pip install keras==3.5.0 tensorflow-cpu`."""
+    np.save(tmp_path / "given.npy", digits[0][:5])
+    files = [exported[0] / "classifier.keras", tmp_path / "given.npy", tmp_path / "told.npy"]
+    code = f"{OPENS}\nprint(keras.__version__)"
+    done = subprocess.run(
+        [os.environ["CELLS_OLD_KERAS"], "-c", code, *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1].startswith(f"{keras_file.LEAST_VERSION}.")
+    np.testing.assert_allclose(np.load(files[-1]), expected[:5], rtol=1e-4, atol=1e-5)
+
+
 def test_the_weights_file_is_the_network(exported, digits, expected):
     """JSON of the cells and weights, as other commands read them."""
     import keras
@@ -147,7 +189,7 @@ def test_a_file_that_says_something_else_is_not_written(expected):
 def test_an_onnx_file_says_what_the_network_says(run, pixels, expected, tmp_path):
     pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    export.export(str(run[0]), str(tmp_path), kinds=("onnx",))
+    export.export(str(run[0]), str(tmp_path), formats=("onnx",))
     session = onnxruntime.InferenceSession(str(tmp_path / "classifier.onnx"))
     (logits,) = session.run(["logits"], {"pixels": pixels[:7].astype("float32")})
     np.testing.assert_allclose(logits, expected[:7], rtol=1e-4, atol=1e-4)
@@ -159,7 +201,7 @@ def test_a_format_that_is_not_installed_is_told_first(run, tmp_path):
     if importlib.util.find_spec("tf2onnx"):
         pytest.skip("ONNX is installed")
     with pytest.raises(UserError, match=r"onnx needs tf2onnx .*transferable-cells\[onnx\]"):
-        export.export(str(run[0]), str(tmp_path / "out"), kinds=("keras", "onnx"))
+        export.export(str(run[0]), str(tmp_path / "out"), formats=("keras", "onnx"))
     assert not list(tmp_path.iterdir())
 
 
@@ -170,4 +212,4 @@ def test_the_help_names_the_formats_that_there_are():
 def test_a_folder_that_cannot_be_written(run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"--output: .* cannot be written"):
-        export.export(str(run[0]), str(tmp_path / "file" / "out"), kinds=("weights",))
+        export.export(str(run[0]), str(tmp_path / "file" / "out"), formats=("weights",))

@@ -108,7 +108,7 @@ def test_exported_files_are_the_network(trained, digits, expected, tmp_path, kin
     if kind == "onnx":
         pytest.importorskip("tf2onnx")
         pytest.importorskip("onnxruntime")
-    told = export.export(str(trained[0]), str(tmp_path), kinds=(kind,))
+    told = export.export(str(trained[0]), str(tmp_path), formats=(kind,))
     assert told["baseline"] == "resnet_50" and told["compared_on"] == "100 real images"
     form = formats.FORMATS[kind]
     pixels = np.round((digits[0][:20] + 1) * 127.5).astype("uint8")

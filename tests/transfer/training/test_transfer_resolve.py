@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import pathlib
 
 import pytest
@@ -13,7 +15,9 @@ from cells.network.stack import stack
 from cells.operations.counts import summarize
 from cells.support.errors import UserError
 from transfer.config import configure, experiments
+from transfer.config.cells_backbone import CellStack
 from transfer.model import network
+from transfer.runs import model_dir
 from transfer.summary import summary
 from transfer.training import complete
 
@@ -72,7 +76,7 @@ REFUSED = {
     "task.model.cells.genotype=''": "task.init_checkpoint: is needed",
     "task.train_data.max_damaged=-1": "max_damaged: -1 is too small; use at least 0",
     "trainer.train_steps=0": "^trainer.train_steps: is 0, and has to be > 0$",
-    "trainer.steps_per_loop=300": "summary_interval: 100 is no multiple",
+    "trainer.steps_per_loop=300": "summary_interval: 100 is not a multiple",
     "trainer: {optimizer_config: {optimizer: {type: rmsprob}}}": "did you mean 'rmsprop'",
     "trainer: {optimizer_config: {learning_rate: {type: cosin}}}": "did you mean 'cosine'",
     "trainer: {optimizer_config: {warmup: {type: linear, linear: {warmup_steps: 5000}}}}": (
@@ -148,6 +152,32 @@ def test_the_genotype_flag_is_applied_last():
         genotype="nasnet_a",
     )
     assert params.task.model.cells.genotype == "nasnet_a"
+
+
+def test_a_configuration_carries_its_genotype(tmp_path):
+    file = tmp_path / "genotype.json"
+    genotype_file.write(catalogue.load("pnasnet_5"), file)
+    cells = CellStack(genotype=str(file))
+    assert cells.load_genotype() == catalogue.load("pnasnet_5")
+    file.unlink()  # From here on nobody reads it.
+    for copied in (cells, copy.deepcopy(cells), cells.replace(filters=8)):
+        assert copied.load_genotype() == catalogue.load("pnasnet_5")
+        assert "pnasnet_5" not in str(copied.as_dict()) and copied.genotype == str(file)
+    cells.genotype = "nasnet_a"
+    assert cells.load_genotype() == catalogue.load("nasnet_a")
+    cells.genotype = str(file)
+    with pytest.raises(UserError, match="there is no such genotype file"):
+        cells.load_genotype()
+
+
+def test_cells_of_no_file_are_trained_and_kept(tmp_path, digits_dir):
+    cells = dataclasses.replace(catalogue.load("enas"), name="mine")
+    params = configure.configure(digits(digits_dir), genotype=cells)
+    names = complete.resolve(params)
+    model_dir.prepare(str(tmp_path / "run"), params, names)
+    assert model_dir.genotype(str(tmp_path / "run")) == cells
+    assert params.task.model.cells.genotype == str(tmp_path / "run" / "genotype.json")
+    assert model_dir.read_params(str(tmp_path / "run")).task.model.cells.load_genotype() == cells
 
 
 @pytest.mark.parametrize("name", experiments.NAMES)
