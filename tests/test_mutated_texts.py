@@ -28,7 +28,7 @@ def test_valid_files_are_read(name, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "h5"])
 @given(random=st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_damaged_files_end_in_a_result_or_a_sentence(name, random):
     _try(name, random)
 

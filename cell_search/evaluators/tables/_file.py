@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from cell_search.evaluators.tables._table import Entry, Table, read_lines
+from cell_search.evaluators.tables._table import Entry, State, Table, read_lines, state
 from cell_search.space.space import Choice, Decision, Space
 from cells.support.errors import UserError, cut, nearest
 
@@ -20,9 +20,10 @@ _VALUES = ("valid", "test", "cost")
 MAX_VALUE = 1e100
 
 
-@functools.lru_cache(maxsize=4)
 def read_table(path: str | os.PathLike[str], space: Space) -> Table:
-    """Reads a table, `.csv` or `.csv.gz`; points of the space may be missing.
+    """Reads a table, `.csv` or `.csv.gz`, or takes it as it was read from the same file.
+
+    Points of the space may be missing.
 
     Args:
         path: the file.
@@ -32,7 +33,12 @@ def read_table(path: str | os.PathLike[str], space: Space) -> Table:
         UserError: the columns are not those of the space, a row is damaged or occurs twice (with
             its line), or there is no row.
     """
-    shown = os.fspath(path)
+    return _read(os.fspath(path), space, state(path))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: str, space: Space, state: State) -> Table:
+    shown = path
     lines = csv.reader(read_lines(path), strict=True)
     try:
         columns = next(lines, [])

@@ -9,7 +9,15 @@ import os
 import pathlib
 from typing import Any
 
-from cell_search.evaluators.tables._table import NB201, Entry, Table, data_file, read_lines
+from cell_search.evaluators.tables._table import (
+    NB201,
+    Entry,
+    State,
+    Table,
+    data_file,
+    read_lines,
+    state,
+)
 from cell_search.space.nas_bench_201 import EDGES, OPERATIONS, SPACE
 from cells.support.errors import UserError, cut
 from cells.support.registry import choose
@@ -36,11 +44,12 @@ def nas_bench_201(dataset: str = "c10", data_dir: str | os.PathLike[str] = "") -
         UserError: there is no such data set or file, or the file is damaged.
     """
     choose("dataset", dataset, DATASETS)
-    return _read(data_file(data_dir, NB201), dataset)
+    path = data_file(data_dir, NB201)
+    return _read(path, dataset, state(path))
 
 
 @functools.lru_cache(maxsize=3)
-def _read(path: pathlib.Path, dataset: str) -> Table:
+def _read(path: pathlib.Path, dataset: str, state: State) -> Table:
     entries: dict[tuple[Any, ...], Entry] = {}
     for line, row in enumerate(csv.DictReader(read_lines(path)), start=2):
         try:

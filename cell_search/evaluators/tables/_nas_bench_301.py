@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from cell_search.evaluators.tables._table import NB301, Entry, data_file
+from cell_search.evaluators.tables._table import NB301, Entry, State, data_file, state
 from cell_search.space import published
 from cell_search.space.cell_space import CellSpace
 from cells.support.errors import UserError
@@ -139,7 +139,8 @@ def nas_bench_301(data_dir: str | os.PathLike[str] = "") -> Surrogate:
     Raises:
         UserError: there is no such file, or it is damaged.
     """
-    return _read(data_file(data_dir, NB301))
+    path = data_file(data_dir, NB301)
+    return _read(path, state(path))
 
 
 #: What numpy raises where an archive is none.
@@ -147,7 +148,7 @@ _DAMAGED = (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFi
 
 
 @functools.lru_cache(maxsize=1)
-def _read(path: pathlib.Path) -> Surrogate:
+def _read(path: pathlib.Path, state: State) -> Surrogate:
     try:
         with np.load(path) as arrays:
             return Surrogate(dict(arrays))

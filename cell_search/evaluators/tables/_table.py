@@ -15,6 +15,9 @@ from cells.support import files
 from cells.support.errors import UserError
 from cells.support.files import expanded
 
+#: Shorter lines count as much, since each of them takes time.
+_LEAST_ROW = 20
+
 #: What is longer is no table: a thousand decisions and ten million rows.
 MAX_LINE, MAX_CHARACTERS = 100_000, 2**31
 
@@ -102,6 +105,20 @@ def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
     return path
 
 
+#: When a file was changed, its size and its number on the disk.
+State = tuple[int, int, int]
+
+
+def state(path: str | os.PathLike[str]) -> State:
+    """What differs as soon as a file is replaced, for caches.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    found = files.require_file(path, "table").stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """The lines of a text file in UTF-8, which may be compressed (`.gz`), as they are read.
 
@@ -112,16 +129,19 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
         UserError: it cannot be read, is damaged, or is larger than a table can be.
     """
     place, shown = files.require_file(path, "table"), os.fspath(path)
-    text = gzip.open if shown.endswith(".gz") else open
-    size = 0
+    packed = shown.endswith(".gz")
+    text = gzip.open if packed else open
+    size, most = 0, MAX_CHARACTERS
+    if packed:  # Rows that differ do not become a hundredth.
+        most = min(most, 100 * place.stat().st_size + 2**20)
     try:
         with text(place, "rt", encoding="utf-8-sig", newline="") as file:
             while line := file.readline(MAX_LINE + 1):
-                size += len(line)
+                size += max(len(line), _LEAST_ROW)
                 if len(line) > MAX_LINE:
                     raise UserError(f"{shown}: a line is longer than {MAX_LINE:,} characters")
-                if size > MAX_CHARACTERS:
-                    raise UserError(f"{shown}: larger than {MAX_CHARACTERS:,} characters")
+                if size > most:
+                    raise UserError(f"{shown}: holds more than the {most:,} characters of a table")
                 yield line
     except UnicodeDecodeError:
         raise UserError(f"{shown}: is not UTF-8 text") from None
