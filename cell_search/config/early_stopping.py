@@ -210,8 +210,8 @@ def resolve(
     whole = all(isinstance(e, int) and not isinstance(e, bool) for e in epochs)
     if not epochs or not whole or list(epochs) != sorted({*epochs}) or epochs[0] < 1:
         raise UserError(
-            f"pruner.rungs: {list(epochs)} are not valid rungs; give the epochs after which a child "
-            f"is looked at in ascending order, such as [{max(last // 4, 1)}]"
+            f"pruner.rungs: {list(epochs)} are not valid rungs; give the epochs after which a "
+            f"child is looked at in ascending order, such as [{max(last // 4, 1)}]"
         )
     if epochs[-1] >= last:
         raise UserError(
