@@ -99,6 +99,8 @@ def rerank(
     # It exists, and this mends its journal before anyone writes.
     found = studies.open_study(pause=interruptible.sleep)
     inputs.require_same(found, search)
+    if directory:
+        directory.note_config(found)
     wanted = search.config.rerank
     results.best_of(search, found, where=where)  # One succeeded.
     known = found.get_trials(deepcopy=False)

@@ -7,8 +7,9 @@ nothing of genotypes: strategies work on any table of decisions (`CellSpace` add
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Container, Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +160,11 @@ class Space:
             indices: one for each decision.
         """
         return {d.name: d.choices[i] for d, i in zip(self.decisions, indices, strict=True)}
+
+    def all_points(self) -> Iterator[Point]:
+        """All points, those that are one and the same candidate included."""
+        for choices in itertools.product(*(d.choices for d in self.decisions)):
+            yield dict(zip((d.name for d in self.decisions), choices, strict=True))
 
     def neighbours(self, point: Point) -> list[Point]:
         """All points that one mutation of one decision leads to.

@@ -97,9 +97,13 @@ class Studies(abc.ABC):
         try:
             return self._load(name)
         except KeyError:
+            pass
+        try:
             return optuna.create_study(
                 study_name=name, storage=self._storage(), directions=list(directions)
             )
+        except optuna.exceptions.DuplicatedStudyError:
+            return self._load(name)  # Another search has made it meanwhile.
 
     def _load(self, name: str) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)

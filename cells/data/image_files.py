@@ -13,7 +13,7 @@ from absl import logging
 
 from cells.data import listing
 from cells.support.errors import UserError
-from cells.support.files import reason, require_file
+from cells.support.files import reason
 
 #: What JPEG and PNG files begin with.
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -44,9 +44,12 @@ def find_files(
             if not inside:
                 raise UserError(f"{path}: has no {noun} ({', '.join(endings)})")
             found += inside
-        else:
-            require_file(path, "image")
+        elif is_special(path):
+            raise UserError(f"{path}: is a device or a pipe, not a file of {noun}")
+        elif path.exists():
             found.append(path)
+        else:
+            raise UserError(f"{path}: there is no such image or folder")
     return list(dict.fromkeys(found))
 
 

@@ -286,7 +286,8 @@ def test_two_processes_prepare_one_set_at_the_same_time(tmp_path):
     # With one seed TFDS picks one name for both to write to.
     code = (
         "import pathlib, random, sys, time, tensorflow_datasets as tfds\n"
-        "from cells.data import builder, digits, handwritten, split_size\n"
+        "from cells.data import builder, split_size\n"
+        "from cells.data.embedded import digits, handwritten\n"
         "handwritten.load('train')\n"
         "random.seed(0)\n"
         "here = pathlib.Path(sys.argv[1])\n"

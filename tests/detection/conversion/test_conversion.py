@@ -456,7 +456,11 @@ def test_images_in_a_zip_file_are_found_by_the_end_of_their_path(tmp_path):
 
 
 def test_the_command_converts(tmp_path, photos):
-    annotations = written(tmp_path, coco([[1, 2, 3, 4]]))
+    """And what it prints of a file's name is text, though the name would clear the terminal."""
+    values = coco([[1, 2, 3, 4]])
+    values["images"].append({"id": 3, "file_name": "c\n\x1b[2J.jpg"})
+    (photos / "c\n\x1b[2J.jpg").write_text("no image")
+    annotations = written(tmp_path, values)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "detection", "--mode=convert", f"--images={photos}"),
@@ -467,6 +471,8 @@ def test_the_command_converts(tmp_path, photos):
         check=True,
     )
     assert "2 images with 1 objects of 2 classes in 1 files" in done.stdout
+    assert any(line.startswith(r"  c\n\x1b[2J.jpg: cannot") for line in done.stdout.splitlines())
+    assert "\x1b" not in done.stdout + done.stderr
     # The same by the function, which finds that it is done.
     result = detection.convert(annotations, tmp_path / "out", photos)
     assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
@@ -474,7 +480,8 @@ def test_the_command_converts(tmp_path, photos):
     with pytest.raises(UserError, match="--images: is needed here"):
         detection.convert(annotations, tmp_path / "out2")
     result = detection.convert(annotations, tmp_path / "again.json")
-    assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
+    assert (result.images, result.objects, result.classes) == (3, 1, ("dog", "cat"))
+    assert result.notes == ("classes without an object: 1, such as 3 (dog)",)
     again = json.loads((tmp_path / "again.json").read_bytes())
     assert again["annotations"] == coco([[1, 2, 3, 4]])["annotations"]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import zipfile
 
 import pytest
-from annotated import coco, converted, jpeg, written
+from annotated import coco, converted, jpeg
 
 from cells.data import image_files
 from cells.support.errors import UserError
@@ -101,25 +99,10 @@ def test_pipes_are_not_waited_for(tmp_path, photos):
     assert conversion.open_images(photos).names == ["a.jpg", "b.jpg"]
     with pytest.raises(UserError, match="is not an ordinary file"):
         conversion.open_images(tmp_path / "pipe.zip")
-    with pytest.raises(UserError, match="is not an ordinary file"):
+    with pytest.raises(UserError, match="is a device or a pipe"):
         pictures.find_files([str(photos / "c.jpg")])
     with pytest.raises(UserError, match="is not an ordinary file"):
         conversion.read(tmp_path / "pipe.zip")
-
-
-def test_names_of_files_reach_the_terminal_as_text(tmp_path, photos):
-    """A name may hold what moves the cursor; of an image that cannot be used it is told."""
-    name = "a\n\x1b[2J.jpg"
-    (photos / name).write_bytes(COMPANION)
-    values = coco()
-    values["images"][1]["file_name"] = name
-    path = written(tmp_path, values)
-    command = [sys.executable, "-m", "detection", "--mode=convert", f"--annotations={path}"]
-    command += [f"--images={photos}", f"--output={tmp_path / 'out'}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    assert any(line.startswith(r"  a\n\x1b[2J.jpg: cannot be read") for line in lines)
-    assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path, photos):
