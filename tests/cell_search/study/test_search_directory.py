@@ -139,5 +139,5 @@ def test_settings_are_those_of_the_classes() -> None:
     assert search.config.strategy.regularized_evolution.sample == 25
     assert search.evaluator == type(search.evaluator)()
     assert search.images == type(search.images)()
-    assert search.strategy._size == 50
+    assert search.strategy.settings.population == 50
     assert search.strategy._seed == 4

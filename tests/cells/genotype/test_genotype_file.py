@@ -134,7 +134,7 @@ def test_any_text_of_a_provenance_comes_back(character, tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\udcff"])
 def test_what_could_not_be_read_is_not_written(value, tmp_path):
     noted = dataclasses.replace(catalogue.load("nasnet_a"), provenance={"note": value})
-    with pytest.raises(UserError, match=r"cannot be written as JSON|no text in UTF-8"):
+    with pytest.raises(UserError, match=r"cannot be written as JSON|is not UTF-8 text"):
         genotype_file.write(noted, tmp_path / "noted.json")
     assert list(tmp_path.iterdir()) == []
 
