@@ -18,9 +18,9 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import detection  # noqa: F401  Says which of TensorFlow's kernels run, so it comes before it.
 from benchmarks.data import data_dir
 from benchmarks.report import Figure, print_figures, required
+from detection.training import onednn
 
 LIMITS = {
     "weights, parts of ResNet-50's": ("<= 1.0", 1.5, "NASNet-A (6 @ 4032), at least"),
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="height and width, in pixels")
     args = parser.parse_args()
     data_dir()
+    onednn.turn_off()  # As in trainings; before TensorFlow is imported.
     ours, theirs = (_build(name, args.size, args.batch) for name in EXPERIMENTS.values())
     times = _times([ours, theirs], args.pairs)
     figures: list[Figure] = []

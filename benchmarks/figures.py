@@ -79,7 +79,8 @@ FIGURES = {
     "31-detection-files": "-m benchmarks.detection_files",
     "32-detection-masks": "-m benchmarks.detection_masks",
     "33-house": "-m benchmarks.house",
-    "34-cost-model": "-m benchmarks.cost_model",
+    "34-mutated-inputs": "-m benchmarks.mutated_inputs",
+    "35-cost-model": "-m benchmarks.cost_model",
 }
 
 

@@ -47,17 +47,6 @@ def search(
 ) -> SearchResult:
     """Searches cells, or goes on with a search.
 
-    Example:
-        ```python
-        import cell_search
-
-        def few_inputs(genotype):
-            return -sum(side.input for block in genotype.normal.blocks for _, side in block.sides)
-
-        result = cell_search.search(score=few_inputs, space="nasnet", strategy="random", trials=5)
-        print(result.best.score)
-        ```
-
     Args:
         config: a `SearchConfig`, its values as nested dictionaries, or the path of a YAML file (or
             several, the later ones on top). None: the configuration of `directory` if it has one,
@@ -88,6 +77,13 @@ def search(
     Raises:
         UserError: a setting is at fault (says which), the directory was made with other settings,
             or no candidate succeeded.
+
+    Example:
+        >>> def joined(genotype):
+        ...     return len(genotype.normal.concat)
+        >>> result = cell_search.search(score=joined, strategy="random", trials=3)
+        >>> len(result.trials), result.best.score["score"] == joined(result.genotype)
+        (3, True)
     """
     chosen: dict[str, Any] = {}
     if score is not None and evaluator is not None:
@@ -161,6 +157,18 @@ def rerank(
 
     Raises:
         UserError: there is no search, it has no candidate with a score, or a setting is at fault.
+
+    Example:
+        >>> settings = {
+        ...     "space": {"name": "nasnet", "blocks": 2},
+        ...     "strategy": {"type": "random"},
+        ...     "evaluator": {"type": "parameters"},
+        ...     "images": {"name": "digits"},
+        ...     "trials": 3,
+        ... }
+        >>> result = cell_search.search(settings)
+        >>> longer = {"rerank": {"evaluator": {"parameters": {"normal_cells": 3}}}}
+        >>> result = cell_search.rerank(result, top_k=2, settings=longer)
     """
     given = {"top_k": top_k, "seeds": seeds}
     chosen: dict[str, Any] = {"rerank": {k: v for k, v in given.items() if v is not None}}
@@ -191,6 +199,7 @@ def open_search(
     *,
     settings: Mapping[str, Any] | None = None,
     override: str | None = None,
+    strict: bool = False,
 ) -> SearchResult:
     """Opens a search to look at it, also while it is running; writes nothing.
 
@@ -199,13 +208,22 @@ def open_search(
         config: as in `search`.
         settings: further values of the configuration.
         override: changes as text, as `--params_override` takes them.
+        strict: whether a damaged record is an error; else what stands before it is shown, and a
+            warning says so.
 
     Raises:
         UserError: there is no search, or it has no trial yet.
+
+    Example:
+        >>> def joined(genotype):
+        ...     return len(genotype.normal.concat)
+        >>> result = cell_search.search(score=joined, trials=2, directory="runs/joined")
+        >>> len(cell_search.open_search("runs/joined").trials)
+        2
     """
     folder = _directory(directory)
-    study = folder.read_study()
     found = resolve.resolve(read.read(config, settings or {}, override, folder), None, folder)
+    study = folder.read_study(strict=strict)
     return SearchResult(found, folder, study)
 
 

@@ -29,6 +29,14 @@ class Candidate:
         score: the values of the objectives by name, as in the study.
         decisions: its choices by the names of the space's decisions.
         genotype: the cells; None in a space whose candidates are no genotypes.
+
+    Example:
+        >>> def found(decisions):
+        ...     return sum(choice == "none" for choice in decisions.values())
+        >>> result = cell_search.search(score=found, space="nas_bench_201", trials=2)
+        >>> best = result.best
+        >>> best.genotype is None, best.score["score"] == found(best.decisions)
+        (True, True)
     """
 
     trial: int
@@ -41,19 +49,20 @@ class Candidate:
 class SearchResult:
     """What a search has found, finished or not.
 
-    Example:
-        ```python
-        import cell_search
-
-        result = cell_search.search(score=lambda genotype: len(genotype.normal.concat), trials=5)
-        print(result.best.score, result.genotype.name)
-        ```
-
     Attributes:
         resolved: what the configuration stands for.
         studies: the directory of the search, or its studies in memory.
         study: the Optuna study with all trials.
         paths: what the last call wrote, for people; empty without a directory.
+
+    Example:
+        >>> def joined(genotype):
+        ...     return len(genotype.normal.concat)
+        >>> result = cell_search.search(score=joined, strategy="random", trials=3)
+        >>> [trial["state"] for trial in result.trials]
+        ['COMPLETE', 'COMPLETE', 'COMPLETE']
+        >>> result.top[0] == result.best
+        True
     """
 
     resolved: Search

@@ -40,7 +40,14 @@ class Amount(NamedTuple):
 
 
 def kind_of(piece: Piece) -> str:
-    """The kind of a piece, such as `Relu+Conv 1x1 /1+BatchNorm`: all that is not an amount."""
+    """The kind of a piece: all that is not an amount.
+
+    Args:
+        piece: what is computed.
+
+    Returns:
+        Such as `Relu+Conv 1x1 /1+BatchNorm`.
+    """
     size, names = piece.size, []
     for primitive in piece.primitives:
         names.append(_name(primitive, size))
@@ -68,7 +75,12 @@ def _stride(stride: tuple[int, int]) -> str:
 
 
 def amount_of(piece: Piece, batch: int) -> Amount:
-    """How much a piece computes for so many images."""
+    """How much a piece computes.
+
+    Args:
+        piece: what is computed.
+        batch: for this many images.
+    """
     read = made = float(math.prod(piece.size) * sum(piece.channels))
     products = weights = 0
     size, channels = piece.size, piece.channels

@@ -28,7 +28,14 @@ class Machine:
     device: str
 
     def differences(self, other: Machine) -> list[str]:
-        """What `other` has instead, such as `cores 2 instead of 4`."""
+        """What another machine has instead.
+
+        Args:
+            other: the other machine.
+
+        Returns:
+            Such as `cores 2 instead of 4`; nothing for equal machines.
+        """
         return [
             f"{f.name} {getattr(other, f.name)} instead of {getattr(self, f.name)}"
             for f in fields(self)

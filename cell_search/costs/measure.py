@@ -187,7 +187,15 @@ def _wait(results: Any) -> None:
 
 
 def shortest(call: Callable[[], Any], runs: int = _RUNS) -> float:
-    """Seconds of the shortest run behind one that warms up."""
+    """The seconds of the shortest run after one that warms up.
+
+    Args:
+        call: what is run.
+        runs: how often.
+
+    Returns:
+        Processor time, or wall time where there is a GPU.
+    """
     clock = time.perf_counter if tf.config.list_physical_devices("GPU") else time.process_time
     call()
     times = []
@@ -223,7 +231,13 @@ def _whole_network(
 
 
 def time_steps(child: Child, batch: int, runs: int = _RUNS) -> float:
-    """Seconds of a step of a child's training, images drawn and augmented beforehand."""
+    """The seconds of a step of a child's training, images drawn and augmented beforehand.
+
+    Args:
+        child: what is trained.
+        batch: images of a step.
+        runs: steps of which the shortest counts.
+    """
     rng = np.random.default_rng(0)
     height, width = child.config.image_size or (SIZE, SIZE)
     images = rng.normal(size=(batch, height, width, 3)).astype(np.float32)
@@ -294,7 +308,11 @@ def _pixel() -> float:
 
 
 def shown(table: CostTable) -> Mapping[str, object]:
-    """What people are told of a new table."""
+    """What people are told of a new table.
+
+    Args:
+        table: as it was measured.
+    """
     return {
         **dataclasses.asdict(table.machine),
         "kinds of pieces": len(table.samples["training"]),

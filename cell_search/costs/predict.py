@@ -36,7 +36,13 @@ def step_seconds(table: CostTable, genotype: Genotype, config: StackConfig, batc
 
 
 def seconds_of(table: CostTable, places: list[Place], batch: int) -> float:
-    """The part of a step that TensorFlow computes."""
+    """The part of a step that TensorFlow computes.
+
+    Args:
+        table: of the machine.
+        places: of the network.
+        batch: images of the step.
+    """
     more = table.overheads
     pieces = [place.piece for place in places]
     parameters = sum(

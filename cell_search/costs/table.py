@@ -26,7 +26,7 @@ import numpy as np
 from cell_search.children.pieces import Piece
 from cell_search.costs.kinds import Amount, amount_of, kind_of
 from cell_search.costs.machine import Machine
-from cells.support import json_file
+from cells.support import files, json_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically
 
@@ -137,7 +137,11 @@ def fit(samples: Iterable[Sample]) -> np.ndarray:
 
 
 def dumps(table: CostTable) -> str:
-    """The text of a file."""
+    """The text of a file.
+
+    Args:
+        table: what it holds.
+    """
     values: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "machine": dataclasses.asdict(table.machine),
@@ -154,6 +158,10 @@ def dumps(table: CostTable) -> str:
 def write(table: CostTable, path: str | os.PathLike[str]) -> None:
     """Writes a table, complete or not at all.
 
+    Args:
+        table: what is written.
+        path: of the file.
+
     Raises:
         UserError: the file cannot be written.
     """
@@ -163,11 +171,14 @@ def write(table: CostTable, path: str | os.PathLike[str]) -> None:
 def read(path: str | os.PathLike[str]) -> CostTable:
     """Reads a table.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: there is no such file, or it is damaged or of another version; in one sentence
             that names the file, the field and the remedy.
     """
-    text = json_file.read(path, "cost", MAX_BYTES)
+    text = files.read(path, "cost", MAX_BYTES)
     try:
         return parse(text)
     except UserError as error:
@@ -178,6 +189,9 @@ def read(path: str | os.PathLike[str]) -> CostTable:
 
 def parse(text: bytes | str) -> CostTable:
     """A table from the text of a file.
+
+    Args:
+        text: JSON.
 
     Raises:
         UserError: it is none; names the field.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import math
 import os
 import socket
@@ -22,6 +21,8 @@ from cells.support.registry import Registry
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
+#: Of epochs, images of a step and the like.
+MAX_COUNT = 10_000_000
 
 #: Evaluators by name: frozen dataclasses whose fields are their settings.
 EVALUATORS: Registry[type[Evaluator]] = Registry("evaluator.type")
@@ -48,6 +49,17 @@ class Request:
             with the same number goes on; 0: to the end. For `resumable` evaluators only.
         predicted: what the candidate costs by the search's cost table, see `Evaluator.costs`;
             empty without one.
+
+    Example:
+        >>> class Seen(cell_search.Evaluator):
+        ...     reward = "number"
+        ...     def score(self, request: cell_search.Request):
+        ...         return cell_search.Score({"number": request.number})
+        ...     def check(self, images, space):
+        ...         pass
+        >>> result = cell_search.search(evaluator=Seen(), strategy="random", trials=3)
+        >>> result.best.score
+        {'number': 2.0}
     """
 
     number: int
@@ -76,6 +88,10 @@ class Result:
         proposal: the decisions that the evaluation leads to, for a strategy that follows it.
         worker: host and process that evaluated it; empty where none came to the end.
         began: when, in seconds since 1970 by that host's clock.
+
+    Example:
+        >>> cell_search.Result(reward=None, failure="the loss is not finite").metrics
+        {}
     """
 
     reward: float | None
@@ -94,6 +110,10 @@ class Score:
     Attributes:
         metrics: numbers by name, among them the reward.
         proposal: the decisions that the evaluation leads to, where the evaluator `proposes`.
+
+    Example:
+        >>> cell_search.Score({"accuracy": 0.91, "seconds a step": 0.03}).metrics["accuracy"]
+        0.91
     """
 
     metrics: Mapping[str, float]
@@ -131,13 +151,16 @@ class Evaluator(abc.ABC):
         as_written: whether it may score cells differently that compute the same, see `CellSpace`.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import ClassVar
         >>> @dataclass(frozen=True)
-        ... class FewBlocks(Evaluator):
+        ... class FewBlocks(cell_search.Evaluator):
         ...     reward: ClassVar[str] = "spared"
         ...     most: int = 10
         ...
-        ...     def score(self, request: Request) -> Score:
-        ...         return Score({"spared": self.most - len(request.genotype.normal.blocks)})
+        ...     def score(self, request):
+        ...         spared = self.most - len(request.genotype.normal.blocks)
+        ...         return cell_search.Score({"spared": spared})
         >>> FewBlocks().metrics()
         ('spared',)
     """
@@ -218,6 +241,7 @@ class Evaluator(abc.ABC):
             space: of the decisions.
             images: what the candidate would be scored with.
 
+
         Returns:
             True where nothing is looked up.
         """
@@ -240,6 +264,17 @@ class Evaluator(abc.ABC):
             UserError: the table has no times for it.
         """
         return {}
+
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        """What it reads beside the images.
+
+        Args:
+            images: what candidates are scored with.
+
+        Returns:
+            The name of each setting, and its file or folder.
+        """
+        return ()
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:  # noqa: B027
         """Removes what was kept of a trial, which is over, as far as no other needs it.
@@ -284,29 +319,6 @@ class Evaluator(abc.ABC):
             "task.train_data.aug_cutout": self.augmentation.cutout,
             **transfer_values(searched, self.batch or batch, batch),
         }
-
-
-def check_numbers(
-    evaluator: Evaluator, where: str, least: Mapping[str, float], positive: Iterable[str]
-) -> None:
-    """Checks settings of an evaluator.
-
-    Args:
-        evaluator: has them.
-        where: its section of the configuration.
-        least: what settings must reach, by name.
-        positive: the names of those that must be larger than 0.
-
-    Raises:
-        UserError: one is too small, or no number.
-    """
-    values = dataclasses.asdict(evaluator)
-    for name, bound in least.items():
-        if not values[name] >= bound:
-            raise UserError(f"{where}.{name}: {values[name]}: use at least {bound}")
-    for name in positive:
-        if not values[name] > 0.0:
-            raise UserError(f"{where}.{name}: {values[name]}: must be larger than 0")
 
 
 def evaluate(request: Request) -> Result:

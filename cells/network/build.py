@@ -9,6 +9,7 @@ from cells.genotype.genotype import Genotype
 from cells.network import step_seed
 from cells.network.drop_path import progress_variable
 from cells.network.keras_layers import LayerContext, apply
+from cells.network.keras_settings import overridden
 from cells.network.stack import StackConfig, stack
 from cells.operations.graph import Graph
 from cells.operations.primitives import Input
@@ -54,25 +55,24 @@ def build_network(
     if outputs is None:
         names = [n for n in ("logits", "auxiliary_logits", "features") if n in graph.outputs]
         outputs = {name: name for name in names}
-    context = LayerContext(
-        keras,
-        batch_norm_momentum=config.batch_norm_momentum,
-        batch_norm_epsilon=config.batch_norm_epsilon,
-        synchronized_batch_norm=synchronized_batch_norm,
-        l2=l2,
-        drop_path_progress=progress_variable() if config.drop_path_keep < 1.0 else None,
-        step_seed=seed,
-    )
-    if image is None:
-        size = config.image_size or (None, None)
-        image = keras.Input((*size, config.image_channels), name="image")
-    tensors = _tensors(graph, outputs.values(), image, context)
-    results = {key: tensors[graph.outputs[name].name] for key, name in outputs.items()}
-    model = keras.Model(
-        image,
-        next(iter(results.values())) if list(results) in (["logits"], ["features"]) else results,
-        name=_model_name(genotype.name),
-    )
+    with overridden(keras):
+        context = LayerContext(
+            keras,
+            batch_norm_momentum=config.batch_norm_momentum,
+            batch_norm_epsilon=config.batch_norm_epsilon,
+            synchronized_batch_norm=synchronized_batch_norm,
+            l2=l2,
+            drop_path_progress=progress_variable() if config.drop_path_keep < 1.0 else None,
+            step_seed=seed,
+        )
+        if image is None:
+            size = config.image_size or (None, None)
+            image = keras.Input((*size, config.image_channels), name="image")
+        tensors = _tensors(graph, outputs.values(), image, context)
+        results = {key: tensors[graph.outputs[name].name] for key, name in outputs.items()}
+        alone = list(results) in (["logits"], ["features"])
+        outputs_of = next(iter(results.values())) if alone else results
+        model = keras.Model(image, outputs_of, name=_model_name(genotype.name))
     if context.drop_path_progress is not None:
         # A function, since Keras would count a variable among the weights.
         model.drop_path_progress = lambda: context.drop_path_progress

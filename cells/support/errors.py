@@ -6,6 +6,9 @@ import difflib
 import signal
 from collections.abc import Iterable
 
+#: Exit code of everything that the user can mend.
+BAD_INPUT = 2
+
 
 class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.
@@ -37,6 +40,16 @@ class Stopped(Exception):
         self.signum = signum
 
 
+def cut(text: str, most: int = 60) -> str:
+    """A text as a sentence can hold it: its beginning, with dots where it goes on."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def printable(text: str) -> str:
+    """A text on one line, whatever file names in it hold: control characters as their escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     """Returns `"did you mean 'x' or 'y'? "`, or `""` where nothing known is near.
 
@@ -49,6 +62,18 @@ def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     if not near:
         return ""
     return "did you mean " + " or ".join(repr(n) for n in near) + "? "
+
+
+def listed(items: Iterable[object], most: int = 3) -> str:
+    """The first of many things in words: `a, b, c and 4 more`.
+
+    Args:
+        items: the things.
+        most: how many to show at most.
+    """
+    names = [str(item) for item in items]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> UserError:

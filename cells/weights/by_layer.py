@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cells.support.errors import listed
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -36,7 +38,7 @@ class Moved:
             ("of the source, not used", self.unused),
         ):
             if layers:
-                told.append(f"{len(layers)} {why}: {_some(layers)}")
+                told.append(f"{len(layers)} {why}: {listed(layers, 6)}")
         return "; ".join(told)
 
 
@@ -73,12 +75,12 @@ def move_weights(
     return Moved(tuple(moved), tuple(missing), tuple(giving), tuple(unfit))
 
 
-def _some(layers: tuple[str, ...], most: int = 6) -> str:
-    return ", ".join(layers[:most]) + (", ..." if len(layers) > most else "")
-
-
 def weighted_layers(model: Any) -> list[Any]:
-    """The layers of a model that have weights, those of nested models included."""
+    """The layers of a model that have weights, those of nested models included.
+
+    Args:
+        model: a model of `keras` or `tf_keras`.
+    """
     layers = []
     for layer in model.layers:
         if hasattr(layer, "layers"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from official.core import config_definitions
 
+from cells.genotype.genotype import Genotype
 from cells.support.files import FilePath, FilePaths, as_paths
 from detection.config import experiments
 from transfer.config import configure
@@ -16,10 +18,10 @@ from transfer.config import configure
 def read_params(
     model_dir: FilePath | None = None,
     *,
-    experiment: str | None = None,
+    experiment: str | config_definitions.ExperimentConfig | None = None,
     config_file: FilePaths = (),
     params_override: str | Mapping[str, Any] | None = None,
-    genotype: FilePath | None = None,
+    genotype: Genotype | FilePath | None = None,
     data_dir: FilePath | None = None,
 ) -> config_definitions.ExperimentConfig:
     """A configuration, overridden.
@@ -27,11 +29,12 @@ def read_params(
     Args:
         model_dir: folder of a run, whose configuration is overridden; None for that of an
             experiment.
-        experiment: its name; by default the one that the files name, else `cells_retinanet`.
+        experiment: its name, or the configuration itself; by default the one that the files name,
+            else `cells_retinanet`.
         config_file: YAML file or files, applied in order.
         params_override: applied after the files: nested settings, or text as the flag of that name
             takes it.
-        genotype: name of the catalogue or file, applied last.
+        genotype: the cells, a name of the catalogue, or a file; applied last.
         data_dir: folder of prepared TFDS sets.
 
     Raises:
@@ -40,13 +43,15 @@ def read_params(
     files = as_paths(config_file)
     if model_dir is not None:
         base = experiments.of_model_dir(os.fspath(model_dir))
-    else:
+    elif experiment is None or isinstance(experiment, str):
         name = configure.experiment_of(files, experiment) or experiments.NAMES[0]
         base = configure.experiment(name, experiments.NAMES)
+    else:
+        base = copy.deepcopy(experiment)
     return configure.configure(
         base,
         files=files,
         override=params_override,
-        genotype=os.fspath(genotype) if genotype else None,
+        genotype=os.fspath(genotype) if isinstance(genotype, os.PathLike) else genotype,
         data_dir=os.fspath(data_dir) if data_dir else None,
     )

@@ -38,6 +38,13 @@ class Detections:
         scores: float32 (n,), in 0..1.
         masks: float32 (n, side, side), spread over the boxes: how surely each point belongs to the
             object, in 0..1 (`detection.data.masks`); None of detectors without.
+
+    Example:
+        >>> import numpy as np
+        >>> boxes = np.array([[2, 3, 20, 10], [30, 5, 8, 8]], np.float32)
+        >>> detections = detection.Detections(boxes, np.array([0, 4]), np.array([0.9, 0.2]))
+        >>> detections.above(0.5).boxes.tolist()
+        [[2.0, 3.0, 20.0, 10.0]]
     """
 
     boxes: np.ndarray
@@ -72,8 +79,11 @@ class Detector:
         model: Model Garden's.
 
     Example:
-        >>> detector = open_detector("runs/digits_scenes")
-        >>> found = detector.detect(image_files.read("scene.jpg"))
+        >>> import numpy as np
+        >>> detector = detection.open_detector("run")
+        >>> detections = detector.detect(np.zeros((60, 80, 3), np.uint8))
+        >>> detections.boxes.shape[1]
+        4
     """
 
     def __init__(self, task: Any, model: Any, categories: Categories):
@@ -92,7 +102,10 @@ class Detector:
         """Finds objects.
 
         Args:
-            image: uint8 (height, width, 3), RGB.
+            image: uint8 (height, width, 3), RGB, of any size.
+
+        Returns:
+            What was found, the surest first, in pixels of `image`.
 
         Raises:
             UserError: the image is so narrow that nothing is left of it.
@@ -160,8 +173,9 @@ def open_detector(
         UserError: the folder is none of a detector, or has no checkpoint, or a damaged one.
 
     Example:
-        >>> detector = detection.open_detector("runs/digits")
-        >>> found = detector.detect(pixels).above(0.5)
+        >>> detector = detection.open_detector("run")
+        >>> detector.categories.names[:3]
+        ('0', '1', '2')
     """
     folder = os.fspath(model_dir)
     trained = checkpoints.open_trained(

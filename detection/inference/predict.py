@@ -29,6 +29,11 @@ class Predicted:
         results: COCO's result file.
         pictures: folder of the pictures and videos with boxes.
         images, detections: how many; a frame of a video is an image.
+
+    Example:
+        >>> result = detection.predict("run", "photo.png", output="found", draw=False)
+        >>> result.images
+        1
     """
 
     results: str

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from cells import data as datasets
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, listed, unknown
 from cells.support.overrides import fields
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
 from detection.data import categories, records
@@ -67,7 +67,7 @@ def check_model(model: Model) -> None:
     at = "task.model"
     if not 1 <= model.min_level <= model.max_level:
         raise UserError(
-            f"{at}: min_level {model.min_level} to max_level {model.max_level} is no range of "
+            f"{at}: min_level {model.min_level} to max_level {model.max_level} is not a range of "
             "levels; level i has stride 2^i, and 3 to 7 is usual"
         )
     _check_input_size(model)
@@ -176,7 +176,7 @@ def _resolve_classes(task: Task, sides: list[str]) -> Categories:
     if any(other != first for other in others):
         raise UserError(
             "task: train_data and validation_data have different classes "
-            f"({_some(first)} and {_some(others[0])}); use splits of one data set"
+            f"({listed(first.names)}; and {listed(others[0].names)}); use splits of one data set"
         )
     needed = len(first) + 1
     if not task.model.num_classes:
@@ -231,7 +231,3 @@ def _resolve_records(side: str, data: Any, *, masks: bool) -> Categories:
         most = int(found.info["contents"]["most_objects"])
         data.parser.max_num_instances = max(data.parser.max_num_instances, most)
     return found.categories
-
-
-def _some(found: Categories) -> str:
-    return ", ".join(found.names[:3]) + (", ..." if len(found) > 3 else "")

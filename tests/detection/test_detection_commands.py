@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib.util
+import io
 import json
 import logging
 import pathlib
@@ -25,6 +26,7 @@ from cells.data import image_files
 from cells.support.errors import UserError
 from cells.weights.by_layer import weighted_layers
 from detection import cli
+from detection.config.read import read_params
 from detection.exporting import export, formats
 from detection.inference import evaluation_report
 from detection.inference.detector import Detections, open_detector
@@ -125,7 +127,9 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(trained, tmp_path
         "task.validation_data.tfds_split='train[:4]',"
         "task.model.detection_generator.pre_nms_score_threshold=0.0"
     )
-    result = detection.predict(trained, tmp_path, params_override=override, score_threshold=0.0)
+    result = detection.predict(
+        trained, output=tmp_path, params_override=override, score_threshold=0.0
+    )
     assert (result.images, result.detections) == (4, 4 * 100)
     stored = list(
         data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:4]").as_numpy_iterator()
@@ -168,7 +172,7 @@ def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
     wide[:, :128] = pixels
     Image.fromarray(wide).save(photos / "000000000011.png")
     output = tmp_path / "found"
-    detection.predict(trained, output, photos, score_threshold=0.05)
+    detection.predict(trained, photos, output=output, score_threshold=0.05)
     entries = json.loads((output / "results.json").read_text())
     assert {entry["image_id"] for entry in entries} <= {7, 11}
     detector = open_detector(str(trained))
@@ -191,11 +195,11 @@ def test_a_damaged_image_is_named_and_nothing_is_written(trained, tmp_path):
     bad.write_bytes((tmp_path / "whole.jpg").read_bytes()[:900])
     output = tmp_path / "out"
     with pytest.raises(UserError, match=r"b\.jpg: cannot be read as an image"):
-        detection.predict(trained, output, [good, bad])
+        detection.predict(trained, [good, bad], output=output)
     assert not output.exists()
 
 
-def test_real_photographs_and_odd_files_are_looked_at(trained, tmp_path, data_dir):
+def test_real_photographs_and_odd_files_are_looked_at(detector, tmp_path, data_dir):
     """Of COCO; and a pixel, a panorama of 20,000 pixels, CMYK, a palette, 16 bits of grey, WebP."""
     photos = tmp_path / "photos"
     with zipfile.ZipFile(data_dir / "coco_sample" / "images.zip") as archive:
@@ -210,7 +214,9 @@ def test_real_photographs_and_odd_files_are_looked_at(trained, tmp_path, data_di
     grey = np.asarray(photo.convert("L")).astype(np.uint16)
     Image.fromarray(grey << 8).save(photos / "grey.png")
     photo.save(photos / "photo.webp")
-    detection.predict(trained, tmp_path / "out", photos, score_threshold=0.05, tile_size=1000)
+    detection.predict(
+        detector, photos, output=tmp_path / "out", score_threshold=0.05, tile_size=1000
+    )
     drawn = {path.stem: Image.open(path) for path in (tmp_path / "out" / "pictures").iterdir()}
     assert len(drawn) == 9
     assert drawn["pixel"].size == (512, 512)
@@ -306,7 +312,7 @@ def assert_same(found, expected, scale=1.0, i=0):
 
 
 def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector, tmp_path, scene):
-    """Loaded by TensorFlow alone: two files of different sizes at once, JPEG and PNG."""
+    """Loaded by TensorFlow alone: files of different sizes at once, JPEG and PNG, one turned."""
     output = tmp_path / "saved"
     detection.export(trained, output)
     with pytest.raises(UserError, match="exists already"):
@@ -315,10 +321,14 @@ def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector,
     assert [entry["name"] for entry in names] == [str(i) for i in range(10)]
     wide = np.full((128, 300, 3), 100, np.uint8)
     wide[:, :128] = scene
-    files = [tf.io.encode_jpeg(scene, quality=95).numpy(), tf.io.encode_png(wide).numpy()]
+    turned, sideways = io.BytesIO(), Image.Exif()
+    sideways[0x0112] = 6
+    Image.fromarray(np.rot90(wide)).save(turned, "PNG", exif=sideways)
+    jpeg = tf.io.encode_jpeg(scene, quality=95).numpy()
+    files = [jpeg, tf.io.encode_png(wide).numpy(), turned.getvalue()]
     saved = tf.saved_model.load(str(output))
     found = saved.signatures["serving_default"](inputs=tf.constant(files))
-    for i, pixels in enumerate((tf.io.decode_jpeg(files[0]).numpy(), wide)):
+    for i, pixels in enumerate((image_files.decode(jpeg), wide, wide)):
         assert_same(found, detector.detect(pixels), i=i)
 
 
@@ -378,6 +388,36 @@ def test_a_file_that_finds_something_else_is_not_written(small):
     ):
         with pytest.raises(UserError, match=sentence):
             export.compare("onnx", params, [ours], [found], [100])
+
+
+def test_a_detector_that_finds_more_or_less_has_the_weights_of_its_run(trained, detector):
+    """Also the head's, whose layer has no name of its own."""
+    params = read_params(trained)
+    params.task.model.detection_generator.max_num_detections = 7
+    other = open_detector(trained, params=params)
+    ours, theirs = (opened.model.get_weights() for opened in (detector, other))
+    for one, another in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+def test_files_of_a_detector_that_is_sure_of_nothing_are_compared_all_the_same(trained, tmp_path):
+    output = tmp_path / "unsure"
+    override = "task.model.detection_generator.pre_nms_score_threshold=0.9999"
+    told = detection.export(trained, output, ["tflite"], params_override=override)
+    assert told == json.loads((output / "detector.json").read_bytes())
+    assert told["objects"] > 0
+    assert told["score_threshold"] < 0.9999
+    assert 0 < max(told["files"]["tflite"][name] for name in ("boxes", "scores")) < 1e-3
+    assert sorted(p.name for p in output.iterdir()) == [
+        "categories.json",
+        "detector.json",
+        "detector.tflite",
+    ]
+    # The file itself keeps to the threshold that was asked for.
+    interpreter = tf.lite.Interpreter(model_path=str(output / "detector.tflite"))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
+    found = interpreter.get_signature_runner()(pixels=pixels, size=np.float32([[64, 64]]))
+    assert int(found["num_detections"][0]) == 0
 
 
 def test_the_help_names_the_formats_that_there_are():

@@ -17,6 +17,7 @@ import numpy as np
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
@@ -62,6 +63,8 @@ def export(
         >>> result["classes"][:3]
         ['0', '1', '2']
     """
+    import keras
+
     output = os.fspath(output)
     if not formats and not output.endswith(".keras"):
         raise UserError(
@@ -88,7 +91,7 @@ def export(
     def compared(kind: str, path: str) -> dict[str, float]:
         return compare(kind, expected, chosen[kind].open(path)(pixels))
 
-    with files.beside(output, folder=bool(formats)) as temporary:
+    with overridden(keras), files.beside(output, folder=bool(formats)) as temporary:
         description["files"] = files.write_compared(written, chosen, temporary, compared)
         if not formats:
             description["files"]["keras"]["file"] = os.path.basename(output)
@@ -198,6 +201,7 @@ def _description(trained: checkpoints.Trained) -> dict[str, Any]:
             "width": width,
             "channels": channels,
             "scaling": preprocessing.SCALING,
+            "orientation": "upright, as EXIF says of photographs (PIL.ImageOps.exif_transpose)",
         },
         "output": "logits",
         "classes": list(trained.class_names),

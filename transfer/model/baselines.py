@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError, unknown
 from transfer.config import schema
 
@@ -50,6 +51,11 @@ def build(model: schema.Model, keras: Any, weight_decay: float = 0.0) -> Any:
         A functional model: scaled images in, float32 logits `(batch, num_classes)` out.
     """
     check(model)
+    with overridden(keras):
+        return _build(model, keras, weight_decay)
+
+
+def _build(model: schema.Model, keras: Any, weight_decay: float) -> Any:
     built = getattr(keras.applications, BASELINES[model.baseline])(
         weights=None,
         input_shape=tuple(model.input_size),

@@ -28,6 +28,7 @@ from cell_search.space.cell_space import CellSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.support import html
+from cells.support.errors import listed
 from cells.support.files import write_atomically
 from cells.support.html import number, pairs, row, table, title
 
@@ -155,9 +156,6 @@ def _failures(known: list[FrozenTrial]) -> str:
     for failed in sorted(alike.values(), key=lambda failed: -len(failed)):
         reasons = list(dict.fromkeys(map(trials.failure, failed)))
         more = " (and alike)" if len(reasons) > 1 else ""
-        rows.append(row([str(len(failed)), reasons[0] + more, _some([t.number for t in failed])]))
+        numbers = listed((trial.number for trial in failed), 20)
+        rows.append(row([str(len(failed)), reasons[0] + more, numbers]))
     return f"<h2>Failures</h2>{table(['times', 'reason', 'trials'], rows)}"
-
-
-def _some(numbers: list[int]) -> str:
-    return f"{', '.join(map(str, numbers[:20]))}{' ...' if len(numbers) > 20 else ''}"

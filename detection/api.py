@@ -1,4 +1,4 @@
-"""Training and evaluation of detectors, as `cell-detect` and Python users call them.
+"""The functions of `import detection`, which `cell-detect` calls.
 
 Nothing here imports TensorFlow before it has been decided how it is to compute.
 """
@@ -10,11 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cells.support.files import FilePath, FilePaths, write_json
+from cells.genotype.genotype import Genotype
+from cells.support.errors import UserError
+from cells.support.files import FilePath, FilePaths, as_paths, write_json
 from detection.training import onednn
 
 if TYPE_CHECKING:
+    from official.core.config_definitions import ExperimentConfig
+
     from detection.data.categories import Categories
+    from detection.inference.detector import Detector
+    from detection.inference.predict import Predicted
     from detection.training.coco_figures import Evaluation
 
 EVALUATION = "evaluation.json"
@@ -34,6 +40,12 @@ class EvaluationResult:
         pictures: how many of the worst images are drawn there.
         categories: the classes.
         figures: numbers by class, and all boxes, as they were compared; None as `folder`.
+
+    Example:
+        >>> result = detection.evaluate("run")
+        evaluation at step 4: AP ..., AP50 ..., loss ...
+        >>> [figures.category_id for figures in result.figures.classes][:3]
+        [0, 1, 2]
     """
 
     metrics: dict[str, float]
@@ -53,6 +65,12 @@ class TrainingResult:
         model_dir: the folder of the run.
         steps: the training steps of its last checkpoint.
         evaluation: of the last checkpoint; None where none was asked for.
+
+    Example:
+        >>> result = detection.train("run", config_file="scenes.yaml")
+        continues at step 4 of 4
+        >>> result.steps
+        4
     """
 
     model_dir: str
@@ -63,8 +81,8 @@ class TrainingResult:
 def train(
     model_dir: FilePath,
     *,
-    genotype: FilePath | None = None,
-    experiment: str | None = None,
+    genotype: Genotype | FilePath | None = None,
+    experiment: str | ExperimentConfig | None = None,
     config_file: FilePaths = (),
     params_override: str | Mapping[str, Any] | None = None,
     data_dir: FilePath | None = None,
@@ -77,9 +95,10 @@ def train(
 
     Args:
         model_dir: folder of the run: checkpoints and configuration; made where it is missing.
-        genotype: name of the catalogue or file; by default the configuration's.
-        experiment: name of the configuration to start from; by default the one that the files
-            name, else `cells_retinanet`.
+        genotype: the cells, a name of the catalogue, or a genotype file; by default those of the
+            configuration.
+        experiment: name of the configuration to start from, or the configuration itself; by default
+            the one that the files name, else `cells_retinanet`.
         config_file: YAML file or files of settings, applied in order.
         params_override: settings that are applied after the files: nested, such as
             `{"trainer": {"train_steps": 700}}`, or text, `"trainer.train_steps=700"`.
@@ -96,10 +115,15 @@ def train(
         Stopped: by SIGTERM or Ctrl-C, after a checkpoint; the same call goes on from there.
 
     Example:
-        >>> detection.train("runs/digits", genotype="nasnet_a", evaluate=True)
+        >>> result = detection.train("run", config_file="scenes.yaml", evaluate=True)
+        continues at step 4 of 4
+        evaluation at step 4: AP ..., AP50 ..., loss ...
+        >>> result.steps, result.evaluation.data
+        (4, 'digits_scenes validation[:8]')
     """
     onednn.turn_off()
     from detection.config.read import read_params
+    from transfer.training import checkpoints
 
     params = read_params(
         experiment=experiment,
@@ -110,7 +134,8 @@ def train(
     )
     mode = "train_and_eval" if evaluate else "train"
     evaluation = _run(params, mode, os.fspath(model_dir), output, worst, score_threshold)
-    return TrainingResult(os.fspath(model_dir), params.trainer.train_steps, evaluation)
+    steps = checkpoints.last_step(os.fspath(model_dir))
+    return TrainingResult(os.fspath(model_dir), steps, evaluation)
 
 
 def evaluate(
@@ -144,7 +169,11 @@ def evaluate(
         UserError: there is no such run, it has no checkpoint, or the data cannot be read.
 
     Example:
-        >>> detection.evaluate("runs/digits").metrics["AP50"]
+        >>> first = {"task": {"validation_data": {"tfds_split": "validation[:4]"}}}
+        >>> result = detection.evaluate("run", params_override=first, output="first.json")
+        evaluation at step 4: AP ..., AP50 ..., loss ...
+        >>> result.metrics["step"], 0 <= result.metrics["AP50"] <= 1
+        (4, True)
     """
     from detection.config.read import read_params
     from transfer.training import checkpoints
@@ -201,4 +230,74 @@ def _run(
         )
     return EvaluationResult(
         metrics, dataset.name_of(side), file, report, drawn, categories[0], figures
+    )
+
+
+def predict(
+    model_dir: FilePath | Detector,
+    images: FilePaths = (),
+    *,
+    output: FilePath,
+    score_threshold: float = 0.3,
+    tile_size: int = 0,
+    draw: bool = True,
+    config_file: FilePaths = (),
+    params_override: str | Mapping[str, Any] | None = None,
+    data_dir: FilePath | None = None,
+) -> Predicted:
+    """Finds objects in images and videos; writes pictures and COCO's result file.
+
+    `open_detector` gives the same boxes as arrays, of one image.
+
+    Args:
+        model_dir: folder of the run, whose last checkpoint and configuration are taken; or what
+            `open_detector` gives, which is faster for several calls and has its configuration.
+        images: files and folders of images and videos; by default the run's validation data.
+        output: folder for `results.json` and `pictures/`; made where it is missing.
+        score_threshold: in 0..1; what is found with a lower score is left out.
+        tile_size: images with a longer side in pixels are also looked at in parts of this size;
+            0 for none.
+        draw: whether to write pictures.
+        config_file: YAML file or files that override the configuration, in order.
+        params_override: settings that are applied after the files, nested or text, such as
+            `"task.validation_data.tfds_split='validation[:20]'"`.
+        data_dir: folder of prepared TFDS sets, where the run names none.
+
+    Returns:
+        The paths of what was written, and the numbers of images and detections.
+
+    Raises:
+        UserError: there is no such run, an image cannot be read, or the folder cannot be written.
+
+    Example:
+        >>> result = detection.predict("run", "photo.png", output="found")
+        >>> result.images, result.results
+        (1, 'found/results.json')
+    """
+    if not 0.0 <= score_threshold <= 1.0:
+        raise UserError(f"--score_threshold: {score_threshold} is not in [0, 1]")
+    from detection.config.read import read_params
+    from detection.data.images import check_files, find_files, from_data, from_files
+    from detection.inference.detector import Detector, open_detector
+    from detection.inference.predict import predict as write
+
+    files = find_files(as_paths(images))
+    check_files(files)
+    if isinstance(model_dir, Detector):
+        detector, source = model_dir, from_files(files)
+        if not files:
+            raise UserError("images: there are none; give files or folders")
+    else:
+        params = read_params(
+            model_dir, config_file=config_file, params_override=params_override, data_dir=data_dir
+        )
+        detector = open_detector(model_dir, params=params)
+        source = from_files(files) if files else from_data(params.task.validation_data)
+    return write(
+        detector,
+        source,
+        os.fspath(output),
+        score_threshold=score_threshold,
+        tile_size=tile_size,
+        draw=draw,
     )
