@@ -5,7 +5,8 @@
 
 Random networks of the NASNet space, wide and narrow: N from 1 to 4, F from 8 to 64. A step draws
 and augments images and trains with them; processor time, the shortest of several runs. Beside the
-model, multiply-adds with one pace for all networks, the one that suits them best.
+model, multiply-adds with one pace for all networks, the one that suits them best: random cells mix
+all operations, so that within this space the size of a network says much of its time, too.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from benchmarks.kept import Records
 from benchmarks.report import Figure, observed, print_figures, required
 
 LIMITS = {
-    "step seconds predicted, median error": ("<= 0.15", 0.46, "multiply-adds with one pace"),
-    "step seconds predicted, rank correlation": (">= 0.95", 0.9, "multiply-adds with one pace"),
+    "step seconds predicted, median error": ("<= 0.15", 0.6, "one time for all networks, about"),
+    "step seconds predicted, rank correlation": (">= 0.95", 0.0, "one time for all networks"),
 }
 
 #: Height and width of the images, and their classes.
