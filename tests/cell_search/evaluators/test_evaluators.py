@@ -13,6 +13,7 @@ import pytest
 
 from cell_search import images
 from cell_search.children import Child, Training
+from cell_search.children.augmentation import augment
 from cell_search.evaluators import (
     EVALUATORS,
     Evaluator,
@@ -25,7 +26,6 @@ from cell_search.evaluators import (
     ZeroCost,
     evaluate,
 )
-from cell_search.evaluators._batches import augment
 from cell_search.images import ImageSettings
 from cell_search.space import published
 from cells.genotype import catalogue
