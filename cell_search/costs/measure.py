@@ -50,8 +50,9 @@ _RUNS = 5
 #: small ones take less than the call from Python.
 _NUMBERS, _COPIES = 2e6, {"training": 8, "inference": 32}
 
-#: Networks of which whole steps are measured, as (seed, N, F): what is more than the sum of pieces.
-_WHOLE = ((0, 1, 8), (1, 1, 16), (2, 1, 24), (3, 1, 32), (4, 2, 12))
+#: Networks of which whole steps are measured, as (seed, N, F, blocks of a cell): what is more than
+#: the sum of pieces.
+_WHOLE = ((0, 1, 8, 5), (1, 1, 16, 5), (2, 1, 24, 5), (3, 1, 32, 5), (4, 2, 12, 5))
 
 
 def measure(
@@ -59,7 +60,8 @@ def measure(
     filters: Sequence[int] = FILTERS,
     families: Sequence[str] = tuple(FAMILIES),
     *,
-    whole: Sequence[tuple[int, int, int]] = _WHOLE,
+    mixed: int = _RANDOM,
+    whole: Sequence[tuple[int, int, int, int]] = _WHOLE,
     report: Callable[[str], None] = lambda line: None,
 ) -> CostTable:
     """Measures everything that networks of some operations need; takes minutes.
@@ -68,13 +70,14 @@ def measure(
         operations: of the networks, by name.
         filters: F of the networks whose pieces are measured.
         families: whose stacking rules they follow.
-        whole: (seed, N, F) of the random networks whose whole steps are measured.
+        mixed: so many random networks show what operations that meet are cut into.
+        whole: (seed, N, F, blocks) of the random networks whose whole steps are measured.
         report: is told what is measured next.
 
     Returns:
         The table of this machine.
     """
-    pieces = list(_pieces(operations, filters, families))
+    pieces = list(_pieces(operations, filters, families, mixed))
     bank = Bank()
     samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
     for pass_, batch in (("training", BATCH), ("inference", 1)):
@@ -86,18 +89,18 @@ def measure(
             found[kind_of(piece)].append((amount_of(piece, batch), seconds))
         samples[pass_] = {kind: tuple(rows) for kind, rows in found.items()}
     table = CostTable(this_machine(), samples)
-    parts = [_whole_network(bank, seed, n, f, operations) for seed, n, f in whole]
+    parts = [_whole_network(bank, _random(s, operations, b), n, f) for s, n, f, b in whole]
     report(f"whole steps of {len(parts)} networks")
     return dataclasses.replace(table, overheads=_overheads(table, parts))
 
 
 def _pieces(
-    operations: Sequence[str], filters: Iterable[int], families: Sequence[str]
+    operations: Sequence[str], filters: Iterable[int], families: Sequence[str], mixed: int = 0
 ) -> Iterator[Piece]:
     """Different pieces of networks with each operation at each place; few of a kind."""
     count: defaultdict[str, int] = defaultdict(int)
     seen: set[Piece] = set()
-    for genotype, f in itertools.product(_genotypes(operations, families), filters):
+    for genotype, f in itertools.product(_genotypes(operations, families, mixed), filters):
         for piece in _pieces_of(genotype, f):
             kind = kind_of(piece)
             if piece not in seen and count[kind] < _SAMPLES:
@@ -106,7 +109,9 @@ def _pieces(
                 yield piece
 
 
-def _genotypes(operations: Sequence[str], families: Sequence[str]) -> Iterator[Genotype]:
+def _genotypes(
+    operations: Sequence[str], families: Sequence[str], mixed: int
+) -> Iterator[Genotype]:
     def uniform(operation: str, family: str) -> Genotype:
         blocks = (
             Block(Side(0, operation), Side(1, operation)),
@@ -119,7 +124,7 @@ def _genotypes(operations: Sequence[str], families: Sequence[str]) -> Iterator[G
     # One operation shows what the others fit inputs by.
     yield from (uniform(operations[0], family) for family in families[1:])
     # And what operations that meet are cut into.
-    yield from (_random(np.random.default_rng(seed), operations) for seed in range(_RANDOM))
+    yield from (_random(seed, operations) for seed in range(mixed))
 
 
 def _pieces_of(genotype: Genotype, filters: int) -> Iterator[Piece]:
@@ -218,12 +223,9 @@ class _Whole:
     answer: float
 
 
-def _whole_network(
-    bank: Bank, seed: int, normal_cells: int, filters: int, operations: Sequence[str]
-) -> _Whole:
-    genotype = _random(np.random.default_rng(seed), operations)
+def _whole_network(bank: Bank, genotype: Genotype, normal_cells: int, filters: int) -> _Whole:
     config = _config(genotype, normal_cells, filters)
-    child = Child(genotype, config, bank, seed)
+    child = Child(genotype, config, bank)
     step = time_steps(child, BATCH)
     image = tf.zeros((1, SIZE, SIZE, 3))
     answer = tf.function(lambda: child.logits(image), autograph=False)
@@ -248,18 +250,19 @@ def time_steps(child: Child, batch: int, runs: int = _RUNS) -> float:
     return shortest(lambda: float(training.step(images, labels, 0.0)), runs)
 
 
-def _random(rng: np.random.Generator, operations: Sequence[str]) -> Genotype:
-    """Cells of five blocks as the NASNet space has them."""
+def _random(seed: int, operations: Sequence[str], blocks: int = 5) -> Genotype:
+    """Cells as the NASNet space has them."""
+    rng = np.random.default_rng(seed)
 
     def cell() -> Cell:
         def side(states: int) -> Side:
             return Side(int(rng.integers(states)), operations[int(rng.integers(len(operations)))])
 
         combinations = ("add", "concat")
-        blocks = tuple(
-            Block(side(b + 2), side(b + 2), combinations[rng.integers(2)]) for b in range(5)
+        made = tuple(
+            Block(side(b + 2), side(b + 2), combinations[rng.integers(2)]) for b in range(blocks)
         )
-        return Cell(blocks, Cell(blocks, ()).unread)
+        return Cell(made, Cell(made, ()).unread)
 
     return Genotype("random", cell(), cell())
 

@@ -147,7 +147,7 @@ def test_a_damaged_file_is_told_in_one_sentence(
 def test_a_measured_table_has_what_its_networks_need() -> None:
     """Measured for real, with two operations and one whole step."""
     operations = ("identity", "max_pool_3x3")
-    made = measure.measure(operations, (4,), ("nasnet",), whole=((0, 1, 4),))
+    made = measure.measure(operations, (4,), ("nasnet",), mixed=0, whole=((0, 1, 4, 1),))
     block = catalogue.load("nasnet_a").normal.blocks[0]
     side = dataclasses.replace(block.left, input=0, operation="max_pool_3x3")
     cell = dataclasses.replace(
