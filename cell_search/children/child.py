@@ -15,9 +15,10 @@ from cell_search.children.initial import initial_weights
 from cell_search.children.layers import Layer, layers_of
 from cell_search.children.pieces import Place, cut
 from cells.genotype.genotype import Genotype
+from cells.network.build import NetworkConfig
 from cells.network.cell import build_cell
 from cells.network.stack import StackConfig, stack
-from cells.operations.graph import Tensor
+from cells.operations.graph import Graph, Tensor
 
 
 class Chance(NamedTuple):
@@ -60,8 +61,23 @@ class Child:
         seed: int = 0,
         build: Callable[..., Tensor] = build_cell,
     ):
+        self._lay(stack(genotype, config, build), config, bank, seed)
+
+    @classmethod
+    def of_graph(cls, graph: Graph, config: NetworkConfig, bank: Bank, seed: int = 0) -> Child:
+        """A child of any layout, such as `cells.network.residual`.
+
+        Args:
+            graph: the network, with the output `logits`.
+            config: what it was laid out from, with `image_size`.
+            bank, seed: as for cells.
+        """
+        child = cls.__new__(cls)
+        child._lay(graph, config, bank, seed)
+        return child
+
+    def _lay(self, graph: Graph, config: NetworkConfig, bank: Bank, seed: int) -> None:
         assert config.image_size is not None, "pieces have sizes"
-        graph = stack(genotype, config, build)
         heads = [name for name in ("logits", "auxiliary_logits") if name in graph.outputs]
         self.config, self.bank, self.cells = config, bank, graph.cells
         self.places = cut(graph, heads, config.image_size)
