@@ -82,6 +82,9 @@ class NetworkConfig(Protocol):
     def batch_norm_epsilon(self) -> float:
         """Of every batch norm."""
 
+    def replace(self, **changes: object) -> NetworkConfig:
+        """A copy with some fields changed."""
+
 
 def build_graph(
     graph: Graph,

@@ -71,6 +71,8 @@ def export(
     trained = checkpoints.open_classifier(model_dir, checkpoint)
     baseline = trained.params.task.model.baseline
     bare = [kind for kind in chosen if kind in ("keras", "weights")]
+    if baseline == baselines.OWN:
+        bare = [kind for kind in bare if kind == "weights"]
     if baseline and bare:
         raise UserError(
             f"--formats: {bare[0]} is for networks of cells, not for {baseline}; use saved_model"
