@@ -22,11 +22,12 @@ from cell_search.recipes import views as image_views
 from cell_search.recipes.batches import TrainingImages
 from cell_search.recipes.recipe import Recipe
 from cells.data import preprocessing
-from cells.network.build import NetworkConfig
+from cells.network.build import NetworkConfig, build_graph
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_atomically
 from cells.support.settings import settings_differences
+from cells.weights.by_layer import move_weights
 
 #: Steps after which it is asked whether losses are finite; the processor would have to be waited
 #: for after each.
@@ -226,6 +227,24 @@ class WholeTraining:
             self._scored = self.steps, child
         return self._scored[1]
 
+    def keras_model(self, keras: Any, name: str = "classifier") -> Any:
+        """The network as it is scored, as a Keras model.
+
+        Args:
+            keras: the module `keras` or `tf_keras`.
+            name: of the model.
+
+        Returns:
+            A model `(batch, height, width, channels)` -> logits `(batch, classes)`; its images
+            are scaled as `cells.data.preprocessing.scale` does. What only training needs is left
+            out.
+        """
+        model = build_graph(self.graph.for_inference(), self.config, keras, name=name)
+        moved = move_weights(self.network(), model)
+        # Names follow from the layout: if one is missing, the two layouts differ.
+        assert not moved.missing and not moved.unfit, moved
+        return model
+
     def _statistics(self, child: Child) -> Any:
         """Batch-norm statistics of training images that are not augmented.
 
@@ -249,8 +268,9 @@ class WholeTraining:
     @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the means of batch norms lie in `Child.moved`, and where their variances do."""
-        means, start = [], 0
-        variances = []
+        means: list[np.ndarray] = []
+        variances: list[np.ndarray] = []
+        start = 0
         for place in self.child.places:
             for shapes in place.piece.moved:
                 for places, shape in zip((means, variances), shapes, strict=False):
@@ -299,7 +319,7 @@ class WholeTraining:
     def _key(self) -> dict[str, Any]:
         """What the training depends on, beside the plan."""
         nodes = repr([(n.name, n.primitive, n.inputs) for n in self.graph.nodes.values()])
-        images = hashlib.sha256(np.ascontiguousarray(self.images.pixels))
+        images = hashlib.sha256(self.images.pixels.tobytes())
         images.update(self.images.labels.tobytes())
         return {
             "recipe": dataclasses.asdict(self.recipe),
@@ -316,14 +336,14 @@ class WholeTraining:
         """
         facts = {**{name: getattr(self, name) for name in _FACTS}, "of": self._key}
         average, average_moved = (vector.numpy() for vector in self._average)
-        file = io.BytesIO()
-        np.savez(
-            file,
-            facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
-            average=average,
-            average_moved=average_moved,
+        arrays: dict[str, Any] = {
+            "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
+            "average": average,
+            "average_moved": average_moved,
             **self._training.state,
-        )
+        }
+        file = io.BytesIO()
+        np.savez(file, **arrays)
         write_atomically(path, file.getvalue())
 
     def restore(self, path: FilePath) -> None:

@@ -1,11 +1,11 @@
 """A small residual network that people designed: the dense yardstick of what a search finds.
 
-Eight 3x3 convolutions and a fully connected layer, the network of quick CIFAR trainings (Page 2018,
-"How to train your ResNet") at a quarter of its width: a convolution; three stages, each a convolution
-and a maximum pool that halves the map; and behind the pools of the first and the last stage two
-convolutions with an identity around them (He et al. 2015, arXiv:1512.03385). At F = 16 the widths
-are 16, 32, 64 and 128, and with 10 classes it has 412,954 trained weights and 1,120 batch-norm
-statistics, 414,074 numbers in all, and 24.0 million multiply-adds for an image of 32x32.
+Eight 3x3 convolutions and a fully connected layer, the network of quick CIFAR trainings (Page
+2018, "How to train your ResNet") at a quarter of its width: a convolution; three stages, each a
+convolution and a maximum pool that halves the map; and behind the pools of the first and the last
+stage two convolutions with an identity around them (He et al. 2015, arXiv:1512.03385). At F = 16
+the widths are 16, 32, 64 and 128, and with 10 classes it has 412,954 trained weights and 1,120
+batch-norm statistics, 414,074 numbers in all, and 24.0 million multiply-adds for an image of 32x32.
 """
 
 from __future__ import annotations

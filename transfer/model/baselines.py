@@ -1,8 +1,8 @@
 """Networks that people designed, under the recipes of this project, for found cells to beat.
 
-`keras.applications` builds the large ones, in either namespace; L2 is added to every kernel, as the
-recipes want it. `resnet_9`, for small images, is this project's own (`cells.network.residual`). They
-have no auxiliary head and no drop path, and see images scaled as all networks here.
+`keras.applications` builds the large ones, in either namespace; L2 is added to every kernel, as
+the recipes want it. `resnet_9`, for small images, is of this project (`cells.network.residual`).
+They have no auxiliary head and no drop path, and see images scaled as all networks here.
 """
 
 from __future__ import annotations
