@@ -20,7 +20,7 @@ from cells.network.stack import stack
 from cells.support.errors import UserError
 
 SIZE = 8
-CONFIG = ResidualConfig(filters=2, image_size=(SIZE, SIZE), num_classes=3)
+CONFIG = ResidualConfig(filters=4, image_size=(SIZE, SIZE), num_classes=3)
 SHORT = Recipe(
     batch=8, schedule="trapezoid", warmup=0.5, shift=1, cutout=2, statistics=16, learning_rate=0.05
 )
@@ -143,10 +143,10 @@ def test_statistics_of_the_scored_network_are_those_of_the_training_images(image
 def test_statistics_of_several_batches_are_those_of_all_their_images(images, bank, monkeypatch):
     whole = training(images, bank, with_(statistics=40), planned=2)
     whole.run()
-    expected = whole.network().moved.numpy()[:4]
+    expected = whole.network().moved.numpy()[:8]
     monkeypatch.setattr("cell_search.recipes.training._STATISTICS_BATCH", 10)
     whole._scored = None
-    np.testing.assert_allclose(whole.network().moved.numpy()[:4], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(whole.network().moved.numpy()[:8], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_nesterov_is_that_of_keras():

@@ -1,4 +1,4 @@
-"""The residual yardstick: its counts, and one network in Keras 3, tf_keras and the children."""
+"""The residual yardstick: its counts, and one network in Keras 3 and tf_keras."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import tf_keras
 from network_comparisons import randomise_statistics, relative
 from precision import keras_in_float64
 
-from cell_search.children import Bank, Child, Descent, Training
 from cells.network.build import build_graph
 from cells.network.residual import ResidualConfig, residual
 from cells.operations.counts import summarize
 from cells.support.errors import UserError
-from cells.weights.by_layer import move_weights, weighted_layers
+from cells.weights.by_layer import weighted_layers
 
 
 def by_hand(config: ResidualConfig, size):
@@ -59,25 +58,19 @@ def test_counts_are_those_of_the_network_that_the_yardstick_was_measured_with():
 
 
 @pytest.mark.parametrize("size", [(32, 32), (13, 22)])
-def test_one_network_in_both_namespaces_and_in_the_children(size, float64):
+def test_one_network_in_both_namespaces(size, float64):
     config = ResidualConfig(filters=4, image_size=size, num_classes=3)
     graph = residual(config)
     expected = by_hand(config, size)
     randomise_statistics(expected)
-    weights = [layer.get_weights() for layer in weighted_layers(expected)]
     x = np.random.default_rng(0).uniform(-1, 1, (4, *size, 3))
     logits = np.asarray(expected(x, training=False))
     assert np.ptp(logits, axis=0).min() > 0.0
-    child = Child.of_graph(graph, config, Bank(precision="float64"))
-    for layer, values in zip(child.layers, weights, strict=True):
-        layer.set_weights(values)
     for namespace in (keras, tf_keras):
         model = build_graph(graph, config, namespace, name="residual")
-        moved = move_weights(child, model)
-        assert not moved.missing and not moved.unused and not moved.unfit
-        assert relative(model(x, training=False), logits) < 1e-6
-    # The children keep weights, and give logits, in float32.
-    assert relative(child.logits(x), logits) < 1e-6
+        for layer, giver in zip(weighted_layers(model), weighted_layers(expected), strict=True):
+            layer.set_weights(giver.get_weights())
+        assert relative(model(x, training=False), logits) < 1e-12
 
 
 def test_sizes_of_the_maps_are_halved_three_times():
@@ -89,16 +82,6 @@ def test_sizes_of_the_maps_are_halved_three_times():
         residual(ResidualConfig(image_size=None)), ResidualConfig(image_size=None), keras, name="r"
     )
     assert dynamic(np.zeros((1, 17, 40, 3), "float32")).shape == (1, 10)
-
-
-def test_it_learns_in_the_children():
-    config = ResidualConfig(filters=4, image_size=(8, 8), num_classes=2)
-    training = Training(Child.of_graph(residual(config), config, Bank()), Descent(), whole=None)
-    images = np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype("float32")
-    labels = np.arange(16) % 2
-    images[labels == 1, :4] += 1.0
-    losses = [float(training.step(images, labels, 0.05)) for _ in range(8)]
-    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_what_cannot_be_is_told():
