@@ -10,13 +10,13 @@ so what an earlier step takes too much or leaves over, the training loses or gai
 from __future__ import annotations
 
 import contextlib
-import json
 import pathlib
 import re
 import threading
 import time
 from collections.abc import Iterator
 
+from cells.support import json_file
 from cells.support.errors import UserError
 from cells.support.files import write_json
 
@@ -49,7 +49,7 @@ def seconds_of(text: str) -> float:
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text.strip().lower())
     if not parts or "".join(map("".join, parts)) != text.strip().lower():
-        raise UserError(f"--budget: {text!r} is no time; write such as 30m, 2h or 1h30m")
+        raise UserError(f"--budget: {text!r} is not a duration; write one such as 30m, 2h or 1h30m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not LEAST <= seconds <= MOST:
         raise UserError(
@@ -83,9 +83,9 @@ class Budget:
         self._step, self._began = "", 0.0
         if file.exists():
             try:
-                noted = json.loads(file.read_text(encoding="utf-8"))
+                noted = json_file.loads(file.read_bytes(), "note")
                 self._before = {str(step): float(seconds) for step, seconds in noted.items()}
-            except (OSError, ValueError, AttributeError) as error:
+            except (OSError, UserError, ValueError, TypeError, AttributeError) as error:
                 raise UserError(f"{file}: is damaged ({error}); delete it") from None
 
     @property

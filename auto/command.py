@@ -11,7 +11,7 @@ from auto import test_split
 from auto.record import Settings, opened
 from cells.genotype import catalogue
 from cells.support.errors import Stopped, UserError
-from cells.support.files import FilePath, writing
+from cells.support.files import FilePath, expanded, writing
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def run(
     """
     total = budgets.seconds_of(budget)
     if not 16 <= size <= 1024:
-        raise UserError(f"--size: {size} is no use; give 16 to 1024 pixels")
+        raise UserError(f"--size: {size} is out of range; give 16 to 1024 pixels")
     if seed < 0:
         raise UserError(f"--seed: {seed} is negative; use 0 or more")
     found = test_split.find(os.fspath(images))
@@ -96,10 +96,10 @@ def run(
     if search is None:
         search = 0.0 if cells else budgets.choice_of(total)
     if not 0.0 <= search < 1.0:
-        raise UserError(f"--search: {search} is no share of the budget; give 0 to 0.9")
+        raise UserError(f"--search: {search} is not a share of the budget; give 0 to 0.9")
     if search and cells:
         raise UserError("--search: cells that are given are not searched; leave out --genotype")
-    folder = Path(output).expanduser().absolute()
+    folder = expanded(output).absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

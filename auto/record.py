@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from cells.support import json_file
 from cells.support.errors import UserError
 from cells.support.files import write_json
-from cells.support.settings import settings_differences
+from cells.support.settings_differences import settings_differences
 
 FILE = "auto.json"
 
@@ -84,9 +84,9 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
         record.keep("begun", True)
         return record
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_file.loads(path.read_bytes(), "record")
         before, results = Settings(**values["settings"]), dict(values["results"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, UserError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); give another --output") from None
     if "images" not in results:
         # Nothing has come of it, so that what was asked for may be mended.

@@ -69,6 +69,7 @@ def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[
             "training": divided.training,
             "testing": divided.testing,
             "unreadable": divided.unreadable,
+            "turned": divided.turned,
             "classes": list(divided.classes),
             "share_of_the_largest_class": divided.largest,
         },
@@ -152,6 +153,7 @@ def _parts(
             "mirrored at random": "yes" if settings.flip else "no",
             "seed": settings.seed,
             "files that could not be read": images["unreadable"],
+            "images turned upright, as their EXIF data say": images["turned"],
             "least passes for which the network was chosen": plan.EPOCHS,
         }.items()
     )

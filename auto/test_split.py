@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from cells.data import image_folders
 from cells.data.image_folders import ImageFolder
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 #: Images of a class that are not for the test: some of them train, and some score the search.
 LEAST_OF_CLASS = 8
@@ -32,6 +33,7 @@ class Divided:
         training, testing: how many images.
         test: name of the split that tests.
         unreadable: how many files were left out.
+        turned: how many are turned upright, as their EXIF data say.
         largest: the share of the most frequent class among the test images, which any guess can
             reach.
     """
@@ -43,6 +45,7 @@ class Divided:
     test: str
     unreadable: int
     largest: float
+    turned: int = 0
 
 
 def find(folder: str) -> ImageFolder:
@@ -51,7 +54,7 @@ def find(folder: str) -> ImageFolder:
     Raises:
         UserError: no images, one class, too few of a class, or splits without `train` or test.
     """
-    root = pathlib.Path(folder).expanduser()
+    root = expanded(folder)
     if not root.is_dir():
         raise UserError(f"--images: there is no folder {root}")
     images = image_folders.find(root)
@@ -127,12 +130,14 @@ def _divided(images: ImageFolder, folder: pathlib.Path) -> Divided:
                 f"images can be read, and at least {LEAST_OF_CLASS} are needed; add some, or "
                 "remove the class"
             )
+    facts = conversion.facts(folder)
     return Divided(
         folder=str(folder),
         classes=tuple(classes.class_names),
         training=training.total(),
         testing=testing.total(),
         test=test,
-        unreadable=len(conversion.facts(folder)["unreadable"]),
+        unreadable=len(facts["unreadable"]),
+        turned=facts.get("turned", 0),
         largest=max(testing.values()) / testing.total(),
     )

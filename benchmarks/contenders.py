@@ -19,7 +19,7 @@ from cell_search.evaluators.tables import Entry, Lookup, nas_bench_201, nas_benc
 from cell_search.space.space import Point
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import trials
-from cells.support import overrides
+from cells.support import yaml_file
 
 TABLES = ("nb201", "nb301")
 
@@ -64,7 +64,7 @@ def read_contender(text: str) -> Contender:
         STRATEGIES.find(text.partition(":")[0])
     settings = text[len(name) + 1 :]
     pairs = [pair.partition("=") for pair in settings.split(",")] if settings else []
-    return Contender(text, name, {key: overrides.parse_value(value) for key, _, value in pairs})
+    return Contender(text, name, {key: yaml_file.loads(value) for key, _, value in pairs})
 
 
 def look_up(table: str, dataset: str, data_dir: str = "") -> Lookup:

@@ -79,6 +79,7 @@ FIGURES = {
     "31-detection-files": "-m benchmarks.detection_files",
     "32-detection-masks": "-m benchmarks.detection_masks",
     "33-house": "-m benchmarks.house",
+    "34-mutated-inputs": "-m benchmarks.mutated_inputs",
 }
 
 

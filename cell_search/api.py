@@ -193,6 +193,7 @@ def open_search(
     *,
     settings: Mapping[str, Any] | None = None,
     override: str | None = None,
+    strict: bool = False,
 ) -> SearchResult:
     """Opens a search to look at it, also while it is running; writes nothing.
 
@@ -201,6 +202,8 @@ def open_search(
         config: as in `search`.
         settings: further values of the configuration.
         override: changes as text, as `--params_override` takes them.
+        strict: whether a damaged record is an error; else what stands before it is shown, and a
+            warning says so.
 
     Raises:
         UserError: there is no search, or it has no trial yet.
@@ -213,8 +216,8 @@ def open_search(
         2
     """
     folder = _directory(directory)
-    study = folder.read_study()
     found = resolve.resolve(read.read(config, settings or {}, override, folder))
+    study = folder.read_study(strict=strict)
     return SearchResult(found, folder, study)
 
 

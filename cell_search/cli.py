@@ -11,7 +11,7 @@ from absl import flags
 
 from cells.support import command_line
 
-MODES = ("search", "rerank", "export", "report", "replay")
+MODES = ("search", "rerank", "export", "report", "replay", "repair")
 
 HELP = """\
 cell-search: searches a Normal and a Reduction cell on small images.
@@ -54,6 +54,8 @@ Modes:
   report  writes report.html from the trials so far, also while a search is running
   replay  proposes every trial once more from the record of arrivals, and says whether each is
           equal; ends with 1 where one is not
+  repair  keeps the records before the first damaged one of study.journal; the file as it was
+          stays beside it
 
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
@@ -87,7 +89,7 @@ def _main(argv: Sequence[str]) -> None:
     from cells.support.errors import UserError
 
     if len(argv) > 1:
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-search --help")
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
     command_line.hush()
     command_line.required("search_dir")
@@ -99,6 +101,7 @@ def _main(argv: Sequence[str]) -> None:
         "export": _export,
         "report": _report,
         "replay": _replay,
+        "repair": _repair,
     }[mode]()
 
 
@@ -178,7 +181,7 @@ def _report() -> None:
 
 
 def _replay() -> None:
-    found = _opened()
+    found = _opened(strict=True)
 
     from cell_search.driver import replay
 
@@ -197,7 +200,15 @@ def _replay() -> None:
         sys.exit(1)
 
 
-def _opened() -> Any:
+def _repair() -> None:
+    from cell_search.study.directory import SearchDirectory
+
+    directory = SearchDirectory(flags.FLAGS.search_dir)
+    with directory.locked(flags.FLAGS.takeover):
+        print(directory.repair())
+
+
+def _opened(*, strict: bool = False) -> Any:
     from cell_search import api
 
-    return api.open_search(flags.FLAGS.search_dir, **_asked())
+    return api.open_search(flags.FLAGS.search_dir, strict=strict, **_asked())

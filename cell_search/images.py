@@ -13,9 +13,14 @@ import numpy as np
 
 from cells.data.preprocessing import resize, with_channels
 from cells.support.errors import UserError
+from cells.support.files import expanded
+from cells.support.settings import setting
 
 #: Images are cached as uint8 in each process that trains children.
 MAX_BYTES = 8 * 2**30
+
+#: Of a split, and pixels of a side.
+MAX_IMAGES, MAX_SIZE = 2**40, 4096
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,10 @@ class ImageSettings:
     name: str = "cifar10"
     data_dir: str = ""
     split: str = "train"
-    held_out: int = 5000
-    training: int = 0
-    size: int = 0
-    seed: int = 0
+    held_out: int = setting(5000, least=1, most=MAX_IMAGES)
+    training: int = setting(0, least=0, most=MAX_IMAGES)
+    size: int = setting(0, least=0, most=MAX_SIZE)
+    seed: int = setting(0, least=0, most=2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def facts(settings: ImageSettings) -> Mapping[str, Any]:
 
 def transfer_name(settings: ImageSettings) -> str:
     """The set for the later stages: its name, or where it lies if it was given as a folder."""
-    if os.path.isdir(os.path.expanduser(settings.name)):
+    if expanded(settings.name).is_dir():
         return str(os.path.abspath(builder_of(settings).data_dir))
     return settings.name
 
@@ -182,8 +187,8 @@ def divide(
     if not num_classes <= held_out < count:
         raise UserError(
             f"images.held_out: {held_out:,} of the {count:,} images of {settings.split!r} {where} "
-            f"is no use; hold out at least one for each of the {num_classes} classes, and leave "
-            "some to train on"
+            f"is out of range; hold out at least one for each of the {num_classes} classes, and "
+            "leave some to train on"
         )
     training = settings.training or count - held_out
     if not num_classes <= training <= count - held_out:
@@ -247,7 +252,8 @@ def _read(
 
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
-        if resized:
+        # Those of an oblong set may have been turned.
+        if resized or image.shape[:2] != size:
             image = tf.round(resize(image, size))
             image = tf.cast(tf.clip_by_value(image, 0.0, 255.0), tf.uint8)
         return example["index"], image

@@ -38,5 +38,8 @@ FAILURE = "failure"
 #: The attribute of a finished trial with the worker that evaluated it, and when it began.
 WORK = "worker"
 
+#: The attribute of the study of a search with the text of its `config.yaml`.
+CONFIG = "config"
+
 #: Attributes of the study of a re-ranking: the name of the reward, and the settings that matter.
 REWARD, PROTOCOL = "reward", "protocol"

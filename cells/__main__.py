@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from cells import commands
 from cells.genotype.notations import FORMATS
 from cells.network import presets
+from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
-from cells.support.errors import Stopped, UserError
+from cells.support.errors import BAD_INPUT, Stopped, UserError, cut, printable
+from cells.support.settings import Bounds, fit
 
 _TEXT = """\
 Genotypes: the published ones by name, your own by file.
@@ -33,6 +36,43 @@ Genotypes: the published ones by name, your own by file.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells faults in one sentence, as the other command lines do."""
+
+    def error(self, message: str) -> NoReturn:
+        message = printable(cut(message.removeprefix("argument "), 400))
+        print(f"cells: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _number(kind: type, bounds: Bounds) -> Callable[[str], float]:
+    """What reads a number of an argument."""
+
+    def read(text: str) -> float:
+        try:
+            # Python's own words are as long as the number.
+            value = kind(text) if len(text) <= 40 else None
+        except ValueError:
+            value = None
+        value, expected = fit(kind, value)
+        if expected:
+            raise argparse.ArgumentTypeError(f"{cut(text, 40)!r} is not a {expected}")
+        if fault := bounds.fault(value):
+            raise argparse.ArgumentTypeError(fault)
+        return value
+
+    return read
+
+
+_cells = _number(int, Bounds(least=1, most=MAX_CELLS))
+_classes = _number(int, Bounds(least=0, most=MAX_CLASSES))
+_factor = _number(float, Bounds(above=0, most=100))
+_filters = _number(int, Bounds(least=1, most=100 * MAX_FILTERS))
+_seed = _number(int, Bounds(least=0, most=2**32 - 1))
+_share = _number(float, Bounds(least=0, below=1))
+_size = _number(int, Bounds(least=16, most=1024))
+
+
 def main() -> None:
     """Runs the command line; exits with 2 on bad input."""
     args = _parser().parse_args()
@@ -40,8 +80,8 @@ def main() -> None:
         for line in args.run(args):
             print(line)
     except UserError as error:
-        print(f"cells: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"cells: {printable(str(error))}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except Stopped as stop:
         print(f"cells: {stop}; the same command goes on from there", file=sys.stderr)
         sys.exit(128 + stop.signum)
@@ -52,7 +92,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cells", description=_TEXT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -68,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run in (("list", commands.list_catalogue), ("operations", commands.operations)):
         sub = add(name, run)
         sub.add_argument("--json", action="store_true", help="for programs")
-    sub.add_argument("--filters", "-F", type=int, default=32, help="to count parameters at")
+    sub.add_argument("--filters", "-F", type=_filters, default=32, help="to count parameters at")
     sub = add("show", commands.show, genotype=True)
     sub.add_argument("--json", action="store_true", help="the genotype file")
     _add_summary(add("summary", commands.summary, genotype=True))
@@ -90,7 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--file", required=True, help="the library's own weights file")
     sub.add_argument("--genotype", required=True, help="nasnet_a or pnasnet_5")
     sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
-    sub.add_argument("--num_classes", type=int, help="leave a head of another count out")
+    sub.add_argument(
+        "--num_classes",
+        type=_classes,
+        help="leave a head of another count out",
+    )
     _add_dataset(add("dataset", commands.dataset))
     _add_auto(add("auto", auto))
     sub = add("validate", commands.validate)
@@ -129,11 +173,18 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--budget", default="30m", help="time for all, such as 30m or 2h (30m)")
     sub.add_argument("--genotype", help="train these cells, and search none: a name or a file")
     sub.add_argument(
-        "--search", type=float, help="share of the time that chooses cells (0.5: half)"
+        "--search",
+        type=_share,
+        help="share of the time that chooses cells (0.5: half)",
     )
-    sub.add_argument("--size", type=int, default=32, help="to which images are brought (32)")
+    sub.add_argument(
+        "--size",
+        type=_size,
+        default=32,
+        help="to which images are brought (32)",
+    )
     sub.add_argument("--flip", action="store_true", help="images may be mirrored (not letters)")
-    sub.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
 
 
 def _add_dataset(sub: argparse.ArgumentParser) -> None:
@@ -141,25 +192,42 @@ def _add_dataset(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--output", "-o", required=True, help="folder of prepared sets (data_dir)")
     sub.add_argument("--name", help="of the set; the folder's name by default")
     sub.add_argument(
-        "--test", type=float, help="share of each class of CLASS/* that tests (default: 0.2)"
+        "--test",
+        type=_share,
+        help="share of each class of CLASS/* that tests (default: 0.2)",
     )
-    sub.add_argument("--seed", type=int, help="of the draw of the test images (default: 0)")
+    sub.add_argument("--seed", type=_seed, help="of the draw of the test images (default: 0)")
 
 
 def _add_summary(sub: argparse.ArgumentParser) -> None:
     known = ", ".join(presets.NETWORKS)
     sub.add_argument("--network", default="cifar", help=f"{known} (default: cifar)")
     sub.add_argument("--json", action="store_true", help="trainable, total, multiply_adds")
-    sub.add_argument("--normal_cells", "-N", type=int, help="Normal cells in each group")
-    sub.add_argument("--filters", "-F", type=int, help="filters in the first group")
-    sub.add_argument("--penultimate_filters", "-P", type=int, help='P of "N @ P", instead of F')
-    sub.add_argument("--stem_filters", type=int, help="channels of the stem's convolution")
-    sub.add_argument("--num_classes", type=int, help="classes of the head; 0 leaves it out")
+    sub.add_argument(
+        "--normal_cells",
+        "-N",
+        type=_cells,
+        help="Normal cells in each group",
+    )
+    sub.add_argument("--filters", "-F", type=_filters, help="filters in the first group")
+    sub.add_argument(
+        "--penultimate_filters", "-P", type=_filters, help='P of "N @ P", instead of F'
+    )
+    sub.add_argument("--stem_filters", type=_filters, help="channels of the stem's convolution")
+    sub.add_argument(
+        "--num_classes",
+        type=_classes,
+        help="classes of the head; 0 leaves it out",
+    )
     sub.add_argument("--image_size", help="224, or HEIGHTxWIDTH")
     sub.add_argument("--skip_reduction", action=argparse.BooleanOptionalAction)
     sub.add_argument("--border_rule", help=", ".join(BORDER_RULES))
     sub.add_argument("--auxiliary_head", action="store_true", default=None)
-    sub.add_argument("--auxiliary_scale", type=float, help="factor of the auxiliary head's filters")
+    sub.add_argument(
+        "--auxiliary_scale",
+        type=_factor,
+        help="factor of the auxiliary head's filters",
+    )
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.diff import describe_cell, differences
 from cells.genotype.genotype import Genotype
-from cells.genotype.notations import MAX_CHARACTERS, find_format
+from cells.genotype.notations import find_format
 from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
 from cells.support.errors import UserError
-from cells.support.files import atomic_path, write_atomically
+from cells.support.files import atomic_path, expanded, read_text, write_atomically
 
 
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
@@ -125,7 +125,7 @@ def image_size(text: str) -> tuple[int, int]:
     """
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(p.isdecimal() and len(p) <= 6 for p in parts):
-        raise UserError(f"--image_size: {text[:40]!r} is no size; write 224 or 224x320")
+        raise UserError(f"--image_size: {text[:40]!r} is not a size; write 224 or 224x320")
     return int(parts[0]), int(parts[-1])
 
 
@@ -149,9 +149,12 @@ def validate(args: argparse.Namespace) -> Iterator[str]:
 def convert(args: argparse.Namespace) -> Iterator[str]:
     """`cells convert`: a genotype in another notation."""
     reading, writing = find_format(args.source), find_format(args.to)
-    text = _text_of(args.input)
+    text = _text_of(args.input, reading.most)
     try:
-        genotype = reading.read(text)
+        if reading.read_named is not None:
+            genotype = reading.read_named(text, args.name)
+        else:
+            genotype = reading.read(text)
     except UserError as error:
         raise UserError(f"{args.input}: {error}") from None
     if args.name:
@@ -164,23 +167,19 @@ def convert(args: argparse.Namespace) -> Iterator[str]:
         yield written.rstrip("\n")
 
 
-def _text_of(name: str) -> str:
+def _text_of(name: str, most: int) -> str:
     """The text of a file, of standard input for `-`, or of a catalogue entry."""
-    if name == "-":
-        text = sys.stdin.read(MAX_CHARACTERS + 1)
-    elif name in catalogue.names() and not os.path.exists(name):
+    if name in catalogue.names() and not os.path.exists(name):
         return genotype_file.dumps(catalogue.load(name))
-    else:
-        try:
-            with open(name, encoding="utf-8") as file:
-                text = file.read(MAX_CHARACTERS + 1)
-        except FileNotFoundError:
-            raise UserError(f"{name}: there is no such file") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{name}: cannot be read as text ({error})") from None
-    if len(text) > MAX_CHARACTERS:
-        raise UserError(f"{name}: longer than {MAX_CHARACTERS:,} characters, so it is no genotype")
-    return text
+    if name != "-":
+        return read_text(name, "genotype", most)
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise UserError(f"{name}: longer than {most:,} bytes, so it is not a genotype")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: is not UTF-8 text (byte {error.start:,})") from None
 
 
 def diff(args: argparse.Namespace) -> Iterator[str]:
@@ -216,11 +215,10 @@ def import_weights(args: argparse.Namespace) -> Iterator[str]:
 
 def dataset(args: argparse.Namespace) -> Iterator[str]:
     """`cells dataset`: a prepared TFDS set of a folder of images."""
-    from pathlib import Path
 
     from cells.data import conversion, image_folders
 
-    root = Path(args.folder).expanduser()
+    root = expanded(args.folder)
     images = image_folders.find(root)
     if images is None:
         raise UserError(
@@ -233,7 +231,7 @@ def dataset(args: argparse.Namespace) -> Iterator[str]:
         have = ", ".join(images.splits)
         raise UserError(f"--test, --seed: {root} has its own splits ({have}); leave them out")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    output = Path(args.output).expanduser()
+    output = expanded(args.output)
     folder = conversion.convert(
         images,
         output,

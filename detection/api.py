@@ -123,6 +123,7 @@ def train(
     """
     onednn.turn_off()
     from detection.config.read import read_params
+    from transfer.training import checkpoints
 
     params = read_params(
         experiment=experiment,
@@ -133,7 +134,8 @@ def train(
     )
     mode = "train_and_eval" if evaluate else "train"
     evaluation = _run(params, mode, os.fspath(model_dir), output, worst, score_threshold)
-    return TrainingResult(os.fspath(model_dir), params.trainer.train_steps, evaluation)
+    steps = checkpoints.last_step(os.fspath(model_dir))
+    return TrainingResult(os.fspath(model_dir), steps, evaluation)
 
 
 def evaluate(

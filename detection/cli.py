@@ -86,7 +86,7 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "tile_size",
         0,
-        "predict: images with a longer side are looked at in parts of so many pixels, too; 0: off.",
+        "predict: images with a longer side are also run in tiles of this many pixels; 0: off.",
         lower_bound=0,
     )
     flags.DEFINE_list(
@@ -107,12 +107,12 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.support.errors import UserError
+    from cells.support.errors import UserError, printable
 
     command_line.hush()
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
-        raise UserError(f"{argv[1]!r}: is no flag; see cell-detect --help")
+        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-detect --help")
     lines = {
         "train": _train,
         "train_and_eval": _train,
@@ -123,7 +123,7 @@ def _main(argv: Sequence[str]) -> None:
         "summary": _summary,
     }
     for line in lines[mode](argv[1:]):
-        print(line)
+        print(printable(line))
 
 
 def _settings(*, trained: bool = True) -> dict[str, Any]:
@@ -214,12 +214,19 @@ def _export(_: Sequence[str]) -> Iterator[str]:
             f"{file['boxes']:.1e} of the image, scores by {file['scores']:.1e}; "
             f"takes {file['input']}"
         )
+    if "score_threshold" in result:
+        yield (
+            "warning: nothing is found there that is as sure as detection_generator wants, so the "
+            f"files were compared by what has {result['score_threshold']:.2g}; train longer"
+        )
+    if not result["objects"]:
+        yield "warning: there was no object to compare, so nothing is known of the files' boxes"
     yield f"wrote {output}, compared on {result['objects']:,} objects of {result['compared_on']}"
 
 
 def _convert(_: Sequence[str]) -> Iterator[str]:
     annotations, output = command_line.required("annotations"), command_line.required("output")
-    from detection.conversion.convert import described
+    from detection.conversion.contents import described
     from detection.conversion.from_files import convert
 
     values = flags.FLAGS
@@ -231,6 +238,7 @@ def _convert(_: Sequence[str]) -> Iterator[str]:
         shards=values.shards,
         masks=values.masks,
     )
+    yield from result.notes
     if result.records is not None:
         yield from described(result.records)
     else:

@@ -124,14 +124,15 @@ def train(
         params_override=params_override,
         data_dir=data_dir,
     )
-    from transfer.training import runner
+    from transfer.training import checkpoints, runner
 
     folder = os.fspath(model_dir)
     metrics = runner.run(params, "train_and_eval" if evaluate else "train", folder)
+    steps = checkpoints.last_step(folder)
     if metrics is None:
-        return TrainingResult(folder, params.trainer.train_steps, None)
+        return TrainingResult(folder, steps, None)
     file = os.fspath(output or os.path.join(folder, EVALUATION))
-    return TrainingResult(folder, params.trainer.train_steps, _written(params, metrics, file))
+    return TrainingResult(folder, steps, _written(params, metrics, file))
 
 
 def evaluate(
@@ -182,8 +183,7 @@ def evaluate(
     result = evaluation.evaluate(params, folder, checkpoint, crops=crops)
     file = os.fspath(output or os.path.join(folder, EVALUATION))
     picture = os.path.splitext(file)[0] + ".png"
-    evaluation.draw(result, picture)
-    return _written(
+    written = _written(
         params,
         result.metrics(params.task.evaluation.top_k),
         file,
@@ -192,6 +192,9 @@ def evaluate(
         confusion=result.confusion(),
         picture=picture,
     )
+    # Last, since the numbers must not wait for a picture.
+    evaluation.draw(result, picture)
+    return written
 
 
 def _written(

@@ -171,8 +171,14 @@ def _seen(
 
     def of_replica(inputs: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = inputs
-        views = cut(images, (height, width), crops)
-        return labels, sum(probabilities(trained.model, view) for view in views) / len(views)
+
+        def averaged() -> tf.Tensor:
+            views = cut(images, (height, width), crops)
+            return sum(probabilities(trained.model, view) for view in views) / len(views)
+
+        # A replica may have no image of the last batch, of which oneDNN cannot compute anything.
+        nothing = tf.zeros([0, len(trained.class_names)])
+        return labels, tf.cond(tf.shape(images)[0] > 0, averaged, lambda: nothing)
 
     @tf.function
     def step(inputs: Any) -> Any:
@@ -225,9 +231,17 @@ def worst(by_class: list[dict[str, Any]], most: int = 20) -> Iterator[str]:
 
 def draw(evaluation: Evaluation, path: str) -> None:
     """Writes the confusion matrix as a picture: a row is a class, shares of its images by guess."""
-    from matplotlib.figure import Figure
+    import matplotlib.style
 
     from cells.support.files import atomic_path
+
+    # Not as the user's own settings say, which may hand the names of classes to LaTeX.
+    with matplotlib.style.context("default"), atomic_path(path) as temporary:
+        _confusion_figure(evaluation).savefig(temporary)
+
+
+def _confusion_figure(evaluation: Evaluation) -> Any:
+    from matplotlib.figure import Figure
 
     counts = evaluation.confusion()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -241,13 +255,13 @@ def draw(evaluation: Evaluation, path: str) -> None:
     axes.set(xlabel="guessed class", ylabel="class", title=f"{len(evaluation.labels):,} images")
     if few:
         names = [name if len(name) <= 24 else name[:23] + "…" for name in evaluation.class_names]
-        axes.set_xticks(range(size), names, rotation=90)
-        axes.set_yticks(range(size), names)
+        # They are text, and no formulas between `$`.
+        axes.set_xticks(range(size), names, rotation=90, parse_math=False)
+        axes.set_yticks(range(size), names, parse_math=False)
         for (row, column), count in np.ndenumerate(counts):
             if count:
                 colour = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(
                     column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=8
                 )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+    return figure

@@ -47,6 +47,9 @@ class Bank:
         Its forward half gives the state and, where there are batch norms, the statistics of the
         batch as one vector; its backward half gives the gradients of the states read and, where
         there are any, of the weights.
+
+        Args:
+            piece: of a network.
         """
         if piece not in self._training:
             function = _function(piece, self.epsilon, training=True)
@@ -56,7 +59,11 @@ class Bank:
         return self._training[piece]
 
     def inference(self, piece: Piece) -> Any:
-        """The piece with the statistics that training left, nothing dropped; gives a list."""
+        """The piece with the statistics that training left, nothing dropped; gives a list.
+
+        Args:
+            piece: of a network.
+        """
         if piece not in self._inference:
             function = _function(piece, self.epsilon, training=False)
             compiled = tf.function(function, autograph=False, jit_compile=self.xla or None)
@@ -88,7 +95,11 @@ def _bank_of(epsilon: float, precision: str, xla: bool) -> Bank:
 
 
 def vector_size(shapes: tuple[tuple[tuple[int, ...], ...], ...]) -> int:
-    """Length of a vector that holds weights of these shapes."""
+    """Length of a vector that holds weights of these shapes.
+
+    Args:
+        shapes: of the weights, by pieces.
+    """
     return sum(math.prod(shape) for shape in itertools.chain.from_iterable(shapes))
 
 

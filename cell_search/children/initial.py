@@ -21,6 +21,10 @@ def initial_weights(pieces: Iterable[Piece], seed: int) -> tuple[Any, Any]:
 
     Convolutions: variance scaling by fan-out, factor 2, truncated normal; fully connected layers:
     Glorot and Bengio 2010, uniform; batch norms: the identity. See `cells.network.keras_layers`.
+
+    Args:
+        pieces: in the order of computation.
+        seed: of the draws.
     """
     normal: list[np.ndarray] = []
     uniform: list[np.ndarray] = []

@@ -42,7 +42,11 @@ class Layer:
         ]
 
     def set_weights(self, values: Sequence[np.ndarray]) -> None:
-        """In Keras's order."""
+        """In Keras's order.
+
+        Args:
+            values: in Keras's order and layout.
+        """
         for (name, start, shape), value in zip(self.parts, values, strict=True):
             vector = getattr(self._child, name).numpy().copy()
             vector[start : start + math.prod(shape)] = np.asarray(value).reshape(-1)
@@ -50,7 +54,11 @@ class Layer:
 
 
 def layers_of(child: Child) -> list[Layer]:
-    """The layers of a child that have weights, in order of computation."""
+    """The layers of a child that have weights, in order of computation.
+
+    Args:
+        child: the network.
+    """
     at = {"trained": 0, "moved": 0}
 
     def parts(shapes: dict[str, tuple[Shape, ...]]) -> Iterable[tuple[str, int, Shape]]:

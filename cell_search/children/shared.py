@@ -67,7 +67,11 @@ class SharedWeights:
 
     def lend(self, child: Child) -> np.ndarray:
         """What a child is to use: its weights and their velocities, float32 `(2, n)`, in the order
-        of `Child.trained`."""
+        of `Child.trained`.
+
+        Args:
+            child: the network.
+        """
         return np.concatenate([self._find(n)[:, n.part] for n in self._needs(child)], axis=1)
 
     def take_back(self, child: Child, values: np.ndarray) -> None:
@@ -94,7 +98,11 @@ class SharedWeights:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SharedWeights:
-        """What `to_bytes` has written."""
+        """What `to_bytes` has written.
+
+        Args:
+            data: a whole file.
+        """
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             states, seed, steps = file["numbers"].tolist()
             made = cls(states, seed)

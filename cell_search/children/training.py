@@ -76,7 +76,12 @@ class Training:
         return {name: v.numpy() for name, v in {**vectors, "moved": self.child.moved}.items()}
 
     def restore(self, state: Mapping[str, np.ndarray], steps: int) -> None:
-        """Goes on where another training of the same child was after so many steps."""
+        """Goes on where another training of the same child was after so many steps.
+
+        Args:
+            state: arrays by name.
+            steps: taken before.
+        """
         self.child.trained, self.child.moved = (tf.constant(state[n]) for n in ("trained", "moved"))
         self.velocity, self.steps = tf.constant(state["velocity"]), steps
 

@@ -24,6 +24,7 @@ from cell_search.study import trials
 from cell_search.study.objectives import Objective
 from cells.support.errors import UserError
 from cells.support.registry import Registry
+from cells.support.settings import setting
 
 #: Pruners by name: frozen dataclasses whose fields are Optuna's arguments.
 PRUNERS: Registry[type[PrunerSettings]] = Registry("pruner.type")
@@ -59,10 +60,10 @@ class NoPruner(PrunerSettings):
 class SuccessiveHalving(PrunerSettings):
     """Asynchronous successive halving (Li et al. 2020); `min_resource` 0 is the first rung."""
 
-    min_resource: int = 0
-    reduction_factor: int = 4
-    min_early_stopping_rate: int = 0
-    bootstrap_count: int = 0
+    min_resource: int = setting(0, least=0)
+    reduction_factor: int = setting(4, least=2, most=1000)
+    min_early_stopping_rate: int = setting(0, least=0, most=1000)
+    bootstrap_count: int = setting(0, least=0)
 
     def make(self, first: int, last: int) -> BasePruner:
         return optuna.pruners.SuccessiveHalvingPruner(
@@ -81,10 +82,10 @@ class Hyperband(PrunerSettings):
     `min_resource` 0 is the first rung, `max_resource` 0 the end of the training.
     """
 
-    min_resource: int = 0
-    max_resource: int = 0
-    reduction_factor: int = 3
-    bootstrap_count: int = 0
+    min_resource: int = setting(0, least=0)
+    max_resource: int = setting(0, least=0)
+    reduction_factor: int = setting(3, least=2, most=1000)
+    bootstrap_count: int = setting(0, least=0)
 
     def make(self, first: int, last: int) -> BasePruner:
         least, most = self.min_resource or first, self.max_resource or last
@@ -104,10 +105,10 @@ class Hyperband(PrunerSettings):
 class Median(PrunerSettings):
     """A child goes on if its best so far is no worse than the median of the others there."""
 
-    n_startup_trials: int = 5
-    n_warmup_steps: int = 0
-    interval_steps: int = 1
-    n_min_trials: int = 1
+    n_startup_trials: int = setting(5, least=0)
+    n_warmup_steps: int = setting(0, least=0)
+    interval_steps: int = setting(1, least=1)
+    n_min_trials: int = setting(1, least=1)
 
     def make(self, first: int, last: int) -> BasePruner:
         return optuna.pruners.MedianPruner(
@@ -163,7 +164,12 @@ class Rungs:
         return bool(until)
 
     def prunes(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether a trial that has passed a rung ends there."""
+        """Whether a trial that has passed a rung ends there.
+
+        Args:
+            study: the study.
+            trial: a trial of a study.
+        """
         return trial.last_step in self.epochs and self.pruner.prune(study, trial)
 
 
@@ -204,8 +210,8 @@ def resolve(
     whole = all(isinstance(e, int) and not isinstance(e, bool) for e in epochs)
     if not epochs or not whole or list(epochs) != sorted({*epochs}) or epochs[0] < 1:
         raise UserError(
-            f"pruner.rungs: {list(epochs)} are no rungs; give the epochs after which a child is "
-            f"looked at in ascending order, such as [{max(last // 4, 1)}]"
+            f"pruner.rungs: {list(epochs)} are not valid rungs; give the epochs after which a "
+            f"child is looked at in ascending order, such as [{max(last // 4, 1)}]"
         )
     if epochs[-1] >= last:
         raise UserError(

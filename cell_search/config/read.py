@@ -4,14 +4,16 @@ with."""
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cell_search.config import schema
 from cell_search.config.schema import SearchConfig
 from cell_search.study.directory import SearchDirectory
-from cells.support import overrides
+from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
+from cells.support.files import write_atomically
 
 #: What a configuration may be given as: itself, its values, or one or more YAML files.
 Config = SearchConfig | Mapping[str, Any] | str | os.PathLike[str] | Sequence[str]
@@ -37,6 +39,8 @@ def read(
     Raises:
         UserError: it is not one, or the directory has trials of another.
     """
+    if directory is not None:
+        _restore(directory)
     stored = directory.stored_config() if directory else None
     if isinstance(config, SearchConfig):
         wanted = schema.from_values(schema.used_values(config), "config")
@@ -61,3 +65,43 @@ def read(
             if directory.has_trials():
                 raise
     return wanted
+
+
+def _restore(directory: SearchDirectory) -> None:
+    """Writes `config.yaml` anew where it is gone or cut, from what the journal recorded.
+
+    Raises:
+        UserError: it was changed; says what differs.
+    """
+    noted, file = directory.noted_config(), directory.config
+    if noted is None:
+        if directory.journal.is_file() and not file.exists() and directory.journal.stat().st_size:
+            raise UserError(
+                f"{file}: is missing, and {directory.journal.name} is of a version that did not "
+                "record it; put the file back, or use another --search_dir"
+            )
+        return
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    if text == noted:
+        return
+    if not text.strip() or noted.startswith(text.rstrip()):
+        write_atomically(file, noted.encode())
+        print(
+            f"cell-search: {file} was {'cut' if text else 'missing'}; it is restored from "
+            f"{directory.journal.name}",
+            file=sys.stderr,
+        )
+        return
+    try:
+        schema.require_same(
+            schema.from_values(overrides.read_yaml(file), str(file)),
+            yaml_file.loads(noted),
+            str(file),
+        )
+    except UserError as error:
+        if not directory.has_trials():
+            return
+        raise UserError(
+            f"{error}; the file is not what {directory.journal.name} recorded: remove it, and it "
+            "is restored from there"
+        ) from None

@@ -75,7 +75,11 @@ class Search:
         )
 
     def feasible(self, point: Point) -> bool:
-        """Whether a proposal may be evaluated; another is drawn where it may not."""
+        """Whether a proposal may be evaluated; another is drawn where it may not.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         genotype = genotype_of(self.space, point) if self.limits.any else None
         if genotype is not None and not self.limits.allow(genotype):
             return False
@@ -88,7 +92,11 @@ class Search:
         return " and ".join([*table, str(self.limits)] if self.limits.any else table)
 
     def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
-        """The evaluator with the settings that a point decides."""
+        """The evaluator with the settings that a point decides.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         known = {f.name for f in dataclasses.fields(self.evaluator)}
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
         chosen = {n: v for n, v in searched_settings.chosen(point).items() if n in known}
@@ -106,8 +114,8 @@ class Search:
             return None
         if not 1 <= wanted.keep < wanted.candidates:
             raise UserError(
-                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates is no choice; use "
-                f"at least 1 and at most {wanted.candidates - 1}"
+                f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; "
+                f"use at least 1 and at most {wanted.candidates - 1}"
             )
         if wanted.keep > self.config.trials:
             raise UserError(
@@ -196,9 +204,7 @@ def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
     Raises:
         UserError: a name is unknown or a value impossible; says where.
     """
-    for name, least in (("trials", 1), ("seed", 0), ("top", 1), ("report_minutes", 0)):
-        if getattr(config, name) < least:
-            raise UserError(f"{name}: {getattr(config, name)} is too small; use at least {least}")
+    overrides.check(config)
     if config.storage and not config.study:
         raise UserError("study: give the study a name, which no other has in this storage")
     strategy = STRATEGIES.find(config.strategy.type)

@@ -25,14 +25,21 @@ from cell_search.images import ImageSettings
 from cell_search.pools import POOLS
 from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
+from cells.genotype.genotype import MAX_BLOCKS
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.settings import setting
+
+#: Beyond what any search has had: 20,000 trials (Zoph et al. 2018), a month between reports. The
+#: seeds of sieves and re-rankings lie above.
+MAX_TRIALS, MAX_MINUTES, MAX_SEED = 10_000_000, 60 * 24 * 31, 2**32 - 1
 
 
 def _settings(thing: type) -> type[hyperparams.Config]:
     """A configuration with the fields of a frozen dataclass."""
     fields: list[Any] = [
-        (f.name, f.type, dataclasses.field(default=f.default)) for f in _fields(thing)
+        (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
+        for f in _fields(thing)
     ]
     return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
 
@@ -104,12 +111,15 @@ class Changes(hyperparams.Config):
 
 def _changes(thing: type) -> type[Changes]:
     """A configuration of the same fields that sets none of them: they are None."""
-    fields: list[Any] = [(f.name, Any, dataclasses.field(default=None)) for f in _fields(thing)]
+    fields: list[Any] = [
+        (f.name, f"{f.type} | None", dataclasses.field(default=None, metadata=f.metadata))
+        for f in _fields(thing)
+    ]
     return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(Changes,))
 
 
 def _evaluator_changes() -> type[Changes]:
-    fields: list[Any] = [("type", Any, dataclasses.field(default=None))]
+    fields: list[Any] = [("type", "str | None", dataclasses.field(default=None))]
     for name, thing in EVALUATORS.items():
         made = _changes(thing)
         fields.append((section(name), made, dataclasses.field(default_factory=made)))
@@ -141,7 +151,7 @@ class SpaceChoice(hyperparams.Config):
     """
 
     name: str = "nasnet"
-    blocks: int = 0
+    blocks: int = setting(0, least=0, most=MAX_BLOCKS)
     file: str = ""
     growable: bool = False
 
@@ -160,8 +170,8 @@ class RerankConfig(hyperparams.Config):
         name: of the study that holds the results; another one for other settings.
     """
 
-    top_k: int = 10
-    seeds: int = 1
+    top_k: int = setting(10, least=1, most=MAX_TRIALS)
+    seeds: int = setting(1, least=1, most=1000)
     evaluator: Changes = dataclasses.field(default_factory=_EvaluatorChanges)
     images: Changes = dataclasses.field(default_factory=_ImageChanges)
     name: str = "rerank"
@@ -186,8 +196,8 @@ class SieveConfig(hyperparams.Config):
             defaults.
     """
 
-    candidates: int = 0
-    keep: int = 20
+    candidates: int = setting(0, least=0, most=MAX_TRIALS)
+    keep: int = setting(20, least=1, most=MAX_TRIALS)
     vote: list[str] = dataclasses.field(default_factory=list)
     evaluator: Changes = dataclasses.field(default_factory=_EvaluatorChanges)
 
@@ -241,14 +251,14 @@ class SearchConfig(hyperparams.Config):
     limits: hyperparams.Config = dataclasses.field(default_factory=_Limits)
     settings: hyperparams.Config = dataclasses.field(default_factory=_SearchedSettings)
     pruner: Choice = dataclasses.field(default_factory=_PrunerChoice)
-    trials: int = 100
-    seed: int = 0
+    trials: int = setting(100, least=1, most=MAX_TRIALS)
+    seed: int = setting(0, least=0, most=MAX_SEED)
     deterministic: bool = False
     pool: Choice = dataclasses.field(default_factory=_PoolChoice)
     storage: str = ""
     study: str = ""
-    top: int = 25
-    report_minutes: float = 2.0
+    top: int = setting(25, least=1, most=MAX_TRIALS)
+    report_minutes: float = setting(2.0, least=0, most=MAX_MINUTES)
     weights_dir: str = ""
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
 
@@ -319,7 +329,11 @@ def _shown(flat: Mapping[str, Any], key: str) -> str:
 
 
 def used_settings(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, as `a.b.c: value`."""
+    """The settings that matter, as `a.b.c: value`.
+
+    Args:
+        config: the settings of the stack.
+    """
     flat = _flat(config.as_dict())
     other = ("rerank.", "sieve.")
     used = {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith(other)}
@@ -327,7 +341,11 @@ def used_settings(config: SearchConfig) -> dict[str, Any]:
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, nested as in a configuration file."""
+    """The settings that matter, nested as in a configuration file.
+
+    Args:
+        config: the settings of the stack.
+    """
     values = config.as_dict()
     for part in _CHOICES:
         chosen = values[part]["type"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from cell_search.evaluators import Evaluator
 from cell_search.space.space import Decision
+from cells.support import settings
 from cells.support.errors import UserError, unknown
 
 #: The kind of these decisions.
@@ -38,10 +39,8 @@ def decisions(choices: Mapping[str, Sequence[Any]], evaluator: Evaluator) -> tup
         if name not in known:
             raise unknown("settings", name, known, "setting of the evaluator")
         for value in values:
-            if not _fits(known[name], value):
-                raise UserError(
-                    f"{where}: {value!r} is of another type than the evaluator's {known[name]!r}"
-                )
+            if fault := settings.fault_of(type(evaluator), name, value):
+                raise UserError(f"{where}: {fault}")
         if len(set(values)) < max(len(values), 2):
             raise UserError(
                 f"{where}: give two or more different choices, not {list(values)}; a fixed value "
@@ -51,17 +50,13 @@ def decisions(choices: Mapping[str, Sequence[Any]], evaluator: Evaluator) -> tup
 
 
 def chosen(point: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a point decides, by name."""
+    """The settings that a point decides, by name.
+
+    Args:
+        point: a choice for each decision, by name.
+    """
     return {
         name.removeprefix(_PREFIX): value
         for name, value in point.items()
         if name.startswith(_PREFIX)
     }
-
-
-def _fits(present: Any, value: Any) -> bool:
-    if isinstance(present, bool) or isinstance(value, bool):
-        return isinstance(present, bool) and isinstance(value, bool)
-    if isinstance(present, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(present))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
+from cell_search.driver import inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
@@ -29,6 +30,9 @@ from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
 from cells.support.errors import UserError
+
+#: A space of so many points, at most, is looked at for candidates that are left.
+LISTED = 4096
 
 #: So many new cells are drawn for a report while workers may be waiting.
 DRAWINGS = 5
@@ -71,7 +75,11 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> li
         Interruption: by a signal; nothing is lost but what was running.
     """
     study = studies.open_study([o.direction for o in search.objectives], interruptible.sleep)
-    files = Files(studies, search, study) if isinstance(studies, SearchDirectory) else None
+    inputs.require_same(study, search)
+    files = None
+    if isinstance(studies, SearchDirectory):
+        files = Files(studies, search, study)
+        studies.note_config(study)
     first = _sieved(studies, search, interruptible, files)
     run(studies, STUDY_NAME, search, study, interruptible, files, first)
     if files is None:
@@ -196,6 +204,7 @@ class _Driver:
         self.news: list[int] = []
         self.progress = Progress(search.config.trials, finished, search.objectives)
         self.reported, self.warned = time.monotonic(), False
+        self.untried = _untried(search, known)
 
     def run(self) -> None:
         for trial in self.left:
@@ -204,6 +213,13 @@ class _Driver:
             self._go_on(trial.number)
         running: dict[Future[Result], int] = {}
         while self.finished < self.search.config.trials:
+            if not running and not self.again and self.begun == self.finished and self._exhausted:
+                print(
+                    f"cell-search: all candidates of the space have been tried in {self.begun:,} "
+                    "trials, so the search ends",
+                    flush=True,
+                )
+                break
             while len(running) < self.pool.workers and (request := self._next()) is not None:
                 with self.interruptible.block():
                     running[self.pool.submit(request)] = request.number
@@ -221,7 +237,7 @@ class _Driver:
             trial = self.again.pop(0)
             until = self.search.rungs.until(trial)
             return self._request(trial.number, trial.params, trials.parent(trial), until)
-        if self.begun >= self.search.config.trials:
+        if self.begun >= self.search.config.trials or self._exhausted:
             return None
         number, space = self.begun, self.search.space
         if number < len(self.first):
@@ -240,8 +256,15 @@ class _Driver:
             parent = self.search.strategy.parent(point)
         trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
         self.begun += 1
+        if self.untried is not None:
+            self.untried.discard(space.canonical_key(point))
         self.weights.begins(number, parent)
         return self._request(number, point, parent, self.search.rungs.until(None))
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether every candidate of the space has a trial."""
+        return self.untried is not None and not self.untried
 
     def _request(self, number: int, point: Point, parent: int | None, until: int) -> Request:
         return request_of(
@@ -289,3 +312,16 @@ class _Driver:
         if said and not self.warned:
             self.warned = True
             print(f"cell-search: {said}", file=sys.stderr, flush=True)
+
+
+def _untried(search: Search, known: Sequence[FrozenTrial]) -> set[Hashable] | None:
+    """The keys of the candidates that have no trial; None where they are not listed.
+
+    Nothing is listed in a large space, nor where a candidate may well be scored again: its score
+    depends on those before it, or the evaluator itself says what comes next.
+    """
+    again = search.strategy.follows or search.evaluator.one_at_a_time
+    if again or search.space.size > LISTED:
+        return None
+    keys = {search.space.canonical_key(p) for p in search.space.all_points() if search.feasible(p)}
+    return keys - {search.space.canonical_key(t.params) for t in known}

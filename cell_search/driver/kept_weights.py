@@ -22,11 +22,21 @@ class Weights:
         self._forgotten: set[int] = set()
 
     def begins(self, number: int, parent: int | None) -> None:
-        """A trial is under way, and its parent's weights are needed until it is over."""
+        """A trial is under way, and its parent's weights are needed until it is over.
+
+        Args:
+            number: of the trial.
+            parent: the trial whose weights it may start from.
+        """
         self._parents[number] = parent
 
     def ends(self, number: int, *, succeeded: bool) -> None:
-        """A trial is over."""
+        """A trial is over.
+
+        Args:
+            number: of the trial.
+            succeeded: whether it has a reward.
+        """
         self._evaluator.forget(self.folder, number, succeeded=succeeded)
         self._parents.pop(number, None)
         gone = (

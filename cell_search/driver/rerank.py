@@ -12,7 +12,7 @@ import optuna
 
 from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig, section
-from cell_search.driver import driver
+from cell_search.driver import driver, inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -31,13 +31,13 @@ _SEED = 2**32
 def final(search: Search) -> Search:
     """The search whose children are trained as `rerank` says.
 
+    Args:
+        search: the search.
+
     Raises:
         UserError: the section names what does not exist, or nothing that could be longer.
     """
     wanted = search.config.rerank
-    for name in ("top_k", "seeds"):
-        if getattr(wanted, name) < 1:
-            raise UserError(f"rerank.{name}: {getattr(wanted, name)} is too small; use at least 1")
     config = copy.deepcopy(search.config)
     config.seed += _SEED
     config.objectives = []
@@ -98,6 +98,9 @@ def rerank(
     where = f"{directory.path}: " if directory else ""
     # It exists, and this mends its journal before anyone writes.
     found = studies.open_study(pause=interruptible.sleep)
+    inputs.require_same(found, search)
+    if directory:
+        directory.note_config(found)
     wanted = search.config.rerank
     results.best_of(search, found, where=where)  # One succeeded.
     known = found.get_trials(deepcopy=False)
@@ -153,7 +156,11 @@ def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
 
 
 def protocol_of(longer: Search) -> dict[str, Any]:
-    """The settings by which candidates are trained again, as `a.b: value`."""
+    """The settings by which candidates are trained again, as `a.b: value`.
+
+    Args:
+        longer: from `final`.
+    """
     evaluator = dataclasses.asdict(longer.evaluator)
     images = dataclasses.asdict(longer.images)
     del images["data_dir"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import math
 import os
 import socket
@@ -19,6 +18,9 @@ from cell_search.space.space import Space
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.registry import Registry
+
+#: Of epochs, images of a step and the like.
+MAX_COUNT = 10_000_000
 
 #: Evaluators by name: frozen dataclasses whose fields are their settings.
 EVALUATORS: Registry[type[Evaluator]] = Registry("evaluator.type")
@@ -103,6 +105,10 @@ class Score:
     Attributes:
         metrics: numbers by name, among them the reward.
         proposal: the decisions that the evaluation leads to, where the evaluator `proposes`.
+
+    Example:
+        >>> cell_search.Score({"accuracy": 0.91, "seconds a step": 0.03}).metrics["accuracy"]
+        0.91
     """
 
     metrics: Mapping[str, float]
@@ -140,13 +146,16 @@ class Evaluator(abc.ABC):
         as_written: whether it may score cells differently that compute the same, see `CellSpace`.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from typing import ClassVar
         >>> @dataclass(frozen=True)
-        ... class FewBlocks(Evaluator):
+        ... class FewBlocks(cell_search.Evaluator):
         ...     reward: ClassVar[str] = "spared"
         ...     most: int = 10
         ...
-        ...     def score(self, request: Request) -> Score:
-        ...         return Score({"spared": self.most - len(request.genotype.normal.blocks)})
+        ...     def score(self, request):
+        ...         spared = self.most - len(request.genotype.normal.blocks)
+        ...         return cell_search.Score({"spared": spared})
         >>> FewBlocks().metrics()
         ('spared',)
     """
@@ -222,10 +231,22 @@ class Evaluator(abc.ABC):
             space: of the decisions.
             images: what the candidate would be scored with.
 
+
         Returns:
             True where nothing is looked up.
         """
         return True
+
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        """What it reads beside the images.
+
+        Args:
+            images: what candidates are scored with.
+
+        Returns:
+            The name of each setting, and its file or folder.
+        """
+        return ()
 
     def forget(self, folder: str, number: int, *, succeeded: bool) -> None:  # noqa: B027
         """Removes what was kept of a trial, which is over, as far as no other needs it.
@@ -270,29 +291,6 @@ class Evaluator(abc.ABC):
             "task.train_data.aug_cutout": self.augmentation.cutout,
             **transfer_values(searched, self.batch or batch, batch),
         }
-
-
-def check_numbers(
-    evaluator: Evaluator, where: str, least: Mapping[str, float], positive: Iterable[str]
-) -> None:
-    """Checks settings of an evaluator.
-
-    Args:
-        evaluator: has them.
-        where: its section of the configuration.
-        least: what settings must reach, by name.
-        positive: the names of those that must be larger than 0.
-
-    Raises:
-        UserError: one is too small, or no number.
-    """
-    values = dataclasses.asdict(evaluator)
-    for name, bound in least.items():
-        if not values[name] >= bound:
-            raise UserError(f"{where}.{name}: {values[name]}: use at least {bound}")
-    for name in positive:
-        if not values[name] > 0.0:
-            raise UserError(f"{where}.{name}: {values[name]}: must be larger than 0")
 
 
 def evaluate(request: Request) -> Result:

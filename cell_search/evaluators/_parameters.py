@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from cell_search.evaluators._base import EVALUATORS, Request, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
+from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE
+from cells.support.settings import setting
 
 
 @EVALUATORS.register("parameters")
@@ -25,10 +27,10 @@ class Parameters(ChildEvaluator):
 
     reward: ClassVar[str] = "parameters"
 
-    normal_cells: int = 2
-    filters: int = 32
-    size: int = 32
-    num_classes: int = 10
+    normal_cells: int = setting(2, least=1, most=MAX_CELLS)
+    filters: int = setting(32, least=2, most=MAX_FILTERS)
+    size: int = setting(32, least=1, most=MAX_SIDE)
+    num_classes: int = setting(10, least=1, most=MAX_CLASSES)
 
     def score(self, request: Request) -> Score:
         assert request.genotype is not None

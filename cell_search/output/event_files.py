@@ -29,13 +29,24 @@ class EventFile:
         self._writer: Any = None
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Adds a point to each curve."""
+        """Adds a point to each curve.
+
+        Args:
+            values: by the names of the curves.
+            step: their place on the axis.
+        """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         self.add(Summary(value=[{"tag": k, "simple_value": v} for k, v in values.items()]), step)
 
     def picture(self, name: str, png: bytes, step: int) -> None:
-        """Adds a picture, the content of a PNG file, to a series of them."""
+        """Adds a picture, the content of a PNG file, to a series of them.
+
+        Args:
+            name: of the series.
+            png: the content of the file.
+            step: its place in the series.
+        """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         # PNG (W3C), section 11.2.1: width and height are the first fields of the first chunk.
@@ -74,6 +85,10 @@ class EventFile:
 
     def add(self, summary: Any, step: int) -> None:
         """Writes a record of TensorBoard's type `Summary`, so that a reader sees it.
+
+        Args:
+            summary: the record.
+            step: its place on the axis.
 
         Raises:
             UserError: the disk is full.

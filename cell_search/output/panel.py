@@ -39,7 +39,11 @@ class Panel:
         self._live.stop()
 
     def print(self, line: str) -> None:
-        """A line above the panel."""
+        """A line above the panel.
+
+        Args:
+            line: of text.
+        """
         self._live.console.print(Text(line), soft_wrap=True)
 
     def render(self) -> Box:

@@ -84,7 +84,11 @@ class Progress:
             self.best = trial
 
     def finished(self, trial: FrozenTrial) -> None:
-        """Tells of a trial that has just finished."""
+        """Tells of a trial that has just finished.
+
+        Args:
+            trial: the one.
+        """
         self._take(trial)
         self.running = max(self.running - 1, 0)
         self._times.append(time.monotonic())

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import pathlib
 import platform
 from collections.abc import Mapping
 from typing import Any
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial
 
 from cell_search.config import searched_settings
@@ -25,6 +23,7 @@ from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
 from cell_search.trial_keys import METRICS
 from cells.genotype import genotype_file
+from cells.support import yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.version import __version__
@@ -71,7 +70,13 @@ def best_of(
 
 
 def ranked(search: Search, known: list[FrozenTrial], again: Reranking | None) -> list[FrozenTrial]:
-    """The best `top` different candidates that succeeded, best first."""
+    """The best `top` different candidates that succeeded, best first.
+
+    Args:
+        search: the search.
+        known: all trials.
+        again: the re-ranking, if there is one.
+    """
     # Enough to fill the list behind those that were trained again; a key of each trial of a long
     # search would take a while.
     count = search.config.top + (len(again.candidates) if again else 0)
@@ -96,13 +101,23 @@ def reranking_of(search: Search, study: optuna.Study) -> Reranking | None:
 
 
 def front_of(search: Search, study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that no other one dominates, sorted by the first objective, best first."""
+    """The trials that no other one dominates, sorted by the first objective, best first.
+
+    Args:
+        search: the search.
+        study: the study.
+    """
     signs = [objective.sign for objective in search.objectives]
     return trials.front(study.get_trials(deepcopy=False), search.space, signs)
 
 
 def score(trial: FrozenTrial, search: Search) -> dict[str, float]:
-    """The values of a trial that succeeded, by the names of the objectives."""
+    """The values of a trial that succeeded, by the names of the objectives.
+
+    Args:
+        trial: one that succeeded.
+        search: the search.
+    """
     return {o.metric: v for o, v in zip(search.objectives, trial.values, strict=True)}
 
 
@@ -110,6 +125,11 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
     """Writes `genotype.json` (`best.json` in a space without genotypes), `top/NN.json`,
     `front/NN.json` where there are several objectives, `train.yaml` where the search had images,
     and `rerank.json` after a re-ranking.
+
+    Args:
+        directory: where the files go.
+        search: the search.
+        study: the study.
 
     Returns:
         The paths of the winner, of its training configuration, and of `rerank.json`.
@@ -145,7 +165,7 @@ def _write_training(
         searched=_stated(best, search),
     )
     values = train_settings(search, best.params)
-    write_atomically(train, (text + yaml.safe_dump(values, sort_keys=False)).encode())
+    write_atomically(train, (text + yaml_file.dumps(values)).encode())
     return str(train)
 
 
@@ -197,8 +217,7 @@ def _write_candidate(
         "decisions": {d.name: trial.params[d.name] for d in search.space.decisions},
         "provenance": provenance,
     }
-    text = json.dumps(candidate, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, f"{text}\n".encode())
+    write_json(path, candidate)
 
 
 def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> dict[str, Any]:

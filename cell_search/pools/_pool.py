@@ -13,6 +13,9 @@ from cells.support.registry import Registry
 #: Pools by name: frozen dataclasses whose fields are their settings.
 POOLS: Registry[type[PoolSettings]] = Registry("pool.type")
 
+#: Of a search, and threads of a worker.
+MAX_WORKERS = 10_000
+
 
 class Pool(Protocol):
     """Workers that evaluate requests.

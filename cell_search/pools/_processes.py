@@ -16,11 +16,11 @@ from multiprocessing import connection
 from typing import Any
 
 from cell_search.evaluators import Request, Result
-from cell_search.pools._pool import POOLS, Pool, PoolSettings
+from cell_search.pools._pool import MAX_WORKERS, POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
 from cell_search.pools._worker import work
-from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 _GPUS = "CUDA_VISIBLE_DEVICES"
 
@@ -39,14 +39,12 @@ class Processes(PoolSettings):
         threads: of a worker; 0: its share of the cores.
     """
 
-    workers: int = 0
-    seconds: float = 0.0
-    threads: int = 0
+    workers: int = setting(0, least=0, most=MAX_WORKERS)
+    seconds: float = setting(0.0, least=0)
+    threads: int = setting(0, least=0, most=MAX_WORKERS)
 
     def check(self) -> None:
-        for name in ("workers", "seconds", "threads"):
-            if getattr(self, name) < 0:
-                raise UserError(f"pool.processes.{name}: {getattr(self, name)}: use at least 0")
+        check(self, "pool.processes.")
         _leave_gpus()
 
     def open(self) -> Pool:

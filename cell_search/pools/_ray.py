@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cell_search.evaluators import Request, Result, evaluate
-from cell_search.pools._pool import POOLS, Pool, PoolSettings
+from cell_search.pools._pool import MAX_WORKERS, POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
 from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 #: Seconds until an actor that does not answer counts as lost.
 _PATIENCE = 60.0
@@ -41,18 +42,16 @@ class Ray(PoolSettings):
         image: container image that workers run in.
     """
 
-    workers: int = 0
-    seconds: float = 0.0
+    workers: int = setting(0, least=0, most=MAX_WORKERS)
+    seconds: float = setting(0.0, least=0)
     address: str = ""
-    cpus: float = 1.0
-    gpus: float = 0.0
+    cpus: float = setting(1.0, least=0, most=1e6)
+    gpus: float = setting(0.0, least=0, most=1e6)
     working_dir: str = ""
     image: str = ""
 
     def check(self) -> None:
-        for name in ("workers", "seconds", "cpus", "gpus"):
-            if getattr(self, name) < 0:
-                raise UserError(f"pool.ray.{name}: {getattr(self, name)}: use at least 0")
+        check(self, "pool.ray.")
         try:
             import ray  # noqa: F401
         except ImportError:

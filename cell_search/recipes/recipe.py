@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from cell_search.recipes.augmentation import BORDERS
-from cells.support.errors import UserError
+from cells.support import settings
+from cells.support.settings import setting
 
+SCHEDULES = ("one_cycle", "cosine", "trapezoid")
 AVERAGES = ("none", "exponential", "stochastic")
 BALANCES = ("none", "weights", "sampling")
 
@@ -17,9 +18,9 @@ BALANCES = ("none", "weights", "sampling")
 class Recipe:
     """How a network is trained.
 
-    Descent
-        Stochastic gradient descent with momentum and L2 on kernels, on the cross-entropy.
+    Stochastic gradient descent with momentum and L2 on kernels, on the cross-entropy.
 
+    Attributes:
         batch: images of a step; all images where there are fewer.
         learning_rate: its highest value.
         momentum: of the descent.
@@ -28,8 +29,6 @@ class Recipe:
         clip: largest global norm of a gradient.
         smoothing: part of a label that all classes share (Szegedy et al. 2016, section 7).
         auxiliary_weight: factor of the auxiliary head's loss, where there is one.
-
-    Schedule
         schedule: `one_cycle` rises and falls along two lines (Smith & Topin 2017,
             arXiv:1708.07120); `cosine` falls by half a cosine behind a warm-up (Loshchilov &
             Hutter 2016, arXiv:1608.03983); `trapezoid` stays behind a warm-up and falls along a
@@ -40,8 +39,6 @@ class Recipe:
         peak: part of a `one_cycle` that rises.
         warmup: epochs in which `cosine` and `trapezoid` rise from 0.
         decay: part of a `trapezoid` that falls.
-
-    What is kept of the weights
         average: `exponential` (Polyak & Juditsky 1992), `stochastic`: all weights from some step
             on count equally (Izmailov et al. 2018, arXiv:1803.05407), or `none`.
         average_decay: part of an exponential average that is kept in a step; less at first.
@@ -51,8 +48,6 @@ class Recipe:
             section 3.2); 0: those that training moved, averaged as the weights are.
         batch_norm_momentum: part of the moving statistics that is kept in a step; short trainings
             want less.
-
-    Images
         flip: whether they are mirrored at random (not for digits and letters).
         shift: pixels by which they are moved at random, at most.
         border: what enters there: `reflect` (the image itself, mirrored) or `black`.
@@ -65,51 +60,34 @@ class Recipe:
             number of a class's images, `sampling` of equally many images of each, or `none`.
     """
 
-    batch: int = 64
-    learning_rate: float = 0.1
-    momentum: float = 0.9
+    batch: int = setting(64, least=1)
+    learning_rate: float = setting(0.1, above=0)
+    momentum: float = setting(0.9, least=0, below=1)
     nesterov: bool = True
-    l2: float = 2.5e-4
-    clip: float = 5.0
-    smoothing: float = 0.1
-    auxiliary_weight: float = 0.4
-    schedule: str = "one_cycle"
-    peak: float = 0.25
-    warmup: float = 1.0
-    decay: float = 0.4
-    average: str = "exponential"
-    average_decay: float = 0.995
-    average_from: float = 0.75
-    statistics: int = 2048
-    batch_norm_momentum: float = 0.9
+    l2: float = setting(2.5e-4, least=0)
+    clip: float = setting(5.0, above=0)
+    smoothing: float = setting(0.1, least=0, below=1)
+    auxiliary_weight: float = setting(0.4, least=0)
+    schedule: str = setting("one_cycle", choices=SCHEDULES)
+    peak: float = setting(0.25, least=0, below=1)
+    warmup: float = setting(1.0, least=0)
+    decay: float = setting(0.4, above=0, most=1)
+    average: str = setting("exponential", choices=AVERAGES)
+    average_decay: float = setting(0.995, least=0, below=1)
+    average_from: float = setting(0.75, least=0, below=1)
+    statistics: int = setting(2048, least=0)
+    batch_norm_momentum: float = setting(0.9, least=0, below=1)
     flip: bool = True
-    shift: int = 4
-    border: str = "reflect"
-    cutout: int = 8
-    small: float = 0.0
-    small_scale: float = 0.75
-    balance: str = "none"
+    shift: int = setting(4, least=0)
+    border: str = setting("reflect", choices=BORDERS)
+    cutout: int = setting(8, least=0)
+    small: float = setting(0.0, least=0, below=1)
+    small_scale: float = setting(0.75, above=0, most=1)
+    balance: str = setting("none", choices=BALANCES)
 
-    def check(self, where: str = "recipe") -> None:
-        """Checks the settings.
-
-        Args:
-            where: what precedes their names in messages.
-
-        Raises:
-            UserError: one is impossible; names it and what is possible.
-        """
-        for name, known in _KNOWN.items():
-            if getattr(self, name) not in known:
-                raise UserError(
-                    f"{where}.{name}: {getattr(self, name)!r}: use one of {', '.join(known)}"
-                )
-        for field in fields(self):
-            if field.name in _KNOWN or isinstance(field.default, bool):
-                continue
-            value, (holds, words) = getattr(self, field.name), _BOUNDS[field.name]
-            if not holds(value):
-                raise UserError(f"{where}.{field.name}: {value}: use a number {words}")
+    def check(self) -> None:
+        """Raises a UserError where a setting is impossible; says what is possible."""
+        settings.check(self, "recipe.")
 
     @property
     def prolongable(self) -> bool:
@@ -139,39 +117,3 @@ class Recipe:
             return self.learning_rate * warm * 0.5 * (1.0 + math.cos(math.pi * step / planned))
         peak = max(round(self.peak * planned), 1)
         return self.learning_rate * min((step + 1) / peak, left / max(planned - peak, 1))
-
-
-_KNOWN = {
-    "schedule": ("one_cycle", "cosine", "trapezoid"),
-    "average": AVERAGES,
-    "balance": BALANCES,
-    "border": BORDERS,
-}
-
-_Bound = tuple[Callable[[float], bool], str]
-_LEAST_0: _Bound = (lambda value: value >= 0.0, "of at least 0")
-_LEAST_1: _Bound = (lambda value: value >= 1.0, "of at least 1")
-_POSITIVE: _Bound = (lambda value: value > 0.0, "larger than 0")
-_PART: _Bound = (lambda value: 0.0 <= value < 1.0, "in [0, 1)")
-_SHARE: _Bound = (lambda value: 0.0 < value <= 1.0, "in (0, 1]")
-
-_BOUNDS: dict[str, _Bound] = {
-    "batch": _LEAST_1,
-    "learning_rate": _POSITIVE,
-    "momentum": _PART,
-    "l2": _LEAST_0,
-    "clip": _POSITIVE,
-    "smoothing": _PART,
-    "auxiliary_weight": _LEAST_0,
-    "peak": _PART,
-    "warmup": _LEAST_0,
-    "decay": _SHARE,
-    "average_decay": _PART,
-    "average_from": _PART,
-    "statistics": _LEAST_0,
-    "batch_norm_momentum": _PART,
-    "shift": _LEAST_0,
-    "cutout": _LEAST_0,
-    "small": _PART,
-    "small_scale": _SHARE,
-}

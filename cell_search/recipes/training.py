@@ -26,7 +26,7 @@ from cells.network.build import NetworkConfig, build_graph
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_atomically
-from cells.support.settings import settings_differences
+from cells.support.settings_differences import settings_differences
 from cells.weights.by_layer import move_weights
 
 #: Steps after which it is asked whether losses are finite; the processor would have to be waited

@@ -99,7 +99,11 @@ class Reranking:
         return [c.trial for c in self.scored] + [t for t in best if t.number not in again]
 
     def said_of(self, trial: FrozenTrial) -> dict[str, Any] | None:
-        """What the provenance of a genotype says of its new score; None if it has none."""
+        """What the provenance of a genotype says of its new score; None if it has none.
+
+        Args:
+            trial: a trial of a study.
+        """
         for candidate in self.scored:
             if candidate.trial.number == trial.number:
                 return {
@@ -138,6 +142,10 @@ class Reranking:
 
 def rank_correlations(one: Sequence[float], other: Sequence[float]) -> dict[str, float | None]:
     """Rank correlations between two scores of the same things, 1 for the same order.
+
+    Args:
+        one: scores.
+        other: of the same things, in the same order.
 
     Returns:
         `spearman` and `kendall` (tau-b); None with fewer than two things or where either score is

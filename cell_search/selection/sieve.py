@@ -104,6 +104,10 @@ def scores(search: Search, known: list[FrozenTrial]) -> list[tuple[FrozenTrial, 
 
     That is the reward, or the metric that votes alone; of several, the mean of a candidate's ranks
     as parts of the number of candidates, 1 for the best. Of equal ones the earliest is first.
+
+    Args:
+        search: the search.
+        known: trials of the sieve.
     """
     from scipy.stats import rankdata
 

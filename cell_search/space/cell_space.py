@@ -183,7 +183,13 @@ class CellSpace(Space):
 
     def changed(self, points: np.ndarray, decisions: np.ndarray, choices: np.ndarray) -> np.ndarray:
         """See `Space.changed`. Where one of two states is replaced, the other keeps its
-        operation, also where it changes sides."""
+        operation, also where it changes sides.
+
+        Args:
+            points: indices of choices, int `(n, decisions)`.
+            decisions: the one that changes in each, int `(n,)`.
+            choices: its new choice, int `(n,)`.
+        """
         changed = super().changed(points, decisions, choices)
         for decision, (left, right, crossing) in self._crossings.items():
             at = np.flatnonzero(decisions == decision)
@@ -285,7 +291,11 @@ class CellSpace(Space):
 
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
         """Equal for genotypes that are the same up to the order of their blocks and of the two
-        sides of a block, and have the same further settings; see `as_written`."""
+        sides of a block, and have the same further settings; see `as_written`.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         if self.as_written:
             return super().canonical_key(point)
         settings = "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
@@ -320,5 +330,10 @@ class CellSpace(Space):
 
 
 def genotype_of(space: Space, point: Mapping[str, Any]) -> Genotype | None:
-    """The genotype that a point of any space stands for, or None in a space without genotypes."""
+    """The genotype that a point of any space stands for, or None in a space without genotypes.
+
+    Args:
+        space: the decisions.
+        point: a choice for each decision, by name.
+    """
     return space.decode(point) if isinstance(space, CellSpace) else None

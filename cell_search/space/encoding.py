@@ -73,7 +73,11 @@ class Encoding:
 
     @classmethod
     def flat(cls, decisions: Sequence[Decision]) -> Encoding:
-        """One-hot vectors of the decisions."""
+        """One-hot vectors of the decisions.
+
+        Args:
+            decisions: in their order.
+        """
         return cls(decisions, [Term.of(d) for d in decisions])
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:

@@ -95,11 +95,20 @@ class Growth:
         return there
 
     def levels(self, points: np.ndarray) -> np.ndarray:
-        """The number of parts of each point, int `(n,)`."""
+        """The number of parts of each point, int `(n,)`.
+
+        Args:
+            points: indices of choices, int `(n, decisions)`.
+        """
         return self.present(points).sum(axis=1)
 
     def first(self, rng: np.random.Generator, limit: int) -> np.ndarray:
-        """All points of level 1; see `grown`."""
+        """All points of level 1; see `grown`.
+
+        Args:
+            rng: draws.
+            limit: of points; of more, as many are drawn.
+        """
         if self.in_order:
             return self._with(self._origin, 0, rng, limit)
         return self.grown(self._origin[None], rng, limit)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from cells.genotype.genotype import Genotype
 from cells.network import presets
-from cells.network.stack import stack
+from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE, stack
 from cells.operations.counts import summarize
 from cells.support.errors import UserError
+from cells.support.settings import setting
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,12 @@ class Limits:
     """
 
     network: str = "imagenet_mobile"
-    multiply_adds: float = 0.0
-    parameters: float = 0.0
-    normal_cells: int = 0
-    filters: int = 0
-    image_size: int = 0
-    num_classes: int = 0
+    multiply_adds: float = setting(0.0, least=0)
+    parameters: float = setting(0.0, least=0)
+    normal_cells: int = setting(0, least=0, most=MAX_CELLS)
+    filters: int = setting(0, least=0, most=MAX_FILTERS)
+    image_size: int = setting(0, least=0, most=MAX_SIDE)
+    num_classes: int = setting(0, least=0, most=MAX_CLASSES)
 
     @property
     def any(self) -> bool:
@@ -55,9 +56,6 @@ class Limits:
         Args:
             genotype: any.
         """
-        for name, value in vars(self).items():
-            if name != "network" and value < 0:
-                raise UserError(f"limits.{name}: {value} is too small; 0 sets no limit")
         if self.any:
             try:
                 self.allow(genotype)
@@ -66,6 +64,9 @@ class Limits:
 
     def allow(self, genotype: Genotype) -> bool:
         """Whether a candidate keeps to them; counts without TensorFlow.
+
+        Args:
+            genotype: the two cells.
 
         Raises:
             UserError: the network is unknown or impossible.

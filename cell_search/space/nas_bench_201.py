@@ -31,7 +31,11 @@ SPACE = NasBench201Space()
 
 
 def architecture(point: Mapping[str, Any]) -> str:
-    """The benchmark's own name of a cell, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+    """The benchmark's own name of a cell, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`.
+
+    Args:
+        point: a choice for each decision, by name.
+    """
     return "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*(point[edge] for edge in EDGES))
 
 
@@ -42,6 +46,10 @@ def network_size(point: Mapping[str, Any], classes: int = 10) -> tuple[int, int]
     of five cells with 16, 32 and 64, a residual block with stride 2 between them, global pooling
     and a linear layer. Biases are there only in the last, scales and shifts after every
     convolution but the shortcuts'; scales and shifts cost no multiply-adds, the last biases do.
+
+    Args:
+        point: a choice for each decision, by name.
+        classes: of the data set.
     """
     channels, cells, image = (16, 32, 64), 5, 32 * 32
     kernels = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}

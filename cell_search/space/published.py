@@ -108,6 +108,10 @@ OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 def named(name: str, blocks: int = 0) -> Space:
     """The space of a name, with genotypes or without.
 
+    Args:
+        name: a key of `SPACES` or `OTHERS`.
+        blocks: of a cell; 0: as in the paper.
+
     Raises:
         UserError: there is no such space, or it cannot have so many blocks.
     """

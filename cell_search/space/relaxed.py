@@ -103,6 +103,10 @@ class RelaxedSpace:
 
 
 def softmax(alphas: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
+    """Over the last axis.
+
+    Args:
+        alphas: float, of any shape.
+    """
     powers = np.exp(alphas - alphas.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)

@@ -7,8 +7,9 @@ nothing of genotypes: strategies work on any table of decisions (`CellSpace` add
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Container, Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,11 @@ class Decision:
     kind: str = "choice"
 
     def neighbours(self, choice: Choice) -> tuple[Choice, ...]:
-        """The choices that one mutation may lead to: here all others."""
+        """The choices that one mutation may lead to: here all others.
+
+        Args:
+            choice: the present one.
+        """
         return tuple(other for other in self.choices if other != choice)
 
 
@@ -70,6 +75,9 @@ class Space:
     @classmethod
     def of(cls, source: Space | Mapping[str, BaseDistribution]) -> Space:
         """A space as it is, or flat decisions from an Optuna search space.
+
+        Args:
+            source: a space, or categorical distributions by name.
 
         Raises:
             UserError: a distribution is not categorical; names it.
@@ -113,14 +121,24 @@ class Space:
         return math.prod(len(d.choices) for d in self.decisions)
 
     def random(self, rng: np.random.Generator) -> Point:
-        """A point drawn uniformly over the choices of each decision."""
+        """A point drawn uniformly over the choices of each decision.
+
+        Args:
+            rng: draws.
+        """
         return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
 
     def fresh(
         self, rng: np.random.Generator, met: Container[Hashable], attempts: int = 100
     ) -> Point:
         """A random point whose canonical key is not among `met`; the last of so many draws where
-        all of them are."""
+        all of them are.
+
+        Args:
+            rng: draws.
+            met: canonical keys.
+            attempts: draws, at most.
+        """
         for _ in range(attempts):
             point = self.random(rng)
             if self.canonical_key(point) not in met:
@@ -128,15 +146,32 @@ class Space:
         return point
 
     def indices(self, point: Mapping[str, Any]) -> list[int]:
-        """The place of each choice among the choices of its decision, in order."""
+        """The place of each choice among the choices of its decision, in order.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         return [d.choices.index(point[d.name]) for d in self.decisions]
 
     def from_indices(self, indices: Sequence[int]) -> Point:
-        """The point of some `indices`."""
+        """The point of some `indices`.
+
+        Args:
+            indices: one for each decision.
+        """
         return {d.name: d.choices[i] for d, i in zip(self.decisions, indices, strict=True)}
 
+    def all_points(self) -> Iterator[Point]:
+        """All points, those that are one and the same candidate included."""
+        for choices in itertools.product(*(d.choices for d in self.decisions)):
+            yield dict(zip((d.name for d in self.decisions), choices, strict=True))
+
     def neighbours(self, point: Point) -> list[Point]:
-        """All points that one mutation of one decision leads to."""
+        """All points that one mutation of one decision leads to.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         return [
             {**point, d.name: choice}
             for d in self.decisions
@@ -159,15 +194,26 @@ class Space:
         return changed
 
     def describe(self, point: Mapping[str, Any]) -> str:
-        """A point in words, for people."""
+        """A point in words, for people.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         return ", ".join(f"{d.name}={point[d.name]}" for d in self.decisions)
 
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
-        """Equal for two points if they are one and the same candidate."""
+        """Equal for two points if they are one and the same candidate.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         return tuple(point[d.name] for d in self.decisions)
 
     def point(self, trial: optuna.trial.FrozenTrial) -> Point | None:
         """The decisions of a trial, or None where it has not made all of them.
+
+        Args:
+            trial: a trial of a study.
 
         Raises:
             UserError: a decision of that name has another choice in the trial.

@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 from cell_search.space.space import Choice, Decision, Space
-from cells.support import json_file
+from cells.support import files, json_file
 from cells.support.errors import UserError, unknown
 
 FORMAT_VERSION = 1
@@ -24,10 +24,13 @@ MAX_BYTES = 4_000_000
 def read(path: str | os.PathLike[str]) -> Space:
     """Reads a space.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
-    text = json_file.read(path, "space", MAX_BYTES)
+    text = files.read(path, "space", MAX_BYTES)
     try:
         return parse(text)
     except UserError as error:
@@ -36,6 +39,9 @@ def read(path: str | os.PathLike[str]) -> Space:
 
 def parse(text: bytes | str) -> Space:
     """A space from the text of a file.
+
+    Args:
+        text: JSON.
 
     Raises:
         UserError: one sentence that names the field and the remedy.

@@ -25,33 +25,13 @@ from cells.support.registry import Registry
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")
 
 
+#: Of individuals, draws, results, epochs; of a hidden layer: beyond what a computer can have.
+MAX_COUNT, MAX_UNITS = 1_000_000, 10_000
+
+
 @dataclass(frozen=True)
 class NoSettings:
     """Nothing can be set."""
-
-
-def at_least(where: str, settings: Any, **least: float) -> None:
-    """Checks settings in the `__post_init__` of their dataclass.
-
-    Raises:
-        UserError: one is smaller than its bound.
-    """
-    for name, bound in least.items():
-        value = getattr(settings, name)
-        if not value >= bound:
-            raise UserError(f"{where}.{name}: {value} is too small; use at least {bound}")
-
-
-def in_unit_interval(where: str, settings: Any, *names: str) -> None:
-    """The same for probabilities and shares.
-
-    Raises:
-        UserError: one is not in [0, 1].
-    """
-    for name in names:
-        value = getattr(settings, name)
-        if not 0.0 <= value <= 1.0:
-            raise UserError(f"{where}.{name}: {value} is not in [0, 1]")
 
 
 class Strategy(optuna.samplers.BaseSampler):
@@ -126,12 +106,19 @@ class Strategy(optuna.samplers.BaseSampler):
         """Forgets everything: another study begins."""
 
     def observe(self, point: Point) -> None:
-        """Takes note of a point that was proposed, whatever becomes of it."""
+        """Takes note of a point that was proposed, whatever becomes of it.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
 
     def reject(self, point: Point) -> None:
         """Takes note of a proposal that will not be evaluated, so that another is wanted.
 
         It counts as met: whoever goes through points one by one goes on to the next.
+
+        Args:
+            point: a choice for each decision, by name.
         """
         self.observe(point)
 
@@ -155,7 +142,11 @@ class Strategy(optuna.samplers.BaseSampler):
 
     def parent(self, point: Point) -> int | None:
         """The trial whose weights the child that was just proposed may start from; None where
-        it should start from new ones."""
+        it should start from new ones.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
         return None
 
     def disposable_trials(self) -> Collection[int]:
@@ -223,7 +214,14 @@ class Strategy(optuna.samplers.BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """What is not in the space is drawn at random, from the seed, the trial and the name."""
+        """What is not in the space is drawn at random, from the seed, the trial and the name.
+
+        Args:
+            study: of the trial.
+            trial: that is proposed.
+            param_name: of a parameter that the space does not have.
+            param_distribution: its choices.
+        """
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
         uniform = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
         return uniform.sample_independent(study, trial, param_name, param_distribution)

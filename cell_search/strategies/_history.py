@@ -18,6 +18,10 @@ def trial_of(study: optuna.Study, number: int) -> FrozenTrial:
     """One trial of a study by its number, without reading the others.
 
     Optuna has no public way to do so, hence its storage, as in Optuna's own samplers.
+
+    Args:
+        study: holds the trial.
+        number: of the trial.
     """
     trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
     return study._storage.get_trial(trial_id)

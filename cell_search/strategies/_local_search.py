@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cell_search.space.space import Point
-from cell_search.strategies._base import STRATEGIES, Strategy, at_least
+from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
+from cells.support.settings import check, setting
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class LocalSearchSettings:
         draws: random candidates that a climb begins with.
     """
 
-    draws: int = 10
+    draws: int = setting(10, least=1, most=MAX_COUNT)
 
     def __post_init__(self) -> None:
-        at_least("strategy.local_search", self, draws=1)
+        check(self, "strategy.local_search.")
 
 
 @STRATEGIES.register("local_search")

@@ -13,10 +13,13 @@ Settings = TypeVar("Settings")
 
 def with_preset(settings: type) -> type:
     """A frozen dataclass of the same fields, each None by default, and `preset` before them."""
-    fields = [(f.name, f"{f.type} | None", None) for f in dataclasses.fields(settings)]
+    fields = [
+        (f.name, f"{f.type} | None", dataclasses.field(default=None, metadata=f.metadata))
+        for f in dataclasses.fields(settings)
+    ]
     return dataclasses.make_dataclass(
         f"Preset{settings.__name__}",
-        [("preset", "str", "quick"), *fields],
+        [("preset", "str", dataclasses.field(default="quick")), *fields],
         frozen=True,
     )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cell_search.space.space import Point
-from cell_search.strategies._base import STRATEGIES, Strategy, at_least
+from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
+from cells.support.settings import check, setting
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class RandomSearchSettings:
             again before it is accepted; 1 allows duplicates.
     """
 
-    attempts: int = 100
+    attempts: int = setting(100, least=1, most=MAX_COUNT)
 
     def __post_init__(self) -> None:
-        at_least("strategy.random", self, attempts=1)
+        check(self, "strategy.random.")
 
 
 @STRATEGIES.register("random")

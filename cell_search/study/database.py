@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,12 @@ from cells.support.errors import UserError
 
 #: Seconds between two attempts, at first and at most, and until the search gives up.
 _PAUSE, _LONGEST_PAUSE, _PATIENCE = 1.0, 15.0, 3600.0
+
+
+#: How often tables are made that another search makes at the same moment, and what a database says
+#: then.
+_ATTEMPTS = 20
+_MADE_TWICE = re.compile(r"already exists|database is locked|UNIQUE", re.IGNORECASE)
 
 
 class ConnectionLost(Exception):
@@ -42,7 +49,7 @@ def open_url(
         where = sqlalchemy.engine.make_url(url)
     except sqlalchemy.exc.ArgumentError:
         raise UserError(
-            f"storage: {url!r} is no URL of a database; one looks like "
+            f"storage: {url!r} is not a URL of a database; one looks like "
             "postgresql://user@host/database"
         ) from None
     if where.drivername == "postgresql":
@@ -50,7 +57,7 @@ def open_url(
         where = where.set(drivername="postgresql+psycopg")
     shown = where.render_as_string(hide_password=True)
     try:
-        made = optuna.storages.RDBStorage(where.render_as_string(hide_password=False))
+        made = _made(where.render_as_string(hide_password=False), pause)
     except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
         cause = error.__cause__ or error
         raise UserError(
@@ -61,6 +68,23 @@ def open_url(
         raise UserError(f"storage: {shown} cannot be opened ({_said(error)})") from None
     sqlalchemy.event.listen(made.engine, "handle_error", _tell_lost)
     return Patient(optuna.storages.get_storage(made), shown, permit, pause)
+
+
+def _made(url: str, pause: Callable[[float], None]) -> optuna.storages.RDBStorage:
+    """Optuna's storage; of searches that begin at once one makes the tables, which the others find
+    half made for a moment."""
+    import sqlalchemy
+
+    for _ in range(_ATTEMPTS):
+        try:
+            return optuna.storages.RDBStorage(url)
+        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            pass
+        except sqlalchemy.exc.OperationalError as error:
+            if not _MADE_TWICE.search(str(error.orig)):
+                raise
+        pause(_PAUSE / 4)
+    return optuna.storages.RDBStorage(url)
 
 
 def _tell_lost(context: Any) -> None:
@@ -105,7 +129,12 @@ class Patient:
         return lambda *args, **named: self._attempts(lambda _: found(*args, **named), changes)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Adds a trial, once."""
+        """Adds a trial, once.
+
+        Args:
+            study_id: Optuna's.
+            template_trial: what the trial holds already.
+        """
         number = self._counts.get(study_id)
         if number is None:
             number = self.get_n_trials(study_id)
@@ -122,7 +151,13 @@ class Patient:
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: list[float] | None = None
     ) -> bool:
-        """Ends a trial, once."""
+        """Ends a trial, once.
+
+        Args:
+            trial_id: Optuna's.
+            state: the new one.
+            values: of the objectives.
+        """
 
         def tell(again: bool) -> bool:
             try:

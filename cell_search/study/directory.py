@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import optuna
-import yaml
 from optuna.storages import JournalStorage
 
-from cell_search.study import database
-from cell_search.study.journal import Journal, mend
+from cell_search.study import database, journal
+from cell_search.study.journal import DamagedJournal, FileStorage, Journal, Prefix
 from cell_search.study.lock import Ownership
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies, name_of
-from cells.support import overrides
+from cell_search.trial_keys import CONFIG
+from cells.support import files, json_file, overrides, yaml_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
+from cells.support.files import expanded, write_atomically
+
+#: What a search writes once a candidate has a score.
+_LEFT = ("genotype.json", "best.json", "top", "report.html")
+
+#: A winner is a few kilobytes.
+_WINNER_BYTES = 1 << 20
 
 
 class SearchDirectory(Studies):
@@ -34,7 +43,7 @@ class SearchDirectory(Studies):
 
     def __init__(self, path: str | os.PathLike[str]):
         super().__init__()
-        self.path = pathlib.Path(path).expanduser()
+        self.path = expanded(path)
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
         self._ownership = Ownership(self.path)
@@ -42,11 +51,15 @@ class SearchDirectory(Studies):
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
         if "://" in weights_dir:
             return f"{weights_dir.rstrip('/')}/{study}"
-        folder = pathlib.Path(weights_dir or self.path / "weights").expanduser()
+        folder = expanded(weights_dir or self.path / "weights")
         return str(folder.absolute() / study)
 
     def tensorboard(self, part: str = STUDY_NAME) -> pathlib.Path:
-        """The folder of TensorBoard's files of a study."""
+        """The folder of TensorBoard's files of a study.
+
+        Args:
+            part: `STUDY_NAME`, `SIEVE_NAME`, or the name of a re-ranking.
+        """
         if part == STUDY_NAME:
             return self.path / "tensorboard"
         return self.path / "tensorboard" / (SIEVE_NAME if part == SIEVE_NAME else "rerank")
@@ -57,12 +70,36 @@ class SearchDirectory(Studies):
         Raises:
             UserError: the file is damaged.
         """
-        return overrides.read_yaml(self.config) if self.config.exists() else None
+        if not self.config.exists():
+            return None
+        values = overrides.read_yaml(self.config)
+        if not values:
+            raise UserError(
+                f"{self.config}: is empty; put back the file of this search, or use another folder"
+            )
+        return values
 
     def store_config(self, values: dict[str, Any]) -> None:
-        """Writes `config.yaml`."""
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        write_atomically(self.config, text.encode())
+        """Writes `config.yaml`.
+
+        Args:
+            values: those that matter, nested.
+        """
+        write_atomically(self.config, yaml_file.dumps(values).encode())
+
+    def noted_config(self) -> str | None:
+        """The text of `config.yaml` as the journal recorded it; None: it did not yet."""
+        return journal.noted(self.journal, CONFIG) if self.journal.is_file() else None
+
+    def note_config(self, study: optuna.Study) -> None:
+        """Records the text of `config.yaml` in the study, where it can be restored from.
+
+        Args:
+            study: that of the search.
+        """
+        text = self.config.read_text(encoding="utf-8") if self.config.exists() else ""
+        if text and study.user_attrs.get(CONFIG) != text:
+            study.set_user_attr(CONFIG, text)
 
     def new_study_name(self) -> str:
         """A name for the study in a database that other searches share."""
@@ -89,21 +126,89 @@ class SearchDirectory(Studies):
         with Journal(self.journal, lambda: None).held():
             yield
 
+    def open_study(
+        self,
+        directions: Sequence[str] = ("maximize",),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> optuna.Study:
+        if not self._url():
+            self._require_journal()
+        study = super().open_study(directions, pause)
+        self._require_winner(study)
+        return study
+
+    def _require_journal(self) -> None:
+        """Raises a UserError where the journal is gone, and what a search has left is not."""
+        if self.journal.is_dir() or (self.journal.is_file() and self.journal.stat().st_size):
+            return
+        left = next((n for n in _LEFT if (self.path / n).exists()), None)
+        if left is not None:
+            lost = "is empty" if self.journal.exists() else "is missing"
+            raise UserError(
+                f"{self.journal}: {lost}, and {self.path / left} is of a search; put the journal "
+                "back, or use another --search_dir"
+            )
+
+    def _require_winner(self, study: optuna.Study) -> None:
+        """Raises a UserError where the winner is of a trial that the study does not have."""
+        for name in ("genotype.json", "best.json"):
+            try:
+                values = json_file.loads(
+                    files.read(self.path / name, "genotype", _WINNER_BYTES), "it"
+                )
+                number = values["provenance"]["trial"]
+            except (UserError, LookupError, TypeError):
+                continue
+            count = len(study.get_trials(deepcopy=False))
+            if isinstance(number, int) and number >= count:
+                raise UserError(
+                    f"{self.journal}: has {count} trials, and {self.path / name} is of trial "
+                    f"{number}: records are missing; put the journal back, or move that file away"
+                )
+
+    def repair(self) -> str:
+        """Keeps the whole records of a damaged journal. Only under the lock.
+
+        Returns:
+            What was done, in words.
+        """
+        try:
+            self.read_study()
+        except DamagedJournal as error:
+            kept = journal.repair(self.journal, error.line)
+            return (
+                f"{self.journal} keeps the {error.line - 1:,} records before the damage; the file "
+                f"as it was is {kept.name}"
+            )
+        return f"{self.journal}: is whole; nothing was changed"
+
     def has_trials(self) -> bool:
         return bool(self.journal.exists() or self._url()) and super().has_trials()
 
-    def read_study(self) -> optuna.Study:
+    def read_study(self, *, strict: bool = True) -> optuna.Study:
         """Opens the study to look at it, also while a search is under way.
 
+        Args:
+            strict: whether a damaged record is an error; else what stands before it is opened,
+                and a warning says so.
+
         Raises:
-            UserError: there is no search here.
+            UserError: there is no search here, or its journal is damaged.
         """
         if not self.config.exists() or not (self.journal.exists() or self._url()):
             raise UserError(f"--search_dir: there is no search in {self.path}")
         try:
             return self._load(self._name())
+        except DamagedJournal as error:
+            if strict:
+                raise
+            print(f"cell-search: {error}; shows what stands before it", file=sys.stderr)
+            whole = JournalStorage(Prefix(self.journal, error.line - 1))
+            with contextlib.suppress(KeyError):
+                return optuna.load_study(study_name=self._name(), storage=whole)
         except KeyError:
-            raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
+            pass
+        raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
 
     def _url(self) -> str:
         """Of the storage, as `config.yaml` says; empty: the journal here."""
@@ -115,10 +220,10 @@ class SearchDirectory(Studies):
         return search if part == STUDY_NAME else name_of(search, part)
 
     def _mend(self) -> None:
-        mend(self.journal)
+        journal.mend(self.journal)
 
     def _storage(self) -> Any:
         permit = self._ownership.permit
         if url := self._url():
             return database.open_url(url, permit, lambda seconds: self._pause(seconds))
-        return JournalStorage(Journal(self.journal, permit))
+        return FileStorage(Journal(self.journal, permit))

@@ -3,16 +3,80 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import JournalStorage
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
 
 from cells.support.errors import UserError
+from cells.support.files import write_atomically
+
+
+class DamagedJournal(UserError):
+    """A record of a journal cannot be read; what stands before it is whole.
+
+    Attributes:
+        line: where it stands, from 1.
+    """
+
+    def __init__(self, path: pathlib.Path, line: int, reason: str):
+        super().__init__(
+            f"{path}: line {line:,} is damaged ({reason}); put back a whole file, or keep what "
+            f"stands before that line with cell-search --mode=repair --search_dir={path.parent}"
+        )
+        self.line = line
+
+
+class FileStorage(JournalStorage):
+    """Optuna's storage of a journal file, which says where the file is damaged."""
+
+    def __init__(self, journal: Journal):
+        self._journal, self._line = journal, 0
+        super().__init__(journal)
+
+    def _sync_with_backend(self) -> None:
+        result = self._replay_result
+        try:
+            result.apply_logs(self._known(self._journal.read_logs(result.log_number_read)))
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError) as error:
+            self._journal.damaged(self._line, error)
+        except ValueError as error:
+            # Of this record, or of the next line, which is none.
+            self._journal.damaged(self._line + (not self._journal.is_record(self._line)), error)
+
+    def _known(self, logs: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The records; Optuna passes over those of trials that it does not know."""
+        for line, log in enumerate(logs, start=self._replay_result.log_number_read + 1):
+            self._line = line
+            if isinstance(log, dict) and "trial_id" in log:
+                self._replay_result.get_trial(log["trial_id"])
+            yield log
+
+
+class Prefix(BaseJournalBackend):
+    """The whole records of a damaged journal; nothing can be added.
+
+    Args:
+        path: of the file.
+        count: how many.
+    """
+
+    def __init__(self, path: pathlib.Path, count: int):
+        with open(path, "rb") as file:
+            self.lines = [line for _, line in zip(range(count), file, strict=False)]
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        return map(json.loads, self.lines[log_number_from:])
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        raise AssertionError("a damaged journal is only read")
 
 
 class Journal(JournalFileBackend):
@@ -26,10 +90,35 @@ class Journal(JournalFileBackend):
 
     def __init__(self, path: pathlib.Path, permit: Callable[[], None]):
         self._path, self._permit = path, permit
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; move it away, or use another --search_dir")
         try:
             super().__init__(str(path))
         except OSError as error:
             raise _unwritable(path, error) from None
+
+    def is_record(self, line: int) -> bool:
+        """Whether a line is JSON, as all records are.
+
+        Args:
+            line: from 0; what lies after the end counts as one.
+        """
+        with open(self._path, "rb") as file:
+            text = next((t for i, t in enumerate(file) if i == line), b"{}")
+        try:
+            return isinstance(json.loads(text), dict)
+        except ValueError:
+            return False
+
+    def damaged(self, line: int, error: Exception) -> None:
+        """Raises a DamagedJournal.
+
+        Args:
+            line: the damaged one, from 1.
+            error: what came of it.
+        """
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise DamagedJournal(self._path, max(line, 1), reason) from None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -51,6 +140,9 @@ class Journal(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Appends records.
+
+        Args:
+            logs: Optuna's records.
 
         Raises:
             UserError: the disk is full, or another driver has taken the search over.
@@ -95,10 +187,13 @@ def mend(path: pathlib.Path) -> None:
 
     A last line without its end is no record: Optuna would read past it, but the next record
     would be glued to it and make the whole study unreadable.
+
+    Args:
+        path: of the file.
     """
     # Whoever held the lock is dead.
     pathlib.Path(f"{path}.lock").unlink(missing_ok=True)
-    if not path.exists():
+    if not path.is_file():
         return
     with open(path, "rb+") as file:
         end = file.seek(0, os.SEEK_END)
@@ -113,6 +208,43 @@ def mend(path: pathlib.Path) -> None:
             keep = start
         if keep < end:
             file.truncate(keep)
+
+
+def noted(path: pathlib.Path, key: str) -> Any:
+    """The last value of an attribute of a study, without reading the others; None: there is none.
+
+    Args:
+        path: of a journal.
+        key: of the attribute.
+    """
+    value, sign = None, json.dumps({"user_attr": {key: 0}})[1:-4].replace(" ", "").encode()
+    with open(path, "rb") as file:
+        for line in file:
+            if sign in line:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    value = json.loads(line)["user_attr"][key]
+    return value
+
+
+def repair(path: pathlib.Path, line: int) -> pathlib.Path:
+    """Puts a journal's whole records in its place.
+
+    Args:
+        path: of the journal.
+        line: the first that is damaged, from 1.
+
+    Returns:
+        Where the damaged file is kept.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    whole = b"".join(Prefix(path, line - 1).lines)
+    names = (path.with_name(f"{path.name}.{i}") for i in itertools.count(1))
+    kept = next(name for name in names if not name.exists())
+    shutil.copy2(path, kept)
+    write_atomically(path, whole)
+    return kept
 
 
 def _unwritable(path: pathlib.Path, error: OSError) -> UserError:

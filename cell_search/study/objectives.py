@@ -51,7 +51,7 @@ def parse(names: Sequence[str], reward: str, metrics: Sequence[str]) -> tuple[Ob
     objectives: list[Objective] = []
     for name in names:
         if not isinstance(name, str):
-            raise UserError(f"objectives: {name!r} is no name of a metric")
+            raise UserError(f"objectives: {name!r} is not a name of a metric")
         metric = name.removeprefix("-").strip()
         if metric not in metrics:
             raise unknown("objectives", metric, metrics, "metric")

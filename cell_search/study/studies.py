@@ -28,7 +28,12 @@ def beside(study: optuna.Study, part: str) -> optuna.Study:
 
 
 def name_of(search: str, part: str) -> str:
-    """What a study beside that of a search is called in their storage."""
+    """What a study beside that of a search is called in their storage.
+
+    Args:
+        search: the name of the search's own study.
+        part: `STUDY_NAME`, `SIEVE_NAME`, or the name of a re-ranking.
+    """
     return part if search == STUDY_NAME else f"{search}/{part}"
 
 
@@ -77,6 +82,9 @@ class Studies(abc.ABC):
     def open_rerank(self, name: str) -> optuna.Study:
         """Opens the study of a re-ranking beside that of the search. Only under the lock.
 
+        Args:
+            name: of the re-ranking.
+
         Raises:
             UserError: it is the name of the search's own study, or of the sieve's.
         """
@@ -89,9 +97,13 @@ class Studies(abc.ABC):
         try:
             return self._load(name)
         except KeyError:
+            pass
+        try:
             return optuna.create_study(
                 study_name=name, storage=self._storage(), directions=list(directions)
             )
+        except optuna.exceptions.DuplicatedStudyError:
+            return self._load(name)  # Another search has made it meanwhile.
 
     def _load(self, name: str) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -39,7 +39,12 @@ ATTEMPTS = 1000
 
 
 def name_objectives(study: optuna.Study, objectives: Sequence[Objective]) -> None:
-    """Writes the metrics' names into the study, for people who open it with Optuna's tools."""
+    """Writes the metrics' names into the study, for people who open it with Optuna's tools.
+
+    Args:
+        study: the study.
+        objectives: in the order of the values.
+    """
     names = [o.metric for o in objectives]
     with warnings.catch_warnings():
         # Optuna calls the names experimental, as it has since its version 3.2.
@@ -271,22 +276,38 @@ def constant(known: Iterable[FrozenTrial], space: Space, metric: str) -> str | N
 
 
 def parent(trial: FrozenTrial) -> int | None:
-    """The trial whose weights the child of this one may start from, if there is one."""
+    """The trial whose weights the child of this one may start from, if there is one.
+
+    Args:
+        trial: a trial of a study.
+    """
     return trial.user_attrs.get(PARENT)
 
 
 def reward(trial: FrozenTrial) -> float | None:
-    """The value of a trial that succeeded in the first objective, else None."""
+    """The value of a trial that succeeded in the first objective, else None.
+
+    Args:
+        trial: a trial of a study.
+    """
     return trial.values[0] if trial.state == TrialState.COMPLETE else None
 
 
 def failure(trial: FrozenTrial) -> str:
-    """Why a trial failed."""
+    """Why a trial failed.
+
+    Args:
+        trial: a trial of a study.
+    """
     return trial.user_attrs.get(FAILURE, "for an unknown reason")
 
 
 def seconds(trial: FrozenTrial) -> float:
-    """How long the evaluation of a finished trial took."""
+    """How long the evaluation of a finished trial took.
+
+    Args:
+        trial: a trial of a study.
+    """
     return float(trial.user_attrs.get(METRICS, {}).get("seconds", 0.0))
 
 
@@ -306,7 +327,11 @@ class Work:
 
 
 def work(trial: FrozenTrial) -> Work | None:
-    """Who evaluated a finished trial; None where no worker came to the end."""
+    """Who evaluated a finished trial; None where no worker came to the end.
+
+    Args:
+        trial: a trial of a study.
+    """
     noted = trial.user_attrs.get(WORK)
     if noted is None or not trial.state.is_finished():
         return None

@@ -1,12 +1,16 @@
 """Makes a prepared TFDS set of a folder of images, so that all stages read it as any other set.
 
-Every file is read once and decoded before anything is written; those that TensorFlow cannot decode
-are left out, counted and named. JPEG and PNG files are kept byte for byte, others become PNG.
+Every file is read once and decoded before anything is written; those that cannot be decoded
+are left out, counted and named. JPEG and PNG files are kept byte for byte, others become PNG: so
+photographs stay as small as they are, and `cells.data.decoding` turns them upright wherever they
+are read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import io
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -17,12 +21,11 @@ from typing import Any
 
 from absl import logging
 
-from cells.data import prepared
+from cells.data import image_files, listing, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
-from cells.data.preprocessing import with_channels
 from cells.support.errors import UserError
-from cells.support.settings import settings_differences
+from cells.support.settings_differences import settings_differences
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
@@ -38,11 +41,13 @@ class Checked:
     Attributes:
         splits: the readable images of each split.
         shape: height, width and 3 channels; None where the images differ.
+        turned: how many of them EXIF turns.
         unreadable: why the others could not be decoded, by path.
     """
 
     splits: dict[str, list[ImageFile]]
     shape: tuple[int | None, int | None, int]
+    turned: int
     unreadable: dict[str, str]
 
 
@@ -132,8 +137,10 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
         f"{folder}: {sizes} images of {info.features['label'].num_classes} classes, "
         + (f"{height}x{width} pixels" if height else "of different sizes")
     ]
-    if noted["ignored"]:
-        lines.append(f"files of other kinds that were left out: {noted['ignored']:,}")
+    if kinds := noted.get("passed_over"):  # Older sets do not say.
+        lines.append(f"files that were left out: {listing.told(kinds)}")
+    if noted.get("turned"):
+        lines.append(image_files.turned_line(noted["turned"], noted["files"]))
     unreadable = noted["unreadable"]
     if unreadable:
         lines.append(f"{len(unreadable):,} of {noted['files']:,} images cannot be read:")
@@ -144,7 +151,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """What the conversion noted: `root`, `source`, `files`, `ignored` and `unreadable`."""
+    """What the conversion noted: `root`, `source`, `files`, `passed_over`, `turned`, ..."""
     import tensorflow_datasets as tfds
 
     try:
@@ -155,10 +162,12 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:
     if not 0.0 <= test < 1.0:
-        raise UserError(f"--test: {test} is no share of the images; use 0 to less than 1, as 0.2")
+        raise UserError(
+            f"--test: {test} is not a share of the images; use 0 to less than 1, as 0.2"
+        )
     if not name.isidentifier() or name != name.lower() or not name.isascii():
         raise UserError(
-            f"--name: {name!r} is no name of a data set; use lower-case letters, digits and '_'"
+            f"--name: {name!r} is not a name of a data set; use lower-case letters, digits and '_'"
         )
     if data_dir.resolve().is_relative_to(images.root.resolve()):
         raise UserError(
@@ -213,6 +222,8 @@ def _write(
             "source": source,
             "files": len(images.files),
             "ignored": images.ignored,
+            "passed_over": dict(images.passed_over),
+            "turned": checked.turned,
             "unreadable": checked.unreadable,
         },
         data_dir=data_dir,
@@ -232,9 +243,10 @@ def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Check
 
     readable: list[ImageFile] = []
     sizes: set[tuple[int, int]] = set()
+    turned = 0
     unreadable: dict[str, str] = {}
     with ThreadPoolExecutor(_THREADS) as threads:
-        outcomes = threads.map(lambda file: _size_of(images.root / file.path), images.files)
+        outcomes = threads.map(lambda file: _read(images.root / file.path), images.files)
         for file, outcome in zip(
             images.files,
             tqdm_utils.tqdm(
@@ -244,9 +256,11 @@ def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Check
         ):
             if isinstance(outcome, str):
                 unreadable[file.path] = outcome
-            else:
-                readable.append(file)
-                sizes.add(outcome)
+                continue
+            readable.append(file)
+            # A quarter turn makes two sizes of one.
+            sizes |= {outcome.size, outcome.size[::-1] if outcome.turn >= 5 else outcome.size}
+            turned += outcome.turn > 1
     if not readable:
         first, why = next(iter(unreadable.items()))
         raise UserError(
@@ -260,42 +274,61 @@ def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Check
             splits.setdefault(file.split, []).append(file)
     else:
         splits = _drawn(images.root, readable, test, seed)
-    return Checked(splits, (height, width, 3), unreadable)
+    return Checked(splits, (height, width, 3), turned, unreadable)
 
 
-def _size_of(path: Path) -> tuple[int, int] | str:
-    """Height and width of an image, or why it cannot be decoded."""
-    try:
-        height, width, _ = decoded(path.read_bytes()).shape
-        return int(height), int(width)
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    except Exception as error:  # TensorFlow has many types of errors for one and the same.
-        return reason(error)
+@dataclass(frozen=True)
+class Encoded:
+    """An image as a data set keeps it.
+
+    Attributes:
+        data: a JPEG or PNG file.
+        size: height and width, as it is stored in there.
+        turn: how EXIF says in there that it lies, 1 to 8.
+    """
+
+    data: bytes
+    size: tuple[int, int]
+    turn: int
 
 
-def is_kept(data: bytes) -> bool:
-    """Whether an image file is kept byte for byte: JPEG and PNG, the formats of TFDS."""
-    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
+def encoded(data: bytes) -> Encoded:
+    """A file as it is kept: JPEG and PNG, the formats of TFDS, byte for byte, others as PNG.
 
-
-def decoded(data: bytes) -> Any:
-    """The pixels of an image file, uint8 `(height, width, 3)`; of an animation the first picture.
+    It is decoded once, but only after Pillow has looked at its head: what a few bytes unfold to may
+    not fit into memory, and TensorFlow's readers of rarer formats are not safe.
 
     Raises:
-        tf.errors.InvalidArgumentError: it is damaged, or no image.
+        Exception: it is damaged, too large, or no image; of many types, see `reason`.
     """
     import tensorflow as tf
+    from PIL import Image
 
-    # As TFDS will decode it. Of the other formats TensorFlow drops no alpha.
-    channels = 3 if is_kept(data) else 0
+    with Image.open(io.BytesIO(data)) as file:
+        turn = image_files.orientation(file)
+        if not data.startswith((image_files.JPEG, image_files.PNG)):
+            return Encoded(image_files.as_png(file), (file.height, file.width), turn)
     with tf.device("CPU"):
-        image = tf.io.decode_image(data, channels=channels, expand_animations=False)
-        return with_channels(image, 3)
+        height, width, _ = tf.io.decode_image(data, 3, expand_animations=False).shape
+    return Encoded(data, (int(height), int(width)), turn)
+
+
+def _read(path: Path) -> Encoded | str:
+    """An image as it is kept, or why it cannot be decoded."""
+    try:
+        return dataclasses.replace(encoded(path.read_bytes()), data=b"")
+    except Exception as error:
+        return reason(error)
 
 
 def reason(error: Exception) -> str:
     """Why an image could not be decoded, in a few words."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     # TensorFlow puts the operation before what went wrong.
     text = str(error).rpartition("}} ")[2].split(" [Op:")[0].strip()
     return (text.splitlines() or [type(error).__name__])[0][:120]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from cells.data import conversion
@@ -67,12 +66,5 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
     def _generate_examples(self, files: list[ImageFile]) -> Iterator[tuple[str, dict[str, Any]]]:
         # TFDS shuffles by the keys: equal folders give equal records, wherever they lie.
         for file in files:
-            image = _kept((self._root / file.path).read_bytes())
+            image = conversion.encoded((self._root / file.path).read_bytes()).data
             yield file.path, {"image": image, "label": file.label, "file_name": file.path}
-
-
-def _kept(data: bytes) -> bytes:
-    """The bytes of JPEG and PNG as they are, of anything else the same pixels as PNG."""
-    if conversion.is_kept(data):
-        return data
-    return tf.io.encode_png(conversion.decoded(data)).numpy()

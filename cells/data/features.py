@@ -98,8 +98,8 @@ def image_classes(builder: tfds.core.DatasetBuilder) -> ImageClasses:
         image_key, label_key = _the_one(images, "image"), _the_one(labels, "label")
         if image_key is None or label_key is None:
             raise UserError(
-                f"{builder.info.full_name} is no set of images with one label each: it needs one "
-                f"Image (uint8) and one ClassLabel, but has {_described(features)}"
+                f"{builder.info.full_name} is not a set of images with one label each: it needs "
+                f"one Image (uint8) and one ClassLabel, but has {_described(features)}"
             )
     label = labels[label_key]
     return ImageClasses(
@@ -135,8 +135,8 @@ def detection_classes(builder: tfds.core.DatasetBuilder) -> DetectionClasses:
         and label.num_classes
     ):
         raise UserError(
-            f"{builder.info.full_name} is no detection set such as coco/2017: it needs an 'image' "
-            "(uint8) and 'objects' with a 'bbox' and a 'label' (ClassLabel), but has "
+            f"{builder.info.full_name} is not a detection set such as coco/2017: it needs an "
+            "'image' (uint8) and 'objects' with a 'bbox' and a 'label' (ClassLabel), but has "
             f"{_described(features)}"
         )
     # Sets of before TFDS had formats say nothing; what they hold is the one format of that time.

@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from cells.data import listing
+from cells.data.image_files import is_special
 from cells.support.errors import UserError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -42,12 +46,17 @@ class ImageFolder:
     Attributes:
         root: the folder.
         files: its images, sorted by path.
-        ignored: how many other files lie beside them.
+        passed_over: how many other files lie there, by kind.
     """
 
     root: Path
     files: tuple[ImageFile, ...]
-    ignored: int
+    passed_over: Mapping[str, int]
+
+    @property
+    def ignored(self) -> int:
+        """How many other files lie there that are not hidden."""
+        return sum(count for kind, count in self.passed_over.items() if kind != "hidden")
 
     @property
     def classes(self) -> list[str]:
@@ -91,18 +100,20 @@ def find(folder: Path) -> ImageFolder | None:
 def _found(folder: Path) -> ImageFolder | None:
     flat: list[ImageFile] = []
     deep: list[ImageFile] = []
-    ignored = 0
-    for first in _folders(folder):
-        images, others = _images(first)
+    firsts, loose, others = _listed(folder)
+    # Of no class, and so of no use.
+    others += [f"{PurePath(name).suffix.lower()} outside of the classes" for name, _ in loose]
+    for first in firsts:
+        seconds, images, kinds = _listed(first)
         flat += [ImageFile(f"{first.name}/{name}", "", first.name, size) for name, size in images]
-        ignored += others
-        for second in _folders(first):
-            images, others = _images(second)
+        others += kinds
+        for second in seconds:
+            below, images, kinds = _listed(second)
             at = f"{first.name}/{second.name}"
             deep += [
                 ImageFile(f"{at}/{name}", first.name, second.name, size) for name, size in images
             ]
-            ignored += others
+            others += [*kinds, *("folders below the classes" for _ in below)]
     if flat and deep:
         raise UserError(
             f"{folder}: holds images both as CLASS/* ({flat[0].path}) and as SPLIT/CLASS/* "
@@ -110,28 +121,25 @@ def _found(folder: Path) -> ImageFolder | None:
         )
     if not flat and not deep:
         return None
-    return ImageFolder(folder, tuple(sorted(flat or deep, key=lambda f: f.path)), ignored)
+    return ImageFolder(folder, tuple(sorted(flat or deep, key=lambda f: f.path)), Counter(others))
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(
-        Path(entry.path)
-        for entry in os.scandir(folder)
-        if entry.is_dir() and not entry.name.startswith(".")
-    )
-
-
-def _images(folder: Path) -> tuple[list[tuple[str, int]], int]:
-    """Names and sizes of the images in a folder, and the number of other files."""
-    images, others = [], 0
+def _listed(folder: Path) -> tuple[list[Path], list[tuple[str, int]], list[str]]:
+    """Folders in a folder, names and sizes of the images in it, and the kinds of other files."""
+    folders, images, others = [], [], []
     for entry in os.scandir(folder):
-        if entry.is_dir() or entry.name.startswith("."):
-            continue
-        if entry.name.lower().endswith(ENDINGS):
+        kind = listing.kind_of(PurePath(entry.name))
+        if kind == "hidden":
+            others.append(kind)
+        elif entry.is_dir():
+            folders.append(Path(entry.path))
+        elif is_special(entry):
+            others.append("pipes and devices")
+        elif kind in ENDINGS:
             images.append((entry.name, _size(entry)))
         else:
-            others += 1
-    return images, others
+            others.append(kind)
+    return sorted(folders), images, others
 
 
 def _size(entry: os.DirEntry[str]) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cells.data import image_folders
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -30,7 +31,7 @@ def data_root(root: str | None) -> Path:
         from tensorflow_datasets.core import constants
 
         root = constants.DATA_DIR
-    return Path(root).expanduser()
+    return expanded(root)
 
 
 def prepared(root: Path) -> dict[str, Path]:

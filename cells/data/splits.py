@@ -112,12 +112,16 @@ def examples_at(
 ) -> tf.data.Dataset:
     """Returns some examples of a split with `index`, their place in it; only they are decoded.
 
+    Their images are upright, as `cells.data.decoding` reads them.
+
     Args:
         builder, split, classes: as in `read_labels`.
         indices: int `(n,)`, the places that are wanted; the examples come in ascending order.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
+
+    from cells.data import decoding
 
     image, label = classes.image_key, classes.label_key
     examples = builder.as_dataset(
@@ -129,12 +133,12 @@ def examples_at(
     )
     wanted = np.zeros(int(builder.info.splits[split].num_examples), bool)
     wanted[indices] = True
-    feature = builder.info.features[image]
+    pixels = decoding.decoder(classes.image_shape)
 
     def decode(index: Any, example: dict[str, Any]) -> dict[str, Any]:
         return {
             "index": index,
-            image: feature.decode_example(example[image]),
+            image: pixels(example[image]),
             label: example[label],
         }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cells.data import conversion, image_folders, prepared
 from cells.data.downloads import first_line, not_downloaded, require_network
 from cells.support.errors import UserError, nearest
+from cells.support.files import expanded
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -46,13 +47,13 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             set that can be neither found nor downloaded, a folder that cannot be written, or a
             prepared set that is damaged or lacks files.
     """
-    found = _find(name, os.path.expanduser(os.fspath(data_dir)) if data_dir else None)
+    found = _find(name, str(expanded(data_dir)) if data_dir else None)
     prepared.require_whole(found)
     return found
 
 
 def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if (folder / prepared.INFO).is_file():
         return _read(folder)
     if prepared.is_path(name):

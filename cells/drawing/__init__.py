@@ -59,6 +59,9 @@ def adaptive_svg(genotype: Genotype) -> str:
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
     it. It follows the page's colour scheme.
+
+    Args:
+        genotype: the two cells.
     """
     from cells.drawing import svg_text
 
@@ -69,6 +72,11 @@ def save(genotype: Genotype, path: str | os.PathLike[str], *, dark: bool = False
     """Writes a drawing of both cells: an SVG, a PNG (`PNG_DPI`) or a PDF, by the path's ending.
 
     The same genotype gives the same bytes.
+
+    Args:
+        genotype: the two cells.
+        path: ends in `.svg`, `.png` or `.pdf`.
+        dark: for a dark background.
 
     Raises:
         UserError: another ending, or the file cannot be written; nothing is left behind.

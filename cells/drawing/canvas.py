@@ -67,6 +67,16 @@ class Canvas:
 
         Text between `$` is read as mathematics only if `math` says so. Each line is placed by its
         baseline, so that letters that reach below it do not move it.
+
+        Args:
+            x: of the anchor, in units of the drawing.
+            y: of the middle, in units of the drawing.
+            text: lines, parted by newlines.
+            size: of the letters.
+            color: of the letters.
+            align: `left`, `center` or `right`.
+            weight: `normal` or `bold`.
+            math: whether `$` encloses mathematics.
         """
         lines = text.split("\n")
         for number, line in enumerate(lines):

@@ -118,7 +118,11 @@ class CellLayout:
 
 
 def lay_out(cell: Cell) -> CellLayout:
-    """Lays a cell out, the same way every time."""
+    """Lays a cell out, the same way every time.
+
+    Args:
+        cell: a cell.
+    """
     layers = Layers(cell)
     search = OrderSearch(layers)
     order = search.best()

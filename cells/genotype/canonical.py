@@ -18,7 +18,11 @@ from cells.genotype.genotype import Block, Cell, Genotype, Side
 
 
 def canonical(genotype: Genotype) -> Genotype:
-    """The genotype with blocks, sides and joined states in a normal order."""
+    """The genotype with blocks, sides and joined states in a normal order.
+
+    Args:
+        genotype: the two cells.
+    """
     return Genotype(
         genotype.name,
         canonical_cell(genotype.normal),
@@ -32,17 +36,28 @@ def canonical_key(genotype: Genotype) -> str:
     """64 hexadecimal digits that are equal for genotypes of the same function.
 
     The name and the provenance do not count.
+
+    Args:
+        genotype: the two cells.
     """
     return _digest([genotype.stacking, *(_described(cell) for _, cell in genotype.cells)])
 
 
 def cell_key(*cells: Cell) -> str:
-    """The same for cells by themselves."""
+    """The same for cells by themselves.
+
+    Args:
+        *cells: in the order of their roles.
+    """
     return _digest([_described(cell) for cell in cells])
 
 
 def canonical_cell(cell: Cell) -> Cell:
-    """A cell with its blocks, sides and joined states in a normal order."""
+    """A cell with its blocks, sides and joined states in a normal order.
+
+    Args:
+        cell: a cell.
+    """
     old_order = _block_order(cell)
     new_index = {0: 0, 1: 1, **{old: new for new, old in enumerate(old_order, 2)}}
     blocks = []

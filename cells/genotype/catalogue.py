@@ -20,6 +20,9 @@ def names() -> list[str]:
 def load(name: str) -> Genotype:
     """Loads a genotype of the catalogue by its name.
 
+    Args:
+        name: such as `nasnet_a`; `names` lists all.
+
     Raises:
         UserError: there is none of that name; lists those that exist.
     """
@@ -35,6 +38,9 @@ def find(name_or_path: str) -> Genotype:
     """Loads a genotype by its catalogue name, or from a file.
 
     What ends in `.json` or has a path separator is a file, everything else a name.
+
+    Args:
+        name_or_path: a name of the catalogue, or the path of a genotype file.
 
     Raises:
         UserError: there is no such genotype, or its file is malformed.

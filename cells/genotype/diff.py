@@ -11,7 +11,11 @@ from cells.operations.operations import OPERATIONS
 
 
 def describe_cell(cell: Cell) -> list[str]:
-    """A cell in words, one line a state."""
+    """A cell in words, one line a state.
+
+    Args:
+        cell: a cell.
+    """
 
     def state(i: int) -> str:
         return ("h(i-1)", "h(i)")[i] if i < 2 else f"state {i}"
@@ -28,6 +32,10 @@ def differences(old: Genotype, new: Genotype) -> Iterator[str]:
 
     Nothing for equal genotypes. Where only the order of blocks, sides or joined states differs,
     one line says that both compute the same function.
+
+    Args:
+        old: the genotype before.
+        new: the genotype after.
     """
     if old == new:
         return

@@ -9,7 +9,7 @@ states. `Cell.concat` lists the states that are joined along channels to the cel
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,47 +140,77 @@ class Genotype:
         return ("normal", self.normal), ("reduction", self.reduction)
 
 
-def check_cell(cell: Cell, role: str) -> None:
-    """Raises a UserError that names `role` and block where `cell` cannot be built."""
+@dataclass(frozen=True)
+class Places:
+    """What errors call the parts of a cell: the names of the notation that it was written in.
+
+    Attributes:
+        blocks: of the cell of a role.
+        side: of a role, a block and `left` or `right`.
+        concat: of the cell of a role.
+        join: how a state is joined, such as `add it to concat`.
+    """
+
+    blocks: Callable[[str], str]
+    side: Callable[[str, int, str], str]
+    concat: Callable[[str], str]
+    join: str
+
+
+#: Those of this project's own files.
+JSON_PLACES = Places(
+    blocks="{}.blocks".format,
+    side="{}.blocks[{}].{}.input".format,
+    concat="{}.concat".format,
+    join="add it to concat",
+)
+
+
+def check_cell(cell: Cell, role: str, places: Places = JSON_PLACES) -> None:
+    """Raises a UserError that names the place where `cell` cannot be built.
+
+    Args:
+        cell: the blocks, and the states that are joined.
+        role: `normal` or `reduction`.
+        places: what the notation that it was written in calls its parts.
+    """
     if not cell.blocks:
-        raise UserError(f"{role}.blocks: the cell is empty; it needs at least one block")
+        raise UserError(f"{places.blocks(role)}: the cell is empty; it needs at least one block")
     if len(cell.blocks) > MAX_BLOCKS:
         raise UserError(
-            f"{role}.blocks: {len(cell.blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
+            f"{places.blocks(role)}: {len(cell.blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
         )
     for b, block in enumerate(cell.blocks):
         for side_name, side in block.sides:
-            where = f"{role}.blocks[{b}].{side_name}"
             if not 0 <= side.input < b + 2:
                 raise UserError(
-                    f"{where}.input: state {side.input} does not exist before block {b} "
-                    f"(a block reads earlier states only, here 0 to {b + 1})"
+                    f"{places.side(role, b, side_name)}: state {side.input} does not exist before "
+                    f"block {b} (a block reads earlier states only, here 0 to {b + 1})"
                 )
             if side.operation not in operations.OPERATIONS:
-                raise unknown(
-                    f"{where}.operation", side.operation, operations.OPERATIONS, "operation"
-                )
+                where = f"{role}.blocks[{b}].{side_name}.operation"
+                raise unknown(where, side.operation, operations.OPERATIONS, "operation")
         if block.combine not in COMBINATIONS:
             where = f"{role}.blocks[{b}].combine"
             raise unknown(where, block.combine, COMBINATIONS, "combination")
-    _check_concat(cell, role)
+    _check_concat(cell, places.concat(role), places.join)
 
 
-def _check_concat(cell: Cell, role: str) -> None:
+def _check_concat(cell: Cell, where: str, join: str) -> None:
     states = len(cell.blocks) + 2
     if not cell.concat:
-        raise UserError(f"{role}.concat: no state is joined; list at least one")
+        raise UserError(f"{where}: no state is joined; at least one must be")
     for state in cell.concat:
         if not 0 <= state < states:
             raise UserError(
-                f"{role}.concat: state {state} does not exist; this cell has 0 to {states - 1}"
+                f"{where}: state {state} does not exist; this cell has 0 to {states - 1}"
             )
     if len(set(cell.concat)) != len(cell.concat):
         twice = next(s for s in cell.concat if cell.concat.count(s) > 1)
-        raise UserError(f"{role}.concat: state {twice} is joined twice; name each state once")
+        raise UserError(f"{where}: state {twice} is joined twice; name each state once")
     lost = [s for s in cell.unread if s >= 2 and s not in cell.concat]
     if lost:
         raise UserError(
-            f"{role}.concat: state {lost[0]} is neither read by a block nor joined, so its block "
-            "would do nothing; add it to concat or take the block out"
+            f"{where}: state {lost[0]} is neither read by a block nor joined, so its block "
+            f"would do nothing; {join} or take the block out"
         )

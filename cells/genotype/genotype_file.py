@@ -12,9 +12,9 @@ import pathlib
 from typing import Any
 
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
-from cells.support import json_file
-from cells.support.errors import UserError, nearest
-from cells.support.files import write_atomically
+from cells.support import files, json_file
+from cells.support.errors import UserError, cut, nearest
+from cells.support.files import json_text, write_atomically
 
 FORMAT_VERSION = 1
 
@@ -39,7 +39,7 @@ def read(path: str | os.PathLike[str]) -> Genotype:
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
-    text = json_file.read(path, "genotype", MAX_BYTES, usual="one takes a few thousand")
+    text = files.read(path, "genotype", MAX_BYTES, usual="one takes a few thousand")
     try:
         return parse(text)
     except UserError as error:
@@ -47,27 +47,48 @@ def read(path: str | os.PathLike[str]) -> Genotype:
 
 
 def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
-    """Writes a genotype file, complete or not at all."""
+    """Writes a genotype file, complete or not at all.
+
+    Args:
+        genotype: the two cells.
+        path: of the file; missing folders are made.
+
+    Raises:
+        UserError: the file cannot be written, or cannot hold the provenance.
+    """
     write_atomically(path, dumps(genotype).encode())
 
 
 def dumps(genotype: Genotype) -> str:
-    """The text of a genotype file: stable, one block a line, ends with a newline."""
-    text = json.dumps(to_dict(genotype), indent=2, ensure_ascii=False, allow_nan=False)
-    return _one_block_a_line(text) + "\n"
+    """The text of a genotype file: stable, one block a line, ends with a newline.
+
+    Args:
+        genotype: the two cells.
+
+    Raises:
+        UserError: the provenance holds what no JSON file can hold.
+    """
+    return _one_block_a_line(json_text(to_dict(genotype)))
 
 
 def parse(text: bytes | str) -> Genotype:
     """Parses the text of a genotype file.
 
+    Args:
+        text: JSON, at most as long as the format allows.
+
     Raises:
         UserError: one sentence that names the field and the remedy.
     """
-    return from_dict(json_file.loads(text, "genotype", _no_constant))
+    return from_dict(json_file.loads(text, "genotype"))
 
 
 def to_dict(genotype: Genotype) -> dict[str, Any]:
-    """The genotype as JSON values, as the file holds it."""
+    """The genotype as JSON values, as the file holds it.
+
+    Args:
+        genotype: the two cells.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "name": genotype.name,
@@ -94,6 +115,9 @@ def to_dict(genotype: Genotype) -> dict[str, Any]:
 
 def from_dict(data: Any) -> Genotype:
     """Checks JSON values against the schema and makes the genotype of them.
+
+    Args:
+        data: JSON values, from anybody.
 
     Raises:
         UserError: one sentence that names the field and the remedy.
@@ -127,7 +151,9 @@ def _check_outline(data: Any) -> None:
     if version is None:
         raise UserError(f"format_version: is missing; this version writes {FORMAT_VERSION}")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise UserError(f"format_version: {version!r:.40} is not a version; use {FORMAT_VERSION}")
+        raise UserError(
+            f"format_version: {cut(repr(version))} is not a version; use {FORMAT_VERSION}"
+        )
     if version > FORMAT_VERSION:
         raise UserError(
             f"format_version: {version} is later than {FORMAT_VERSION}, the latest that this "
@@ -166,26 +192,32 @@ def _check_schema(data: dict[str, Any]) -> None:
 
 
 def _told(error: Any) -> str:
-    value = json.dumps(error.instance)[:60]
+    value = cut(json.dumps(error.instance))
     match error.validator, error.validator_value:
         case "type", expected:
             return f"must be a JSON {expected}, not {value}"
         case "minimum", least:
             return f"{value} is negative; the smallest is {least}"
+        case "maximum", most:
+            return f"{value} is too large; the largest is {most}"
         case "minItems", _:
             return "is empty; it needs at least one entry"
+        case "minLength", _:
+            return "is empty; it needs at least one character"
+        case ("maxItems" | "maxLength") as kind, most:
+            unit = "entries" if kind == "maxItems" else "characters"
+            return f"has {len(error.instance):,} {unit}; it may have {most}"
+        case "enum", known:
+            return f"{value} is unknown; known are {', '.join(known)}"
     return error.message[:200]
-
-
-def _no_constant(name: str) -> Any:
-    raise UserError(f"{name} is not a JSON value; a genotype holds finite numbers only")
 
 
 def _one_block_a_line(text: str) -> str:
     """Joins the innermost lists and objects, which `indent` spreads over many lines."""
     lines: list[str] = []
     depth_of_join: int | None = None
-    for line in text.splitlines():
+    # Not splitlines: strings hold U+2028 and its like as they are.
+    for line in text.split("\n"):
         indent = len(line) - len(line.lstrip())
         body = line.strip()
         if depth_of_join is None:

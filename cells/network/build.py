@@ -9,6 +9,7 @@ from cells.genotype.genotype import Genotype
 from cells.network import step_seed
 from cells.network.drop_path import progress_variable
 from cells.network.keras_layers import LayerContext, apply
+from cells.network.keras_settings import overridden
 from cells.network.stack import StackConfig, stack
 from cells.operations.graph import Graph
 from cells.operations.primitives import Input, Size
@@ -115,25 +116,24 @@ def build_graph(
     if outputs is None:
         names = [n for n in ("logits", "auxiliary_logits", "features") if n in graph.outputs]
         outputs = dict(zip(names, names, strict=True))
-    context = LayerContext(
-        keras,
-        batch_norm_momentum=config.batch_norm_momentum,
-        batch_norm_epsilon=config.batch_norm_epsilon,
-        synchronized_batch_norm=synchronized_batch_norm,
-        l2=l2,
-        drop_path_progress=progress_variable() if drops_paths else None,
-        step_seed=seed,
-    )
-    if image is None:
-        size = config.image_size or (None, None)
-        image = keras.Input((*size, config.image_channels), name="image")
-    tensors = _tensors(graph, outputs.values(), image, context)
-    results = {key: tensors[graph.outputs[output].name] for key, output in outputs.items()}
-    model = keras.Model(
-        image,
-        next(iter(results.values())) if list(results) in (["logits"], ["features"]) else results,
-        name=_model_name(name),
-    )
+    with overridden(keras):
+        context = LayerContext(
+            keras,
+            batch_norm_momentum=config.batch_norm_momentum,
+            batch_norm_epsilon=config.batch_norm_epsilon,
+            synchronized_batch_norm=synchronized_batch_norm,
+            l2=l2,
+            drop_path_progress=progress_variable() if drops_paths else None,
+            step_seed=seed,
+        )
+        if image is None:
+            size = config.image_size or (None, None)
+            image = keras.Input((*size, config.image_channels), name="image")
+        tensors = _tensors(graph, outputs.values(), image, context)
+        results = {key: tensors[graph.outputs[output].name] for key, output in outputs.items()}
+        alone = list(results) in (["logits"], ["features"])
+        outputs_of = next(iter(results.values())) if alone else results
+        model = keras.Model(image, outputs_of, name=_model_name(name))
     if context.drop_path_progress is not None:
         # A function, since Keras would count a variable among the weights.
         model.drop_path_progress = lambda: context.drop_path_progress

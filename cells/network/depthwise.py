@@ -40,6 +40,10 @@ def dilated(kernel: Any, dilation: int) -> Any:
 
     A depthwise kernel costs about the same whatever its size, and TensorFlow would dilate by
     cutting the map into pieces and joining it again.
+
+    Args:
+        kernel: `(height, width, channels, 1)`.
+        dilation: pixels between two taps.
     """
     if dilation == 1:
         return kernel

@@ -35,7 +35,11 @@ def follow_training(model: Any, step: Any, steps: int) -> None:
 
 @functools.cache
 def scheduled_drop_path(keras: Any) -> type:
-    """The layer class for the namespace `keras` (the module `keras` or `tf_keras`)."""
+    """The layer class for the namespace `keras` (the module `keras` or `tf_keras`).
+
+    Args:
+        keras: the module `keras` or `tf_keras`.
+    """
     import tensorflow as tf
 
     class ScheduledDropPath(keras.layers.Layer):

@@ -39,7 +39,11 @@ class LayerContext:
     step_seed: Any = None
 
     def kernel(self, *names: str) -> dict[str, Any]:
-        """Initializer and regularizer arguments for the kernels `names` of one layer."""
+        """Initializer and regularizer arguments for the kernels `names` of one layer.
+
+        Args:
+            *names: as the arguments of the layer begin, such as `depthwise`.
+        """
         arguments: dict[str, Any] = {}
         for name in names:
             # A new one for each kernel: Keras 3 gives equal values for a shared initializer.
@@ -62,7 +66,14 @@ class LayerContext:
 
 
 def apply(node_name: str, primitive: p.Primitive, inputs: list[Any], context: LayerContext) -> Any:
-    """Applies a primitive to Keras tensors; its layer is named `node_name`."""
+    """Applies a primitive to Keras tensors; its layer is named `node_name`.
+
+    Args:
+        node_name: of the layer.
+        primitive: what it computes.
+        inputs: Keras tensors, `(batch, height, width, channels)` or `(batch, channels)`.
+        context: what all layers of the network share.
+    """
     return _LAYERS[type(primitive)](node_name, primitive, inputs, context)
 
 

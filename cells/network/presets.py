@@ -42,6 +42,10 @@ NETWORKS = tuple(dict.fromkeys(network for network, _ in _NETWORKS))
 def network_config(network: str, genotype: Genotype) -> StackConfig:
     """The configuration of a named network for a genotype's stacking rule.
 
+    Args:
+        network: one of `NETWORKS`.
+        genotype: its stacking rule chooses among the published settings.
+
     Raises:
         UserError: there is no such network; lists those that exist.
     """

@@ -28,9 +28,14 @@ from cells.operations.primitives import (
     Input,
     Size,
 )
+from cells.support import settings
 from cells.support.errors import UserError
+from cells.support.settings import setting
 
 GROUPS = 3
+
+#: Ten times what has been published, and more: N, F, pixels of a side, classes.
+MAX_CELLS, MAX_FILTERS, MAX_SIDE, MAX_CLASSES = 1000, 20_000, 20_000, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -59,29 +64,38 @@ class StackConfig:
         batch_norm_momentum, batch_norm_epsilon: of every batch norm.
     """
 
-    stem: Literal["cifar", "imagenet"] = "cifar"
-    normal_cells: int = 6
-    filters: int = 32
-    stem_filters: int | None = None
-    image_size: Size | None = (32, 32)
-    image_channels: int = 3
-    num_classes: int | None = 10
+    stem: Literal["cifar", "imagenet"] = setting("cifar", choices=("cifar", "imagenet"))
+    normal_cells: int = setting(6, least=1, most=MAX_CELLS)
+    filters: int = setting(32, least=2, most=MAX_FILTERS)
+    stem_filters: int | None = setting(None, least=1, most=MAX_FILTERS)
+    image_size: Size | None = setting((32, 32), least=1, most=MAX_SIDE)
+    image_channels: int = setting(3, least=1, most=1000)
+    num_classes: int | None = setting(10, least=1, most=MAX_CLASSES)
     skip_reduction: bool = False
-    border_rule: BorderRule = "tensorflow"
+    border_rule: BorderRule = setting("tensorflow", choices=BORDER_RULES)
     auxiliary_head: bool = False
-    auxiliary_scale: float = 1.0
-    drop_path_keep: float = 1.0
-    dropout: float = 0.0
-    batch_norm_momentum: float = 0.9
-    batch_norm_epsilon: float = 1e-5
+    auxiliary_scale: float = setting(1.0, least=0.01, most=100)
+    drop_path_keep: float = setting(1.0, above=0, most=1)
+    dropout: float = setting(0.0, least=0, below=1)
+    batch_norm_momentum: float = setting(0.9, least=0, below=1)
+    batch_norm_epsilon: float = setting(1e-5, above=0, most=1)
 
     def replace(self, **changes: object) -> StackConfig:
-        """A copy with some fields changed."""
+        """A copy with some fields changed.
+
+        Args:
+            **changes: fields with their new values.
+        """
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
 def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
-    """P of "N @ P": channels of the last cell's output."""
+    """P of "N @ P": channels of the last cell's output.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     inserts = family_of(genotype.stacking).inserts_reductions
     ends_in_reduction = not inserts and config.normal_cells == 1
     last = genotype.reduction if ends_in_reduction else genotype.normal
@@ -92,6 +106,11 @@ def with_penultimate_filters(
     genotype: Genotype, config: StackConfig, penultimate: int
 ) -> StackConfig:
     """`config` with the filters F that give the last cell `penultimate` channels.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+        penultimate: P of "N @ P".
 
     Raises:
         UserError: `penultimate` does not divide; names the nearest values that do.
@@ -132,44 +151,33 @@ def stack(
 
 
 def check(genotype: Genotype, config: StackConfig) -> None:
-    """Raises a UserError where `config` cannot be built for `genotype`."""
-    for field, value in (
-        ("normal_cells", config.normal_cells),
-        ("stem_filters", config.stem_filters),
-        ("num_classes", config.num_classes),
-    ):
-        if value is not None and value < 1:
-            raise UserError(f"{field}: {value} is too small; use at least 1")
+    """Raises a UserError where `config` cannot be built for `genotype`.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
+    settings.check(config)
     if _stem(genotype, config) == "cells" and config.filters < 8:
         raise UserError(
             f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "
             "splits that in two, so use at least 8"
-        )
-    if config.filters < 2:
-        raise UserError(
-            f"filters: {config.filters} is too small; a factorized reduction splits it, so use at "
-            "least 2"
-        )
-    if not 0.0 < config.drop_path_keep <= 1.0:
-        raise UserError(f"drop_path_keep: {config.drop_path_keep} is not in (0, 1]; 1 is off")
-    if not 0.0 <= config.dropout < 1.0:
-        raise UserError(f"dropout: {config.dropout} is not in [0, 1); 0 is off")
-    if config.border_rule not in BORDER_RULES:
-        raise UserError(
-            f"border_rule: {config.border_rule!r} is unknown; known are {', '.join(BORDER_RULES)}"
         )
     if config.skip_reduction and not family_of(genotype.stacking).inserts_reductions:
         raise UserError(
             f"skip_reduction: has no meaning for {genotype.stacking!r} stacking, where h_(i-1) is "
             "always the output before the last; leave it off"
         )
-    if not 0.01 <= config.auxiliary_scale <= 100:
-        raise UserError(f"auxiliary_scale: {config.auxiliary_scale} is not in [0.01, 100]")
     _check_size(genotype, config)
 
 
 def minimal_size(genotype: Genotype, config: StackConfig) -> int:
-    """The smallest height and width with which all that halves finds 2 pixels to halve."""
+    """The smallest height and width with which all that halves finds 2 pixels to halve.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
     stem = _stem(genotype, config)
     halvings = GROUPS - 1 + {"convolution": 0, "cells": 2, "convolutions": 3}[stem]
     map_size = 2 ** (halvings - 1) + 1

@@ -66,7 +66,11 @@ def of_layer(seed: Any, name: str) -> Any:
 
 @functools.cache
 def dropout(keras: Any) -> type:
-    """Keras's dropout drawn with the seed of the step, for the namespace `keras`."""
+    """Keras's dropout drawn with the seed of the step, for the namespace `keras`.
+
+    Args:
+        keras: the module `keras` or `tf_keras`.
+    """
     import tensorflow as tf
 
     class StepDropout(keras.layers.Dropout):

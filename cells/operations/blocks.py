@@ -14,7 +14,16 @@ def conv_bn(
     kernel: Size = (1, 1),
     stride: Size = (1, 1),
 ) -> Tensor:
-    """Convolution, batch norm."""
+    """Convolution, batch norm.
+
+    Args:
+        graph: where the nodes go.
+        name: what the names of the nodes begin with.
+        x: what is read.
+        filters: channels of the output.
+        kernel: height and width, in pixels.
+        stride: by rows and columns, in pixels.
+    """
     x = graph.add(f"{name}_conv", Conv(kernel, stride, filters=filters), x)
     return graph.add(f"{name}_bn", BatchNorm(), x)
 
@@ -27,7 +36,16 @@ def relu_conv_bn(
     kernel: Size = (1, 1),
     stride: Size = (1, 1),
 ) -> Tensor:
-    """relu, convolution, batch norm: the order of Zoph et al. 2018, appendix A.4."""
+    """relu, convolution, batch norm: the order of Zoph et al. 2018, appendix A.4.
+
+    Args:
+        graph: where the nodes go.
+        name: what the names of the nodes begin with.
+        x: what is read.
+        filters: channels of the output.
+        kernel: height and width, in pixels.
+        stride: by rows and columns, in pixels.
+    """
     return conv_bn(graph, name, graph.relu(x), filters, kernel, stride)
 
 
@@ -37,6 +55,12 @@ def factorized_reduction(graph: Graph, name: str, x: Tensor, filters: int) -> Te
     The second looks at the map shifted by one pixel, so that the two together see the pixels of
     both diagonals. An odd number of filters is split into floor and remainder (TF-slim).
     The stride-2 pick of pixels and the 1x1 convolution behind it are one strided convolution.
+
+    Args:
+        graph: where the nodes go.
+        name: what the names of the nodes begin with.
+        x: what is read.
+        filters: channels of the output.
     """
     halves = filters // 2, filters - filters // 2
     shifted = graph.add(f"{name}_shift", Shift(), x)

@@ -40,7 +40,13 @@ def auxiliary_summary(graph: Graph, image: Size) -> Summary:
 
 
 def count(nodes: list[Node], sizes: dict[str, Size] | None) -> Summary:
-    """Counts a list of nodes, with the sizes of all tensors where multiply-adds are wanted."""
+    """Counts a list of nodes, with the sizes of all tensors where multiply-adds are wanted.
+
+    Args:
+        nodes: in the order of computation.
+        sizes: height and width of each output by the name of its node; None counts no
+            multiply-adds.
+    """
     trainable = statistics = products = 0
     for node in nodes:
         if not node.inputs:

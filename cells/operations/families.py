@@ -151,6 +151,9 @@ FAMILIES = {family.name: family for family in _ROWS}
 def family_of(stacking: str) -> Family:
     """The family that a genotype's `stacking` names.
 
+    Args:
+        stacking: as in a genotype.
+
     Raises:
         UserError: there is none of that name; lists those that exist.
     """

@@ -53,7 +53,13 @@ class Graph:
     cells: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, primitive: Primitive, *inputs: Tensor) -> Tensor:
-        """Appends a node; `name` becomes the name of its layer."""
+        """Appends a node; `name` becomes the name of its layer.
+
+        Args:
+            name: of the node, which becomes the name of its layer.
+            primitive: what the node computes.
+            *inputs: the tensors that it reads.
+        """
         if name in self.nodes:
             raise ValueError(f"a layer is named {name!r} already")
         channels = primitive.out_channels(tuple(i.channels for i in inputs))
@@ -64,7 +70,11 @@ class Graph:
         return output
 
     def relu(self, x: Tensor) -> Tensor:
-        """The activation of `x`: one for all operations that read the same state."""
+        """The activation of `x`: one for all operations that read the same state.
+
+        Args:
+            x: the state that is activated.
+        """
         name = f"{x.name}_relu"
         return self.nodes[name].output if name in self.nodes else self.add(name, Relu(), x)
 

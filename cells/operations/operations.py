@@ -76,12 +76,25 @@ class Operation:
         return self.layout(graph, name, x, filters, stride, rules)
 
     def parameters(self, channels: int, filters: int, stride: int = 1) -> int:
-        """Trainable scalars when it reads `channels` and gives `filters` channels."""
+        """Trainable scalars when it reads `channels` and gives `filters` channels.
+
+        Args:
+            channels: channels of the input.
+            filters: channels of the output.
+            stride: 1, or 2 to halve the map.
+        """
         graph = self._alone(channels, filters, stride)
         return count(list(graph.nodes.values()), None).trainable
 
     def multiply_adds(self, channels: int, filters: int, size: Size, stride: int = 1) -> int:
-        """Multiply-adds for a map of `size` (height, width) and `channels`."""
+        """Multiply-adds for a map of `size` (height, width) and `channels`.
+
+        Args:
+            channels: channels of the input.
+            filters: channels of the output.
+            size: height and width of the map, in pixels.
+            stride: 1, or 2 to halve the map.
+        """
         graph = self._alone(channels, filters, stride)
         products = count(list(graph.nodes.values()), graph.sizes(size)).multiply_adds
         assert products is not None, "sizes are given"

@@ -22,7 +22,12 @@ BORDER_RULES: tuple[BorderRule, ...] = ("tensorflow", "timm", "keras")
 
 
 def halved(size: int, stride: int) -> int:
-    """The length of a "same" padded window sequence."""
+    """The length of a "same" padded window sequence.
+
+    Args:
+        size: length of the sequence.
+        stride: of the window.
+    """
     return -(-size // stride)
 
 
@@ -34,11 +39,19 @@ class Primitive:
     stride = (1, 1)
 
     def out_channels(self, channels: tuple[int, ...]) -> int:
-        """Channels of the output, from those of the inputs."""
+        """Channels of the output, from those of the inputs.
+
+        Args:
+            channels: of each input.
+        """
         return channels[0]
 
     def out_size(self, size: Size) -> Size:
-        """Height and width of the output, from those of the (first) input."""
+        """Height and width of the output, from those of the (first) input.
+
+        Args:
+            size: height and width of the first input, in pixels.
+        """
         return size
 
     def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
@@ -54,7 +67,12 @@ class Primitive:
         return 0
 
     def multiply_adds(self, channels: int, size: Size) -> int:
-        """Products of one image of `size` in convolutions and fully connected layers."""
+        """Products of one image of `size` in convolutions and fully connected layers.
+
+        Args:
+            channels: channels of the input.
+            size: height and width of the input, in pixels.
+        """
         return 0
 
 
@@ -155,7 +173,11 @@ class Pool(_Windowed):
         return by_rule and self.padding == "same" and max(self.stride) > 1
 
     def zeros(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
-        """How many zeros "same" padding puts before and after rows and columns."""
+        """How many zeros "same" padding puts before and after rows and columns.
+
+        Args:
+            size: height and width of the input, in pixels.
+        """
 
         def one(length: int, kernel: int, stride: int) -> tuple[int, int]:
             total = max((halved(length, stride) - 1) * stride + kernel - length, 0)

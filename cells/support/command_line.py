@@ -10,13 +10,10 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from cells.support.errors import Stopped, UserError
+from cells.support.errors import BAD_INPUT, Stopped, UserError, printable
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
-
-#: Exit code of everything that the user can mend.
-BAD_INPUT = 2
 
 DATA_DIR_HELP = (
     "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, else "
@@ -99,7 +96,7 @@ def hush() -> None:
 
 def _end(prog: str, sentence: str, code: int = BAD_INPUT) -> NoReturn:
     logging.flush()
-    print(f"{prog}: {sentence}", file=sys.stderr)
+    print(f"{prog}: {printable(sentence)}", file=sys.stderr)
     sys.exit(code)
 
 

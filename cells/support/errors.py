@@ -6,6 +6,9 @@ import difflib
 import signal
 from collections.abc import Iterable
 
+#: Exit code of everything that the user can mend.
+BAD_INPUT = 2
+
 
 class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.
@@ -35,6 +38,16 @@ class Stopped(Exception):
     def __init__(self, signum: int, where: str):
         super().__init__(f"stopped by {signal.Signals(signum).name} {where}")
         self.signum = signum
+
+
+def cut(text: str, most: int = 60) -> str:
+    """A text as a sentence can hold it: its beginning, with dots where it goes on."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def printable(text: str) -> str:
+    """A text on one line, whatever file names in it hold: control characters as their escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""Files written beside and renamed, so that a reader never meets half a file."""
+"""Files read within bounds, and written beside and renamed so that nobody meets half a file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import contextlib
 import json
 import os
 import pathlib
+import re
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cells.support.errors import UserError
+
+#: How Python shows what has no name, such as an open file: says nothing, and changes at each run.
+_OBJECT = re.compile(r" ?<[^<>]* object at 0x[0-9a-f]+>")
 
 #: What public functions take as a path, and as one or several.
 FilePath = str | os.PathLike[str]
@@ -18,15 +23,119 @@ FilePaths = FilePath | Sequence[FilePath]
 
 
 def as_paths(paths: FilePaths) -> list[str]:
-    """One or several paths, as a list of texts."""
+    """One or several paths, as a list of texts.
+
+    Args:
+        paths: one path or several.
+    """
     if isinstance(paths, str | os.PathLike):
         return [os.fspath(paths)]
     return [os.fspath(path) for path in paths]
 
 
+def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
+    """A path with its `~` or `~user` spelled out.
+
+    Raises:
+        UserError: there is no such user.
+    """
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError:
+        shown = os.fspath(path)
+        raise UserError(
+            f"{shown}: there is no home folder of {shown.split(os.sep)[0]}; write ./~... for a "
+            "name that begins with ~"
+        ) from None
+
+
+def require_file(path: str | os.PathLike[str], noun: str) -> pathlib.Path:
+    """The path of an ordinary file: opening a FIFO, a device or a socket may wait for ever.
+
+    Args:
+        path: may begin with `~`.
+        noun: what the file holds, such as `genotype`.
+
+    Raises:
+        UserError: there is no such file, or it is none.
+    """
+    place, shown = expanded(path), os.fspath(path)
+    try:
+        mode = place.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{shown}: there is no such {noun} file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
+    if stat.S_ISDIR(mode):
+        raise UserError(f"{shown}: is a folder; give the {noun} file itself")
+    if not stat.S_ISREG(mode):
+        raise UserError(
+            f"{shown}: is not an ordinary file (a pipe, device or socket); save it first"
+        )
+    return place
+
+
+def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "") -> bytes:
+    """The bytes of a file that cannot be larger than it should be.
+
+    Args:
+        path: the file.
+        noun: what it holds, such as `genotype`.
+        most: bytes that it may have.
+        usual: how large such files are, for people.
+
+    Raises:
+        UserError: there is no such file, it cannot be read, or it is larger.
+    """
+    place, shown = require_file(path, noun), os.fspath(path)
+    try:
+        with open(place, "rb") as file:
+            # Not read(most + 1), which asks for all that memory at once.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read() if size <= most else b""
+    except OSError as error:
+        raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
+    if max(size, len(data)) > most:
+        hint = f" ({usual})" if usual else ""
+        raise UserError(f"{shown}: larger than {most:,} bytes, so this is not a {noun} file{hint}")
+    return data
+
+
+def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "") -> str:
+    """The text of a file as `read` reads it, in UTF-8, a byte order mark left out.
+
+    Raises:
+        UserError: as `read`, or it is no text in UTF-8.
+    """
+    try:
+        return read(path, noun, most, usual=usual).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{os.fspath(path)}: is not UTF-8 text (byte {error.start:,}); save it as UTF-8"
+        ) from None
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written into a file: those of files may be bytes that are no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one short line."""
+    words = getattr(error, "strerror", None) or _OBJECT.sub("", " ".join(str(error).split()))
+    return (words or type(error).__name__)[:200]
+
+
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Says in one sentence what the operating system has against a file.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -45,6 +154,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
     The temporary name keeps the ending, since Keras and matplotlib choose a format by it.
     On an error the temporary file is removed and what stood at `path` stays.
+
+    Args:
+        path: where the file goes.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
@@ -73,11 +185,48 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes `data` to `path`, complete or not at all; makes missing folders."""
+    """Writes `data` to `path`, complete or not at all; makes missing folders.
+
+    Args:
+        path: where the file goes.
+        data: its content.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """JSON for people and programs, in lines; ends with a newline.
+
+    Raises:
+        UserError: a number is not finite, or a text holds what is no character, such as the name
+            of a file whose bytes are no UTF-8: `cells.support.json_file` would not read it.
+    """
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except UnicodeEncodeError as error:
+        near = error.object[max(error.start - 20, 0) : error.end + 20]
+        raise UserError(
+            f"{near!a}: is not UTF-8 text, so no file can hold it; rename what is called so"
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise UserError(f"cannot be written as JSON ({error})") from None
+    return f"{text}\n"
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes JSON for people and programs to `path`, complete or not at all."""
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    """Writes JSON for people and programs to `path`, complete or not at all.
+
+    Args:
+        path: where the file goes.
+        value: JSON values.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full, or see `json_text`.
+    """
+    try:
+        text = json_text(value)
+    except UserError as error:
+        raise UserError(f"{os.fspath(path)}: {error}") from None
+    write_atomically(path, text.encode())

@@ -10,24 +10,42 @@ from typing import Any
 
 
 def title(metric: str) -> str:
-    """The name of a metric for people."""
+    """The name of a metric for people.
+
+    Args:
+        metric: its name in the records.
+    """
     return metric.replace("multiply_adds", "multiply-adds").replace("_", " ")
 
 
 def number(value: float) -> str:
-    """Such as 0.9417, 312.4 or 5,289,978."""
+    """Such as 0.9417, 312.4 or 5,289,978.
+
+    Args:
+        value: finite.
+    """
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}"
 
 
 def row(cells: Iterable[str]) -> str:
-    """A row of a table, of plain text."""
+    """A row of a table, of plain text.
+
+    Args:
+        cells: texts, which are escaped.
+    """
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def table(heads: Sequence[str], rows: Iterable[str], kind: str = "") -> str:
-    """A table that may be wider than the page, of rows from `row`."""
+    """A table that may be wider than the page, of rows from `row`.
+
+    Args:
+        heads: of the columns.
+        rows: HTML from `row`.
+        kind: a class of the style sheet.
+    """
     shown = "".join(f"<th>{escape(head)}</th>" for head in heads)
     opened = f"<table class={kind}>" if kind else "<table>"
     return (
@@ -37,7 +55,11 @@ def table(heads: Sequence[str], rows: Iterable[str], kind: str = "") -> str:
 
 
 def pairs(rows: Iterable[tuple[str, Any]]) -> str:
-    """Names and values."""
+    """Names and values.
+
+    Args:
+        rows: names with their values.
+    """
     body = "".join(
         f"<tr><th>{escape(str(key))}</th><td>{escape(str(value))}</td></tr>" for key, value in rows
     )
@@ -45,7 +67,11 @@ def pairs(rows: Iterable[tuple[str, Any]]) -> str:
 
 
 def tiles(facts: Iterable[tuple[str, str]]) -> str:
-    """What must be seen first: names and values as a row of boxes."""
+    """What must be seen first: names and values as a row of boxes.
+
+    Args:
+        facts: names with their values.
+    """
     boxes = (f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in facts)
     return f"<dl class=tiles>{''.join(boxes)}</dl>"
 

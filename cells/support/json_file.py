@@ -1,65 +1,84 @@
-"""JSON from strangers: bounded, no field twice, faults told in one sentence."""
+"""JSON from strangers: no field twice, finite numbers, whole text; faults told in one sentence."""
 
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-from collections.abc import Callable
-from typing import Any
+import math
+import re
+from typing import Any, NoReturn
 
 from cells.support.errors import UserError
 
+#: Digits of a whole number; the largest that any format of ours holds has 19.
+MAX_DIGITS = 100
 
-def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "") -> bytes:
-    """The bytes of a file that cannot be larger than it should be.
-
-    Args:
-        path: the file.
-        noun: what it holds, such as `genotype`.
-        most: bytes that it may have.
-        usual: how large such files are, for people.
-
-    Raises:
-        UserError: there is no such file, it cannot be read, or it is larger.
-    """
-    shown = os.fspath(path)
-    try:
-        with open(pathlib.Path(path).expanduser(), "rb") as file:
-            text = file.read(most + 1)
-    except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such {noun} file") from None
-    except OSError as error:
-        raise UserError(f"{shown}: cannot be read ({error.strerror})") from None
-    if len(text) > most:
-        hint = f" ({usual})" if usual else ""
-        raise UserError(f"{shown}: larger than {most:,} bytes, so this is no {noun} file{hint}")
-    return text
+#: What may stand for half of a character: JSON can write it, but no UTF-8 file can hold it.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WRITTEN_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def loads(text: bytes | str, noun: str, parse_constant: Callable[[str], Any] | None = None) -> Any:
+def loads(text: bytes | str, noun: str) -> Any:
     """JSON values.
 
     Args:
-        text: of a file.
+        text: of a file; a byte order mark is left out.
         noun: what it holds.
-        parse_constant: see `json.loads`.
 
     Raises:
-        UserError: it is not JSON, nested too deeply, or gives a field twice.
+        UserError: it is not JSON, nested too deeply, gives a field twice, holds a number that is
+            not finite, or text that no file can hold.
     """
     try:
-        return json.loads(text, parse_constant=parse_constant, object_pairs_hook=_unique)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        text = text.removeprefix("\ufeff")
+        values = json.loads(
+            text,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_bounded,
+            object_pairs_hook=_unique,
+        )
     except RecursionError:
         raise UserError(f"not a {noun}: nested too deeply") from None
     except ValueError as error:
         raise UserError(f"not JSON ({error})") from None
+    if (not text.isascii() and _SURROGATE.search(text)) or _holds_surrogate(values, text):
+        raise UserError(
+            "holds half of a character (a lone surrogate, \\ud800 to \\udfff), which no file can "
+            "hold; write the whole character"
+        )
+    return values
+
+
+def _holds_surrogate(values: Any, text: str) -> bool:
+    """Whether half of a pair is left of those that are written as escapes."""
+    if not _WRITTEN_SURROGATE.search(text):
+        return False
+    return bool(_SURROGATE.search(json.dumps(values, ensure_ascii=False)))
+
+
+def _no_number(name: str) -> NoReturn:
+    raise UserError(f"{name[:40]} is not a JSON number; numbers must be finite")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        _no_number(text)
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise UserError(f"a number of {len(text):,} digits ({text[:20]}...) is too large")
+    return int(text)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise UserError(f"a field is given two values: {key[:60]!r} is given twice")
-        result[key] = value
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+        raise UserError(f"a field is given two values: {twice[:60]!r} is given twice")
     return result

@@ -5,21 +5,30 @@ The order is Model Garden's: defaults, then each `--config_file`, then `--params
 
 from __future__ import annotations
 
-import functools
 import os
 import re
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cells.support.errors import UserError, nearest, unknown
+from cells.support import settings, yaml_file
+from cells.support.errors import UserError, cut, nearest, unknown
+from cells.support.settings import Bounds
 
-#: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
+#: `a.b=1,c=2`; of a key given twice the last value counts, and commas inside a value do not end
+#: it unless another `key=` follows.
 _ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")
 _NEXT_ASSIGNMENT = re.compile(r",(?=\s*[\w.]+\s*=)")
 
 
+_NO_RANGES: Mapping[str, Bounds] = {}
+
+
 def override(
-    config: Any, files: Iterable[str] = (), text: str | Mapping[str, Any] | None = None
+    config: Any,
+    files: Iterable[str] = (),
+    text: str | Mapping[str, Any] | None = None,
+    ranges: Mapping[str, Bounds] = _NO_RANGES,
 ) -> Any:
     """Overrides a configuration in place.
 
@@ -28,6 +37,7 @@ def override(
         files: YAML files, applied in order.
         text: `--params_override`: YAML or JSON text, `a.b=1,c=2`, or a YAML file; or the settings
             themselves, nested.
+        ranges: see `apply`.
 
     Returns:
         `config`.
@@ -37,87 +47,72 @@ def override(
             says where, and the nearest key.
     """
     for file in files:
-        apply(config, read_yaml(file), os.fspath(file))
+        apply(config, read_yaml(file), os.fspath(file), ranges)
     if isinstance(text, str) and text:
         text = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
     if text:
-        apply(config, text, "--params_override")
+        apply(config, text, "--params_override", ranges)
     return config
 
 
-def apply(config: Any, values: Mapping[str, Any], where: str) -> None:
+def apply(
+    config: Any,
+    values: Mapping[str, Any],
+    where: str,
+    ranges: Mapping[str, Bounds] = _NO_RANGES,
+) -> None:
     """Checks `values` against the fields of `config`, then overrides them.
 
     Where there is a choice by `type`, its name alone is enough: `pool: processes`.
+
+    Args:
+        config: the configuration.
+        values: by key, nested.
+        where: they come from, as errors call it.
+        ranges: bounds of fields that have none of their own (`cells.support.settings`), by
+            `SECTION.KEY` or by `KEY`.
+
+    Raises:
+        UserError: a key does not exist, or a value has another type or is out of bounds.
     """
-    values = _spelled_out(config, values)
-    _check(config, values, where, "")
+    checked = _checked(config, _spelled_out(config, values), f"{where}: ", "", ranges)
     try:
-        config.override(dict(values), is_strict=True)
-    except (KeyError, TypeError, ValueError) as error:
+        config.override(checked, is_strict=True)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{where}: {error.args[0] if error.args else error}") from None
 
 
+def check(config: Any, ranges: Mapping[str, Bounds] = _NO_RANGES) -> None:
+    """Checks a configuration that a program has made as `apply` checks values.
+
+    Raises:
+        UserError: a value has another type or is out of bounds.
+    """
+    _checked(config, config.as_dict(), "", "", ranges)
+
+
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads a YAML file that holds a mapping.
+    """Reads a YAML file that holds a mapping, or nothing.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: it cannot be read, or holds something else.
     """
-    import yaml
-
-    shown = os.fspath(path)
-    try:
-        with open(path, encoding="utf-8") as file:
-            values = yaml.load(file, _loader())
-    except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such configuration file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{shown}: not YAML ({_one_line(error)})") from None
-    return _mapping(values, shown)
-
-
-@functools.cache
-def _loader() -> Any:
-    """The safe loader, to which `1e-3` and `600e6` are numbers as in YAML 1.2, not text."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-        list("-+0123456789"),
-    )
-    return Loader
-
-
-def parse_value(text: str) -> Any:
-    """A value as it is written after `key=`.
-
-    Raises:
-        yaml.YAMLError: it is not YAML.
-    """
-    import yaml
-
-    return yaml.load(text, _loader())
+    return _mapping(yaml_file.read(path), os.fspath(path))
 
 
 def _parse_text(text: str) -> dict[str, Any]:
-    import yaml
-
     try:
         if _ASSIGNMENTS.match(text):
             return _nested(
-                (key, parse_value(written))
+                (key, yaml_file.loads(written))
                 for key, written in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
             )
-        values = parse_value(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"--params_override: not YAML ({_one_line(error)})") from None
+        values = yaml_file.loads(text)
+    except UserError as error:
+        raise UserError(f"--params_override: {error}") from None
     return _mapping(values, "--params_override")
 
 
@@ -129,7 +124,7 @@ def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         for name in path:
             at = at.setdefault(name, {})
             if not isinstance(at, dict):
-                raise UserError(f"--params_override: {key}: {name} is set to a value already")
+                raise UserError(f"{key}: {name} is set to a value already")
         at[last] = value
     return values
 
@@ -152,35 +147,78 @@ def _spelled_out(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check(config: Any, values: Mapping[str, Any], where: str, path: str) -> None:
+def _checked(
+    config: Any, values: Mapping[str, Any], where: str, path: str, ranges: Mapping[str, Bounds]
+) -> dict[str, Any]:
+    """The values as the fields hold them: 1e3 is a whole number where one is due."""
     known = fields(config)
+    checked: dict[str, Any] = {}
     for key, value in values.items():
         at = f"{path}.{key}" if path else str(key)
         if key not in known:
             raise UserError(
-                f"{where}: {at}: there is no such key; {nearest(key, known)}"
+                f"{where}{cut(at)}: there is no such key; {nearest(cut(str(key)), known)}"
                 f"{path or 'the top level'} has {', '.join(map(str, known))}"
             )
         present = known[key]
-        if _is_mapping(present):
+        inner = _section(config, key, present, value)
+        if inner is not None:
             if not isinstance(value, dict):
-                raise UserError(f"{where}: {at}: {str(value)[:60]!r} is no mapping")
+                raise UserError(f"{where}{at}: {_shown(value)} is not a mapping")
             # An empty mapping takes any key (free-form arguments).
-            if fields(present):
-                _check(present, value, where, at)
+            value = _checked(inner, value, where, at, ranges) if fields(inner) else value
         elif key == "type" and _is_one_of(config):
             kinds = [name for name in known if name != "type"]
             if value is not None and value not in kinds:
-                raise unknown(f"{where}: {at}", value, kinds)
-        elif not _fits(present, value):
-            raise UserError(
-                f"{where}: {at}: {str(value)[:60]!r} is no {_kind(present)} "
-                f"(the default is {present!r})"
-            )
+                raise unknown(f"{where}{at}", value, kinds)
+        else:
+            value = _value(config, key, present, value, f"{where}{at}", ranges)
+        checked[key] = value
+    return checked
+
+
+def _section(config: Any, key: str, present: Any, value: Any) -> Any:
+    """The section that a value is for, made where it is not there yet; None: it is for none."""
+    annotated = settings.type_of(type(config), key, present)
+    optional = value is None and type(None) in typing.get_args(annotated)
+    if _is_mapping(present) and not optional:
+        return present
+    if not isinstance(value, dict):
+        return None
+    for kind in (annotated, *typing.get_args(annotated)):
+        if isinstance(kind, type) and _is_mapping_class(kind):
+            return kind()
+    return None
+
+
+def _value(
+    config: Any, key: str, present: Any, value: Any, at: str, ranges: Mapping[str, Bounds]
+) -> Any:
+    value, expected = settings.fit(settings.type_of(type(config), key, present), value)
+    if expected:
+        hint = "; put it in quotes" if expected == "text" and value is not None else ""
+        raise UserError(
+            f"{at}: {_shown(value)} is not a {expected}{hint} (the default is {cut(repr(present))})"
+        )
+    parent = at.split(".")[-2] if "." in at else ""
+    bounds = settings.bounds_of(type(config), key)
+    if bounds == Bounds():
+        bounds = ranges.get(f"{parent}.{key}", ranges.get(key, bounds))
+    if fault := bounds.fault(value):
+        raise UserError(f"{at}: {fault}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(cut(str(value)))
 
 
 def fields(config: Any) -> dict[str, Any]:
-    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen."""
+    """All fields of a configuration; `as_dict` leaves out what a one-of has not chosen.
+
+    Args:
+        config: the settings of the stack.
+    """
     if isinstance(config, dict):
         return config
     return {key: value for key, value in vars(config).items() if not key.startswith("_")}
@@ -192,28 +230,13 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, dict | hyperparams.ParamsDict)
 
 
+def _is_mapping_class(kind: type) -> bool:
+    from official.modeling import hyperparams
+
+    return issubclass(kind, hyperparams.ParamsDict)
+
+
 def _is_one_of(config: Any) -> bool:
     from official.modeling import hyperparams
 
     return isinstance(config, hyperparams.OneOfConfig)
-
-
-def _fits(present: Any, value: Any) -> bool:
-    if present is None or value is None:
-        return True
-    if isinstance(present, bool) or isinstance(value, bool):
-        return isinstance(present, bool) and isinstance(value, bool)
-    if isinstance(present, int | float):
-        return isinstance(value, int | float)
-    if isinstance(present, list | tuple):
-        return isinstance(value, list | tuple)
-    return isinstance(value, type(present))
-
-
-def _kind(present: Any) -> str:
-    names = {bool: "truth value", int: "number", float: "number", str: "text"}
-    return names.get(type(present), "list")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

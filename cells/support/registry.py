@@ -25,6 +25,9 @@ class Registry(dict[str, T]):
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that puts what it decorates into the table.
 
+        Args:
+            name: of the thing.
+
         Raises:
             ValueError: the name is taken.
         """
@@ -38,11 +41,19 @@ class Registry(dict[str, T]):
         return decorate
 
     def refuse(self, name: str, reason: str) -> None:
-        """Lets `find` say why there is no thing of a name that somebody may well look for."""
+        """Lets `find` say why there is no thing of a name that somebody may well look for.
+
+        Args:
+            name: of the thing.
+            reason: ends the sentence that begins with the name.
+        """
         self._refused[name] = reason
 
     def find(self, name: str) -> T:
         """The thing of that name.
+
+        Args:
+            name: of the thing.
 
         Raises:
             UserError: there is none; lists those that exist.

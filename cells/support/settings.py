@@ -1,65 +1,225 @@
-"""Settings of two runs, compared key by key."""
+"""What values a setting may have: its type is the field's, its bounds stand beside the default.
+
+    trials: int = setting(100, least=1)
+
+Model Garden's own fields have no bounds; tables by name (`transfer.config.ranges`) hold theirs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+import functools
+import math
+import operator
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from cells.support.errors import UserError, cut, nearest
 
-def flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings as `a.b.c: value`.
+_BOUNDS = "bounds"
 
-    Args:
-        values: settings, nested by mappings. Empty lists and mappings say as much as none, and are
-            left out; tuples become lists, as JSON and YAML give them back.
+#: Whole numbers go into 64 bits at last.
+_LARGEST = 2**63 - 1
+
+#: What a value must be, for people.
+_NOUNS: dict[Any, str] = {
+    bool: "truth value, true or false",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    list: "list",
+    dict: "mapping",
+}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bounds of a number, of the numbers of a list, or of a text; None and () do not bound.
+
+    Attributes:
+        least: the smallest number.
+        most: the largest.
+        above: what every number is larger than.
+        below: what every number is smaller than.
+        choices: the texts that there are.
+        length: how many entries a list has.
     """
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            result |= {f"{key}.{name}": inner for name, inner in flat(value).items()}
-        elif not isinstance(value, list | tuple) or value:
-            result[key] = _plain(value)
-    return result
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+    length: int | None = None
+
+    def fault(self, value: Any) -> str:
+        """What is wrong with a value, with the remedy; "" where nothing is."""
+        if isinstance(value, list | tuple):
+            if self.length is not None and len(value) != self.length:
+                return f"has {len(value)} entries; give {self.length}"
+            return next((f for f in map(self.fault, value) if f), "")
+        if isinstance(value, str):
+            if self.choices and value not in self.choices:
+                near = nearest(value[:80], self.choices)
+                return f"unknown {cut(value)!r}; {near}known are {', '.join(self.choices)}"
+            return ""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return ""
+        for too, bound, passed, remedy in (
+            ("small", self.least, operator.lt, "at least"),
+            ("small", self.above, operator.le, "more than"),
+            ("large", self.most, operator.gt, "at most"),
+            ("large", self.below, operator.ge, "less than"),
+        ):
+            if bound is not None and passed(value, bound):
+                return f"{cut(f'{value:,}')} is too {too}; use {remedy} {bound:,}"
+        return ""
 
 
-def settings_differences(
-    now: Mapping[str, Any],
-    before: Mapping[str, Any],
-    *,
-    defaults: Mapping[str, Any] | None = None,
-    free: Callable[[str], bool] = lambda key: False,
-) -> list[str]:
-    """What keeps a run from going on with other settings than it began with.
+def setting(default: Any = dataclasses.MISSING, **bounds: Any) -> Any:
+    """A field of a dataclass with bounds beside its default.
 
     Args:
-        now: the settings that are asked for, flat or nested.
-        before: those that the run began with, flat or nested.
-        defaults: what `before` means where it lacks a key, such as one that the version of then
-            did not have. A key that is missing everywhere is the same as None.
-        free: whether a key, `a.b.c`, may differ.
-
-    Returns:
-        `a.b.c is VALUE, was VALUE` for each key that differs, in the order of `now`.
+        default: of the field, if any; a list is copied for each object.
+        **bounds: of its values; see `Bounds`.
 
     Example:
-        >>> settings_differences({"a": {"b": 1, "c": [2]}}, {"a": {"b": 1, "c": (3,)}})
-        ['a.c is [2], was [3]']
+        >>> @dataclass
+        ... class Settings:
+        ...     trials: int = setting(100, least=1)
+        >>> bounds_of(Settings, "trials").fault(0)
+        '0 is too small; use at least 1'
     """
-    new, old = flat(now), flat(defaults or {}) | flat(before)
-    return [
-        f"{key} is {_shown(new, key)}, was {_shown(old, key)}"
-        for key in dict.fromkeys([*new, *old])
-        if new.get(key) != old.get(key) and not free(key)
-    ]
+    metadata = {_BOUNDS: Bounds(**bounds)}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
+def bounds_of(kind: type, name: str) -> Bounds:
+    """The bounds of a dataclass's field; of a field without, or of another class: none."""
+    fields = getattr(kind, "__dataclass_fields__", {})
+    return fields[name].metadata.get(_BOUNDS, Bounds()) if name in fields else Bounds()
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    return repr(values[key]) if key in values else "not set"
+def check(thing: Any, where: str = "") -> None:
+    """Checks the fields of a dataclass that a program has made.
+
+    Args:
+        thing: an object of it.
+        where: its fields are, in errors, such as `evaluator.train.`.
+
+    Raises:
+        UserError: a value has another type, or is out of bounds.
+    """
+    for field in dataclasses.fields(thing):
+        if fault := fault_of(type(thing), field.name, getattr(thing, field.name)):
+            raise UserError(f"{where}{field.name}: {fault}")
+
+
+def fault_of(kind: Any, name: str, value: Any) -> str:
+    """What is wrong with a value for a field of a dataclass; "" where nothing is."""
+    _, expected = fit(_annotations(kind).get(name, Any), value)
+    if expected:
+        return f"{cut(repr(value))} is not a {expected}"
+    return bounds_of(kind, name).fault(value)
+
+
+def type_of(kind: type, name: str, present: Any) -> Any:
+    """The type of a field: as it is annotated, and that of its default, where that is another.
+
+    Args:
+        kind: the class.
+        name: of the field.
+        present: its value, which says the type where there is no annotation.
+    """
+    default = _default(kind, name, present)
+    annotated = _annotations(kind).get(name)
+    if annotated is None:
+        return Any if default is None else type(default)
+    # Some of Model Garden's fields hold what they are not annotated with.
+    fits = fit(annotated, default)[1] == ""
+    return annotated if fits else typing.Union[annotated, type(default)]  # noqa: UP007
+
+
+def fit(annotated: Any, value: Any) -> tuple[Any, str]:
+    """Whether a value has a type.
+
+    Args:
+        annotated: the type.
+        value: as YAML or Python gives it.
+
+    Returns:
+        The value (1e3 is a whole number where one is due), and what it should be: "" if it is.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return value, "finite number"
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return value, "number of 64 bits"
+    if isinstance(value, str) and "\0" in value:
+        return value, "text without the character 0"
+    if annotated is Any:
+        return value, ""
+    origin, arguments = typing.get_origin(annotated), typing.get_args(annotated)
+    if origin in (typing.Union, types.UnionType):
+        tried = [fit(argument, value) for argument in arguments]
+        found = next((t for t in tried if not t[1]), None)
+        nouns = dict.fromkeys(noun for _, noun in tried if noun != "null")
+        return found or (value, " or ".join(nouns))
+    if annotated in (None, type(None)):
+        return value, "" if value is None else "null"
+    kind = origin or annotated
+    if not isinstance(kind, type):
+        return value, ""
+    return _fit_plain(kind, arguments, value)
+
+
+def _fit_plain(kind: type, arguments: Sequence[Any], value: Any) -> tuple[Any, str]:
+    if kind is bool or isinstance(value, bool):
+        return value, "" if kind is bool and isinstance(value, bool) else _noun(kind)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value), ""
+    if kind is float:
+        return value, "" if isinstance(value, int | float) else _noun(kind)
+    if kind is not str and issubclass(kind, Sequence):
+        if not isinstance(value, list | tuple):
+            return value, _noun(list)
+        due = _of_items(arguments, value)
+        each = [fit(argument, v) for argument, v in zip(due, value, strict=True)]
+        wrong = next((f"list of {noun}s" for _, noun in each if noun), "")
+        return type(value)(v for v, _ in each), wrong
+    if issubclass(kind, Mapping) or hasattr(kind, "as_dict"):
+        return value, "" if isinstance(value, Mapping) or hasattr(value, "as_dict") else "mapping"
+    return value, "" if isinstance(value, kind) else _noun(kind)
+
+
+def _of_items(arguments: Sequence[Any], value: Sequence[Any]) -> Sequence[Any]:
+    several = [a for a in arguments if a is not Ellipsis]
+    if len(several) == len(value):
+        return several
+    return [several[0] if several else Any] * len(value)
+
+
+def _noun(kind: type) -> str:
+    return _NOUNS.get(kind, kind.__name__)
+
+
+def _default(kind: type, name: str, present: Any) -> Any:
+    field = getattr(kind, "__dataclass_fields__", {}).get(name)
+    if field is None:
+        return present
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    make: Callable[[], Any] | Any = field.default_factory
+    return present if make is dataclasses.MISSING else make()
+
+
+@functools.cache
+def _annotations(kind: Any) -> Mapping[str, Any]:
+    try:
+        return typing.get_type_hints(kind)
+    except (NameError, TypeError):
+        return {}

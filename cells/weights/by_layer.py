@@ -76,7 +76,11 @@ def move_weights(
 
 
 def weighted_layers(model: Any) -> list[Any]:
-    """The layers of a model that have weights, those of nested models included."""
+    """The layers of a model that have weights, those of nested models included.
+
+    Args:
+        model: a model of `keras` or `tf_keras`.
+    """
     layers = []
     for layer in model.layers:
         if hasattr(layer, "layers"):

@@ -13,7 +13,7 @@ from cells.operations.graph import Node
 from cells.support.errors import UserError
 from cells.support.registry import choose
 from cells.weights.sources import SOURCES, WeightSource
-from cells.weights.weights_file import WeightsFile
+from cells.weights.weights_file import WeightsFile, fault_of
 
 HEAD = "logits"
 
@@ -97,6 +97,7 @@ class _Match:
         ]
         self.missing: list[str] = []
         self.wrong: list[str] = []
+        self.unfit: list[str] = []
         self.layers: dict[str, list[np.ndarray]] = {}
         self.head: list[np.ndarray] | None = None
         left = set(arrays)
@@ -114,12 +115,15 @@ class _Match:
 
     def _take(self, node: Node, names: tuple[str, ...], values: list[np.ndarray]) -> None:
         expected = node.primitive.weight_shapes(node.inputs[0].channels)
-        if node.name == HEAD and values[0].ndim == 2:  # any number of classes
+        # A head may be of any number of classes.
+        if node.name == HEAD and values[0].ndim == 2 and values[0].size:
             classes = values[0].shape[1]
             expected = (expected[0][0], classes), (classes,)
         for name, value, shape in zip(names, values, expected, strict=True):
             if value.shape != shape:
                 self.wrong.append(f"{name} is {value.shape} instead of {shape}")
+            elif fault := fault_of(value):
+                self.unfit.append(f"{name} {fault}")
         if node.name == HEAD:
             self.head = values
         else:
@@ -127,7 +131,7 @@ class _Match:
 
     @property
     def problems(self) -> list[str]:
-        return [*self.missing, *self.over, *self.wrong]
+        return [*self.missing, *self.over, *self.wrong, *self.unfit]
 
     def told(self) -> str:
         parts = [
@@ -136,6 +140,7 @@ class _Match:
                 ("missing", self.missing),
                 ("over", self.over),
                 ("of another shape", self.wrong),
+                ("unusable", self.unfit),
             )
             if names
         ]

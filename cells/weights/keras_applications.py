@@ -6,14 +6,10 @@ these weights predicts the same under that rule only.
 
 from __future__ import annotations
 
-import os
 import re
-
-import numpy as np
 
 from cells.network.stack import StackConfig
 from cells.operations.graph import Node
-from cells.support.errors import UserError
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d)(?:_cell_(\d+))?_(.+)")
 _SIDE = re.compile(r"block_(\d)_(left|right)_(separable|bn)_([12])")
@@ -65,37 +61,13 @@ def keras_layer_name(name: str, normal_cells: int) -> str:
 
 
 def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[str, ...]:
-    """The names of a layer's arrays, `LAYER/NUMBER`, as `read` gives them."""
+    """The names of a layer's arrays, `LAYER/NUMBER`, as `read` gives them.
+
+    Args:
+        node: of the graph, with weights.
+        every_name: all names in the file.
+        config: the settings of the stack.
+    """
     layer = keras_layer_name(node.name, config.normal_cells)
     count = len(node.primitive.weight_shapes(node.inputs[0].channels))
     return tuple(f"{layer}/{i}" for i in range(count))
-
-
-def read(path: str) -> dict[str, np.ndarray]:
-    """The arrays of a Keras `.h5` weights file, named `LAYER/NUMBER` in their order there.
-
-    Raises:
-        UserError: there is no such file, or it is damaged or of another layout.
-    """
-    import h5py
-
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: there is no such weights file")
-    try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            layers = [_text(name) for name in root.attrs["layer_names"]]
-            return {
-                f"{layer}/{i}": np.asarray(root[layer][_text(name)])
-                for layer in layers
-                for i, name in enumerate(root[layer].attrs["weight_names"])
-            }
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{path}: damaged, or no .h5 weights file of Keras Applications "
-            f"({' '.join(str(error).split())[:120]})"
-        ) from None
-
-
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name

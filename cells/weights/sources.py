@@ -10,7 +10,7 @@ import numpy as np
 from cells.network.stack import StackConfig
 from cells.operations.graph import Node
 from cells.operations.primitives import BorderRule
-from cells.weights import keras_applications, timm
+from cells.weights import h5_file, keras_applications, timm
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ SOURCES = {
             "keras_applications",
             "keras",
             {"nasnet_a": ("imagenet_mobile", "imagenet_large")},
-            keras_applications.read,
+            h5_file.read,
             keras_applications.names,
             lambda name, value: value,
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import numpy as np
@@ -11,6 +10,7 @@ from cells.network.stack import StackConfig
 from cells.operations.graph import Node
 from cells.operations.primitives import BatchNorm, Dense, SeparableConv
 from cells.support.errors import UserError
+from cells.support.files import reason, require_file
 from cells.weights.weights_file import read_safetensors
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d+)(?:_cell_(\d+))?_(.+)")
@@ -18,7 +18,13 @@ _SIDE = re.compile(r"block_(\d+)_(left|right)_(.+)")
 
 
 def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[str, ...]:
-    """The names of a layer's tensors in the state dictionary, in Keras's order."""
+    """The names of a layer's tensors in the state dictionary, in Keras's order.
+
+    Args:
+        node: of the graph, with weights.
+        every_name: all names in the file.
+        config: the settings of the stack.
+    """
     module = _module(node.name, every_name, config)
     parts: tuple[str, ...]
     match node.primitive:
@@ -68,7 +74,12 @@ def _module(name: str, every_name: frozenset[str], config: StackConfig) -> str:
 
 
 def to_keras(name: str, value: np.ndarray) -> np.ndarray:
-    """A tensor of PyTorch (outputs first) in Keras's layout (height, width, in, out)."""
+    """A tensor of PyTorch (outputs first) in Keras's layout (height, width, in, out).
+
+    Args:
+        name: of the tensor.
+        value: as PyTorch keeps it.
+    """
     if value.ndim == 4:
         depthwise = "depthwise_conv2d" in name
         return np.transpose(value, (2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
@@ -77,6 +88,9 @@ def to_keras(name: str, value: np.ndarray) -> np.ndarray:
 
 def read(path: str) -> dict[str, np.ndarray]:
     """The tensors of a `.safetensors` file, or of a `.pth` file where PyTorch is installed.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: there is no such file, it is damaged, or it holds more than tensors.
@@ -90,8 +104,7 @@ def read(path: str) -> dict[str, np.ndarray]:
 
 
 def _read_pickle(path: str) -> dict[str, np.ndarray]:
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: there is no such weights file")
+    place = require_file(path, "weights")
     try:
         import torch
     except ImportError:
@@ -102,9 +115,7 @@ def _read_pickle(path: str) -> dict[str, np.ndarray]:
         ) from None
     try:
         # Only tensors: a pickle from strangers could run code.
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(place, map_location="cpu", weights_only=True)
         return {str(name): value.numpy() for name, value in state.items()}
     except Exception as error:  # torch raises many kinds
-        raise UserError(
-            f"{path}: damaged, or holds more than tensors ({' '.join(str(error).split())[:120]})"
-        ) from None
+        raise UserError(f"{path}: damaged, or holds more than tensors ({reason(error)})") from None

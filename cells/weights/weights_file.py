@@ -18,9 +18,10 @@ import numpy as np
 
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig
-from cells.support.errors import UserError
-from cells.support.files import atomic_path
+from cells.network.stack import StackConfig, check
+from cells.support import json_file
+from cells.support.errors import UserError, cut
+from cells.support.files import atomic_path, reason, require_file
 
 FORMAT_VERSION = "1"
 
@@ -45,7 +46,12 @@ class WeightsFile:
 
 
 def write(weights: WeightsFile, path: str | os.PathLike[str]) -> None:
-    """Writes a weights file, complete or not at all."""
+    """Writes a weights file, complete or not at all.
+
+    Args:
+        weights: arrays with their genotype and stack.
+        path: of the file.
+    """
     from safetensors.numpy import save_file
 
     tensors = {
@@ -66,6 +72,9 @@ def write(weights: WeightsFile, path: str | os.PathLike[str]) -> None:
 def read(path: str | os.PathLike[str]) -> WeightsFile:
     """Reads a weights file.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: it is damaged, or no weights file of this project.
     """
@@ -77,14 +86,18 @@ def read(path: str | os.PathLike[str]) -> WeightsFile:
         )
     try:
         genotype = genotype_file.parse(metadata["genotype"])
-        fields = json.loads(metadata["stack"])
+        fields = json_file.loads(metadata["stack"], "description of a network")
         size = fields["image_size"]
         config = StackConfig(**{**fields, "image_size": tuple(size) if size else None})
+        check(genotype, config)
         layers: dict[str, list[np.ndarray]] = {}
         for name in sorted(tensors, key=lambda n: (n.split("/")[0], int(n.split("/")[1]))):
             layers.setdefault(name.split("/")[0], []).append(tensors[name])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, UserError) as error:
         raise UserError(f"{path}: its description is damaged ({error})") from None
+    for name, tensor in tensors.items():
+        if fault := fault_of(tensor):
+            raise UserError(f"{path}: {cut(name)} {fault}; the file is damaged")
     return WeightsFile(genotype, config, layers, metadata.get("source", ""))
 
 
@@ -93,23 +106,39 @@ def read_safetensors(
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The tensors and the metadata of any safetensors file.
 
+    Args:
+        path: of the file.
+
     Raises:
         UserError: it cannot be read or is damaged.
     """
     from safetensors import SafetensorError, safe_open
 
+    place = require_file(path, "weights")
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
+        with safe_open(place, framework="numpy") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such weights file") from None
     except (OSError, SafetensorError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: damaged, or no safetensors file ({error})") from None
+        raise UserError(f"{path}: damaged, or no safetensors file ({reason(error)})") from None
+
+
+def fault_of(array: np.ndarray) -> str:
+    """Why an array cannot be weights: its type, or a value; "" where it can."""
+    if array.dtype.kind != "f":
+        return f"is of type {array.dtype}, not float16, float32 or float64"
+    with np.errstate(over="ignore"):
+        wrong = np.count_nonzero(~np.isfinite(array.astype(np.float32)))
+    return f"has {wrong:,} values that are not finite float32 numbers" if wrong else ""
 
 
 def build(weights: WeightsFile, keras: Any) -> Any:
-    """The network of a weights file as a model of `keras` or `tf_keras`, weights set."""
+    """The network of a weights file as a model of `keras` or `tf_keras`, weights set.
+
+    Args:
+        weights: arrays with their genotype and stack.
+        keras: the module `keras` or `tf_keras`.
+    """
     from cells.network.build import build_network
     from cells.weights.by_layer import weighted_layers
 

@@ -6,6 +6,8 @@ import dataclasses
 
 from official.vision.configs import maskrcnn, retinanet
 
+from cells.network.stack import MAX_CLASSES
+from cells.support.settings import setting
 from transfer.config.cells_backbone import Backbone, CellBackbone
 
 
@@ -22,7 +24,7 @@ class RetinaNet(retinanet.RetinaNet):
         The others: see Model Garden.
     """
 
-    num_classes: int = 0
+    num_classes: int = setting(0, least=0, most=MAX_CLASSES)
     backbone: Backbone = dataclasses.field(default_factory=lambda: _backbone(3))
 
 
@@ -35,7 +37,7 @@ class MaskRCNN(maskrcnn.MaskRCNN):
         The others: see Model Garden.
     """
 
-    num_classes: int = 0
+    num_classes: int = setting(0, least=0, most=MAX_CLASSES)
     backbone: Backbone = dataclasses.field(default_factory=lambda: _backbone(2))
 
 
@@ -57,10 +59,10 @@ class RetinaNetTask(retinanet.RetinaNetTask):
     """
 
     model: RetinaNet = dataclasses.field(default_factory=RetinaNet)
-    category_ids: list[int] = dataclasses.field(default_factory=list)
+    category_ids: list[int] = setting([], least=0)
     freeze_stem: bool = False
     freeze_batch_norm: bool = False
-    seed: int | None = None
+    seed: int | None = setting(None, least=0, most=2**32 - 1)
 
 
 @dataclasses.dataclass
@@ -68,7 +70,7 @@ class MaskRCNNTask(maskrcnn.MaskRCNNTask):
     """Model Garden's task of Faster and Mask R-CNN; its further fields are `RetinaNetTask`'s."""
 
     model: MaskRCNN = dataclasses.field(default_factory=MaskRCNN)
-    category_ids: list[int] = dataclasses.field(default_factory=list)
+    category_ids: list[int] = setting([], least=0)
     freeze_stem: bool = False
     freeze_batch_norm: bool = False
-    seed: int | None = None
+    seed: int | None = setting(None, least=0, most=2**32 - 1)

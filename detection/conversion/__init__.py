@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from detection.conversion.annotation_formats import read, write_json
 from detection.conversion.annotations import Annotations
-from detection.conversion.convert import convert, described
+from detection.conversion.contents import described
+from detection.conversion.convert import convert
 from detection.conversion.image_files import ImageFiles, open_images
 
 __all__ = [

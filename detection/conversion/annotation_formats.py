@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-from cells.support import json_file
+from cells.data import listing
+from cells.support import files, json_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
+from cells.support.files import expanded, json_text, write_atomically
 from detection.conversion import voc, yolo
-from detection.conversion.annotations import Annotations, from_coco
+from detection.conversion.annotations import Annotations, Box, from_coco
 from detection.conversion.image_files import ImageFiles
 
 #: COCO's own largest file has 470 MB.
@@ -34,10 +34,11 @@ def read(
     Raises:
         UserError: it is none of these, or says what cannot be; names file and field.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if place.is_dir():
-        return from_coco(_of_folder(place, images, class_names), os.fspath(place))
-    text = json_file.read(place, "annotation", _MOST_BYTES)
+        values, notes = _of_folder(place, images, class_names)
+        return from_coco(values, os.fspath(place), notes=notes)
+    text = files.read(place, "annotation", _MOST_BYTES)
     try:
         values = json_file.loads(text, "COCO file")
     except UserError as error:
@@ -60,7 +61,7 @@ def write_json(annotations: Annotations, path: str | os.PathLike[str]) -> None:
                 "image_id": image.image_id,
                 "category_id": item.category_id,
                 "bbox": list(item.box),
-                "area": item.box[2] * item.box[3] if item.area is None else item.area,
+                "area": _area(item.box) if item.area is None else item.area,
                 "iscrowd": int(item.crowd),
             }
             | ({"segmentation": item.segmentation} if item.segmentation else {})
@@ -72,18 +73,26 @@ def write_json(annotations: Annotations, path: str | os.PathLike[str]) -> None:
             for number, name in zip(categories.ids, categories.names, strict=True)
         ],
     }
-    write_atomically(path, (json.dumps(values, ensure_ascii=False) + "\n").encode())
+    write_atomically(path, json_text(values, indent=None).encode())
 
 
-def _of_folder(folder: Path, images: ImageFiles | None, class_names: str | None) -> Any:
-    xml, text = sorted(folder.rglob("*.xml")), yolo.label_files(folder)
+def _area(box: Box) -> float:
+    return max(box[2], 0.0) * max(box[3], 0.0)
+
+
+def _of_folder(
+    folder: Path, images: ImageFiles | None, class_names: str | None
+) -> tuple[dict[str, Any], list[str]]:
+    found = listing.find(folder, (".xml", ".txt"))
+    xml = [path for path in found if path.suffix.lower() == ".xml"]
+    text = [path for path in found if yolo.is_label_file(path)]
     if xml and text:
         raise UserError(
             f"{folder}: holds both {xml[0].name} (Pascal VOC) and {text[0].name} (YOLO); give a "
             "folder of one kind"
         )
     if xml:
-        return voc.read(folder, xml, class_names)
+        return voc.read(folder, xml, images, class_names)
     if text:
         if images is None:
             raise UserError(f"--images: is needed for {folder}, since YOLO's files name no sizes")

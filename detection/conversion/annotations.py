@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cells.support.errors import UserError, listed
+from detection.conversion.numbers import MOST_PIXELS, is_in_reach, is_number, shown, whole
 from detection.data.categories import Categories
-
-#: Model Garden keeps numbers of images as 64 bits, but not all that reads COCO's files does.
-MOST_ID = 2**53
 
 Box = tuple[float, float, float, float]
 
@@ -40,7 +37,7 @@ class AnnotatedObject:
     Attributes:
         object_id: its number.
         category_id: of its class; declared.
-        box: x, y, width, height in pixels.
+        box: x, y, width, height in pixels, finite.
         crowd: whether the box holds a crowd.
         area: in pixels; None where the annotations do not say.
         segmentation: polygons or run lengths, as COCO writes them; None where there are none.
@@ -64,6 +61,7 @@ class Annotations:
         images: in the order of the file.
         objects: of each image that has any, by its number.
         fingerprint: hexadecimal digits that change with anything that the annotations say.
+        notes: what was taken for what, for people.
     """
 
     source: str
@@ -71,26 +69,30 @@ class Annotations:
     images: tuple[AnnotatedImage, ...]
     objects: Mapping[int, tuple[AnnotatedObject, ...]]
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     def objects_of(self, image: AnnotatedImage) -> tuple[AnnotatedObject, ...]:
         """The objects of an image; none for an image without."""
         return self.objects.get(image.image_id, ())
 
 
-def from_coco(values: Any, source: str, fingerprint: str | None = None) -> Annotations:
+def from_coco(
+    values: Any, source: str, fingerprint: str | None = None, notes: Sequence[str] = ()
+) -> Annotations:
     """Annotations out of the values of a COCO file.
 
     Args:
         values: what `json.load` gives.
         source: of the file, for messages.
         fingerprint: of what they were read from; by default one of the values.
+        notes: what was taken for what, for people.
 
     Raises:
         UserError: a part is missing, a number is given twice or names nothing, two classes have one
             name.
     """
     if not isinstance(values, dict):
-        raise UserError(f"{source}: is no COCO file: it holds no object with 'images'")
+        raise UserError(f"{source}: is not a COCO file: it holds no object with 'images'")
     categories = _categories(values, source)
     images = tuple(_images(values, source))
     objects: dict[int, list[AnnotatedObject]] = {image.image_id: [] for image in images}
@@ -98,13 +100,13 @@ def from_coco(values: Any, source: str, fingerprint: str | None = None) -> Annot
     seen: set[int] = set()
     for place, entry in enumerate(_entries(values, "annotations", source)):
         at = f"{source}: annotations[{place}]"
-        object_id = _whole(entry.get("id", place + 1), f"{at}.id")
+        object_id = whole(entry.get("id", place + 1), f"{at}.id")
         at = f"{source}: annotation {object_id}"
         _require_new(object_id, seen, at)
-        image_id = _whole(_field(entry, "image_id", at), f"{at}: image_id")
+        image_id = whole(_field(entry, "image_id", at), f"{at}: image_id")
         if image_id not in objects:
             raise UserError(f"{at}: image_id {image_id} is not among the images; add it there")
-        category_id = _whole(_field(entry, "category_id", at), f"{at}: category_id")
+        category_id = whole(_field(entry, "category_id", at), f"{at}: category_id")
         if category_id not in known:
             names = zip(categories.ids, categories.names, strict=True)
             declared = listed((f"{number} ({name})" for number, name in names), 5)
@@ -116,34 +118,38 @@ def from_coco(values: Any, source: str, fingerprint: str | None = None) -> Annot
                 object_id=object_id,
                 category_id=category_id,
                 box=_box(_field(entry, "bbox", at), at),
-                crowd=bool(entry.get("iscrowd", 0)),
-                area=_area(entry.get("area")),
+                crowd=_is_crowd(entry.get("iscrowd"), at),
+                area=_area(entry.get("area"), at),
                 segmentation=entry.get("segmentation"),
             )
         )
     if fingerprint is None:
         fingerprint = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     with_objects = {image_id: tuple(found) for image_id, found in objects.items() if found}
-    return Annotations(source, categories, images, with_objects, fingerprint)
+    used = {item.category_id for found in objects.values() for item in found}
+    unused = [f"{n} ({categories.names[i]})" for i, n in enumerate(categories.ids) if n not in used]
+    if unused:
+        notes = [*notes, f"classes without an object: {len(unused):,}, such as {unused[0]}"]
+    return Annotations(source, categories, images, with_objects, fingerprint, tuple(notes))
 
 
 def _categories(values: Mapping[str, Any], source: str) -> Categories:
     named: dict[int, str] = {}
+    numbers: dict[str, int] = {}
     for place, entry in enumerate(_entries(values, "categories", source)):
         at = f"{source}: categories[{place}]"
-        number = _whole(_field(entry, "id", at), f"{at}.id")
+        number = whole(_field(entry, "id", at), f"{at}.id")
         name = _field(entry, "name", at)
         if not isinstance(name, str) or not name.strip():
-            raise UserError(f"{at}.name: {name!r} is no name")
+            raise UserError(f"{at}.name: {shown(name)} is not a name")
         if number in named:
             raise UserError(f"{at}: the id {number} is given to {named[number]!r} already")
-        other = next((known for known, used in named.items() if used == name), None)
-        if other is not None:
+        if name in numbers:
             raise UserError(
-                f"{at}: the categories {other} and {number} are both called {name!r}; give each "
-                "a name of its own, or make them one"
+                f"{at}: the categories {numbers[name]} and {number} are both called {name!r}; give "
+                "each a name of its own, or make them one"
             )
-        named[number] = name
+        named[number], numbers[name] = name, number
     if not named:
         raise UserError(f"{source}: has no categories")
     ids = tuple(sorted(named))
@@ -155,14 +161,14 @@ def _images(values: Mapping[str, Any], source: str) -> Iterator[AnnotatedImage]:
     count = 0
     for count, entry in enumerate(_entries(values, "images", source), 1):
         at = f"{source}: images[{count - 1}]"
-        image_id = _whole(_field(entry, "id", at), f"{at}.id")
+        image_id = whole(_field(entry, "id", at), f"{at}.id")
         _require_new(image_id, seen, f"{source}: image {image_id}")
         file_name = _field(entry, "file_name", at)
         if not isinstance(file_name, str) or not file_name:
-            raise UserError(f"{at}.file_name: {file_name!r} is no name of a file")
+            raise UserError(f"{at}.file_name: {shown(file_name)} is not a name of a file")
         size = None
-        if "height" in entry and "width" in entry:
-            height, width = (_whole(entry[key], f"{at}.{key}") for key in ("height", "width"))
+        if entry.get("height") is not None and entry.get("width") is not None:
+            height, width = (whole(entry[key], f"{at}.{key}") for key in ("height", "width"))
             size = (height, width)
         yield AnnotatedImage(image_id, file_name.replace("\\", "/"), size)
     if not count:
@@ -172,14 +178,14 @@ def _images(values: Mapping[str, Any], source: str) -> Iterator[AnnotatedImage]:
 def _entries(values: Mapping[str, Any], key: str, source: str) -> Iterator[dict[str, Any]]:
     entries = values.get(key)
     if not isinstance(entries, list):
-        what = "is no list" if key in values else "is missing"
+        what = "is not a list" if key in values else "is missing"
         raise UserError(
             f"{source}: {key!r} {what}; a COCO file for detection has 'images', 'annotations' and "
             "'categories'"
         )
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            raise UserError(f"{source}: {key}[{place}] is no object but {str(entry)[:40]!r}")
+            raise UserError(f"{source}: {key}[{place}] is not an object but {shown(entry)}")
         yield entry
 
 
@@ -189,12 +195,6 @@ def _field(entry: Mapping[str, Any], key: str, at: str) -> Any:
     return entry[key]
 
 
-def _whole(value: Any, at: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MOST_ID:
-        raise UserError(f"{at}: {str(value)[:40]!r} is no whole number from 0 to {MOST_ID - 1:,}")
-    return value
-
-
 def _require_new(number: int, seen: set[int], at: str) -> None:
     if number in seen:
         raise UserError(f"{at}: the id is given twice; give each a number of its own")
@@ -202,24 +202,22 @@ def _require_new(number: int, seen: set[int], at: str) -> None:
 
 
 def _box(value: Any, at: str) -> Box:
-    numbers = isinstance(value, list) and all(
-        isinstance(n, int | float) and not isinstance(n, bool) for n in value
-    )
-    if not numbers or len(value) != 4:
-        raise UserError(f"{at}: bbox {str(value)[:60]} is not [x, y, width, height]")
-    x, y, width, height = (_number(n) for n in value)
+    if not isinstance(value, list) or len(value) != 4 or not all(map(is_number, value)):
+        raise UserError(f"{at}: bbox {shown(value)} is not [x, y, width, height]")
+    if not all(map(is_in_reach, value)):
+        raise UserError(f"{at}: bbox {shown(value)} is not a place in an image; mend or remove it")
+    x, y, width, height = map(float, value)
     return x, y, width, height
 
 
-def _number(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+def _is_crowd(value: Any, at: str) -> bool:
+    if value not in (0, 1, None):
+        raise UserError(f"{at}: iscrowd: {shown(value)} is neither 0 nor 1")
+    return bool(value)
 
 
-def _area(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    number = _number(value)
-    return number if math.isfinite(number) and number >= 0 else None
+def _area(value: Any, at: str) -> float | None:
+    """In pixels; None where it is not known, for which some tools write -1."""
+    if value is not None and not is_in_reach(value, MOST_PIXELS**2):
+        raise UserError(f"{at}: area: {shown(value)} is not a number of pixels; mend or remove it")
+    return None if value is None or value < 0 else float(value)

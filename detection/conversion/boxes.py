@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,16 +16,18 @@ class BoxFaults:
     """Numbers of the objects whose boxes are not as they should be.
 
     Attributes:
-        degenerate: left out: width or height is not above 0, or a number is NaN or infinite.
+        degenerate: left out: width or height is not above 0.
         outside: left out: no part is inside the image.
         clipped: kept, cut at the border of the image.
         duplicates: kept: another object of the image has the same class and box.
+        outlines: kept: the outline cannot be drawn, so that the box became the mask.
     """
 
     degenerate: list[int] = field(default_factory=list)
     outside: list[int] = field(default_factory=list)
     clipped: list[int] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
+    outlines: list[int] = field(default_factory=list)
 
     def add(self, other: BoxFaults) -> None:
         """Adds those of other images."""
@@ -62,7 +63,7 @@ def checked(
     seen: set[tuple[int, Box]] = set()
     for item in objects:
         x, y, w, h = item.box
-        if not all(map(math.isfinite, item.box)) or w <= 0 or h <= 0:
+        if w <= 0 or h <= 0:
             faults.degenerate.append(item.object_id)
             continue
         ymin, xmin, ymax, xmax = (

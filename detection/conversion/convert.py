@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from cells.data import conversion as image_sets
-from cells.data import image_files, prepared
-from cells.support.errors import UserError, listed
-from cells.support.files import atomic_path, write_atomically
+from cells.data import image_files, listing, prepared
+from cells.support import files, json_file
+from cells.support.errors import UserError
+from cells.support.files import atomic_path, expanded, write_atomically
 from detection.conversion import boxes, masks
 from detection.conversion import orientation as turns
 from detection.conversion.annotations import AnnotatedImage, Annotations
+from detection.conversion.contents import Contents
 from detection.conversion.image_files import ImageFiles
 from detection.conversion.orientation import Turn
 from detection.data import records
@@ -36,53 +36,7 @@ IMAGES_PER_SHARD = 1000
 
 _THREADS = 8
 
-
-@dataclass
-class Contents:
-    """What shards hold; numbers add up.
-
-    Attributes:
-        images, objects, crowds, images_without_objects: how many.
-        most_objects: in one image.
-        turned: images whose pixels were turned upright, by name.
-        as_stored: images that say how to turn them, and whose annotations fit without it.
-        left_out: why images were left out, by name.
-        faults: numbers of objects that are not as they should be.
-        boxes_as_masks: objects without outlines, whose boxes became their masks.
-    """
-
-    images: int = 0
-    objects: int = 0
-    crowds: int = 0
-    images_without_objects: int = 0
-    most_objects: int = 0
-    turned: list[str] = field(default_factory=list)
-    as_stored: list[str] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
-    faults: boxes.BoxFaults = field(default_factory=boxes.BoxFaults)
-    boxes_as_masks: int = 0
-
-    def add(self, other: Contents) -> None:
-        """Adds those of another shard."""
-        self.images += other.images
-        self.objects += other.objects
-        self.crowds += other.crowds
-        self.images_without_objects += other.images_without_objects
-        self.most_objects = max(self.most_objects, other.most_objects)
-        self.turned += other.turned
-        self.as_stored += other.as_stored
-        self.left_out |= other.left_out
-        self.faults.add(other.faults)
-        self.boxes_as_masks += other.boxes_as_masks
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {**vars(self), "faults": dict(vars(self.faults))}
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> Contents:
-        """The opposite of `to_dict`."""
-        return Contents(**{**values, "faults": boxes.BoxFaults(**values["faults"])})
+_Named = tuple[AnnotatedImage, str]
 
 
 def convert(
@@ -116,18 +70,18 @@ def convert(
             f"--shards: {shards} is not from 1 to the number of images, {len(annotations.images)}"
         )
     count = shards or math.ceil(len(annotations.images) / IMAGES_PER_SHARD)
-    files = _files(annotations, images)
+    named = _named(annotations, images)
     source = {
         "annotations": annotations.source,
         "images": images.source,
-        "fingerprint": _fingerprint(annotations, images, files, count, with_masks),
+        "fingerprint": _fingerprint(annotations, images, named, count, with_masks),
     }
-    folder = Path(output).expanduser()
+    folder = expanded(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with prepared.locked(folder):
             if not (folder / records.INFO).is_file():
-                _write(annotations, images, files, folder, source, count, with_masks)
+                _write(annotations, images, named, folder, source, count, with_masks)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
     found = records.find(os.fspath(folder))
@@ -139,67 +93,27 @@ def convert(
     return found
 
 
-def described(found: records.Records, most: int = 10) -> list[str]:
-    """Lines that say what a converted set holds, and what is wrong with what it was made of.
-
-    Args:
-        found: the set.
-        most: how many numbers and names are listed of each kind; `boxes.json` has all.
-    """
-    held = Contents.from_dict(found.info["contents"])
-    lines = [
-        f"{found.folder}: {held.images:,} images with {held.objects:,} objects of "
-        f"{len(found.categories)} classes in {found.info['shards']:,} files",
-        f"crowds: {held.crowds:,}; images without objects: {held.images_without_objects:,}; most "
-        f"objects in an image: {held.most_objects:,}",
-    ]
-    told = {
-        "left out, of no width or height": held.faults.degenerate,
-        "left out, outside of their image": held.faults.outside,
-        "cut at the border of their image": held.faults.clipped,
-        "the same class and box as another": held.faults.duplicates,
-    }
-    for what, numbers in told.items():
-        if numbers:
-            lines.append(f"objects {what}: {len(numbers):,} ({listed(numbers, most)})")
-    turns = {
-        "turned upright, as their annotations see them": held.turned,
-        "taken as they are stored, though EXIF would turn them": held.as_stored,
-    }
-    for what, names in turns.items():
-        if names:
-            lines.append(f"images {what}: {len(names):,} ({listed(names, most)})")
-    if held.boxes_as_masks:
-        lines.append(f"objects without outlines, whose boxes are masks: {held.boxes_as_masks:,}")
-    if held.left_out:
-        lines.append(f"images left out: {len(held.left_out):,}")
-        lines += [f"  {name}: {why}" for name, why in list(held.left_out.items())[:most]]
-        if len(held.left_out) > most:
-            lines.append(f"  and {len(held.left_out) - most:,} more, see {records.INFO}")
-    return lines
-
-
-def _files(annotations: Annotations, images: ImageFiles) -> list[str]:
-    """The file of each image.
+def _named(annotations: Annotations, images: ImageFiles) -> list[_Named]:
+    """Each image with its file.
 
     Raises:
         UserError: some are missing; says how many and names the first.
     """
-    found = [images.find(image.file_name) for image in annotations.images]
-    missing = [i.file_name for i, file in zip(annotations.images, found, strict=True) if not file]
+    found = [(image, images.find(image.file_name)) for image in annotations.images]
+    missing = [image.file_name for image, file in found if not file]
     if missing:
         raise UserError(
             f"{images.source}: {len(missing):,} of the {len(found):,} images that "
             f"{annotations.source} names are missing, such as {missing[0]}"
         )
-    return [file for file in found if file]
+    return [(image, file) for image, file in found if file]
 
 
 def _fingerprint(
-    annotations: Annotations, images: ImageFiles, files: Sequence[str], *settings: Any
+    annotations: Annotations, images: ImageFiles, named: Sequence[_Named], *settings: Any
 ) -> str:
     digest = hashlib.sha256(annotations.fingerprint.encode())
-    for file in files:
+    for _, file in named:
         digest.update(os.fsencode(f"{file}\0{images.size(file)}\n"))
     digest.update(repr(settings).encode())
     return digest.hexdigest()
@@ -208,7 +122,7 @@ def _fingerprint(
 def _write(
     annotations: Annotations,
     images: ImageFiles,
-    files: Sequence[str],
+    named: Sequence[_Named],
     folder: Path,
     source: dict[str, Any],
     shards: int,
@@ -219,13 +133,12 @@ def _write(
     total = Contents()
     notes = [folder / f".records-{i:05d}.json" for i in range(shards)]
     _require_own(folder, notes, source)
-    named = list(zip(annotations.images, files, strict=True))
     bounds = [len(named) * i // shards for i in range(shards + 1)]
     with tqdm_utils.tqdm(desc="Converting...", total=len(named), unit=" images") as progress:
         for i, note in enumerate(notes):
             part = named[bounds[i] : bounds[i + 1]]
             if note.is_file():
-                contents = Contents.from_dict(json.loads(note.read_bytes())["contents"])
+                contents = Contents.from_dict(_noted(note)["contents"])
                 progress.update(len(part))
             else:
                 path = folder / _shard_name(i, shards)
@@ -251,6 +164,7 @@ def _write(
         ],
         "records": f"records-*-of-{shards:05d}.tfrecord",
         "shards": shards,
+        "bytes": [(folder / _shard_name(i, shards)).stat().st_size for i in range(shards)],
         "masks": with_masks,
         "contents": total.to_dict(),
     }
@@ -267,27 +181,33 @@ def _require_own(folder: Path, notes: Sequence[Path], source: dict[str, Any]) ->
     """Refuses a folder that another conversion began, or that holds other things."""
     for path in folder.iterdir():
         begun = path.name.startswith((".records-", "records-"))
-        if not begun:
+        if not begun and not listing.is_hidden(PurePath(path.name)):
             raise UserError(
                 f"--output: {folder} holds other files, such as {path.name}; give one "
                 "that is empty or does not exist"
             )
-        if path.suffix == ".json":
-            try:
-                same = json.loads(path.read_bytes())["source"] == source
-            except (ValueError, KeyError, TypeError):
-                same = False
-            if not same or path not in notes:
-                raise UserError(
-                    f"--output: {folder} holds a part of another conversion; give another folder, "
-                    "or delete it"
-                )
+        is_note = begun and path.suffix == ".json"
+        if is_note and (path not in notes or _noted(path).get("source") != source):
+            raise UserError(
+                f"--output: {folder} holds a part of another conversion; give another folder, "
+                "or delete it"
+            )
+
+
+def _noted(note: Path) -> dict[str, Any]:
+    """What is noted of a shard; empty where that is damaged."""
+    try:
+        values = json_file.loads(files.read(note, "note", records.MOST_BYTES), "note")
+    except UserError:
+        return {}
+    whole = isinstance(values, dict) and isinstance(values.get("contents"), dict)
+    return values if whole else {}
 
 
 def _write_shard(
     annotations: Annotations,
     images: ImageFiles,
-    part: Sequence[tuple[AnnotatedImage, str]],
+    part: Sequence[_Named],
     path: Path,
     with_masks: bool,
     progress: Any,
@@ -363,7 +283,13 @@ def _example(
         }
         if with_masks:
             drawn = [masks.draw(box, height, width) for box in kept]
-            contents.boxes_as_masks = sum(not outlined for _, outlined in drawn)
+            outlines = [outline for _, outline in drawn]
+            contents.boxes_as_masks = outlines.count(masks.Outline.NONE)
+            faults.outlines += [
+                box.kept.object_id
+                for box, outline in zip(kept, outlines, strict=True)
+                if outline is masks.Outline.DAMAGED
+            ]
             features["image/object/mask"] = feature([png for png, _ in drawn], "bytes_list")
     return _serialized(features), contents
 
@@ -398,16 +324,14 @@ def _encoded(
             turn = turns.of(image, annotated)
             if turn is Turn.TURNED:
                 data = tf.io.encode_png(image_files.upright(image)).numpy()
-        pixels = image_sets.decoded(data)
+        kept = image_sets.encoded(data)
     except Image.DecompressionBombError as error:
         return b"", f"is too large ({error}); cut it into parts", Turn.NONE
     except OSError as error:
-        return b"", f"cannot be read ({error.strerror or error})", Turn.NONE
+        return b"", f"cannot be read ({files.reason(error)})", Turn.NONE
     except Exception as error:  # TensorFlow has many types of errors for one and the same.
         return b"", f"cannot be decoded ({image_sets.reason(error)})", Turn.NONE
-    if not image_sets.is_kept(data):
-        data = tf.io.encode_png(pixels).numpy()
-    return data, (int(pixels.shape[0]), int(pixels.shape[1])), turn
+    return kept.data, kept.size, turn
 
 
 def _require_written(written: Path, contents: Contents, path: Path) -> None:

@@ -21,6 +21,7 @@ class ConversionResult:
         images, objects: how many it holds.
         classes: names of the classes.
         records: what the folder says of itself; None of a COCO file.
+        notes: what lines and classes were taken for, for people.
 
     Example:
         >>> result = detection.convert("boxes.json", "again.json")
@@ -33,6 +34,7 @@ class ConversionResult:
     objects: int
     classes: tuple[str, ...]
     records: Records | None
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -75,9 +77,11 @@ def convert(
     if output.endswith(".json"):
         annotation_formats.write_json(read, output)
         objects = sum(map(len, read.objects.values()))
-        return ConversionResult(output, len(read.images), objects, read.categories.names, None)
+        names = read.categories.names
+        return ConversionResult(output, len(read.images), objects, names, None, read.notes)
     if opened is None:
         raise UserError("--images: is needed here; give the folder or zip file of the images")
     found = write(read, opened, output, shards=shards, with_masks=masks)
     held = found.info["contents"]
-    return ConversionResult(output, held["images"], held["objects"], found.categories.names, found)
+    names = found.categories.names
+    return ConversionResult(output, held["images"], held["objects"], names, found, read.notes)

@@ -21,7 +21,8 @@ class Turn(enum.Enum):
         NONE: nothing, since EXIF says nothing.
         TURNED: its pixels are turned upright, since its annotations have the size of that.
         AS_STORED: it stays as it is stored, as COCO's tools see it: its annotations have that size,
-            or none, or the same either way (half turns, mirrors, squares).
+            or none, or the same either way (half turns, mirrors, squares). Where it is read, it is
+            turned together with its boxes (`detection.data.decoder`).
     """
 
     NONE = enum.auto()

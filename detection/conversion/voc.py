@@ -12,69 +12,77 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from cells.support.errors import UserError
-from detection.conversion import names
+from cells.support import files
+from cells.support.errors import UserError, cut
+from cells.support.files import expanded
+from detection.conversion import names, numbers
+from detection.conversion.image_files import ImageFiles
 
 #: VOC's own have a few thousand.
 _MOST_BYTES = 2**24
 
 
-def read(folder: Path, files: Sequence[Path], class_names: str | None = None) -> dict[str, Any]:
-    """The values of a COCO file.
+def read(
+    folder: Path,
+    paths: Sequence[Path],
+    images: ImageFiles | None = None,
+    class_names: str | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """The values of a COCO file, and what was taken for what.
 
     Args:
         folder: of the annotations, for messages.
-        files: the XML files.
+        paths: the XML files.
+        images: where an image's file is looked for that is named without its ending or not at all.
         class_names: a file of names, see `detection.conversion.names`; by default those that occur,
             in alphabetical order. Categories are numbered from 1 as COCO's are.
 
     Raises:
         UserError: a file is damaged, or names a class that the list has not.
     """
-    roots = [parse(path) for path in files]
-    known = names.read(Path(class_names).expanduser()) if class_names else None
-    if known is None:
-        known = sorted({_text(item, "name", f) for f, r in _objects(files, roots) for item in r})
+    roots = [parse(path) for path in paths]
+    notes = []
+    if class_names:
+        known = names.read(expanded(class_names))
+    else:
+        known = sorted({_text(item, "name", f) for f, r in _objects(paths, roots) for item in r})
+        notes.append(
+            f"classes, since there is no --classes: the {len(known):,} that these files name, in "
+            "alphabetical order; list them all where other files of the set name more"
+        )
     if not known:
         raise UserError(f"{folder}: no file has an object, so nobody knows the classes")
-    numbers = {name: number for number, name in enumerate(known, 1)}
-    file_names = [
-        root.findtext("filename", "").strip() or f"{path.stem}.jpg"
-        for path, root in zip(files, roots, strict=True)
-    ]
-    images: list[dict[str, Any]] = []
+    ids = {name: number for number, name in enumerate(known, 1)}
+    file_names = [_file_name(*pair, images) for pair in zip(paths, roots, strict=True)]
+    entries: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for path, root, file_name, image_id in zip(
-        files, roots, file_names, names.image_ids(file_names), strict=True
+        paths, roots, file_names, names.image_ids(file_names), strict=True
     ):
-        image: dict[str, Any] = {"id": image_id, "file_name": file_name}
-        if root.find("size/height") is not None and root.find("size/width") is not None:
-            image["height"] = int(_number(root, "size/height", path))
-            image["width"] = int(_number(root, "size/width", path))
+        height, width = _sides(root, path)
         # Some tools write 0 where they did not look.
-        if not image.get("height") or not image.get("width"):
-            image = {"id": image_id, "file_name": file_name}
-        images.append(image)
+        size = {"height": height, "width": width} if height and width else {}
+        entries.append({"id": image_id, "file_name": file_name, **size})
         for item in root.iter("object"):
             name = _text(item, "name", path)
-            if name not in numbers:
-                raise UserError(f"{path}: {name!r} is none of the classes of {class_names}")
+            if name not in ids:
+                raise UserError(f"{path}: {cut(name)!r} is none of the classes of {class_names}")
             left, top, right, bottom = (
                 _number(item, f"bndbox/{key}", path) for key in ("xmin", "ymin", "xmax", "ymax")
             )
-            width, height = right - left + 1, bottom - top + 1
+            box = [left - 1, top - 1, right - left + 1, bottom - top + 1]
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
-                    "category_id": numbers[name],
-                    "bbox": [left - 1, top - 1, width, height],
-                    "area": max(width, 0) * max(height, 0),
+                    "category_id": ids[name],
+                    "bbox": box,
+                    "area": max(box[2], 0) * max(box[3], 0),
                     "iscrowd": 0,
                 }
             )
-    categories = [{"id": number, "name": name} for name, number in numbers.items()]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    categories = [{"id": number, "name": name} for name, number in ids.items()]
+    return {"images": entries, "annotations": annotations, "categories": categories}, notes
 
 
 def parse(path: Path) -> Element:
@@ -82,6 +90,9 @@ def parse(path: Path) -> Element:
 
     A document that declares anything of its own (`<!DOCTYPE`) is refused before it is read:
     entities could grow without bound or name other files.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: it is no XML, declares something, or is none of an annotation.
@@ -92,17 +103,18 @@ def parse(path: Path) -> Element:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = _refuse
+    text = files.read(path, "annotation", _MOST_BYTES, usual="one takes a few thousand")
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path}: larger than {_MOST_BYTES:,} bytes, so this is no annotation")
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(text, True)
         root = builder.close()
     except _DeclaresError:
         raise UserError(f"{path}: declares a document type, which an annotation must not") from None
-    except (expat.ExpatError, OSError, LookupError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as XML ({error})") from None
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as XML ({files.reason(error)})") from None
     if root.tag != "annotation":
-        raise UserError(f"{path}: is no annotation of Pascal VOC: its root is <{root.tag[:40]}>")
+        raise UserError(
+            f"{path}: is not an annotation of Pascal VOC: its root is <{root.tag[:40]}>"
+        )
     return root
 
 
@@ -114,20 +126,36 @@ def _refuse(*_: object) -> None:
     raise _DeclaresError
 
 
-def _objects(files: Sequence[Path], roots: Sequence[Element]) -> list[tuple[Path, list[Element]]]:
-    return [(path, list(root.iter("object"))) for path, root in zip(files, roots, strict=True)]
+def _objects(paths: Sequence[Path], roots: Sequence[Element]) -> list[tuple[Path, list[Element]]]:
+    return [(path, list(root.iter("object"))) for path, root in zip(paths, roots, strict=True)]
+
+
+def _file_name(path: Path, root: Element, images: ImageFiles | None) -> str:
+    given = root.findtext("filename", "").strip()
+    return (images and images.find(given or path.stem)) or given or f"{path.stem}.jpg"
+
+
+def _sides(root: Element, path: Path) -> tuple[int, int]:
+    """Height and width in pixels; 0 where there are none."""
+    sides = []
+    for key in ("size/height", "size/width"):
+        side = _number(root, key, path) if root.find(key) is not None else 0
+        if side < 0 or side != int(side):
+            raise UserError(f"{path}: <{key}> is {side}, which is not a number of pixels")
+        sides.append(int(side))
+    return sides[0], sides[1]
 
 
 def _text(element: Element, key: str, path: Path) -> str:
     text = (element.findtext(key) or "").strip()
     if not text:
-        raise UserError(f"{path}: an <object> has no <{key}>")
+        raise UserError(f"{path}: an <{element.tag}> has no <{key}>")
     return text
 
 
 def _number(element: Element, key: str, path: Path) -> float:
-    text = _text(element, key, path) if element.tag == "object" else element.findtext(key) or ""
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"{path}: <{key}> is {text[:40]!r}, which is no number") from None
+    text = _text(element, key, path)
+    number = numbers.written(text, numbers.MOST_PIXELS / 4)
+    if number is None:
+        raise UserError(f"{path}: <{key}> is {cut(text, 40)!r}, which is not a number of pixels")
+    return number

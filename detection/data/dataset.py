@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 from official.common import dataset_fn
 from official.vision.dataloaders import decoder as decoders
-from official.vision.dataloaders import input_reader, input_reader_factory, tf_example_decoder
+from official.vision.dataloaders import input_reader, input_reader_factory
 
 from cells import data as datasets
+from cells.data import decoding
 from detection.data import records
-from detection.data.decoder import ObjectsDecoder
+from detection.data.decoder import ObjectsDecoder, RecordDecoder
 from transfer.data.examples import examples
 
 #: How many times longer than its other side an image may be: scaled to a detector's input, nothing
@@ -37,7 +38,7 @@ def decoder_of(data: Any, *, with_masks: bool = False) -> decoders.Decoder:
         with_masks: whether outlines are wanted, which only converted boxes have.
     """
     if data.input_path:
-        return tf_example_decoder.TfExampleDecoder(
+        return RecordDecoder(
             include_mask=with_masks, mask_binarize_threshold=0.5 if with_masks else None
         )
     return ObjectsDecoder(datasets.detection_classes(_builder(data)))
@@ -52,7 +53,7 @@ def decoded(data: Any) -> tf.data.Dataset:
     if data.input_path:
         stored = tf.data.TFRecordDataset(records.find(data.input_path).files)
     else:
-        stored = examples(_builder(data), data.replace(is_training=False), None, add_tfds_id=True)
+        stored = _stored(data.replace(is_training=False), None)
     return stored.map(decoder_of(data).decode).prefetch(2)
 
 
@@ -69,8 +70,9 @@ def outlines(data: Any) -> Callable[[], dict[int, list[Any]]]:
         found: dict[int, list[Any]] = {}
         for record in tf.data.TFRecordDataset(records.find(data.input_path).files):
             feature = tf.train.Example.FromString(record.numpy()).features.feature
+            turn = decoding.orientation(feature["image/encoded"].bytes_list.value[0])
             masks = [
-                tf.io.decode_png(png, channels=1).numpy()[..., 0]
+                decoding.upright(tf.io.decode_png(png, channels=1), turn).numpy()[..., 0]
                 for png in feature["image/object/mask"].bytes_list.value
             ]
             image_id = int(feature["image/source_id"].bytes_list.value[0])
@@ -105,8 +107,14 @@ def batches(
     )
     if data.input_path:
         return reader.read(input_context=context)
-    source = examples(_builder(data), data, context, add_tfds_id=True)
-    return reader.read(input_context=context, dataset=source)
+    return reader.read(input_context=context, dataset=_stored(data, context))
+
+
+def _stored(data: Any, context: tf.distribute.InputContext | None) -> tf.data.Dataset:
+    """The examples of a TFDS set, whose images `ObjectsDecoder` decodes."""
+    builder = _builder(data)
+    encoded = data.replace(tfds_skip_decoding_feature=datasets.detection_classes(builder).image_key)
+    return examples(builder, encoded, context, add_tfds_id=True)
 
 
 def _is_wide_enough(example: dict[str, Any]) -> tf.Tensor:

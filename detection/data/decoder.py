@@ -1,4 +1,8 @@
-"""Examples of any TFDS set with COCO's `objects`, as Model Garden's parsers take them."""
+"""Examples of any TFDS set with COCO's `objects`, as Model Garden's parsers take them.
+
+Boxes and masks of stored examples are those of the picture as it is stored, as TFDS and COCO's
+tools see it. They are turned upright together with it where EXIF says so.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from official.vision.dataloaders import decoder
+from official.vision.dataloaders import decoder, tf_example_decoder
 
-from cells.data import DetectionClasses, preprocessing
+from cells.data import DetectionClasses, decoding, preprocessing
 
 #: Model Garden's class 0 is the background, so label i of the data is its class i + SHIFT.
 SHIFT = 1
@@ -25,13 +29,14 @@ class ObjectsDecoder(decoder.Decoder):
 
     def __init__(self, classes: DetectionClasses):
         self._classes = classes
+        self._pixels = decoding.decoder(classes.image_shape)
 
     def decode(self, serialized_example: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """Renames the features of one example.
 
         Args:
-            serialized_example: an example as TFDS gives it, with `tfds_id` where the set does not
-                number its images.
+            serialized_example: an example as TFDS gives it where the image is left encoded, with
+                `tfds_id` where the set does not number its images.
 
         Returns:
             `image` (height, width, 3) uint8; `source_id` a string that holds a whole number;
@@ -40,9 +45,10 @@ class ObjectsDecoder(decoder.Decoder):
             `groundtruth_is_crowd` (n,) bool; `groundtruth_area` (n,) float32 in pixels.
         """
         known, objects = self._classes, serialized_example[self._classes.objects_key]
-        image = preprocessing.with_channels(serialized_example[known.image_key], 3)
+        encoded = serialized_example[known.image_key]
+        image = preprocessing.with_channels(self._pixels(encoded), 3)
         size = tf.shape(image, out_type=tf.int64)
-        boxes = objects[known.bbox_key]
+        boxes = decoding.upright_boxes(objects[known.bbox_key], decoding.orientation(encoded))
         return {
             "image": image,
             "source_id": tf.strings.as_string(self._image_id(serialized_example)),
@@ -68,6 +74,29 @@ class ObjectsDecoder(decoder.Decoder):
             return number
         # 31 bits: not everything that reads COCO's JSON knows larger whole numbers.
         return tf.strings.to_hash_bucket_fast(example["tfds_id"], 2**31 - 1)
+
+
+class RecordDecoder(tf_example_decoder.TfExampleDecoder):
+    """Model Garden's decoder of TFRecords, whose pictures, boxes and masks are upright."""
+
+    def decode(self, serialized_example: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As Model Garden's; `height` and `width` are those of the upright picture."""
+        found = super().decode(serialized_example)
+        key = "image/encoded"
+        parsed = tf.io.parse_single_example(
+            serialized_example, {key: tf.io.FixedLenFeature((), tf.string)}
+        )
+        turn = decoding.orientation(parsed[key])
+        size = tf.shape(found["image"], out_type=tf.int64)
+        boxes = decoding.upright_boxes(found["groundtruth_boxes"], turn)
+        found |= {"height": size[0], "width": size[1], "groundtruth_boxes": boxes}
+        if (masks := found.get("groundtruth_instance_masks")) is not None:
+            upright = decoding.upright(masks[..., tf.newaxis], turn)
+            found["groundtruth_instance_masks"] = upright[..., 0]
+        return found
+
+    def _decode_image(self, parsed_tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return decoding.decode(parsed_tensors["image/encoded"])
 
 
 def _areas(boxes: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

@@ -44,17 +44,18 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     return image_files.find_files(paths, endings, "images or videos")
 
 
-def check_files(paths: Sequence[Path]) -> None:
+def check_files(paths: Sequence[Path]) -> int:
     """Reads every image and a frame of every video: nothing is written where one is damaged.
+
+    Returns:
+        How many images are turned upright, as EXIF says.
 
     Raises:
         UserError: one cannot be read; names it.
     """
-    for path in paths:
-        if videos.is_video(path):
-            next(videos.frames(path))
-        else:
-            read(path)
+    for path in filter(videos.is_video, paths):
+        next(videos.frames(path))
+    return image_files.check_files(path for path in paths if not videos.is_video(path))
 
 
 def from_files(paths: Sequence[Path]) -> Iterator[NamedImage]:

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cells.support import json_file
-from cells.support.errors import UserError
+from cells.support import files, json_file
+from cells.support.errors import UserError, cut
+from cells.support.files import expanded, json_text
 from detection.data.categories import Categories
 
 #: The file by which such a folder is known; written last.
 INFO = "boxes.json"
 
-_MOST_BYTES = 2**30
+#: Of a description: that of COCO has 20 KB, one of a million faulty boxes 10 MB.
+MOST_BYTES = 2**30
+
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53}
+
+#: What a description must hold so that nothing that reads it comes to grief.
+_SCHEMA = {
+    "type": "object",
+    "required": ["categories", "records", "shards", "masks", "contents"],
+    "properties": {
+        "source": {"type": "object"},
+        "categories": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["id", "name"],
+                "properties": {"id": _COUNT, "name": {"type": "string", "minLength": 1}},
+            },
+        },
+        "records": {"type": "string", "pattern": r"^records-\*-of-[0-9]+\.tfrecord$"},
+        "shards": {**_COUNT, "minimum": 1},
+        "bytes": {"type": "array", "items": _COUNT},
+        "masks": {"type": "boolean"},
+        "contents": {
+            "type": "object",
+            "required": ["images", "objects", "most_objects"],
+            "properties": {
+                **dict.fromkeys(("images", "objects", "crowds", "images_without_objects"), _COUNT),
+                **dict.fromkeys(("most_objects", "boxes_as_masks"), _COUNT),
+                **{key: {"type": "array"} for key in ("turned", "as_stored")},
+                "left_out": {"type": "object"},
+                "faults": {"type": "object", "additionalProperties": {"type": "array"}},
+            },
+        },
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +83,9 @@ def find(input_path: str) -> Records:
     """The converted set that `input_path` names: its folder, or files in it.
 
     Raises:
-        UserError: there is none, or files of it are missing.
+        UserError: there is none, it says what cannot be, or files of it are missing or damaged.
     """
-    path = Path(input_path).expanduser().absolute()
+    path = expanded(input_path).absolute()
     folder = path if path.is_dir() else path.parent
     if set(os.fspath(folder)) & set("*?,"):
         raise UserError(
@@ -61,27 +97,57 @@ def find(input_path: str) -> Records:
             f"input_path: {folder} holds no converted boxes, since it has no {INFO}; make it with "
             "cell-detect --mode=convert"
         )
-    text = json_file.read(file, "boxes", _MOST_BYTES)
     try:
-        info = json_file.loads(text, "description of boxes")
-        categories = Categories(
-            tuple(entry["id"] for entry in info["categories"]),
-            tuple(entry["name"] for entry in info["categories"]),
-        )
-        found = Records(folder, categories, info)
-        missing = int(info["shards"]) - len(found.files)
+        info = json_file.loads(files.read(file, "boxes", MOST_BYTES), "description of boxes")
+        _check(info)
     except UserError as error:
-        raise UserError(f"{file}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{file}: is no description of converted boxes ({error!r})") from None
-    if missing:
-        raise UserError(
-            f"{folder}: {missing} of the {info['shards']} record files are missing; convert again, "
-            "to another folder"
-        )
+        said = str(error).removeprefix(f"{file}: ")
+        raise UserError(f"{file}: {said}; put the file back as it was, or convert again") from None
+    categories = Categories(
+        tuple(int(entry["id"]) for entry in info["categories"]),
+        tuple(entry["name"] for entry in info["categories"]),
+    )
+    found = Records(folder, categories, info)
+    _check_files(found)
     return found
 
 
 def info_text(values: dict[str, Any]) -> bytes:
     """The bytes of `boxes.json`."""
-    return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
+    return json_text(values, indent=1).encode()
+
+
+def _check(info: Any) -> None:
+    """Refuses a description that says what cannot be; names the field."""
+    import jsonschema  # takes a tenth of a second: not at import time
+
+    error = next(iter(jsonschema.Draft202012Validator(_SCHEMA).iter_errors(info)), None)
+    if error is not None:
+        place = error.json_path.removeprefix("$").removeprefix(".")
+        raise UserError(f"{place or 'the file'}: {cut(error.message, 120)}")
+    for key in ("id", "name"):
+        given = [entry[key] for entry in info["categories"]]
+        if len(set(given)) < len(given):
+            raise UserError(f"categories: two have the same {key}")
+
+
+def _check_files(found: Records) -> None:
+    shards, there = int(found.info["shards"]), len(found.files)
+    if there < shards:
+        raise UserError(
+            f"{found.folder}: {shards - there:,} of the {shards:,} record files are missing; "
+            "convert again, to another folder"
+        )
+    if there > shards:
+        raise UserError(
+            f"{found.folder}: holds {there:,} record files, and {INFO} says {shards:,}; convert "
+            "again, to another folder"
+        )
+    # Which conversions before have not noted.
+    for file, size in zip(found.files, found.info.get("bytes", ()), strict=False):
+        now = os.stat(file).st_size
+        if now != size:
+            raise UserError(
+                f"{file}: has {now:,} bytes, and had {size:,} when it was written; convert again, "
+                "to another folder"
+            )

@@ -19,12 +19,19 @@ ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a video by its name."""
+    """Whether a file is a video by its name.
+
+    Args:
+        path: of the file.
+    """
     return Path(path).suffix.lower() in ENDINGS
 
 
 def frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
     """The frames of a video, uint8 `(height, width, 3)`, RGB, in order.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: it cannot be read; a damaged end is not noticed, the frames before it come out.
@@ -45,6 +52,9 @@ def frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
 
 def frame_rate(path: str | os.PathLike[str]) -> float:
     """Frames a second; 25 where the file does not say.
+
+    Args:
+        path: of the file.
 
     Raises:
         UserError: it cannot be read.

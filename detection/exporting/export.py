@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +63,9 @@ def export(
     Returns:
         `files`, of each format its `file`, its `input` and by how much its `boxes` (relative to the
         image) and `scores` differ at most; `compared_on`, in words, and the number of `objects`
-        that were found there. With `formats` this stands in `detector.json`.
+        that were compared there; `score_threshold`, where the detector finds nothing that is as
+        sure as the configuration asks for, and was compared by what it is less sure of. With
+        `formats` this stands in `detector.json`.
 
     Raises:
         UserError: there is no such run, `output` exists or cannot be written, a format is not
@@ -84,17 +88,30 @@ def export(
     pictures, compared_on = _pictures(params.task.validation_data)
     expected = [exported.detector.detect(picture) for picture in pictures]
     sizes = [max(picture.shape) for picture in pictures]
+    told: dict[str, Any] = {"compared_on": compared_on, "objects": 0}
+    surest = exported
+    if not any(len(found.scores) for found in expected):
+        surest = _less_sure(model_dir, params, pictures)
+        expected = [surest.detector.detect(picture) for picture in pictures]
+        told["score_threshold"] = _threshold(surest.params)
+    counts = []
 
     def compared(kind: str, path: str) -> dict[str, float]:
-        look = chosen[kind].open(exported, path)
-        return compare(kind, params, expected, [look(picture) for picture in pictures], sizes)
+        with tempfile.TemporaryDirectory() as other:
+            if surest is not exported:
+                path = os.path.join(other, chosen[kind].file)
+                chosen[kind].write(surest, path)
+            look = chosen[kind].open(surest, path)
+            found = [look(picture) for picture in pictures]
+        differences, count = _differences(kind, surest.params, expected, found, sizes)
+        if surest is exported:
+            _require_same(kind, differences)
+        counts.append(count)
+        return differences
 
     with files.beside(output, folder=bool(formats)) as temporary:
-        told = {
-            "compared_on": compared_on,
-            "objects": sum(len(found.scores) for found in expected),
-            "files": files.write_compared(exported, chosen, temporary, compared),
-        }
+        told["files"] = files.write_compared(exported, chosen, temporary, compared)
+        told["objects"] = min(counts)
         if formats:
             text = categories_text(exported.detector.categories)
             write_atomically(os.path.join(temporary, CATEGORIES), text.encode())
@@ -131,15 +148,29 @@ def compare(
     Raises:
         UserError: they are larger than the format's rounding can make them.
     """
+    told, _ = _differences(kind, params, expected, found, sizes)
+    _require_same(kind, told)
+    return told
+
+
+def _differences(
+    kind: str,
+    params: Any,
+    expected: Sequence[Detections],
+    found: Sequence[Detections],
+    sizes: Sequence[int],
+) -> tuple[dict[str, float], int]:
+    """What `compare` gives, however large, and how many of the expected objects were compared."""
     allowed = FORMATS[kind].difference
-    generator = params.task.model.detection_generator
-    boxes, scores = [0.0], [0.0]
+    most = params.task.model.detection_generator.max_num_detections
+    boxes, scores, count = [0.0], [0.0], 0
     for ours, theirs, size in zip(expected, found, sizes, strict=True):
         both = (ours, theirs)
-        full = [d.scores.min() for d in both if len(d.scores) >= generator.max_num_detections]
-        edge = max([generator.pre_nms_score_threshold, *full])
+        full = [d.scores.min() for d in both if len(d.scores) >= most]
+        edge = max([_threshold(params), *full])
         for some, others in (both, both[::-1]):
             counts = (some.scores > edge + allowed) & (some.boxes[:, 2:] > 0).all(axis=1)
+            count += int(counts.sum()) if some is ours else 0
             free = np.ones(len(others.scores), bool)
             for i in np.flatnonzero(counts):
                 same = np.flatnonzero(free & (others.labels == some.labels[i]))
@@ -151,15 +182,38 @@ def compare(
                 free[nearest] = False
                 boxes.append(float(distance.min()))
                 scores.append(abs(float(others.scores[nearest] - some.scores[i])))
-    told = {"boxes": max(boxes), "scores": max(scores)}
-    if max(told.values()) > allowed:
+    return {"boxes": max(boxes), "scores": max(scores)}, count
+
+
+def _require_same(kind: str, told: Mapping[str, float]) -> None:
+    if max(told.values()) > FORMATS[kind].difference:
         raise files.differs(
             kind,
             "detector",
             f"boxes by up to {told['boxes']:.1e} of the image, scores by up to "
             f"{told['scores']:.1e}",
         )
-    return told
+
+
+def _threshold(params: Any) -> float:
+    return float(params.task.model.detection_generator.pre_nms_score_threshold)
+
+
+def _less_sure(model_dir: FilePath, params: Any, pictures: Sequence[np.ndarray]) -> Exported:
+    """A run's detector that also tells of what it is less sure of, some ten objects at least.
+
+    How it differs from a file is told, but nothing is refused for it: where thousands of places
+    are all but equally unlikely, rounding decides which of them are told.
+    """
+
+    def opened(threshold: float) -> Exported:
+        changed = copy.deepcopy(params)
+        changed.task.model.detection_generator.pre_nms_score_threshold = threshold
+        return Exported(changed, open_detector(model_dir, params=changed))
+
+    every = opened(0.0)
+    scores = np.sort(np.concatenate([every.detector.detect(p).scores for p in pictures]))[::-1]
+    return opened(0.8 * float(scores[:10][-1])) if len(scores) else every
 
 
 def _check_operators(params: Any, chosen: dict[str, DetectorFormat]) -> None:

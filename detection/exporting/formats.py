@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells.support.files import write_atomically
+from cells.support.files import json_text, write_atomically
 from detection.data.categories import Categories
 from detection.exporting import serving
 from detection.inference.detector import Detections, Detector
@@ -55,7 +54,7 @@ def categories_text(categories: Categories) -> str:
         {"id": number, "name": name}
         for number, name in zip(categories.ids, categories.names, strict=True)
     ]
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json_text(told, indent=1)
 
 
 def _save(served: serving.ServedDetector, signatures: Any, path: str) -> None:

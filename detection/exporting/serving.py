@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from official.vision.modeling import retinanet_model
 from official.vision.modeling.layers import detection_generator
 from official.vision.ops import preprocess_ops
 from official.vision.serving import detection as serving
+
+from cells.data import decoding
+from cells.network.keras_settings import overridden
 
 #: Model Garden's colour of what an image leaves of the input: 0 once it is normalised.
 PADDING = preprocess_ops.MEAN_RGB
@@ -49,6 +53,8 @@ class ServedDetector(serving.DetectionModule):
     @tf.function
     def inference_from_image_bytes(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """From strings (n,) of JPEG, PNG, BMP or GIF files of any sizes; boxes in their pixels.
+
+        Photographs are turned upright as EXIF says, and their boxes are those of the upright ones.
 
         Decoded and scaled image by image, since they have different sizes.
         """
@@ -105,8 +111,7 @@ class ServedDetector(serving.DetectionModule):
         return (pixels + PADDING)[tf.newaxis].numpy(), size[tf.newaxis].numpy(), scale.numpy()
 
     def _inputs_of(self, data: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
-        image = tf.io.decode_image(data, channels=3, expand_animations=False)
-        image.set_shape([None, None, 3])
+        image = decoding.decode(data, portable=True)
         pixels, anchors, info = self._build_inputs(image)
         return pixels, dict(anchors), info
 
@@ -131,6 +136,7 @@ class ServedDetector(serving.DetectionModule):
         return told
 
 
+@overridden(tf_keras)
 def of_plain_operators(model: Any, sigma: float | None) -> Any:
     """A RetinaNet whose non-maximum suppression other programs have an operator for.
 

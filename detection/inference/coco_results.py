@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
-from cells.support.files import write_atomically
+from cells.support.files import json_text, write_atomically
 from detection.data.categories import Categories
 from detection.data.masks import run_lengths
 from detection.inference.detector import Detections
@@ -53,5 +52,9 @@ def to_coco(
 
 
 def write(entries: list[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Writes the file that `pycocotools.coco.COCO.loadRes` reads, complete or not at all."""
-    write_atomically(path, (json.dumps(entries, ensure_ascii=False) + "\n").encode())
+    """Writes the file that `pycocotools.coco.COCO.loadRes` reads, complete or not at all.
+
+    Raises:
+        UserError: a number is not finite, since the training has diverged.
+    """
+    write_atomically(path, json_text(entries, indent=None).encode())

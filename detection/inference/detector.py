@@ -102,7 +102,10 @@ class Detector:
         """Finds objects.
 
         Args:
-            image: uint8 (height, width, 3), RGB.
+            image: uint8 (height, width, 3), RGB, of any size.
+
+        Returns:
+            What was found, the surest first, in pixels of `image`.
 
         Raises:
             UserError: the image is so narrow that nothing is left of it.

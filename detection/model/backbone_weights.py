@@ -29,15 +29,26 @@ _NOT_OF_THE_CELLS = frozenset(
 
 
 def is_classifier(path: str) -> bool:
-    """Whether a path is the folder of a `cell-transfer` training."""
+    """Whether a path is the folder of a `cell-transfer` training.
+
+    Args:
+        path: of the file.
+    """
     params = os.path.join(path, model_dir.PARAMS)
     if not os.path.exists(params):
         return False
-    return "cells" in read_yaml(params).get("task", {}).get("model", {})
+    given: Any = read_yaml(params)
+    for key in ("task", "model"):
+        given = given.get(key) if isinstance(given, dict) else None
+    return isinstance(given, dict) and "cells" in given
 
 
 def is_weights_file(path: str) -> bool:
-    """Whether a path is that of a file that `cells import-weights` wrote, by its ending."""
+    """Whether a path is that of a file that `cells import-weights` wrote, by its ending.
+
+    Args:
+        path: of the file.
+    """
     return path.endswith(weights_file.ENDING)
 
 

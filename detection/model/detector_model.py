@@ -7,9 +7,11 @@ from official.vision.modeling import backbones, factory
 from official.vision.ops import preprocess_ops
 
 from cells.data import preprocessing
+from cells.network.keras_settings import overridden
 from detection.config.schema import MaskRCNN, RetinaNet
 
 
+@overridden(tf_keras)
 def build_detector(
     config: RetinaNet | MaskRCNN, l2_regularizer: tf_keras.regularizers.Regularizer | None = None
 ) -> tf_keras.Model:

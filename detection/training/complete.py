@@ -67,7 +67,7 @@ def check_model(model: Model) -> None:
     at = "task.model"
     if not 1 <= model.min_level <= model.max_level:
         raise UserError(
-            f"{at}: min_level {model.min_level} to max_level {model.max_level} is no range of "
+            f"{at}: min_level {model.min_level} to max_level {model.max_level} is not a range of "
             "levels; level i has stride 2^i, and 3 to 7 is usual"
         )
     _check_input_size(model)

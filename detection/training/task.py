@@ -22,6 +22,7 @@ from detection.model import backbone_weights, detector_model
 from detection.training.coco_figures import Evaluation
 from detection.training.collector import Evaluator
 from transfer.training import checkpoints
+from transfer.training.trainer import examples_in
 
 
 class _CellsTask:
@@ -134,6 +135,29 @@ class CellsRetinaNetTask(_CellsTask, retinanet.RetinaNetTask):
         if not training and self.task_config.use_coco_metrics:
             self.coco_metric = self.evaluator()
         return metrics
+
+    def validation_step(
+        self,
+        inputs: tuple[Any, Any],
+        model: tf_keras.Model,
+        metrics: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """One step of one replica, whose losses count by its number of images."""
+        weighted = [_ByImages(metric, examples_in(inputs)) for metric in metrics or ()]
+        return super().validation_step(inputs, model, weighted)
+
+
+class _ByImages:
+    """A mean of a batch's figures, in which each image counts alike; of no image there is none."""
+
+    def __init__(self, mean: tf_keras.metrics.Mean, images: tf.Tensor):
+        self.name, self.result = mean.name, mean.result
+        self._mean, self._images = mean, images
+
+    def update_state(self, value: tf.Tensor) -> None:
+        """Adds the figure of a batch."""
+        value = tf.where(self._images > 0, value, 0.0)
+        self._mean.update_state(value, sample_weight=self._images)
 
 
 @task_factory.register_task_cls(MaskRCNNTask)

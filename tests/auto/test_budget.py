@@ -22,10 +22,10 @@ def test_times_are_read(text, seconds):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("30", "is no time"),
-        ("", "is no time"),
-        ("-5m", "is no time"),
-        ("5m later", "is no time"),
+        ("30", "is not a duration"),
+        ("", "is not a duration"),
+        ("-5m", "is not a duration"),
+        ("5m later", "is not a duration"),
         ("29s", "too short"),
         ("31d", "too long"),
     ],

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from cells.__main__ import main
 from cells.genotype import catalogue, genotype_file
 from cells.operations.operations import OPERATIONS
 
@@ -31,6 +32,40 @@ def test_help_teaches_without_tensorflow():
     assert done.returncode == 0, done.stderr
     for command in ("list", "show", "summary", "draw", "validate", "operations"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["dataset", "x", "-o=y", "--seed=-1"], "--seed: -1 is too small; use at least 0"),
+        (["dataset", "x", "-o=y", "--test=1e999"], "--test: '1e999' is not a finite number"),
+        (
+            ["summary", "nasnet_a", "-N=100000"],
+            "--normal_cells/-N: 100,000 is too large; use at mo",
+        ),
+        (["summary", "nasnet_a", "-N=two"], "--normal_cells/-N: 'two' is not a whole number"),
+        (["summary", "nasnet_a", f"-F={'9' * 5000}"], "--filters/-F: '9999"),
+        (["auto", "--images=x", "-o=y", "--size=1.5"], "--size: '1.5' is not a whole number"),
+        (["auto", "--images=x", "-o=y", "--search=nan"], "--search: 'nan' is not a finite number"),
+        (["summary", "nasnet_a", "--image_size=99999"], "image_size: 99,999 is too large"),
+        (["summary", "nasnet_a", "--colour"], "unrecognized arguments: --colour"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_one_sentence(arguments, sentence, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cells", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr().err
+    assert end.value.code == 2
+    assert told.startswith(f"cells: {sentence}") and told.count("\n") == 1 and len(told) < 600
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cells", "validate", "a\n\x1b[31mb.json"])
+    with pytest.raises(SystemExit):
+        main()
+    told = capsys.readouterr().err
+    assert told == "cells: a\\n\\x1b[31mb.json: there is no such genotype file\n"
 
 
 def test_list_and_show():
@@ -73,12 +108,12 @@ def test_draw_writes_pictures(tmp_path):
     [
         (["show", "nasnet"], "did you mean 'nasnet_a'"),
         (["show", "nowhere/mine.json"], "there is no such genotype file"),
-        (["show", "tests/"], "cannot be read"),
+        (["show", "tests/"], "is a folder"),
         (["validate", "pyproject.toml"], "not JSON"),
         (["summary", "nasnet_a", "--network=imagenet"], "did you mean 'imagenet_"),
         (["summary", "nasnet_a", "-P", "100"], "nearest are 96 and 120"),
         (["summary", "nasnet_a", "--image_size=2"], "use at least 3x3"),
-        (["summary", "nasnet_a", "--image_size=1e9"], "is no size"),
+        (["summary", "nasnet_a", "--image_size=1e9"], "is not a size"),
         (["summary", "nasnet_a", "--border_rule=torch"], "known are tensorflow, timm, keras"),
         (["draw", "nasnet_a", "--output=x.bmp"], ".svg"),
     ],

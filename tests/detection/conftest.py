@@ -8,6 +8,18 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture
+def photos(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder with a.jpg and b.jpg of 40x30 pixels."""
+    from annotated import jpeg
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate("ab"):
+        (folder / f"{name}.jpg").write_bytes(jpeg(seed=seed))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def scenes_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with the embedded set `digits_scenes`."""

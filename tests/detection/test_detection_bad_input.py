@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        ({"min_level": 5, "max_level": 4}, "min_level 5 to max_level 4 is no range of levels"),
+        ({"min_level": 5, "max_level": 4}, "min_level 5 to max_level 4 is not a range of levels"),
         ({"max_level": 6, "input_size": [96, 64, 3]}, r"96x64 is not a multiple of 64.*\[128, 64"),
         ({"min_level": 2}, "min_level: 2 is not among the levels 3 to 5 of the backbone"),
         ({"input_size": [64, 64]}, r"input_size: \[64, 64\] is not \[height, width, 3\]"),
@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).parents[2]
         ({"num_classes": 5}, "num_classes: 5 is less than 11"),
         (
             {"backbone": {"cells": {"min_level": 3, "max_level": 6}}},
-            "levels 3 to 6 do not exist; the imagenet stack has levels 1 to 5",
+            "max_level: 6 is too large; use at most 5",
         ),
         ({"backbone": {"cells": {"genotype": "nasnet_b"}}}, "did you mean 'nasnet_a'"),
         ({"backbone": {"cells": {"filters": 3}}}, "filters: 3 is too small"),
@@ -61,7 +61,7 @@ def test_impossible_tasks_are_refused(small, task, sentence):
 
 def test_a_set_without_boxes_is_told_what_it_has(small, scenes_dir):
     data.builder("digits", scenes_dir)
-    with pytest.raises(UserError, match=r"digits.*is no detection set.*label"):
+    with pytest.raises(UserError, match=r"digits.*is not a detection set.*label"):
         complete.resolve(small({"task": {"train_data": {"tfds_name": "digits"}}}))
 
 
@@ -108,7 +108,7 @@ def test_a_folder_of_no_run_is_named(tmp_path):
     [
         (["--mode=predict", "--model_dir=x"], "--output: is needed here"),
         (["--mode=train"], "--model_dir: is needed here"),
-        (["--mode=train", "--model_dir=x", "y.jpg"], "'y.jpg': is no flag"),
+        (["--mode=train", "--model_dir=x", "y.jpg"], "'y.jpg': is not a known argument"),
         (
             ["--mode=predict", "--model_dir=x", "--output=y", "--score_threshold=2"],
             "--score_threshold: 2.0 is not in [0, 1]",

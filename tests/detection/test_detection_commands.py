@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib.util
+import io
 import json
 import logging
 import pathlib
@@ -25,6 +26,7 @@ from cells.data import image_files
 from cells.support.errors import UserError
 from cells.weights.by_layer import weighted_layers
 from detection import cli
+from detection.config.read import read_params
 from detection.exporting import export, formats
 from detection.inference import evaluation_report
 from detection.inference.detector import Detections, open_detector
@@ -310,7 +312,7 @@ def assert_same(found, expected, scale=1.0, i=0):
 
 
 def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector, tmp_path, scene):
-    """Loaded by TensorFlow alone: two files of different sizes at once, JPEG and PNG."""
+    """Loaded by TensorFlow alone: files of different sizes at once, JPEG and PNG, one turned."""
     output = tmp_path / "saved"
     detection.export(trained, output)
     with pytest.raises(UserError, match="exists already"):
@@ -319,10 +321,14 @@ def test_a_saved_model_finds_in_files_what_the_detector_finds(trained, detector,
     assert [entry["name"] for entry in names] == [str(i) for i in range(10)]
     wide = np.full((128, 300, 3), 100, np.uint8)
     wide[:, :128] = scene
-    files = [tf.io.encode_jpeg(scene, quality=95).numpy(), tf.io.encode_png(wide).numpy()]
+    turned, sideways = io.BytesIO(), Image.Exif()
+    sideways[0x0112] = 6
+    Image.fromarray(np.rot90(wide)).save(turned, "PNG", exif=sideways)
+    jpeg = tf.io.encode_jpeg(scene, quality=95).numpy()
+    files = [jpeg, tf.io.encode_png(wide).numpy(), turned.getvalue()]
     saved = tf.saved_model.load(str(output))
     found = saved.signatures["serving_default"](inputs=tf.constant(files))
-    for i, pixels in enumerate((tf.io.decode_jpeg(files[0]).numpy(), wide)):
+    for i, pixels in enumerate((image_files.decode(jpeg), wide, wide)):
         assert_same(found, detector.detect(pixels), i=i)
 
 
@@ -382,6 +388,36 @@ def test_a_file_that_finds_something_else_is_not_written(small):
     ):
         with pytest.raises(UserError, match=sentence):
             export.compare("onnx", params, [ours], [found], [100])
+
+
+def test_a_detector_that_finds_more_or_less_has_the_weights_of_its_run(trained, detector):
+    """Also the head's, whose layer has no name of its own."""
+    params = read_params(trained)
+    params.task.model.detection_generator.max_num_detections = 7
+    other = open_detector(trained, params=params)
+    ours, theirs = (opened.model.get_weights() for opened in (detector, other))
+    for one, another in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
+def test_files_of_a_detector_that_is_sure_of_nothing_are_compared_all_the_same(trained, tmp_path):
+    output = tmp_path / "unsure"
+    override = "task.model.detection_generator.pre_nms_score_threshold=0.9999"
+    told = detection.export(trained, output, ["tflite"], params_override=override)
+    assert told == json.loads((output / "detector.json").read_bytes())
+    assert told["objects"] > 0
+    assert told["score_threshold"] < 0.9999
+    assert 0 < max(told["files"]["tflite"][name] for name in ("boxes", "scores")) < 1e-3
+    assert sorted(p.name for p in output.iterdir()) == [
+        "categories.json",
+        "detector.json",
+        "detector.tflite",
+    ]
+    # The file itself keeps to the threshold that was asked for.
+    interpreter = tf.lite.Interpreter(model_path=str(output / "detector.tflite"))
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
+    found = interpreter.get_signature_runner()(pixels=pixels, size=np.float32([[64, 64]]))
+    assert int(found["num_detections"][0]) == 0
 
 
 def test_the_help_names_the_formats_that_there_are():

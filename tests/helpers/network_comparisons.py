@@ -10,7 +10,7 @@ from cells.weights.by_layer import weighted_layers
 
 
 def randomise_statistics(model, seed: int = 1) -> None:
-    """Batch norm that is no identity, without which half of the mistakes do not show."""
+    """Batch norm that is not an identity, without which half of the mistakes do not show."""
     rng = np.random.default_rng(seed)
     for layer in weighted_layers(model):
         if type(layer).__name__ == "BatchNormalization":

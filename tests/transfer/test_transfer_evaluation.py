@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from absl import flags
+from absl.testing import flagsaver
 from PIL import Image
 from sklearn import metrics
 
+from cells.data import image_files
 from cells.support.errors import UserError
-from transfer import evaluation
+from transfer import cli, evaluation, prediction
 from transfer.config import configure
 from transfer.evaluation import Evaluation
 from transfer.model import network
 from transfer.runs import model_dir
+from transfer.training import checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +175,58 @@ def test_the_table_and_the_picture(random, tmp_path):
     many = Evaluation(np.arange(200), np.eye(200, dtype="float32"), ("x",) * 200, 1)
     evaluation.draw(many, str(tmp_path / "many.png"))
     assert json.dumps(random.metrics())
+
+
+def test_class_names_are_text_in_the_picture(tmp_path):
+    """Which matplotlib would read as formulas, and as wrong ones."""
+    names = (r"$100$ \frac{", "$", "a_$b", "${x")
+    evaluation.draw(
+        Evaluation(np.arange(4), np.eye(4, dtype="float32"), names, 1), str(tmp_path / "a.png")
+    )
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_the_numbers_are_written_before_the_picture(run, tmp_path, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(evaluation, "draw", fails)
+    if "checkpoint" not in flags.FLAGS:
+        cli._define_flags()
+    flags.FLAGS(["test"])
+    output = tmp_path / "evaluation.json"
+    with (
+        flagsaver.flagsaver(mode="eval", model_dir=str(run[0]), output=str(output)),
+        pytest.raises(RuntimeError, match="no picture"),
+    ):
+        cli._main(["cell-transfer"])
+    assert json.loads(output.read_text())["images"] == 360
+
+
+def test_photographs_that_lie_on_their_side_are_seen_upright(run, digits, tmp_path):
+    """180 digits as they are, and stored turned: `eval` and `predict` say the same of all."""
+    sideways = Image.Exif()
+    sideways[0x0112] = 6  # To be turned clockwise by a quarter.
+    pixels = np.round((digits[0][:180] + 1) * 127.5).astype("uint8")
+    for i, (image, label) in enumerate(zip(pixels, digits[1], strict=False)):
+        for name, turn in (("upright", None), ("turned", Image.Transpose.ROTATE_90)):
+            folder = tmp_path / name / "test" / str(label)
+            folder.mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(image)
+            if turn is None:
+                picture.save(folder / f"{i:03}.png")
+            else:
+                picture.transpose(turn).save(folder / f"{i:03}.png", exif=sideways)
+    trained = checkpoints.open_classifier(str(run[0]))
+    told = {}
+    for name in ("upright", "turned"):
+        params = on_folder(run, tmp_path / name, tmp_path / "tfds")
+        found = evaluation.evaluate(params, str(run[0]))
+        files = image_files.find_files([str(tmp_path / name)])
+        assert image_files.check_files(files) == (180 if name == "turned" else 0)
+        said = list(prediction.predict(trained, files, top=1))
+        right = [int(p.guesses[0].name == pathlib.Path(p.file).parent.name) for p in said]
+        assert found.metrics()["accuracy"] == np.mean(right)
+        told[name] = found.metrics(), [p.guesses for p in said]
+    assert told["upright"] == told["turned"]
+    assert told["upright"][0]["accuracy"] > 0.3

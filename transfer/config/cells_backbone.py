@@ -21,6 +21,13 @@ from cells.network import presets
 from cells.network.build import build_network
 from cells.network.stack import StackConfig
 from cells.support.errors import UserError
+from cells.support.settings import setting
+
+
+def _stack_setting(name: str) -> Any:
+    """A field with the bounds of the stack's, which None leaves as the network has it."""
+    (field,) = (f for f in dataclasses.fields(StackConfig) if f.name == name)
+    return dataclasses.field(default=None, metadata=field.metadata)
 
 
 @dataclasses.dataclass
@@ -37,18 +44,18 @@ class CellStack(hyperparams.Config):
     """
 
     genotype: str = "nasnet_a"
-    network: str = "imagenet_mobile"
-    normal_cells: int | None = None
-    filters: int | None = None
-    penultimate_filters: int | None = None
-    stem_filters: int | None = None
+    network: str = setting("imagenet_mobile", choices=presets.NETWORKS)
+    normal_cells: int | None = _stack_setting("normal_cells")
+    filters: int | None = _stack_setting("filters")
+    penultimate_filters: int | None = setting(None, least=1)
+    stem_filters: int | None = _stack_setting("stem_filters")
     skip_reduction: bool | None = None
-    border_rule: str | None = None
-    drop_path_keep: float | None = None
-    drop_path_steps: int = 0
-    dropout: float | None = None
-    batch_norm_momentum: float | None = None
-    batch_norm_epsilon: float | None = None
+    border_rule: str | None = _stack_setting("border_rule")
+    drop_path_keep: float | None = _stack_setting("drop_path_keep")
+    drop_path_steps: int = setting(0, least=0)
+    dropout: float | None = _stack_setting("dropout")
+    batch_norm_momentum: float | None = _stack_setting("batch_norm_momentum")
+    batch_norm_epsilon: float | None = _stack_setting("batch_norm_epsilon")
 
     # What a configuration carries beside its fields: it is neither written nor compared.
     RESERVED_ATTR = [*hyperparams.Config.RESERVED_ATTR, "_carried"]  # noqa: RUF012
@@ -80,12 +87,16 @@ class CellStack(hyperparams.Config):
         self.__dict__["_carried"] = (name, genotype)
 
 
+#: Of the stack for large images.
+MAX_LEVEL = 5
+
+
 @dataclasses.dataclass
 class CellBackbone(CellStack):
     """A stack whose maps of the levels `min_level` to `max_level` (stride 2 ** level) come out."""
 
-    min_level: int = 2
-    max_level: int = 5
+    min_level: int = setting(2, least=1, most=MAX_LEVEL)
+    max_level: int = setting(5, least=1, most=MAX_LEVEL)
 
 
 @dataclasses.dataclass

@@ -13,6 +13,7 @@ from cells.support import overrides
 from cells.support.errors import UserError, unknown
 from transfer.config import experiments
 from transfer.config.cells_backbone import cells_of
+from transfer.config.ranges import RANGES
 
 DEFAULT_EXPERIMENT = "cells_classification"
 
@@ -80,9 +81,9 @@ def configure(
     for file in files:
         values = overrides.read_yaml(file)
         values.pop(EXPERIMENT, None)
-        overrides.apply(params, values, os.fspath(file))
+        overrides.apply(params, values, os.fspath(file), RANGES)
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
-    overrides.override(params, text=override)
+    overrides.override(params, text=override, ranges=RANGES)
     if isinstance(genotype, Genotype):
         cells_of(params).carry(genotype, genotype.name)
     elif genotype:

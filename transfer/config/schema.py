@@ -34,6 +34,8 @@ from official.core import config_definitions
 from official.modeling import hyperparams
 from official.vision.configs import image_classification as base
 
+from cells.network.stack import MAX_CLASSES, MAX_SIDE
+from cells.support.settings import setting
 from transfer.config.cells_backbone import CellStack
 
 
@@ -53,8 +55,8 @@ class Model(hyperparams.Config):
             recipe says.
     """
 
-    num_classes: int = 0
-    input_size: list[int] = dataclasses.field(default_factory=lambda: [32, 32, 3])
+    num_classes: int = setting(0, least=0, most=MAX_CLASSES)
+    input_size: list[int] = setting([32, 32, 3], least=0, most=MAX_SIDE, length=3)
     auxiliary_head: bool = False
     synchronized_batch_norm: bool = False
     cells: CellStack = dataclasses.field(default_factory=CellStack)
@@ -79,9 +81,9 @@ class DataConfig(base.DataConfig):
 
     aug_crop: bool | None = False
     decode_jpeg_only: bool = False
-    aug_shift: int = 0
-    aug_cutout: int = 0
-    max_damaged: int = 10
+    aug_shift: int = setting(0, least=0, most=MAX_SIDE)
+    aug_cutout: int = setting(0, least=0, most=MAX_SIDE)
+    max_damaged: int = setting(10, least=0)
 
 
 @dataclasses.dataclass
@@ -92,7 +94,7 @@ class Losses(base.Losses):
         auxiliary_weight: factor of the auxiliary head's loss (0.4 in the paper).
     """
 
-    auxiliary_weight: float = 0.4
+    auxiliary_weight: float = setting(0.4, least=0)
 
 
 @dataclasses.dataclass
@@ -114,8 +116,8 @@ class Task(base.ImageClassificationTask):
         default_factory=lambda: DataConfig(is_training=False, drop_remainder=False)
     )
     losses: Losses = dataclasses.field(default_factory=Losses)
-    unfreeze_every: int = 0
-    seed: int | None = None
+    unfreeze_every: int = setting(0, least=0)
+    seed: int | None = setting(None, least=0, most=2**32 - 1)
 
 
 Experiment = config_definitions.ExperimentConfig

@@ -1,12 +1,13 @@
 """Images and labels for training and evaluation, through Model Garden's input reader.
 
 Model Garden's own TFDS decoders know a handful of names; here the features of a set say where
-image and label are, so that any set of labelled images works.
+image and label are, so that any set of labelled images works. Images are read upright, by
+`cells.data.decoding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +21,7 @@ from official.vision.dataloaders import (
 from official.vision.ops import augment, preprocess_ops
 
 from cells import data as datasets
-from cells.data import preprocessing
+from cells.data import decoding, preprocessing
 from transfer.config import schema
 from transfer.data import damaged_images, order
 from transfer.data import examples as stored
@@ -193,7 +194,7 @@ def build_dataset(
     decode: decoder.Decoder
     source = None
     epochs: stored.TfdsEpochs | stored.RecordEpochs | None = None
-    pixels = _decoded
+    pixels: Callable[[tf.Tensor], tf.Tensor] = decoding.decode
     shape: tuple[int | None, int | None, int] = (None, None, 3)
     if params.tfds_name:
         builder = datasets.builder(params.tfds_name, params.tfds_data_dir or None)
@@ -205,13 +206,11 @@ def build_dataset(
             epochs = stored.TfdsEpochs(builder, raw, input_context)
         else:
             source = stored.examples(builder, raw, input_context, add_tfds_id=True)
-        feature = builder.info.features[classes.image_key]
-        height, width, channels = classes.image_shape
-        if channels in (1, 3):
-            shape = (height, width, 3)
+        own = decoding.decoder(classes.image_shape)
+        shape = (*decoding.upright_size(classes.image_shape), 3)
 
-            def pixels(data: tf.Tensor) -> tf.Tensor:
-                return preprocessing.with_channels(feature.decode_example(data), 3)
+        def pixels(data: tf.Tensor) -> tf.Tensor:
+            return preprocessing.with_channels(own(data), 3)
     else:
         keys = {
             "image_field_key": params.image_field_key,
@@ -223,14 +222,14 @@ def build_dataset(
             epochs = stored.RecordEpochs(params, _records(params), input_context)
     behind = 0
     if epochs:
-        own = order.Order.of(params, input_context, step)
+        place = order.Order.of(params, input_context, step)
         if params.cache:
             # Augmented once and kept, so what was seen can only be passed over behind the cache.
-            source = own.epoch(epochs.read, 0, shuffled=False)
+            source = place.epoch(epochs.read, 0, shuffled=False)
             replicas = input_context.num_replicas_in_sync if input_context else 1
-            behind = own.start // (params.global_batch_size // replicas)
+            behind = place.start // (params.global_batch_size // replicas)
         else:
-            source = own.epochs(epochs.read, epochs.size)
+            source = place.epochs(epochs.read, epochs.size)
             params = params.replace(shuffle_buffer_size=1)  # It is shuffled already.
     side = "train_data" if params.is_training else "validation_data"
     reader = input_reader_factory.input_reader_generator(
@@ -252,10 +251,6 @@ def build_dataset(
     )
     dataset = reader.read(input_context=input_context, dataset=source)
     return dataset.skip(behind) if behind else dataset
-
-
-def _decoded(data: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_image(data, channels=3, expand_animations=False)
 
 
 def _mixup(params: schema.DataConfig, model: schema.Model) -> Any:

@@ -44,7 +44,7 @@ def check(data: schema.DataConfig, at: str) -> None:
         example.ParseFromString(first)
     # protobuf's DecodeError, whose module moves between its versions.
     except Exception:
-        raise UserError(f"{files[0]}: its records are no tf.train.Example") from None
+        raise UserError(f"{files[0]}: its records are not tf.train.Example") from None
     _check_features(example, data, at, files[0])
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
@@ -112,12 +113,14 @@ def write(
     Raises:
         UserError: `output` cannot be written, or a file differs from the trained network.
     """
+    import keras
+
     output, chosen, told = os.fspath(output), _chosen(output, formats), dict(description)
 
     def compared(kind: str, path: str) -> dict[str, float]:
         return compare(kind, expected, chosen[kind].open(path)(pixels))
 
-    with files.beside(output, folder=bool(formats)) as temporary:
+    with overridden(keras), files.beside(output, folder=bool(formats)) as temporary:
         told["files"] = files.write_compared(written, chosen, temporary, compared)
         if not formats:
             told["files"]["keras"]["file"] = os.path.basename(output)
@@ -235,6 +238,7 @@ def describe(written: Network) -> dict[str, Any]:
             "width": width,
             "channels": channels,
             "scaling": preprocessing.SCALING,
+            "orientation": "upright, as EXIF says of photographs (PIL.ImageOps.exif_transpose)",
         },
         "output": "logits",
         "classes": list(written.class_names),

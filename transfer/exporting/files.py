@@ -36,6 +36,7 @@ class Format(Generic[Network, Opened]):
         difference: of the file's output to the trained network's that is allowed, relative to the
             largest; infinite where it does not matter.
         extra: of the project's that must be installed.
+        opens_with: the package and the least version of it that open the file, where it matters.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Format(Generic[Network, Opened]):
     input: str
     difference: float = 1e-4
     extra: str | None = None
+    opens_with: str | None = None
 
 
 AnyFormat = TypeVar("AnyFormat", bound=Format[Any, Any])
@@ -112,13 +114,16 @@ def write_compared(
             where it is not the network (see `differs`).
 
     Returns:
-        Of each kind its `file`, its `input` and what `compare` gives, as JSON values.
+        Of each kind its `file`, its `input`, what `compare` gives, and `opens_with` where it is
+        known, as JSON values.
     """
     files: dict[str, dict[str, Any]] = {}
     for kind, form in chosen.items():
         path = os.path.join(folder, form.file)
         form.write(network, path)
         files[kind] = {"file": form.file, "input": form.input, **compare(kind, path)}
+        if form.opens_with:
+            files[kind]["opens_with"] = form.opens_with
     return files
 
 

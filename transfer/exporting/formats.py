@@ -20,7 +20,7 @@ from cells.data import preprocessing
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from cells.weights.by_layer import weighted_layers
-from transfer.exporting import batch_norm_folding, files, frozen_graph
+from transfer.exporting import batch_norm_folding, files, frozen_graph, keras_file
 
 Logits = Callable[[np.ndarray], np.ndarray]
 """Pixels `(n, height, width, channels)`, whole numbers 0 to 255, -> logits `(n, num_classes)`."""
@@ -77,7 +77,7 @@ class ClassifierFormat(files.Format[Network, Logits]):
 
 
 def _write_keras(network: Network, path: str) -> None:
-    network.model.save(path)
+    keras_file.write(network.model, path)
 
 
 def _open_keras(path: str) -> Logits:
@@ -208,7 +208,11 @@ def _open_onnx(path: str) -> Logits:
 
 FORMATS = {
     "keras": ClassifierFormat(
-        "classifier.keras", _write_keras, _open_keras, f"scaled images: {preprocessing.SCALING}"
+        "classifier.keras",
+        _write_keras,
+        _open_keras,
+        f"scaled images: {preprocessing.SCALING}",
+        opens_with=f"keras>={keras_file.LEAST_VERSION}",
     ),
     "weights": ClassifierFormat(
         "classifier.safetensors",

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from cells.network.build import build_graph
+from cells.network.keras_settings import overridden
 from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
 from cells.support.errors import UserError, unknown
 from transfer.config import schema
@@ -59,6 +60,11 @@ def build(model: schema.Model, keras: Any, weight_decay: float = 0.0) -> Any:
     check(model)
     if model.baseline == OWN:
         return _residual(model, keras, weight_decay)
+    with overridden(keras):
+        return _build(model, keras, weight_decay)
+
+
+def _build(model: schema.Model, keras: Any, weight_decay: float) -> Any:
     built = getattr(keras.applications, BASELINES[model.baseline])(
         weights=None,
         input_shape=tuple(model.input_size),

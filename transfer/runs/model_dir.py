@@ -10,21 +10,28 @@ import copy
 import json
 import os
 import random
+import re
 from typing import Any
-
-import yaml
 
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
+from cells.support import files, json_file, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
-from cells.support.settings import flat, settings_differences
+from cells.support.overrides import read_yaml
+from cells.support.settings_differences import flat, settings_differences
 from transfer.config import configure
 from transfer.config.cells_backbone import CellStack, cells_of
 
 PARAMS = "params.yaml"
+
+_LINES = re.compile(r"# (\d{1,9}) lines follow\.")
+_MAX_PARAMS_BYTES = 1 << 20
 GENOTYPE = "genotype.json"
 CLASSES = "classes.json"
+
+#: A million names of sixty letters.
+_MAX_CLASSES_BYTES = 64_000_000
 
 #: Settings that a run may be continued with although they differ: how long, how often it is
 #: looked at, and what follows from these; where it runs; where its data lies.
@@ -90,8 +97,8 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
     genotype_file.write(cells, os.path.join(folder, GENOTYPE))
     write_json(os.path.join(folder, CLASSES), list(class_names))
     settings.carry(cells, GENOTYPE)
-    text = yaml.safe_dump(_plain(params), sort_keys=False)
-    write_atomically(os.path.join(folder, PARAMS), text.encode())
+    text = yaml_file.dumps(_plain(params))
+    write_atomically(os.path.join(folder, PARAMS), (_counted(text) + text).encode())
     settings.carry(cells, os.path.join(folder, GENOTYPE))
 
 
@@ -133,12 +140,32 @@ def read_params(folder: str, base: Any = None) -> Any:
             f"--model_dir: {folder} is no folder of a run, since it has no {PARAMS}; give the "
             "one that --mode=train wrote"
         )
+    _require_whole(path)
+    if not isinstance(read_yaml(path).get("task"), dict):
+        raise UserError(f"{path}: is damaged, since it has no `task`; put it back, or train again")
     params = configure.configure(base or configure.experiment(), files=[path])
     runtime = params.runtime
     if runtime.distribution_strategy in ("multi_worker_mirrored", "parameter_server"):
         runtime.distribution_strategy = "mirrored"
     runtime.num_gpus, runtime.enable_xla = -1, False
     return params
+
+
+def _counted(text: str) -> str:
+    """The first line of a file, which says how many follow: half of YAML is YAML, too."""
+    return f"# {text.count(chr(10))} lines follow.\n"
+
+
+def _require_whole(path: str) -> None:
+    """Raises a UserError where a file is shorter than its first line says; older ones do not."""
+    text = files.read_text(path, "configuration", _MAX_PARAMS_BYTES)
+    first, _, rest = text.partition("\n")
+    counted = _LINES.fullmatch(first)
+    if counted and rest.count("\n") < int(counted[1]):
+        raise UserError(
+            f"{path}: is cut: {rest.count(chr(10))} of its {counted[1]} lines are left; put it "
+            "back, or train again in another folder"
+        )
 
 
 def class_names(folder: str) -> list[str]:
@@ -149,13 +176,13 @@ def class_names(folder: str) -> list[str]:
     """
     path = os.path.join(folder, CLASSES)
     try:
-        with open(path, encoding="utf-8") as file:
-            names = json.load(file)
-        if not isinstance(names, list):
-            raise ValueError("it holds no list")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); train again") from None
-    return [str(name) for name in names]
+        names = json_file.loads(files.read(path, "class", _MAX_CLASSES_BYTES), "list of classes")
+    except UserError as error:
+        said = str(error).removeprefix(f"{path}: ")
+        raise UserError(f"{path}: {said}; put the file of this run back, or train again") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path}: is not a list of names of classes; train again")
+    return names
 
 
 def genotype(folder: str) -> Genotype:

@@ -17,6 +17,7 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
 from cells.support.files import FilePath
 from cells.weights import weights_file
@@ -139,8 +140,18 @@ def _listed(folder: str) -> list[str]:
     return sorted(numbered, key=step_of)
 
 
+def last_step(folder: str) -> int:
+    """The training step of the last checkpoint of a folder; 0 where there is none."""
+    listed = _listed(folder)
+    return step_of(listed[-1]) if listed else 0
+
+
 def step_of(path: str) -> int:
-    """The training step by which a checkpoint is named."""
+    """The training step by which a checkpoint is named.
+
+    Args:
+        path: of the file.
+    """
     return int(path.rpartition("-")[2])
 
 
@@ -257,10 +268,14 @@ def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[A
 
 @contextlib.contextmanager
 def _float32() -> Iterator[None]:
+    # Keras numbers the layers that have no name of their own, such as a detector's head, through a
+    # whole process; weights that move by name must find them in a second model.
+    tf_keras.backend.reset_uids()
     policy = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy("float32")
     try:
-        yield
+        with overridden(tf_keras):
+            yield
     finally:
         tf_keras.mixed_precision.set_global_policy(policy)
 

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from cells.support import json_file
 from cells.support.errors import UserError
 
 #: The jobs of a cluster; those of parameter servers are all needed.
@@ -96,9 +97,9 @@ def _with_servers(text: str) -> Worker:
 def _read(text: str, jobs: tuple[str, ...]) -> tuple[dict[str, list[str]], str, int]:
     """Cluster, type and index of a TF_CONFIG that holds together and has no other jobs."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise _malformed(f"is not JSON ({error})", jobs) from None
+        value = json_file.loads(text, "cluster")
+    except UserError as error:
+        raise _malformed(str(error), jobs) from None
     cluster = value.get("cluster") if isinstance(value, dict) else None
     task = value.get("task") if isinstance(value, dict) else None
     if not isinstance(cluster, dict) or not isinstance(task, dict):

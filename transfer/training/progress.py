@@ -35,7 +35,12 @@ class Progress:
         """Takes the step of the checkpoint that was restored, and says where training goes on."""
         self.step = step
         self._last = (step, time.monotonic())
-        if step and training:
+        if step > self.train_steps and training:
+            self.say(
+                f"is at step {step:,} already, and trainer.train_steps is {self.train_steps:,}: "
+                "there is nothing to train"
+            )
+        elif step and training:
             self.say(f"continues at step {step:,} of {self.train_steps:,}")
 
     def trained(self, step: int, output: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tf_keras
 from official.modeling import performance
 
+from cells.network.keras_settings import overridden
 from cells.support.errors import Stopped, UserError
 from transfer.data import damaged_images
 from transfer.runs import model_dir
@@ -73,14 +74,18 @@ def run(
     if "train" in mode:
         if hasattr(task_class, "first_step"):
             model_dir.settle_seeds(folder, params, several=worker.count > 1)
-        model_dir.prepare(folder, params, names, write=worker.chief)
+        model_dir.prepare(folder, params, names, write=False)
     start = checkpoints.newest_whole(folder)
+    # A run that is further than it is asked for keeps what it says of itself.
+    if "train" in mode and worker.chief and not _is_beyond(start, params):
+        model_dir.prepare(folder, params, names)
     if worker.chief:
         checkpoints.go_on_from(folder, start)
     if params.task.seed is not None:
         tf_keras.utils.set_random_seed(params.task.seed)
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(overridden(tf_keras))
         signals = Signals()
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())
@@ -104,6 +109,10 @@ def run(
     if progress.evaluated is None:
         return None
     return {"step": progress.step, **progress.evaluated}
+
+
+def _is_beyond(start: str | None, params: Any) -> bool:
+    return start is not None and checkpoints.step_of(start) > params.trainer.train_steps
 
 
 @dataclass

@@ -94,6 +94,21 @@ class ClassificationTask(image_classification.ImageClassificationTask):
         step_seed.follow_training(model, self.task_config.seed or 0, optimizer.iterations)
         return super().train_step(inputs, model, optimizer, metrics)
 
+    def validation_step(
+        self,
+        inputs: tuple[Any, Any],
+        model: tf_keras.Model,
+        metrics: list[Any] | None = None,
+    ) -> dict[str, Any]:
+        """One step of one replica; nothing is computed of no images, which oneDNN cannot."""
+
+        def of_images() -> tf.Tensor:
+            return super(ClassificationTask, self).validation_step(inputs, model, metrics)[
+                self.loss
+            ]
+
+        return {self.loss: tf.cond(tf.shape(inputs[0])[0] > 0, of_images, lambda: 0.0)}
+
     def inference_step(self, inputs: tf.Tensor, model: tf_keras.Model) -> tf.Tensor:
         """The logits of the head that stays, float `(batch, num_classes)`."""
         return network.logits(super().inference_step(inputs, model))

@@ -16,6 +16,9 @@ class Trainer(base_trainer.Trainer):
     The variables of the optimizer are there before the first step. Model Garden has that step make
     them; TensorFlow traces it twice then, and with several replicas on CPUs fails in the second.
 
+    The loss of an evaluation is the mean over its images. Model Garden counts a short last batch
+    as a full one, and where a replica has no image left in it, nothing as a loss of 0.
+
     Under `parameter_server` all workers share the steps of a loop. Model Garden has one of them do
     the loop, while the others wait.
     """
@@ -40,6 +43,27 @@ class Trainer(base_trainer.Trainer):
                     loop(iterator, own)
 
         return shared
+
+    def eval_step(self, iterator: Any) -> dict[str, Any]:
+        """One step of all replicas."""
+
+        def step(inputs: Any) -> dict[str, Any]:
+            logs = self.task.validation_step(
+                inputs, model=self.model, metrics=self.validation_metrics
+            )
+            count = examples_in(inputs)
+            loss = tf.where(count > 0, tf.cast(logs[self.task.loss], tf.float32), 0.0)
+            self.validation_loss.update_state(loss, sample_weight=count)
+            return logs
+
+        inputs, more = self.next_eval_inputs(iterator)
+        logs = self.strategy.run(step, args=(inputs,))
+        return more | tf.nest.map_structure(self.strategy.experimental_local_results, logs)
+
+
+def examples_in(inputs: Any) -> tf.Tensor:
+    """How many examples a replica's batch has; 0 of a last one that did not suffice for all."""
+    return tf.shape(tf.nest.flatten(inputs)[0])[0]
 
 
 class Runner(train_lib.OrbitExperimentRunner):

@@ -8,18 +8,20 @@ from typing import ClassVar
 from cell_search import images as image_files
 from cell_search.evaluators._base import (
     EVALUATORS,
+    MAX_COUNT,
     Augmentation,
     Evaluator,
     Request,
     Score,
-    check_numbers,
 )
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.relaxed import RelaxedSpace
 from cell_search.space.space import Space
+from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE
 from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 
 @EVALUATORS.register("darts")
@@ -60,27 +62,25 @@ class Darts(ChildEvaluator):
     one_at_a_time: ClassVar[bool] = True
     proposes: ClassVar[bool] = True
 
-    normal_cells: int = 2
-    filters: int = 16
-    epochs: int = 50
-    batch: int = 64
+    normal_cells: int = setting(2, least=1, most=MAX_CELLS)
+    filters: int = setting(16, least=2, most=MAX_FILTERS)
+    epochs: int = setting(50, least=1, most=MAX_COUNT)
+    batch: int = setting(64, least=1, most=MAX_COUNT)
     second_order: bool = True
-    learning_rate: float = 0.025
-    learning_rate_end: float = 0.001
-    momentum: float = 0.9
-    l2: float = 1.5e-4
-    clip: float = 5.0
-    alpha_rate: float = 3e-4
-    alpha_decay: float = 1e-3
+    learning_rate: float = setting(0.025, above=0, most=1e3)
+    learning_rate_end: float = setting(0.001, above=0, most=1e3)
+    momentum: float = setting(0.9, least=0, below=1)
+    l2: float = setting(1.5e-4, least=0, most=1e3)
+    clip: float = setting(5.0, above=0)
+    alpha_rate: float = setting(3e-4, above=0, most=1e3)
+    alpha_decay: float = setting(1e-3, least=0, most=1e3)
     flip: bool = True
-    shift: int = 4
-    score_batches: int = 0
+    shift: int = setting(4, least=0, most=MAX_SIDE)
+    score_batches: int = setting(0, least=0, most=MAX_COUNT)
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.darts"
-        least = {"epochs": 1, "batch": 1, "shift": 0, "score_batches": 0}
-        rates = ("learning_rate", "learning_rate_end", "alpha_rate", "clip")
-        check_numbers(self, where, least, rates)
+        check(self, f"{where}.")
         super().check(images, space)
         relaxed_space(space)
         loaded = image_files.load(images)

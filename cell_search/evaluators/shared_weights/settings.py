@@ -8,19 +8,20 @@ from typing import ClassVar
 from cell_search import images as image_files
 from cell_search.evaluators._base import (
     EVALUATORS,
+    MAX_COUNT,
     Augmentation,
     Evaluator,
     Request,
     Score,
-    check_numbers,
 )
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig
+from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 
 @EVALUATORS.register("shared_weights")
@@ -68,32 +69,30 @@ class WeightSharing(ChildEvaluator):
     reward: ClassVar[str] = "accuracy"
     one_at_a_time: ClassVar[bool] = True
 
-    normal_cells: int = 2
-    filters: int = 20
-    steps: int = 1
-    warm_up: int = 0
-    batch: int = 160
-    learning_rate: float = 0.05
-    learning_rate_end: float = 0.0005
-    period: int = 10
-    momentum: float = 0.9
-    l2: float = 1e-4
-    clip: float = 5.0
+    normal_cells: int = setting(2, least=1, most=MAX_CELLS)
+    filters: int = setting(20, least=2, most=MAX_FILTERS)
+    steps: int = setting(1, least=1, most=MAX_COUNT)
+    warm_up: int = setting(0, least=0, most=MAX_COUNT)
+    batch: int = setting(160, least=1, most=MAX_COUNT)
+    learning_rate: float = setting(0.05, above=0, most=1e3)
+    learning_rate_end: float = setting(0.0005, above=0, most=1e3)
+    period: int = setting(10, least=1, most=MAX_COUNT)
+    momentum: float = setting(0.9, least=0, below=1)
+    l2: float = setting(1e-4, least=0, most=1e3)
+    clip: float = setting(5.0, above=0)
     flip: bool = True
-    shift: int = 4
-    dropout: float = 0.0
-    auxiliary_weight: float = 0.0
-    drop_path_keep: float = 1.0
-    epochs: int = 150
-    validation_batch: int = 500
-    validation_batches: int = 1
-    save_every: int = 1
+    shift: int = setting(4, least=0, most=MAX_SIDE)
+    dropout: float = setting(0.0, least=0, below=1)
+    auxiliary_weight: float = setting(0.0, least=0, most=1e6)
+    drop_path_keep: float = setting(1.0, above=0, most=1)
+    epochs: int = setting(150, least=1, most=MAX_COUNT)
+    validation_batch: int = setting(500, least=1, most=MAX_COUNT)
+    validation_batches: int = setting(1, least=1, most=MAX_COUNT)
+    save_every: int = setting(1, least=1, most=MAX_COUNT)
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.shared_weights"
-        least = {"steps": 1, "batch": 1, "period": 1, "epochs": 1, "validation_batch": 1}
-        least |= {"validation_batches": 1, "save_every": 1, "warm_up": 0, "shift": 0}
-        check_numbers(self, where, least, ("learning_rate", "learning_rate_end", "clip"))
+        check(self, f"{where}.")
         super().check(images, space)
         loaded = image_files.load(images)
         for name, wanted, there, what in (

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import csv
 import functools
-import io
 import json
-import math
 import os
 from collections.abc import Callable
 from typing import Any
 
-from cell_search.evaluators.tables._table import Entry, Table, read_text
+from cell_search.evaluators.tables._table import Entry, State, Table, read_lines, state
 from cell_search.space.space import Choice, Decision, Space
-from cells.support.errors import UserError, nearest
+from cells.support.errors import UserError, cut, nearest
 
 #: Columns that are no decisions; `test` and `cost` may be absent, in the file or in a row.
 _VALUES = ("valid", "test", "cost")
 
+#: Of a score or a cost: their sums and squares are still numbers, in charts and models.
+MAX_VALUE = 1e100
 
-@functools.lru_cache(maxsize=4)
+
 def read_table(path: str | os.PathLike[str], space: Space) -> Table:
-    """Reads a table, `.csv` or `.csv.gz`; points of the space may be missing.
+    """Reads a table, `.csv` or `.csv.gz`, or takes it as it was read from the same file.
+
+    Points of the space may be missing.
 
     Args:
         path: the file.
@@ -31,8 +33,13 @@ def read_table(path: str | os.PathLike[str], space: Space) -> Table:
         UserError: the columns are not those of the space, a row is damaged or occurs twice (with
             its line), or there is no row.
     """
-    shown = os.fspath(path)
-    lines = csv.reader(io.StringIO(read_text(path)), strict=True)
+    return _read(os.fspath(path), space, state(path))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: str, space: Space, state: State) -> Table:
+    shown = path
+    lines = csv.reader(read_lines(path), strict=True)
     try:
         columns = next(lines, [])
         _check_columns([c.strip() for c in columns], space, shown)
@@ -52,7 +59,7 @@ def read_table(path: str | os.PathLike[str], space: Space) -> Table:
             entries[choices] = _entry(row, order, where)
             first[choices] = lines.line_num
     except csv.Error as error:
-        raise UserError(f"{shown}: line {lines.line_num} is no CSV ({error})") from None
+        raise UserError(f"{shown}: line {lines.line_num} is not CSV ({error})") from None
     if not entries:
         raise UserError(f"{shown}: there is no row below the header")
     return Table(space, entries)
@@ -67,7 +74,7 @@ def _check_columns(columns: list[str], space: Space, shown: str) -> None:
     for i, column in enumerate(columns):
         if column not in wanted:
             raise UserError(
-                f"{shown}: the column {column[:60]!r} is no decision of the space; "
+                f"{shown}: the column {column[:60]!r} is not a decision of the space; "
                 f"{nearest(column, wanted)}columns are {', '.join(wanted)}"
             )
         if column in columns[:i]:
@@ -86,11 +93,11 @@ def _entry(row: list[str], order: dict[str, int], where: str) -> Entry:
         try:
             values[name] = float(text)
         except ValueError:
-            raise UserError(f"{where}: {name} is {text[:40]!r}, not a number") from None
-        if not math.isfinite(values[name]):
+            raise UserError(f"{where}: {name} is {cut(text)!r}, not a number") from None
+        if not abs(values[name]) <= MAX_VALUE:
             raise UserError(
-                f"{where}: {name} is {text}; leave the row out, or the field of a missing test "
-                "or cost empty"
+                f"{where}: {name} is {cut(text)}; leave the row out, or the field of a missing "
+                f"test or cost empty (values are within {MAX_VALUE:.0e})"
             )
     return Entry(**values)
 
@@ -119,7 +126,7 @@ def _reader(decision: Decision, shown: str) -> Callable[[str, str], Any]:
             return numbers[float(text)]
         except (KeyError, ValueError):
             raise UserError(
-                f"{where}: {decision.name} is {text[:40]!r}, which is no choice of the space; "
+                f"{where}: {decision.name} is {text[:40]!r}, which is not a choice of the space; "
                 f"choices are {', '.join(map(str, decision.choices))}"
             ) from None
 

@@ -12,15 +12,18 @@ import functools
 import itertools
 import os
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from cell_search.evaluators.tables._table import Entry, data_file
+from cell_search.evaluators.tables._table import NB301, Entry, State, data_file, state
 from cell_search.space import published
 from cell_search.space.cell_space import CellSpace
 from cells.support.errors import UserError
+from cells.support.files import reason
 
 #: The last epoch that the surrogate knows, counted from 0.
 EPOCH = 97
@@ -136,13 +139,18 @@ def nas_bench_301(data_dir: str | os.PathLike[str] = "") -> Surrogate:
     Raises:
         UserError: there is no such file, or it is damaged.
     """
-    return _read(data_file(data_dir, "nb301_yahpo_surrogate.npz"))
+    path = data_file(data_dir, NB301)
+    return _read(path, state(path))
+
+
+#: What numpy raises where an archive is none.
+_DAMAGED = (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @functools.lru_cache(maxsize=1)
-def _read(path: pathlib.Path) -> Surrogate:
+def _read(path: pathlib.Path, state: State) -> Surrogate:
     try:
         with np.load(path) as arrays:
             return Surrogate(dict(arrays))
-    except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: is no NAS-Bench-301 surrogate ({error})") from None
+    except _DAMAGED as error:
+        raise UserError(f"{path}: is not a NAS-Bench-301 surrogate ({reason(error)})") from None

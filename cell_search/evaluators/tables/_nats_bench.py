@@ -13,6 +13,7 @@ from cell_search.evaluators.tables._table import Entry
 from cell_search.space.nas_bench_201 import SPACE, architecture
 from cell_search.space.space import Space
 from cells.support.errors import UserError
+from cells.support.files import expanded
 from cells.support.registry import choose
 
 #: What the API calls the set that the search trains on, and the set of the final training: the
@@ -89,10 +90,10 @@ def _open(path: str, dataset: str) -> NatsBench:
         raise UserError(
             "evaluator.nats_bench: needs the package nats_bench; install transferable-cells[nats]"
         ) from None
-    expanded = os.path.expanduser(path)
-    if not os.path.exists(expanded):
+    place = str(expanded(path))
+    if not os.path.exists(place):
         raise UserError(f"evaluator.nats_bench.file: there is no {path}")
     try:
-        return NatsBench(create(expanded, "tss", os.path.isdir(expanded), verbose=False), dataset)
+        return NatsBench(create(place, "tss", os.path.isdir(place), verbose=False), dataset)
     except Exception as error:  # whatever a pickle that is none may raise
-        raise UserError(f"{path}: is no NATS-Bench topology file ({error})") from None
+        raise UserError(f"{path}: is not a NATS-Bench topology file ({error})") from None

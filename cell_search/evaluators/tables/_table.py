@@ -5,12 +5,21 @@ from __future__ import annotations
 import gzip
 import os
 import pathlib
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from cell_search.space.space import Space
+from cells.support import files
 from cells.support.errors import UserError
+from cells.support.files import expanded
+
+#: Shorter lines count as much, since each of them takes time.
+_LEAST_ROW = 20
+
+#: What is longer is no table: a thousand decisions and ten million rows.
+MAX_LINE, MAX_CHARACTERS = 100_000, 2**31
 
 
 class Entry(NamedTuple):
@@ -71,6 +80,10 @@ class Table:
         return self.entries.get(tuple(point[d.name] for d in self.space.decisions))
 
 
+#: Below `nas_bench`.
+NB201, NB301 = "nb201.csv.gz", "nb301_yahpo_surrogate.npz"
+
+
 def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
     """A file of the folder `nas_bench` below a data directory.
 
@@ -86,28 +99,51 @@ def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
         raise UserError(
             f"--data_dir: not set, nor is CELLS_DATA_DIR; nas_bench/{name} lies below that folder"
         )
-    path = pathlib.Path(folder).expanduser() / "nas_bench" / name
+    path = expanded(folder) / "nas_bench" / name
     if not path.is_file():
         raise UserError(f"{path}: there is no such table; --data_dir names the folder above it")
     return path
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a file.
+#: When a file was changed, its size and its number on the disk.
+State = tuple[int, int, int]
 
-    Args:
-        path: the file, which may be compressed (`.gz`).
+
+def state(path: str | os.PathLike[str]) -> State:
+    """What differs as soon as a file is replaced, for caches.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: there is no such file.
     """
-    shown = os.fspath(path)
+    found = files.require_file(path, "table").stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
+    """The lines of a text file in UTF-8, which may be compressed (`.gz`), as they are read.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UserError: it cannot be read, is damaged, or is larger than a table can be.
+    """
+    place, shown = files.require_file(path, "table"), os.fspath(path)
+    packed = shown.endswith(".gz")
+    text = gzip.open if packed else open
+    size, most = 0, MAX_CHARACTERS
+    if packed:  # Rows that differ do not become a hundredth.
+        most = min(most, 100 * place.stat().st_size + 2**20)
     try:
-        data = pathlib.Path(path).read_bytes()
-        return (gzip.decompress(data) if shown.endswith(".gz") else data).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{shown}: there is no such file") from None
+        with text(place, "rt", encoding="utf-8-sig", newline="") as file:
+            while line := file.readline(MAX_LINE + 1):
+                size += max(len(line), _LEAST_ROW)
+                if len(line) > MAX_LINE:
+                    raise UserError(f"{shown}: a line is longer than {MAX_LINE:,} characters")
+                if size > most:
+                    raise UserError(f"{shown}: holds more than the {most:,} characters of a table")
+                yield line
     except UnicodeDecodeError:
-        raise UserError(f"{shown}: is no text in UTF-8") from None
-    except (OSError, EOFError) as error:
-        raise UserError(f"{shown}: cannot be read ({error})") from None
+        raise UserError(f"{shown}: is not UTF-8 text") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{shown}: cannot be read ({files.reason(error)})") from None

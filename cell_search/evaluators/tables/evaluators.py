@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from cell_search.images import ImageSettings
 from cell_search.space import nas_bench_201, published
 from cell_search.space.space import Space
 from cells.support.errors import UserError
+from cells.support.files import expanded
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ class NasBench201(TableEvaluator):
     def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
         return tables.nas_bench_201(self.dataset, images.data_dir)
 
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        return [("nas_bench_201", str(tables.data_file(images.data_dir, tables.NB201)))]
+
     def check(self, images: ImageSettings, space: Space) -> None:
         _need(space, nas_bench_201.SPACE, "evaluator of NAS-Bench-201", "nas_bench_201")
         super().check(images, space)
@@ -111,6 +115,9 @@ class NatsBench(NasBench201):
             raise UserError("evaluator.nats_bench.file: is not set; it names a NATS-Bench file")
         return tables.nats_bench(self.file, self.dataset)
 
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        return [("nats_bench.file", str(expanded(self.file)))]
+
 
 @EVALUATORS.register("nas_bench_301")
 @dataclass(frozen=True)
@@ -119,6 +126,9 @@ class NasBench301(TableEvaluator):
 
     def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
         return tables.nas_bench_301(images.data_dir)
+
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        return [("nas_bench_301", str(tables.data_file(images.data_dir, tables.NB301)))]
 
     def check(self, images: ImageSettings, space: Space) -> None:
         _need(space, published.find("darts"), "evaluator.nas_bench_301", "darts")
@@ -143,3 +153,6 @@ class AnyTable(TableEvaluator):
         if not self.file:
             raise UserError("evaluator.table.file: is not set; --table=FILE.csv sets it")
         return tables.read_table(self.file, space)
+
+    def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
+        return [("table.file", str(expanded(self.file)))]

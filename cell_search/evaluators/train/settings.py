@@ -12,19 +12,20 @@ import numpy as np
 from cell_search import images as image_files
 from cell_search.evaluators._base import (
     EVALUATORS,
+    MAX_COUNT,
     Augmentation,
     Evaluator,
     Request,
     Score,
-    check_numbers,
 )
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
 from cell_search.images import Images, ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig
+from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 #: What the reward is made of.
 REWARDS = ("last", "best", "mean")
@@ -70,27 +71,27 @@ class Train(ChildEvaluator):
 
     resumable: ClassVar[bool] = True
 
-    normal_cells: int = 2
-    filters: int = 32
-    epochs: int = 20
-    batch: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    l2: float = 5e-4
-    clip: float = 5.0
+    normal_cells: int = setting(2, least=1, most=MAX_CELLS)
+    filters: int = setting(32, least=2, most=MAX_FILTERS)
+    epochs: int = setting(20, least=1, most=MAX_COUNT)
+    batch: int = setting(128, least=1, most=MAX_COUNT)
+    learning_rate: float = setting(0.1, above=0, most=1e3)
+    momentum: float = setting(0.9, least=0, below=1)
+    l2: float = setting(5e-4, least=0, most=1e3)
+    clip: float = setting(5.0, above=0)
     flip: bool = True
-    shift: int = 4
-    cutout: int = 0
-    drop_path_keep: float = 1.0
-    auxiliary_weight: float = 0.0
-    precision: str = "float32"
+    shift: int = setting(4, least=0, most=MAX_SIDE)
+    cutout: int = setting(0, least=0, most=MAX_SIDE)
+    drop_path_keep: float = setting(1.0, above=0, most=1)
+    auxiliary_weight: float = setting(0.0, least=0, most=1e6)
+    precision: str = setting("float32", choices=PRECISIONS)
     xla: bool = False
-    reward_of: str = "last"
-    reward_epochs: int = 5
-    reward_power: float = 1.0
+    reward_of: str = setting("last", choices=REWARDS)
+    reward_epochs: int = setting(5, least=0, most=MAX_COUNT)
+    reward_power: float = setting(1.0, above=0, most=100)
     inherit: bool = False
-    seconds: float = 0.0
-    latency_runs: int = 0
+    seconds: float = setting(0.0, least=0)
+    latency_runs: int = setting(0, least=0, most=MAX_COUNT)
 
     @property
     def reward(self) -> str:
@@ -99,13 +100,7 @@ class Train(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
-        check_numbers(self, where, _LEAST, ("learning_rate", "clip", "reward_power"))
-        for name, value, known in (
-            ("reward_of", self.reward_of, REWARDS),
-            ("precision", self.precision, PRECISIONS),
-        ):
-            if value not in known:
-                raise UserError(f"{where}.{name}: {value!r}: use one of {', '.join(known)}")
+        check(self, f"{where}.")
         super().check(images, space)
         loaded = image_files.load(images)
         count = len(loaded.training[0])
@@ -198,16 +193,3 @@ class Train(ChildEvaluator):
 
 #: What the settings are called that `cells.network.stack` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}
-
-_LEAST = {
-    "epochs": 1,
-    "batch": 1,
-    "momentum": 0,
-    "l2": 0,
-    "shift": 0,
-    "cutout": 0,
-    "auxiliary_weight": 0,
-    "reward_epochs": 0,
-    "seconds": 0,
-    "latency_runs": 0,
-}

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, Request, Score
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Request, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_summary
 from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
+from cells.network.stack import MAX_CELLS, MAX_FILTERS
 from cells.support.errors import UserError, unknown
+from cells.support.settings import check, setting
 
 #: Always among the metrics: they cost nothing.
 _CONTROLS = ("parameters", "multiply_adds")
@@ -35,9 +37,9 @@ class ZeroCost(ChildEvaluator):
     """
 
     scores: tuple[str, ...] = ("naswot", "synflow")
-    normal_cells: int = 1
-    filters: int = 16
-    batch: int = 32
+    normal_cells: int = setting(1, least=1, most=MAX_CELLS)
+    filters: int = setting(16, least=2, most=MAX_FILTERS)
+    batch: int = setting(32, least=2, most=MAX_COUNT)
 
     #: Which training images are shown, not which weights the child has.
     _IMAGES: ClassVar[int] = 0
@@ -52,13 +54,12 @@ class ZeroCost(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.zero_cost"
+        check(self, f"{where}.")
         if not self.scores:
             raise UserError(f"{where}.scores: is empty; name one of {', '.join(SCORES)}")
         for name in self.scores:
             if name not in SCORES:
                 raise unknown(f"{where}.scores", name, SCORES, "score")
-        if self.batch < 2:
-            raise UserError(f"{where}.batch: {self.batch}: scores compare images; use at least 2")
         super().check(images, space)
         count = len(image_files.load(images).training[0])
         if count < self.batch:

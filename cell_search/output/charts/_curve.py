@@ -75,6 +75,10 @@ def _cross(x: float, tip: str) -> str:
 def running_median(values: np.ndarray, window: int) -> tuple[np.ndarray, list[float]]:
     """The median of the last `window` values, or of all where there are fewer.
 
+    Args:
+        values: float `(n,)`.
+        window: values that count, at most.
+
     Returns:
         Places among the values, with the last one, and the median at each.
     """

@@ -12,6 +12,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
 #: So many points at most have a tooltip each; more are one element, and a page stays light.
 TIPS = 2000
 
+_LARGEST, _SMALLEST_SPAN = 1e300, 1e-300
+
 
 def svg(told: str, marks: Sequence[str], axis: str) -> str:
     """The picture; `told` to those who do not see it, `axis` below it."""
@@ -63,9 +65,15 @@ def scale(
     values: Sequence[float], start: float, end: float
 ) -> tuple[Callable[[float], float], list[float]]:
     """Where a value is between `start` and `end`, and the ticks."""
-    marks = ticks(min(values), max(values))
-    low, high = min(marks[0], min(values)), max(marks[-1], max(values))
-    return lambda value: start + (end - start) * (value - low) / (high - low), marks
+    least, most = _held(min(values)), _held(max(values))
+    marks = ticks(least, most)
+    low, high = min(marks[0], least), max(marks[-1], most)
+    return lambda value: start + (end - start) * (_held(value) - low) / (high - low), marks
+
+
+def _held(value: float) -> float:
+    """A value that can be reckoned with: twice the largest float would be infinite."""
+    return min(max(value, -_LARGEST), _LARGEST)
 
 
 def below(x: float, text: str) -> str:
@@ -86,6 +94,7 @@ def short(value: float) -> str:
 def ticks(low: float, high: float) -> list[float]:
     """Round values that enclose low and high."""
     span = high - low or abs(high) or 1.0
+    span = max(span, _SMALLEST_SPAN)
     step = 10 ** math.floor(math.log10(span / 4))
     step *= next(m for m in (1, 2, 5, 10) if span / (m * step) <= 5)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import zlib
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
@@ -13,11 +12,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from cell_search.space.space import Point
-from cell_search.strategies._base import Strategy
+from cell_search.strategies._base import MAX_COUNT, MAX_UNITS, Strategy
 from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.controller._controller import Adam, Controller
-from cells.support.errors import UserError
-from cells.support.registry import choose
+from cells.support.settings import check, setting
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
 #: (the batch among them).
@@ -58,19 +56,19 @@ class ControllerSettings:
         stale: see above.
     """
 
-    units: int
-    layers: int
-    width: float
-    learning_rate: float
-    entropy: float
-    baseline: float
-    batch: int
-    epochs: int
-    clip: float
-    rewards: str
-    window: int
-    attempts: int
-    stale: int
+    units: int = setting(least=1, most=MAX_UNITS)
+    layers: int = setting(least=1, most=100)
+    width: float = setting(above=0, most=1e3)
+    learning_rate: float = setting(above=0, most=1e3)
+    entropy: float = setting(least=0, most=1e9)
+    baseline: float = setting(least=0, below=1)
+    batch: int = setting(least=1, most=MAX_COUNT)
+    epochs: int = setting(least=1, most=MAX_COUNT)
+    clip: float = setting(above=0, most=1e9)
+    rewards: str = setting(choices=tuple(REWARDS))
+    window: int = setting(least=1)
+    attempts: int = setting(least=1, most=MAX_COUNT)
+    stale: int = setting(least=0)
 
     def checked(self, where: str) -> ControllerSettings:
         """The settings.
@@ -78,30 +76,7 @@ class ControllerSettings:
         Raises:
             UserError: a value is impossible.
         """
-        kinds: dict[str, tuple[str, type | tuple[type, ...]]] = {
-            "int": ("whole number", int),
-            "float": ("number", (int, float)),
-            "str": ("text", str),
-        }
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            what, kind = kinds[str(field.type)]
-            if isinstance(value, bool) or not isinstance(value, kind):
-                raise UserError(f"{where}.{field.name}: {value!r} is no {what}")
-        choose(f"{where}.rewards", self.rewards, REWARDS)
-        for name in ("units", "layers", "batch", "epochs", "window", "attempts"):
-            if getattr(self, name) < 1:
-                raise UserError(
-                    f"{where}.{name}: {getattr(self, name)} is too small; use at least 1"
-                )
-        for name in ("width", "learning_rate", "clip"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise UserError(f"{where}.{name}: {getattr(self, name)} is no number above 0")
-        for name in ("entropy", "stale"):
-            if not 0.0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"{where}.{name}: {getattr(self, name)} is no number from 0 on")
-        if not 0.0 <= self.baseline < 1.0:
-            raise UserError(f"{where}.baseline: {self.baseline} is not in [0, 1)")
+        check(self, f"{where}.")
         return self
 
 

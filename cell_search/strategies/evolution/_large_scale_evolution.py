@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from cell_search.space.space import Decision, Point
-from cell_search.strategies._base import STRATEGIES, Strategy, at_least, in_unit_interval
+from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
 from cell_search.strategies.evolution._mutation import mutate_kind
 from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 #: How many of the paper's eleven mutations (section 3.2) change a decision of a kind: an operation
 #: by inserting or removing a convolution, another filter size, or inserting a one-to-one; an input
@@ -40,13 +41,12 @@ class LargeScaleEvolutionSettings:
         reset_weights: the probability that a child is its parent and does not inherit them.
     """
 
-    population: int = 20
-    identity: float = _ELEVENTH
-    reset_weights: float = _ELEVENTH
+    population: int = setting(20, least=2, most=MAX_COUNT)
+    identity: float = setting(_ELEVENTH, least=0, most=1)
+    reset_weights: float = setting(_ELEVENTH, least=0, most=1)
 
     def __post_init__(self) -> None:
-        at_least(_WHERE, self, population=2)
-        in_unit_interval(_WHERE, self, "identity", "reset_weights")
+        check(self, f"{_WHERE}.")
         if self.identity + self.reset_weights > 1.0:
             raise UserError(f"{_WHERE}: identity and reset_weights are more than 1 together")
 

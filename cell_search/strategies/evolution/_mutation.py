@@ -18,6 +18,11 @@ def mutate(space: Space, point: Point, rng: np.random.Generator) -> Point:
     neighbouring choices, as a rule all others. Real et al. 2019 mutate hidden states and
     operations; their space has no decisions of other kinds, in a space that has, those are
     mutated by the same rule.
+
+    Args:
+        space: the decisions.
+        point: a choice for each decision, by name.
+        rng: draws.
     """
     kinds = list(dict.fromkeys(d.kind for d in space.decisions))
     return mutate_kind(space, point, kinds[rng.integers(len(kinds))], rng)

@@ -11,9 +11,10 @@ import numpy as np
 
 from cell_search.space import pareto
 from cell_search.space.space import Point
-from cell_search.strategies._base import STRATEGIES, Strategy, at_least, in_unit_interval
+from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
 from cell_search.strategies.evolution._mutation import mutate
 from cells.support.errors import UserError
+from cells.support.settings import check, setting
 
 _WHERE = "strategy.regularized_evolution"
 
@@ -28,18 +29,17 @@ class RegularizedEvolutionSettings:
         identity: the probability that a child is its parent, unchanged (and scored anew).
     """
 
-    population: int = 100
-    sample: int = 25
-    identity: float = 0.05
+    population: int = setting(100, least=1, most=MAX_COUNT)
+    sample: int = setting(25, least=1)
+    identity: float = setting(0.05, least=0, most=1)
 
     def __post_init__(self) -> None:
-        at_least(_WHERE, self, population=1)
-        if not 1 <= self.sample <= self.population:
+        check(self, f"{_WHERE}.")
+        if self.sample > self.population:
             raise UserError(
                 f"{_WHERE}.sample: {self.sample} is not in 1 to {self.population}, the size of the "
                 "population"
             )
-        in_unit_interval(_WHERE, self, "identity")
 
 
 @STRATEGIES.register("regularized_evolution")

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from cell_search.space.space import Point
-from cell_search.strategies._base import STRATEGIES, Strategy, at_least, in_unit_interval
+from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
 from cell_search.strategies.model_based._gaussian_process import (
     CategoricalProcess,
     Posterior,
     one_thread,
 )
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
+from cells.support.settings import check, setting
 
 #: Trials that parameters are fitted to, and that predictions are made from, at most.
 _FITTED, _REMEMBERED = 400, 1000
@@ -45,16 +46,14 @@ class BayesianSettings:
             decision come first.
     """
 
-    initial: int = 10
-    thompson: float = 0.0
-    parents: int = 10
-    candidates: int = 500
-    patience: int = 200
+    initial: int = setting(10, least=2, most=MAX_COUNT)
+    thompson: float = setting(0.0, least=0, most=1)
+    parents: int = setting(10, least=1, most=MAX_COUNT)
+    candidates: int = setting(500, least=2, most=MAX_COUNT)
+    patience: int = setting(200, least=1)
 
     def __post_init__(self) -> None:
-        where = "strategy.bayesian"
-        at_least(where, self, initial=2, parents=1, candidates=2, patience=1)
-        in_unit_interval(where, self, "thompson")
+        check(self, "strategy.bayesian.")
 
 
 @STRATEGIES.register("bayesian")

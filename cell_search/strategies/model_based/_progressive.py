@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._base import STRATEGIES, Strategy, at_least
+from cell_search.strategies._base import MAX_COUNT, MAX_UNITS, STRATEGIES, Strategy
 from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
 from cell_search.strategies.model_based._surrogates import SURROGATES, Ensemble
-from cells.support.errors import UserError
-from cells.support.registry import choose
+from cells.support.settings import check, setting
 
 #: Tells the generators of levels from those of proposals, and of fits from those of growth.
 _LEVEL, _FIT = 2018, 1
@@ -40,20 +39,15 @@ class ProgressiveSettings:
             are drawn.
     """
 
-    beam: int = 10
-    surrogate: str = "mlp"
-    units: int = 32
-    learning_rate: float = 0.01
-    epochs: int = 40
-    candidates: int = 20_000
+    beam: int = setting(10, least=1, most=MAX_COUNT)
+    surrogate: str = setting("mlp", choices=tuple(SURROGATES))
+    units: int = setting(32, least=1, most=MAX_UNITS)
+    learning_rate: float = setting(0.01, above=0, most=1e3)
+    epochs: int = setting(40, least=1, most=MAX_COUNT)
+    candidates: int = setting(20_000, least=1, most=10_000_000)
 
     def __post_init__(self) -> None:
-        choose(f"{_WHERE}.surrogate", self.surrogate, SURROGATES)
-        at_least(_WHERE, self, beam=1, units=1, epochs=1, candidates=1)
-        if not self.learning_rate > 0.0:
-            raise UserError(
-                f"{_WHERE}.learning_rate: {self.learning_rate} is not above 0; use 0.01"
-            )
+        check(self, f"{_WHERE}.")
 
 
 @STRATEGIES.register("progressive")

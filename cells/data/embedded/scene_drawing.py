@@ -143,6 +143,9 @@ def draw_ground(rng: np.random.Generator) -> Array:
 
     A gradient between two colours, soft blotches, and 4 to 10 lines, arcs, rings and blocks that
     are paler than any digit.
+
+    Args:
+        rng: draws.
     """
     first, second = _colour(rng), _colour(rng)
     angle = rng.uniform(0.0, 2 * math.pi)

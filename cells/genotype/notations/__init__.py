@@ -15,6 +15,9 @@ __all__ = ["FORMATS", "Format", "find_format"]
 #: A text in another notation is a few hundred characters; what is much longer is something else.
 MAX_CHARACTERS = 100_000
 
+#: DARTS prints every genotype and all weights after each of 50 epochs: less than a million.
+MAX_LOG_CHARACTERS = 16_000_000
+
 
 @dataclass(frozen=True)
 class Format:
@@ -25,20 +28,35 @@ class Format:
         title: what it is.
         read: makes a genotype of a text; raises a UserError that names the place.
         write: the text of a genotype; raises a UserError where the notation cannot hold it.
+        read_named: as `read`, of a text that may hold several: takes the name of the one, too.
+        most: characters that a text may have.
     """
 
     name: str
     title: str
     read: Callable[[str], Genotype]
     write: Callable[[Genotype], str]
+    read_named: Callable[[str, str | None], Genotype] | None = None
+    most: int = MAX_CHARACTERS
 
 
 FORMATS = {
     f.name: f
     for f in (
-        Format("json", "this project's genotype file", genotype_file.parse, genotype_file.dumps),
         Format(
-            "darts", "Genotype(normal=[...], normal_concat=...) of DARTS", darts.read, darts.write
+            "json",
+            "this project's genotype file",
+            genotype_file.parse,
+            genotype_file.dumps,
+            most=genotype_file.MAX_BYTES,
+        ),
+        Format(
+            "darts",
+            "Genotype(normal=[...], normal_concat=...) of DARTS, also in a log or a .py file",
+            darts.read,
+            darts.write,
+            darts.read,
+            MAX_LOG_CHARACTERS,
         ),
         Format("enas", "the digits of ENAS's fixed arc", enas.read, enas.write),
         Format("tpu", "operations, hidden-state indices and used states", tpu.read, tpu.write),
@@ -49,6 +67,9 @@ FORMATS = {
 
 def find_format(name: str) -> Format:
     """The notation of that name.
+
+    Args:
+        name: a key of `FORMATS`.
 
     Raises:
         UserError: there is none; lists those that exist.

@@ -6,7 +6,7 @@ is the earlier cell. The states that nothing reads are joined.
 
 from __future__ import annotations
 
-from cells.genotype.genotype import MAX_BLOCKS, Cell, Genotype, Side
+from cells.genotype.genotype import MAX_BLOCKS, Cell, Genotype, Places, Side, check_cell
 from cells.genotype.notations.names import in_pairs, only
 from cells.support.errors import UserError
 
@@ -17,25 +17,45 @@ _OPERATIONS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "
 def read(text: str) -> Genotype:
     """Reads the digits, separated by spaces.
 
+    Args:
+        text: in that notation.
+
     Raises:
         UserError: names the digit that is wrong, or the count.
     """
     words = text.split()
     if not words or len(words) % 8 or len(words) > 8 * MAX_BLOCKS:
         raise UserError(
-            f"ENAS arc: has {len(words)} numbers; two cells of B blocks take 8 B, at most "
+            f"ENAS arc: has {len(words):,} numbers; two cells of B blocks take 8 B, at most "
             f"{8 * MAX_BLOCKS}"
         )
     for i, word in enumerate(words):
         if not (word.isdecimal() and len(word) <= 2):
-            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is no number")
+            raise UserError(f"ENAS arc: number {i + 1} is {word[:20]!r}, which is not a number")
     numbers = [int(word) for word in words]
     half = len(numbers) // 2
-    return Genotype("enas", _cell(numbers[:half], 0), _cell(numbers[half:], half), "enas")
+    normal, reduction = _cell(numbers[:half], 0), _cell(numbers[half:], half)
+    for role, cell, offset in (("normal", normal, 0), ("reduction", reduction, half)):
+        check_cell(cell, role, _places(offset))
+    return Genotype("enas", normal, reduction, "enas")
+
+
+def _places(offset: int) -> Places:
+    return Places(
+        blocks=lambda role: f"ENAS arc: {role} cell",
+        side=lambda role, block, side: (
+            f"ENAS arc: number {offset + 4 * block + 2 * (side == 'right') + 1}"
+        ),
+        concat=lambda role: f"ENAS arc: {role} cell",
+        join="read it",
+    )
 
 
 def write(genotype: Genotype) -> str:
     """The digits of a genotype of `enas` stacking.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.

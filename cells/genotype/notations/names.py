@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from cells.genotype.genotype import Block, Side
-from cells.support.errors import UserError, nearest
+from cells.genotype.genotype import MAX_BLOCKS, Block, Side
+from cells.support.errors import UserError, cut, nearest
 
 
 def ours(name: object, table: Mapping[str, str], where: str) -> str:
     """Our name of the operation that another code base calls `name`.
 
+    Args:
+        name: of the operation, as it is written there.
+        table: from their names to ours.
+        where: the place, for the error.
+
     Raises:
         UserError: the notation has no such operation; names the nearest.
     """
-    if not isinstance(name, str) or name not in table:
-        shown = str(name)[:60]
+    if not isinstance(name, str):
+        raise UserError(f"{where}: an operation must be a text, not a {type(name).__name__}")
+    if name not in table:
+        shown = cut(name)
         raise UserError(
             f"{where}: unknown operation {shown!r}; {nearest(shown, table)}"
             f"this notation has {', '.join(table)}"
@@ -25,6 +32,11 @@ def ours(name: object, table: Mapping[str, str], where: str) -> str:
 
 def theirs(operation: str, table: Mapping[str, str], notation: str) -> str:
     """What another code base calls our `operation`.
+
+    Args:
+        operation: one of ours.
+        table: from their names to ours.
+        notation: its name, for the error.
 
     Raises:
         UserError: it has none that computes the same.
@@ -38,12 +50,27 @@ def theirs(operation: str, table: Mapping[str, str], notation: str) -> str:
     )
 
 
+def are_states(values: Iterable[object]) -> bool:
+    """Whether all are numbers of states, or little more: no cell has larger ones."""
+    return all(type(value) is int and abs(value) <= 10 * MAX_BLOCKS for value in values)
+
+
 def only(condition: bool, notation: str, what: str) -> None:
-    """Raises a UserError that says what a notation cannot hold, unless `condition`."""
+    """Raises a UserError that says what a notation cannot hold, unless `condition`.
+
+    Args:
+        condition: what must hold.
+        notation: its name.
+        what: what it can hold.
+    """
     if not condition:
         raise UserError(f"{notation} cannot hold this genotype: {what}; use the JSON format")
 
 
 def in_pairs(sides: Sequence[Side]) -> tuple[Block, ...]:
-    """Blocks that add two sides each, in their order."""
+    """Blocks that add two sides each, in their order.
+
+    Args:
+        sides: two for each block.
+    """
     return tuple(Block(left, right) for left, right in zip(sides[::2], sides[1::2], strict=True))

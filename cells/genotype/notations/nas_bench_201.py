@@ -14,7 +14,7 @@ import re
 
 from cells.genotype.genotype import Block, Cell, Genotype, Side
 from cells.genotype.notations.names import only, ours
-from cells.support.errors import UserError
+from cells.support.errors import UserError, cut
 
 _OPERATIONS = {
     "none": "none",
@@ -23,12 +23,15 @@ _OPERATIONS = {
     "nor_conv_3x3": "conv_3x3",
     "avg_pool_3x3": "avg_pool_3x3",
 }
-_EDGE = re.compile(r"([a-z0-9_]{1,20})~([0-2])")
+_EDGE = re.compile(r"([a-z0-9_]{1,40})~([0-2])")
 _INPUT = 1  # our state 1: the output of the previous cell
 
 
 def read(text: str) -> Genotype:
     """Reads an architecture string.
+
+    Args:
+        text: in that notation.
 
     Raises:
         UserError: it is malformed, or its cell has no equal here.
@@ -55,6 +58,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The string of a genotype that is a cell of NAS-Bench-201.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: it is none.
@@ -85,15 +91,19 @@ def _edges(text: str) -> list[list[str]]:
         raise UserError("NAS-Bench-201 string: must have three nodes, |..|+|..|..|+|..|..|..|")
     edges = []
     for node, part in enumerate(nodes, 1):
-        found = part.strip("|").split("|")
-        matches = [_EDGE.fullmatch(edge) for edge in found]
-        sources = [int(m[2]) for m in matches if m]
-        if sources != list(range(node)):
-            raise UserError(
-                f"NAS-Bench-201 string: node {node} must have the inputs ~0 to ~{node - 1}"
-            )
+        if len(part) < 2 or part[0] != "|" or part[-1] != "|":
+            raise UserError(f"NAS-Bench-201 string: node {node} must stand between | and |")
+        found = part[1:-1].split("|")
         where = f"NAS-Bench-201 string: node {node}"
-        edges.append([ours(m[1], _OPERATIONS, where) for m in matches if m])
+        matches = []
+        for edge in found:
+            match = _EDGE.fullmatch(edge)
+            if match is None:
+                raise UserError(f"{where}: {cut(edge)!r} is not an edge; write OPERATION~INPUT")
+            matches.append(match)
+        if [int(match[2]) for match in matches] != list(range(node)):
+            raise UserError(f"{where} must have the inputs ~0 to ~{node - 1}, each once")
+        edges.append([ours(match[1], _OPERATIONS, where) for match in matches])
     return edges
 
 

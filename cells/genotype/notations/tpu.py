@@ -13,9 +13,10 @@ h(i-1). The joined states are those with 0, in this order of indices.
 from __future__ import annotations
 
 import ast
+import warnings
 
-from cells.genotype.genotype import Cell, Genotype, Side
-from cells.genotype.notations.names import in_pairs, only, ours, theirs
+from cells.genotype.genotype import Cell, Genotype, Places, Side, check_cell
+from cells.genotype.notations.names import are_states, in_pairs, only, ours, theirs
 from cells.support.errors import UserError
 
 _OPERATIONS = {
@@ -33,11 +34,22 @@ _OPERATIONS = {
 }
 _PARTS = ("operations", "hiddenstate_indices", "used_hiddenstates")
 _FIELDS = ("stacking", *(f"{role}_{part}" for role in ("normal", "reduction") for part in _PARTS))
+_PLACES = Places(
+    blocks="TPU lists: {}_operations".format,
+    side=lambda role, block, side: (
+        f"TPU lists: {role}_hiddenstate_indices[{2 * block + (side == 'right')}]"
+    ),
+    concat="TPU lists: {}_used_hiddenstates".format,
+    join="set its entry to 0",
+)
 _STACKINGS = ("nasnet", "pnasnet")
 
 
 def read(text: str) -> Genotype:
     """Reads the seven assignments; `stacking` may be left out and is `nasnet` then.
+
+    Args:
+        text: in that notation.
 
     Raises:
         UserError: names the field that is missing, unknown or wrong.
@@ -54,6 +66,9 @@ def read(text: str) -> Genotype:
 
 def write(genotype: Genotype) -> str:
     """The assignments for a genotype of TF-slim's family.
+
+    Args:
+        genotype: the two cells.
 
     Raises:
         UserError: the notation cannot hold it.
@@ -84,22 +99,28 @@ def _swapped(state: int) -> int:
 
 def _assignments(text: str) -> dict:
     try:
-        statements = ast.parse(text.strip()).body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            statements = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UserError("not TPU lists: write normal_operations = [...] and so on") from None
     fields = {}
     for statement in statements:
-        if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
-            raise UserError(f"TPU lists: line {statement.lineno} is no NAME = [...]")
-        name = statement.targets[0].id
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                pass
+            case _:
+                raise UserError(f"TPU lists: line {statement.lineno} is not a NAME = [...]")
         if name not in _FIELDS:
             raise UserError(
                 f"TPU lists: unknown field {name[:60]!r}; the fields are {', '.join(_FIELDS)}"
             )
+        if name in fields:
+            raise UserError(f"TPU lists: {name}: is given twice (line {statement.lineno})")
         try:
             fields[name] = ast.literal_eval(statement.value)
         except (ValueError, TypeError, MemoryError, RecursionError):
-            raise UserError(f"TPU lists: {name}: is no literal; only data is read") from None
+            raise UserError(f"TPU lists: {name}: is not a literal; only data is read") from None
     return fields
 
 
@@ -108,8 +129,7 @@ def _cell(fields: dict, role: str) -> Cell:
     for part, value in zip(_PARTS, (operations, indices, used), strict=True):
         if not isinstance(value, list | tuple):
             raise UserError(f"TPU lists: {role}_{part}: must be a list")
-    numbers = [*indices, *used]
-    if not all(type(n) is int for n in numbers) or not set(used) <= {0, 1}:
+    if not are_states([*indices, *used]) or not set(used) <= {0, 1}:
         raise UserError(f"TPU lists: {role}: indices must be numbers, used states 0 or 1")
     if len(operations) != len(indices) or len(operations) % 2:
         raise UserError(
@@ -127,4 +147,6 @@ def _cell(fields: dict, role: str) -> Cell:
     ]
     blocks = in_pairs(sides)
     joined = tuple(_swapped(i) for i, is_used in enumerate(used) if not is_used)
-    return Cell(blocks, joined)
+    cell = Cell(blocks, joined)
+    check_cell(cell, role, _PLACES)
+    return cell

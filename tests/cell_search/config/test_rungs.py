@@ -227,10 +227,10 @@ def test_strategies_learn_what_a_stopped_trial_had_reached() -> None:
     ("pruner", "sentence"),
     [
         ({"type": "halving", "rungs": [1]}, r"pruner\.type: unknown 'halving'"),
-        ({"type": "median"}, r"pruner\.rungs: \[\] are no rungs; .* such as \[5\]"),
-        ({"type": "median", "rungs": [3, 2]}, r"pruner\.rungs: \[3, 2\] are no rungs"),
-        ({"type": "median", "rungs": [0, 2]}, r"pruner\.rungs: \[0, 2\] are no rungs"),
-        ({"type": "median", "rungs": [1.5]}, r"pruner\.rungs: \[1\.5\] are no rungs"),
+        ({"type": "median"}, r"pruner\.rungs: \[\] are not valid rungs; .* such as \[5\]"),
+        ({"type": "median", "rungs": [3, 2]}, r"pruner\.rungs: \[3, 2\] are not valid rungs"),
+        ({"type": "median", "rungs": [0, 2]}, r"pruner\.rungs: \[0, 2\] are not valid rungs"),
+        ({"type": "median", "rungs": [1.5]}, r"pruner\.rungs: \[1\.5\] are not valid rungs"),
         ({"type": "median", "rungs": [20]}, r"rungs: 20 is not before the end of .* 20 epochs"),
         (
             {"type": "hyperband", "rungs": [1], "hyperband": {"reduction_factor": 1}},

@@ -182,7 +182,7 @@ def test_a_killed_reranking_goes_on_and_trains_nothing_twice(
     with pytest.raises(Killed):
         again(searched, Dear(), seeds=2)
     Dear.dies_at = -1
-    assert top(directory) == before, "half of the results are no order"
+    assert top(directory) == before, "half of the results give no order"
     _, search = resolved(settings)
     # What a report shows of it.
     from cell_search.output import report
@@ -269,7 +269,7 @@ def test_the_same_settings_with_more_of_everything_by_default() -> None:
         ({"seeds": 0}, r"rerank\.seeds: 0 is too small"),
         (
             {"evaluator": {"train": {"epochs": "many"}}},
-            r"rerank\.evaluator: train\.epochs: 'many' is no number",
+            r"rerank\.evaluator: train\.epochs: 'many' is not a number",
         ),
         (
             {"evaluator": {"type": "trian"}},

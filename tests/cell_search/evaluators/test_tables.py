@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -137,20 +138,20 @@ ROW = "conv,16,0.1,true,batch,1,2,3"
         (f"{HEADER}\n\n", "there is no row below the header"),
         ("op,width,rate,bias,valid\n", "the column 'norm' is missing"),
         ("op,width,rate,bias,norm,test\n", "the column 'valid' is missing"),
-        ("op,width,rate,bias,normm,valid\n", "the column 'normm' is no decision of the space; "
+        ("op,width,rate,bias,normm,valid\n", "the column 'normm' is not a decision of the space; "
          "did you mean 'norm'"),
         ("op,op,width,rate,bias,norm,valid\n", "there are two columns 'op'"),
         (f"{HEADER}\n{ROW}\nconv,16,0.1,true", "line 3: has 4 fields, the header 8"),
         (f"{HEADER}\n{ROW}\n{ROW}", "line 3: has the same choices as line 2"),
         (f"{HEADER}\n{ROW}\nconv,16.0,0.10,True,batch,5,,", "line 3: has the same choices as"),
-        (f"{HEADER}\nconf,16,0.1,true,batch,1,2,3", "line 2: op is 'conf', which is no choice of "
-         "the space; choices are conv, pool, none"),
-        (f"{HEADER}\nconv,17,0.1,true,batch,1,2,3", "line 2: width is '17', which is no choice"),
+        (f"{HEADER}\nconf,16,0.1,true,batch,1,2,3", "line 2: op is 'conf', which is not a choice "
+         "of the space; choices are conv, pool, none"),
+        (f"{HEADER}\nconv,17,0.1,true,batch,1,2,3", "line 2: width is '17', which is not a choice"),
         (f"{HEADER}\nconv,16,0.1,true,batch,nan,2,3", "line 2: valid is nan; leave the row out"),
         (f"{HEADER}\nconv,16,0.1,true,batch,1,inf,3", "line 2: test is inf; leave the row out"),
         (f"{HEADER}\nconv,16,0.1,true,batch,,2,3", "line 2: valid is '', not a number"),
         (f"{HEADER}\nconv,16,0.1,true,batch,high,2,3", "line 2: valid is 'high', not a number"),
-        (f'{HEADER}\n"conv,16,0.1,true,batch,1,2,3', "line 2 is no CSV"),
+        (f'{HEADER}\n"conv,16,0.1,true,batch,1,2,3', "line 2 is not CSV"),
     ],
 )  # fmt: skip
 def test_damaged_tables_are_told_by_line(tmp_path: pathlib.Path, text: str, message: str) -> None:
@@ -162,15 +163,51 @@ def test_damaged_tables_are_told_by_line(tmp_path: pathlib.Path, text: str, mess
     assert message in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "filling, message",
+    [
+        ("\n", "holds more than the"),
+        ("0", "a line is longer than"),
+        ("x,", "a line is longer"),
+    ],
+)
+def test_a_packed_bomb_takes_no_memory(filling, message, tmp_path) -> None:
+    packed = tmp_path / "t.csv.gz"
+    packed.write_bytes(gzip.compress(f"{HEADER}\n{filling * 10**7}".encode(), 1))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=message):
+        tables.read_table(str(packed), SPACE)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "9" * 400, "1e101"])
+def test_values_that_nothing_could_reckon_with(value, tmp_path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(f"{HEADER}\n{ROW.replace(',1,2,3', f',{value},2,3')}\n")
+    with pytest.raises(UserError, match=r"line 2: valid is .*values are within 1e\+100") as told:
+        tables.read_table(str(table), SPACE)
+    assert len(str(told.value)) < 400
+
+
+def test_a_replaced_table_is_read_anew(tmp_path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(f"{HEADER}\n{ROW}\n")
+    (before,) = tables.read_table(str(table), SPACE).entries.values()
+    table.write_text(f"{HEADER}\n{ROW.replace(',1,2,3', ',7,2,3')}\n")
+    (after,) = tables.read_table(str(table), SPACE).entries.values()
+    assert (before.valid, after.valid) == (1.0, 7.0)
+
+
 def test_files_that_are_no_tables(tmp_path: pathlib.Path) -> None:
     packed = tmp_path / "t.csv.gz"
-    packed.write_bytes(gzip.compress(b"op,valid\n")[:-6])
+    packed.write_bytes(gzip.compress(f"{HEADER}\n{ROW}\n".encode())[:-6])
     with pytest.raises(UserError, match=r"t\.csv\.gz: cannot be read"):
         tables.read_table(str(packed), SPACE)
     (tmp_path / "latin.csv").write_bytes(b"op\xe4,valid\n")
-    with pytest.raises(UserError, match=r"latin\.csv: is no text in UTF-8"):
+    with pytest.raises(UserError, match=r"latin\.csv: is not UTF-8 text"):
         tables.read_table(str(tmp_path / "latin.csv"), SPACE)
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="there is no such table file"):
         tables.read_table(str(tmp_path / "none.csv"), SPACE)
     alike = Space((Decision("op", ("1", 1)),))
     (tmp_path / "alike.csv").write_text("op,valid\n1,2\n")
@@ -200,7 +237,7 @@ def _decisions(**changes) -> dict:
         (_decisions(choices=[]), "decisions[0].choices: must be a list of at least one choice"),
         (_decisions(choices=[1, [2]]), "decisions[0].choices[1]: must be a text, number"),
         (_decisions(choices=[1, 2, 1.0]), "decisions[0].choices[2]: 1.0 equals an earlier choice"),
-        (_decisions(choices=[float("nan")]), "decisions[0].choices[0]: nan is not finite"),
+        (_decisions(choices=[float("nan")]), "NaN is not a JSON number; numbers must be finite"),
         ({"format_version": 1, "decisions": _decisions()["decisions"] * 2},
          "decisions[1].name: 'a' is taken"),
     ],
@@ -450,7 +487,7 @@ def test_a_file_of_nats_bench(tmp_path: pathlib.Path) -> None:
     for operation in ("none", "skip_connect"):  # listed without results; not listed
         assert tables.nats_bench(path).look_up({**cell, "op01": operation}) is None
     (tmp_path / "other.pbz2").write_bytes(b"no such thing")
-    with pytest.raises(UserError, match=r"other\.pbz2: is no NATS-Bench topology file"):
+    with pytest.raises(UserError, match=r"other\.pbz2: is not a NATS-Bench topology file"):
         tables.nats_bench(tmp_path / "other.pbz2")
     with pytest.raises(UserError, match=r"evaluator\.nats_bench\.file: there is no "):
         tables.nats_bench(tmp_path / "none.pbz2")

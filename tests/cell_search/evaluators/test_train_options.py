@@ -115,12 +115,18 @@ def test_a_child_beyond_memory_has_failed(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"cutout": -1}, r"evaluator\.train\.cutout: -1: use at least 0"),
-        ({"l2": float("nan")}, r"evaluator\.train\.l2: nan: use at least 0"),
-        ({"reward_power": 0.0}, r"evaluator\.train\.reward_power: 0\.0: must be larger than 0"),
-        ({"reward_of": "first"}, r"reward_of: 'first': use one of last, best, mean"),
-        ({"precision": "float64"}, r"precision: 'float64': use one of float32, bfloat16"),
-        ({"drop_path_keep": 1.5}, r"^evaluator\.train\.drop_path_keep: 1\.5 is not in \(0, 1\]"),
+        ({"cutout": -1}, r"evaluator\.train\.cutout: -1 is too small; use at least 0"),
+        ({"l2": float("nan")}, r"evaluator\.train\.l2: nan is not a finite number"),
+        (
+            {"reward_power": 0.0},
+            r"evaluator\.train\.reward_power: 0\.0 is too small; use more than 0",
+        ),
+        ({"reward_of": "first"}, r"reward_of: unknown 'first'; known are last, best, mean"),
+        ({"precision": "float64"}, r"precision: unknown 'float64'; .*known are float32, bfloat16"),
+        (
+            {"drop_path_keep": 1.5},
+            r"^evaluator\.train\.drop_path_keep: 1\.5 is too large; use at most 1",
+        ),
         ({"filters": 1}, r"^evaluator\.train\.filters: 1"),
     ],
 )

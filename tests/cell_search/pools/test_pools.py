@@ -163,5 +163,7 @@ def test_directories_of_before_name_a_pool_only() -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(UserError, match=r"pool\.processes\.seconds: -1: use at least 0"):
+    with pytest.raises(
+        UserError, match=r"pool\.processes\.seconds: -1 is too small; use at least 0"
+    ):
         Processes(seconds=-1).check()

@@ -76,5 +76,5 @@ def test_a_cluster_that_is_not_there_or_has_no_room(cluster: Any) -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(UserError, match=r"pool\.ray\.gpus: -1: use at least 0"):
+    with pytest.raises(UserError, match=r"pool\.ray\.gpus: -1 is too small; use at least 0"):
         Ray(gpus=-1).check()

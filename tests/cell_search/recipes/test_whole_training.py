@@ -275,10 +275,11 @@ def test_cells_with_dropped_paths_and_an_auxiliary_head_are_trained_too(images):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"schedule": "linear"}, "schedule: 'linear': use one of one_cycle, cosine, trapezoid"),
-        ({"momentum": 1.0}, r"momentum: 1.0: use a number in \[0, 1\)"),
-        ({"batch": 0}, "batch: 0: use a number of at least 1"),
-        ({"learning_rate": 0.0}, "learning_rate: 0.0: use a number larger than 0"),
+        ({"schedule": "linear"}, "schedule: unknown 'linear'; known are one_cycle, cosine, trap"),
+        ({"momentum": 1.0}, "momentum: 1.0 is too large; use less than 1"),
+        ({"batch": 0}, "batch: 0 is too small; use at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate: 0.0 is too small; use more than 0"),
+        ({"flip": "no"}, "flip: 'no' is not a truth value"),
         ({"schedule": "cosine"}, "schedule: 'cosine' must know how many steps"),
     ],
 )

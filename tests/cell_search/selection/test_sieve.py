@@ -223,8 +223,8 @@ def test_the_same_score_for_all_chooses_nothing(settings: dict, tmp_path: pathli
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"keep": 0}, r"sieve\.keep: 0 of 30 candidates is no choice"),
-        ({"keep": 30}, r"sieve\.keep: 30 of 30 candidates is no choice"),
+        ({"keep": 0}, r"sieve\.keep: 0 of 30 candidates leaves no choice"),
+        ({"keep": 30}, r"sieve\.keep: 30 of 30 candidates leaves no choice"),
         ({"keep": 13}, r"sieve\.keep: 13 is more than the 12 trials"),
         ({"vote": ["synflwo"]}, r"sieve\.vote: .*'synflwo'"),
         ({"vote": ["luck"]}, r"sieve\.vote: .*'luck'"),

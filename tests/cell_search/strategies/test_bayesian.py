@@ -246,7 +246,7 @@ def test_a_long_history_is_cut() -> None:
         ({"parents": 0}, "strategy.bayesian.parents: 0 is too small; use at least 1"),
         ({"candidates": 1}, "strategy.bayesian.candidates: 1 is too small; use at least 2"),
         ({"patience": 0}, "strategy.bayesian.patience: 0 is too small; use at least 1"),
-        ({"thompson": 1.5}, "strategy.bayesian.thompson: 1.5 is not in [0, 1]"),
+        ({"thompson": 1.5}, "strategy.bayesian.thompson: 1.5 is too large; use at most 1"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict, sentence: str) -> None:

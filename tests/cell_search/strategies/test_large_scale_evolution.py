@@ -152,7 +152,7 @@ def test_it_beats_random_search() -> None:
     ("settings", "sentence"),
     [
         ({"population": 1}, r"large_scale_evolution\.population: 1 is too small; use at least 2"),
-        ({"identity": -0.1}, r"identity: -0\.1 is not in \[0, 1\]"),
+        ({"identity": -0.1}, r"identity: -0\.1 is too small; use at least 0"),
         ({"identity": 0.6, "reset_weights": 0.6}, "more than 1 together"),
     ],
 )

@@ -225,7 +225,7 @@ def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("nonsense", r"^storage: 'nonsense' is no URL of a database"),
+        ("nonsense", r"^storage: 'nonsense' is not a URL of a database"),
         ("oracle9://host/x", r"^storage: oracle9://host/x needs a driver that is not installed"),
         ("sqlite:////nowhere/at/all.db", r"^storage: sqlite.* cannot be opened \(.*unable to open"),
         (

@@ -134,7 +134,7 @@ def test_evolution_finds_more_of_a_front_than_random_search() -> None:
     [
         (["accuracy", "parameter"], r"objectives: unknown metric 'parameter'; did you mean 'param"),
         (["parameters", "-parameters"], r"objectives: 'parameters' is named twice"),
-        ([3], r"objectives: 3 is no name of a metric"),
+        ([3], r"objectives: 3 is not a name of a metric"),
     ],
 )
 def test_wrong_objectives_are_named(names: list, sentence: str) -> None:

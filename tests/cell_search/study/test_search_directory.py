@@ -123,7 +123,7 @@ def test_what_may_change_between_two_runs_and_what_may_not() -> None:
         ("space.name=nasnett", r"space\.name: unknown 'nasnett'; did you mean 'nasnet'"),
         ("pool=rai", r"pool\.type: unknown 'rai'; .*known are inline, processes"),
         ("trials=0", r"trials: 0 is too small"),
-        ("trials=many", r"trials: 'many' is no number"),
+        ("trials=many", r"trials: 'many' is not a whole number"),
         ("seed=-1", r"seed: -1 is too small"),
         ("strategy.regularized_evolution.sample=200", r"sample: 200 is not in 1 to 100"),
     ],
@@ -139,5 +139,5 @@ def test_settings_are_those_of_the_classes() -> None:
     assert search.config.strategy.regularized_evolution.sample == 25
     assert search.evaluator == type(search.evaluator)()
     assert search.images == type(search.images)()
-    assert search.strategy._size == 50
+    assert search.strategy.settings.population == 50
     assert search.strategy._seed == 4

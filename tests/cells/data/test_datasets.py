@@ -286,7 +286,8 @@ def test_two_processes_prepare_one_set_at_the_same_time(tmp_path):
     # With one seed TFDS picks one name for both to write to.
     code = (
         "import pathlib, random, sys, time, tensorflow_datasets as tfds\n"
-        "from cells.data import builder, digits, handwritten, split_size\n"
+        "from cells.data import builder, split_size\n"
+        "from cells.data.embedded import digits, handwritten\n"
         "handwritten.load('train')\n"
         "random.seed(0)\n"
         "here = pathlib.Path(sys.argv[1])\n"
@@ -479,9 +480,13 @@ def test_what_the_embedded_sets_hold(prepared):
         area_key="area",
         id_key="id",
     )
-    with pytest.raises(UserError, match=r"digits/1.0.0 is no detection set.*label \(ClassLabel\)"):
+    with pytest.raises(
+        UserError, match=r"digits/1.0.0 is not a detection set.*label \(ClassLabel\)"
+    ):
         detection_classes(digits)
-    with pytest.raises(UserError, match=r"digits_scenes/1.0.0 is no set of images with one label"):
+    with pytest.raises(
+        UserError, match=r"digits_scenes/1.0.0 is not a set of images with one label"
+    ):
         image_classes(scenes)
 
 
@@ -518,7 +523,7 @@ def test_the_supervised_keys_choose_among_several_labels():
     ids=["uint16", "text", "unknown classes", "segmentation", "several labels"],
 )
 def test_sets_that_are_not_for_classification(features):
-    with pytest.raises(UserError, match=r"some/1.0.0 is no set of images with one label each"):
+    with pytest.raises(UserError, match=r"some/1.0.0 is not a set of images with one label each"):
         image_classes(with_features(features))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from PIL import Image
+from PIL import Image, ImageOps
 from tensorflow_datasets.core import constants
 
-from cells.data import builder, conversion, conversion_builder, image_classes, image_folders
+from cells.data import builder, conversion, examples_at, image_classes, image_files, image_folders
 from cells.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +65,7 @@ def test_each_image_is_there_once_with_its_class_and_its_pixels(flowers, tmp_pat
     for path, example in everything.items():
         assert example["label"] == (1 if path.startswith("rose") else 0)
         expected = np.asarray(Image.open(flowers / path))
-        # Decoders of JPEG round differently and enlarge colours in different ways.
+        # TFDS's own decoder of JPEG rounds differently and enlarges colours in another way.
         limit = 8 if path.endswith("JPG") else 0
         assert np.abs(example["image"].astype(int) - expected).max() <= limit
 
@@ -110,15 +112,23 @@ def test_what_cannot_be_read_is_named_and_left_out(flowers, tmp_path):
     (flowers / "rose" / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     (flowers / "Tulip" / "gone.webp").symlink_to(tmp_path / "nowhere")
     (flowers / "Tulip" / "notes.txt").write_text("no image by its name")
-    (flowers / "Tulip" / ".hidden.png").write_text("")
+    for hidden in ("Tulip/.hidden.png", "Tulip/._a.jpg", "__MACOSX/Tulip/._a.jpg", ".git/a/b.jpg"):
+        (flowers / hidden).parent.mkdir(parents=True, exist_ok=True)
+        (flowers / hidden).write_text("")
+    (flowers / "of_no_class.jpg").write_text("")
+    (flowers / "Tulip" / "red" / "late").mkdir(parents=True)
     folder = conversion.convert(image_folders.find(flowers), tmp_path / "sets", "flowers")
     noted = conversion.facts(folder)
     bad = ["Tulip/gone.webp", "rose/cut.jpg", "rose/empty.jpg", "rose/text.png"]
     assert sorted(noted["unreadable"]) == bad
     assert all(noted["unreadable"].values())
-    assert noted["ignored"] == 1
+    assert noted["ignored"] == 3
     lines = conversion.described(folder, most=2)
     assert "train 32, test 8 images of 2 classes, 9x12 pixels" in lines[0]
+    assert lines[1] == (
+        "files that were left out: 4 hidden, 1 .jpg outside of the classes, 1 .txt, "
+        "1 folders below the classes"
+    )
     assert "4 of 44 images cannot be read" in lines[2]
     assert "and 2 more" in lines[-1]
 
@@ -137,11 +147,62 @@ def test_grey_and_alpha_and_different_sizes_become_three_channels(tmp_path):
         np.testing.assert_array_equal(example["image"], expected)
 
 
+def test_photographs_are_kept_as_they_are_and_counted_and_read_upright(tmp_path):
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    upright = {}
+    for i in range(12):
+        path = tmp_path / "photos" / ("one", "two")[i % 2] / f"{i}.{('jpg', 'png', 'webp')[i % 3]}"
+        options = {"quality": 95} if path.suffix == ".jpg" else {}
+        options |= {"lossless": True} if path.suffix == ".webp" else {}
+        write(path, picture(i), **options, **({"exif": sideways} if i < 9 else {}))
+        with Image.open(path) as file:
+            upright[f"{path.parent.name}/{path.name}"] = np.asarray(ImageOps.exif_transpose(file))
+    images = image_folders.find(tmp_path / "photos")
+    folder = conversion.convert(images, tmp_path / "sets", "photos", test=0.0)
+    assert conversion.described(folder)[1] == (
+        "9 of 12 images are turned upright, as their EXIF data say"
+    )
+    found = builder(str(folder))
+    classes = image_classes(found)
+    assert classes.image_shape == (None, None, 3), "9x12 and 12x9"
+    files = [e["file_name"].decode() for e in tfds.as_numpy(found.as_dataset(split="train"))]
+    for example in examples_at(found, "train", classes, np.arange(12)):
+        pixels = example["image"].numpy()
+        np.testing.assert_array_equal(pixels, upright[files[example["index"]]])
+
+
+def test_what_tensorflow_reads_wrongly_or_dies_of_is_read_by_pillow(tmp_path):
+    colours = [Image.new("RGB", (200, 100), c) for c in ("red", "lime", "blue")]
+    for name, order in (("one", (0, 1, 2)), ("two", (1, 2, 0))):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        first, *others = (colours[i] for i in order)
+        first.quantize(4).save(tmp_path / "set" / name / "palette.bmp")
+        more = {"save_all": True, "append_images": others, "lossless": True}
+        first.save(tmp_path / "set" / name / "animation.webp", **more)
+    images = image_folders.find(tmp_path / "set")
+    folder = conversion.convert(images, tmp_path / "sets", "odd", test=0.0)
+    for example in examples(folder, "train").values():
+        expected = np.asarray(colours[example["label"]])
+        np.testing.assert_array_equal(example["image"], expected)
+
+
+def test_pipes_and_sockets_are_counted_and_not_opened(flowers):
+    os.mkfifo(flowers / "rose" / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(flowers / "rose" / "s.png"))
+        found = image_folders.find(flowers)
+        assert (len(found.files), found.ignored) == (40, 2)
+        assert len(image_files.find_files([str(flowers)])) == 40
+        with pytest.raises(UserError, match=r"pipe\.jpg: is a device or a pipe, not a file"):
+            image_files.find_files([str(flowers / "rose" / "pipe.jpg")])
+
+
 def test_jpeg_and_png_are_kept_byte_for_byte(tmp_path):
     for format_, kept in (("JPEG", True), ("PNG", True), ("BMP", False), ("WEBP", False)):
         out = io.BytesIO()
         Image.fromarray(picture(0)).save(out, format_)
-        assert (conversion_builder._kept(out.getvalue()) == out.getvalue()) is kept
+        assert (conversion.encoded(out.getvalue()).data == out.getvalue()) is kept
 
 
 def test_a_folder_is_converted_once_and_again_when_it_changes(flowers, tmp_path, caplog):
@@ -179,15 +240,15 @@ def test_a_read_only_collection_leaves_the_copy_to_tfds_own_folder(flowers, tmp_
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(flowers, tmp_path, monkeypatch):
-    kept, calls = conversion_builder._kept, []
+    kept, calls = conversion.encoded, []
 
     def dies(data):
         calls.append(1)
-        if len(calls) == 20:
+        if len(calls) == 60:  # 40 are read to be checked.
             raise KeyboardInterrupt
         return kept(data)
 
-    monkeypatch.setattr(conversion_builder, "_kept", dies)
+    monkeypatch.setattr(conversion, "encoded", dies)
     images = image_folders.find(flowers)
     with pytest.raises(KeyboardInterrupt):
         conversion.convert(images, tmp_path / "sets", "flowers")
@@ -214,7 +275,7 @@ def test_the_command(flowers, tmp_path):
     assert done.stdout.splitlines() == [
         f"{sets / 'my_flowers_2/1.0.0'}: train 20, test 20 images of 2 classes, 9x12 pixels",
         "1 of 41 images cannot be read:",
-        "  rose/text.png: Unknown image file format. One of JPEG, PNG, GIF, BMP, WebP required.",
+        "  rose/text.png: is no image of a known format",
         f"use it as images.name=my_flowers_2 with --data_dir={sets}",
     ]
     assert "images/s" in done.stderr, "the progress bar"
@@ -248,7 +309,7 @@ def all_broken(root: Path) -> None:
         (one_class, r"images of one class only, 'rose'"),
         (one_image, r"the class 'Tulip' has one readable image"),
         (mixed, r"both as CLASS/\* \(.*\) and as SPLIT/CLASS/\* \(train/rose/1.png\)"),
-        (all_broken, r"none of its 40 images can be read, such as Tulip/.*Unknown image file"),
+        (all_broken, r"none of its 40 images can be read, such as Tulip/.*is no image"),
     ],
 )
 def test_folders_that_cannot_be_a_set(flowers, tmp_path, damage, sentence):
@@ -262,9 +323,9 @@ def test_folders_that_cannot_be_a_set(flowers, tmp_path, damage, sentence):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"test": 1.0}, r"--test: 1\.0 is no share"),
+        ({"test": 1.0}, r"--test: 1\.0 is not a share"),
         ({"test": 0.02}, r"--test=0\.02 cannot be drawn by class from 40 images"),
-        ({"name": "My Flowers"}, r"--name: 'My Flowers' is no name"),
+        ({"name": "My Flowers"}, r"--name: 'My Flowers' is not a name"),
     ],
 )
 def test_settings_that_cannot_be(flowers, tmp_path, settings, sentence):

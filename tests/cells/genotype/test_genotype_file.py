@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import os
 
 import jsonschema
 import pytest
@@ -76,20 +78,27 @@ BAD = {
     "text for a number": (changed("normal.blocks.0.left.input", "1"), "must be a JSON integer"),
     "huge number": (
         json.dumps(nasnet()).replace('"input": 1', '"input": ' + "9" * 5000, 1).encode(),
-        "not JSON",
+        "a number of 5,000 digits",
     ),
     "empty cell": (changed("normal.blocks", []), "normal.blocks: is empty"),
     "many blocks": (
         changed("normal.blocks", nasnet()["normal"]["blocks"] * 2000),
         "normal.blocks: 10,000 blocks; a cell has at most 64",
     ),
+    "large state": (changed("normal.blocks.0.left.input", 1e300), "1e+300 is too large; the larg"),
+    "no name": (changed("name", ""), "name: is empty"),
+    "infinite number": (
+        json.dumps({**nasnet(), "provenance": {"score": 0.5}}).replace("0.5", "1e999").encode(),
+        "1e999 is not a JSON number",
+    ),
+    "half a character": (changed("provenance", {"note": "\ud800"}), "a lone surrogate"),
     "NaN": (json.dumps({**nasnet(), "provenance": {"score": float("nan")}}).encode(), "NaN"),
     "deep nesting": (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
     "field given twice": (b'{"name": "a", "name": "b"}', "'name' is given twice"),
     "path in the name": (changed("name", "../../etc/passwd"), "is not a name"),
     "markup in the name": (changed("name", "<script>alert(1)</script>"), "is not a name"),
     "line in the name": (changed("name", "a\nb"), "is not a name"),
-    "long name": (changed("name", "a" * 5000), "name: "),
+    "long name": (changed("name", "a" * 5000), "name: has 5,000 characters; it may have 100"),
     "unknown stacking": (changed("stacking", "nasnett"), "stacking: "),
     "unknown combination": (changed("normal.blocks.0.combine", "mul"), "known are add, concat"),
     "state joined twice": (changed("normal.concat", [0, 2, 2, 3, 4, 5, 6]), "joined twice"),
@@ -110,6 +119,44 @@ def test_bad_files_get_one_sentence_that_names_file_and_field(case, tmp_path):
     assert sentence.startswith(f"{path}: ")
     assert expected in sentence
     assert "\n" not in sentence and len(sentence) < 600
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "😀", '"\\\n'])
+def test_any_text_of_a_provenance_comes_back(character, tmp_path):
+    """JSON strings may hold line separators as they are (RFC 8259, section 7)."""
+    genotype = catalogue.load("nasnet_a")
+    noted = dataclasses.replace(genotype, provenance={"note": f"a{character}b", "concat": ["{"]})
+    genotype_file.write(noted, tmp_path / "noted.json")
+    assert dict(genotype_file.read(tmp_path / "noted.json").provenance) == dict(noted.provenance)
+    assert (tmp_path / "noted.json").read_bytes().startswith(b'{\n  "format_version": 1,\n')
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\udcff"])
+def test_what_could_not_be_read_is_not_written(value, tmp_path):
+    noted = dataclasses.replace(catalogue.load("nasnet_a"), provenance={"note": value})
+    with pytest.raises(UserError, match=r"cannot be written as JSON|is not UTF-8 text"):
+        genotype_file.write(noted, tmp_path / "noted.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    genotype = catalogue.load("darts_v1")
+    path = tmp_path / "marked.json"
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_text(genotype_file.dumps(genotype), encoding=encoding)
+        assert genotype_file.read(path) == genotype
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UserError, match=r"pipe\.json: is not an ordinary file"):
+        genotype_file.read(tmp_path / "pipe.json")
+    with pytest.raises(UserError, match="is a folder"):
+        genotype_file.read(tmp_path)
+    with pytest.raises(
+        UserError, match=r"~nosuchuser/x\.json: there is no home folder of ~nosuchu"
+    ):
+        genotype_file.read("~nosuchuser/x.json")
 
 
 def test_a_huge_file_is_refused_before_it_is_read_whole(tmp_path):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import tf_keras
 from network_comparisons import photographs, randomise_statistics, relative
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.timm_oracle import ORACLE, difference_to_timm
+from cells.genotype import catalogue
+from cells.network.stack import StackConfig
 from cells.support.errors import UserError
 from cells.weights import import_weights, weights_file
 
@@ -107,6 +112,78 @@ def test_what_is_missing_over_or_misshapen_is_told(pnasnet_tensors, tmp_path):
     assert "1 missing (cell_3.conv_1x1.bn.bias)" in sentence
     assert "1 over (cell_3.extra)" in sentence
     assert "conv_0.conv.weight is (5, 5, 3, 96) instead of (3, 3, 3, 96)" in sentence
+
+
+@pytest.mark.parametrize(
+    "value, fault",
+    [
+        (np.full((96, 3, 3, 3), np.nan, "float32"), "has 2,592 values that are not finite"),
+        (np.full((96, 3, 3, 3), 1e300, "float64"), "has 2,592 values that are not finite"),
+        (np.zeros((96, 3, 3, 3), "int64"), "is of type int64"),
+        (np.zeros((96, 3, 3, 3), "bool"), "is of type bool"),
+    ],
+)
+def test_arrays_that_cannot_be_weights_are_named(value, fault, pnasnet_tensors, tmp_path):
+    save_file({**pnasnet_tensors, "conv_0.conv.weight": value}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError) as caught:
+        import_weights("timm", str(tmp_path / "w.safetensors"), "pnasnet_5")
+    assert f"1 unusable (conv_0.conv.weight {fault}" in str(caught.value)
+
+
+def h5_file(path: pathlib.Path, layer_names, weight_names=(b"w",), kernel=(2, 3), **more):
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = layer_names
+        group = file.create_group("a")
+        group.attrs["weight_names"] = weight_names
+        group.create_dataset("w", kernel, **{"dtype": "float32", **more})
+    return path
+
+
+@pytest.mark.parametrize(
+    "layer_names", ["a", 3.0, np.array([1.0, 2.0]), np.array([[b"a"]]), h5py.Empty("S1")]
+)
+def test_odd_names_of_layers_in_h5_files(layer_names, tmp_path):
+    path = h5_file(tmp_path / "odd.h5", layer_names)
+    with pytest.raises(UserError, match=r"odd\.h5: damaged, or no \.h5 weights file"):
+        import_weights("keras_applications", str(path), "nasnet_a")
+
+
+def test_an_h5_data_set_is_not_believed_to_be_larger_than_its_file(tmp_path):
+    declared = {"kernel": (2**40, 2**10), "chunks": (2**10, 2**10)}
+    path = h5_file(tmp_path / "huge.h5", np.array([b"a"]), **declared)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(UserError, match="/a/w is declared with 4,503,599,627,370,496 bytes"):
+        import_weights("keras_applications", str(path), "nasnet_a")
+
+
+@pytest.mark.parametrize(
+    "changed, fault",
+    [
+        ({"stack": "[" * 100_000}, "nested too deeply"),
+        ({"stack": "[1]"}, "its description is damaged"),
+        ({"stack": '{"image_size": null, "filters": "x"}'}, "filters: 'x' is not a whole number"),
+        ({"genotype": "{}"}, "format_version: is missing"),
+    ],
+)
+def test_own_files_with_a_damaged_description_are_named(changed, fault, tmp_path):
+    genotype, path = catalogue.load("darts_v1"), tmp_path / "own.safetensors"
+    weights_file.write(weights_file.WeightsFile(genotype, StackConfig(), {}), path)
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    save_file({"a/0": np.zeros(3, "float32")}, path, {**metadata, **changed})
+    with pytest.raises(UserError, match=fault) as caught:
+        weights_file.read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    save_file({"a/0": np.zeros(3, "int32")}, path, metadata)
+    with pytest.raises(UserError, match=r"own\.safetensors: a/0 is of type int32"):
+        weights_file.read(path)
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    for source, name in (("timm", "a.safetensors"), ("timm", "a.pth"), ("keras_applications", "a")):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(UserError, match="is not an ordinary file"):
+            import_weights(source, str(tmp_path / name), "nasnet_a")
 
 
 def test_damaged_and_hostile_files(keras_file, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
+from annotated import coco, converted, jpeg, written
 from PIL import Image
 
 import detection
@@ -19,51 +19,6 @@ from detection import conversion
 from detection.data import dataset, records
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
-
-
-def jpeg(width=40, height=30, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG")
-    return file.getvalue()
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """A folder with a.jpg and b.jpg of 40x30 pixels."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed, name in enumerate("ab"):
-        (folder / f"{name}.jpg").write_bytes(jpeg(seed=seed))
-    return folder
-
-
-def coco(boxes=(), **changes):
-    """Two images, 1 and 2, and boxes in the first; ids of boxes from 1."""
-    values = {
-        "images": [
-            {"id": 1, "file_name": "a.jpg", "height": 30, "width": 40},
-            {"id": 2, "file_name": "b.jpg", "height": 30, "width": 40},
-        ],
-        "annotations": [
-            {"id": i, "image_id": 1, "category_id": 7, "bbox": box, "area": 1.5, "iscrowd": 0}
-            for i, box in enumerate(boxes, 1)
-        ],
-        "categories": [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}],
-    }
-    return {**values, **changes}
-
-
-def written(tmp_path, values):
-    path = tmp_path / "boxes.json"
-    path.write_text(json.dumps(values))
-    return path
-
-
-def converted(tmp_path, photos, values, **settings):
-    annotations = conversion.read(written(tmp_path, values))
-    images = conversion.open_images(photos)
-    return conversion.convert(annotations, images, tmp_path / "out", **settings)
 
 
 def side(found):
@@ -125,8 +80,8 @@ FAULTY = (
     [1, 2, 10, 5],  # 1: as it should be
     [1, 2, 0, 5],  # 2: no width
     [1, 2, -3, 5],  # 3: a negative width
-    [float("nan"), 2, 3, 5],  # 4
-    [1, 2, float("inf"), 5],  # 5
+    [1, 2, 3, -0.0],  # 4: no height
+    [1, 2, -(2.0**31), 5],  # 5: as far to the left as can be
     [-5, 3, 10, 5],  # 6: reaches over the left border
     [35, 25, 10, 10],  # 7: over right and lower border
     [41, 2, 5, 5],  # 8: outside
@@ -143,6 +98,7 @@ def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
         "outside": [8],
         "clipped": [6, 7],
         "duplicates": [9],
+        "outlines": [],
     }
     first, second = stored(found)
     boxes = first["groundtruth_boxes"] * np.float32([30, 40, 30, 40])
@@ -172,9 +128,9 @@ def test_every_faulty_box_is_told_by_its_number(tmp_path, photos):
         ),
         ({"images": [{"id": 2, "file_name": "b.jpg"}]}, "image_id 1 is not among the images"),
         ({"images": [{"id": 1, "file_name": "a.jpg"}] * 2}, "image 1: the id is given twice"),
-        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: 'x' is no whole"),
+        ({"images": [{"id": "x", "file_name": "a.jpg"}]}, r"images\[0\].id: the text 'x' is no"),
         ({"images": []}, "has no images"),
-        ({"annotations": {}}, "'annotations' is no list"),
+        ({"annotations": {}}, "'annotations' is not a list"),
         ({"annotations": [{"image_id": 1, "category_id": 7}]}, "annotation 1: has no 'bbox'"),
         (
             {"annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3]}]},
@@ -229,7 +185,10 @@ def test_images_that_cannot_be_used_are_left_out_and_named(tmp_path, photos):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(tmp_path, orientation):
-    """A bright box, drawn on the stored and on the upright picture: pixels and box must agree."""
+    """A bright box, drawn on the stored and on the upright picture: pixels and box must agree.
+
+    Whichever the annotations mean, what is read is upright.
+    """
     from PIL import ImageOps
 
     photos = tmp_path / "photos"
@@ -259,7 +218,9 @@ def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(tmp_path, o
         annotations = conversion.read(written(tmp_path, values))
         found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / name)
         (example,) = stored(found)
-        np.testing.assert_array_equal(example["image"], seen)
+        np.testing.assert_array_equal(example["image"], upright)
+        height, width = upright.shape[:2]
+        assert (example["height"], example["width"]) == (height, width)
         ymin, xmin, ymax, xmax = example["groundtruth_boxes"][0] * [height, width, height, width]
         assert (example["image"][round(ymin) : round(ymax), round(xmin) : round(xmax)] == 255).all()
         told = "\n".join(conversion.described(found))
@@ -426,7 +387,10 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "
         ('<!DOCTYPE x SYSTEM "/etc/passwd"><annotation/>', "declares a document type"),
         ("<annotation><object>", "cannot be read as XML"),
         ("<svg/>", "its root is <svg>"),
-        (VOC.replace("<xmin>11", "<xmin>eleven"), "<bndbox/xmin> is 'eleven', which is no number"),
+        (
+            VOC.replace("<xmin>11", "<xmin>eleven"),
+            "<bndbox/xmin> is 'eleven', which is not a number",
+        ),
         (VOC.replace("<name>dog</name>", ""), "an <object> has no <name>"),
     ],
 )
@@ -440,17 +404,19 @@ def test_yolo_becomes_coco(tmp_path, photos):
     folder = tmp_path / "labels"
     folder.mkdir()
     (tmp_path / "data.yaml").write_text("names: {0: dog, 1: cat}\n")
-    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n0 0 0 0.5 0 0.5 1\n")
+    (folder / "a.txt").write_text("0 0 0 0.5 0 0.5 1\n")
+    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n")
     annotations = conversion.read(folder, conversion.open_images(photos))
     conversion.write_json(annotations, tmp_path / "yolo.json")
     values = json.loads((tmp_path / "yolo.json").read_bytes())
     assert values["categories"] == [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]
-    box, polygon = values["annotations"]
+    polygon, box = values["annotations"]
     assert (box["category_id"], box["image_id"]) == (1, 2)
     np.testing.assert_allclose(box["bbox"], [15, 12, 10, 6])
     assert (polygon["category_id"], polygon["bbox"]) == (0, [0, 0, 20, 30])
     assert polygon["segmentation"] == [[0, 0, 20, 0, 20, 30]]
     assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
+    assert annotations.notes == ("lines taken for polygons: 1", "lines taken for boxes: 1")
     # Read as a COCO file they are the same annotations.
     assert conversion.read(tmp_path / "yolo.json").objects == annotations.objects
 
@@ -490,7 +456,11 @@ def test_images_in_a_zip_file_are_found_by_the_end_of_their_path(tmp_path):
 
 
 def test_the_command_converts(tmp_path, photos):
-    annotations = written(tmp_path, coco([[1, 2, 3, 4]]))
+    """And what it prints of a file's name is text, though the name would clear the terminal."""
+    values = coco([[1, 2, 3, 4]])
+    values["images"].append({"id": 3, "file_name": "c\n\x1b[2J.jpg"})
+    (photos / "c\n\x1b[2J.jpg").write_text("no image")
+    annotations = written(tmp_path, values)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "detection", "--mode=convert", f"--images={photos}"),
@@ -501,6 +471,8 @@ def test_the_command_converts(tmp_path, photos):
         check=True,
     )
     assert "2 images with 1 objects of 2 classes in 1 files" in done.stdout
+    assert any(line.startswith(r"  c\n\x1b[2J.jpg: cannot") for line in done.stdout.splitlines())
+    assert "\x1b" not in done.stdout + done.stderr
     # The same by the function, which finds that it is done.
     result = detection.convert(annotations, tmp_path / "out", photos)
     assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
@@ -508,7 +480,8 @@ def test_the_command_converts(tmp_path, photos):
     with pytest.raises(UserError, match="--images: is needed here"):
         detection.convert(annotations, tmp_path / "out2")
     result = detection.convert(annotations, tmp_path / "again.json")
-    assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
+    assert (result.images, result.objects, result.classes) == (3, 1, ("dog", "cat"))
+    assert result.notes == ("classes without an object: 1, such as 3 (dog)",)
     again = json.loads((tmp_path / "again.json").read_bytes())
     assert again["annotations"] == coco([[1, 2, 3, 4]])["annotations"]
 

@@ -210,7 +210,7 @@ def test_imagenet_central_crop_of_what_tfds_has(data_dir, skip):
 
 
 def test_a_set_without_labels_is_refused(data_dir):
-    with pytest.raises(UserError, match=r"coco/2017.* is no set of images with one label each"):
+    with pytest.raises(UserError, match=r"coco/2017.* is not a set of images with one label each"):
         batches(
             schema.Model(num_classes=10),
             tfds_name="coco/2017",

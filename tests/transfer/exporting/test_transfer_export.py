@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,7 +19,7 @@ import tensorflow as tf
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from transfer import cli
-from transfer.exporting import export, formats
+from transfer.exporting import export, formats, keras_file
 from transfer.model import network
 
 KINDS = ("keras", "weights", "saved_model", "tflite", "tflite_int8")
@@ -117,6 +119,46 @@ def test_the_keras_file_opens_with_keras_alone(backend, exported, digits, expect
     assert done.stdout.split() == [backend, "False", "False"]
     told = np.load(files[-1])
     np.testing.assert_allclose(told, expected[:5], rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_keras_file_has_no_setting_that_earlier_versions_refuse(exported):
+    """Those that are left out have the defaults of the version that is installed."""
+    with zipfile.ZipFile(exported[0] / "classifier.keras") as archive:
+        text = archive.read("config.json").decode()
+    assert not [name for name in keras_file._YOUNGER if f'"{name}"' in text]
+    kinds = (keras.layers.BatchNormalization, keras.layers.Dense, keras.initializers.GlorotUniform)
+    known = {
+        name: parameter.default
+        for kind in kinds
+        for name, parameter in inspect.signature(kind.__init__).parameters.items()
+    }
+    assert {name: known[name] for name in keras_file._YOUNGER} == keras_file._YOUNGER
+    told = json.loads((exported[0] / "classifier.json").read_text())
+    assert told["files"]["keras"]["opens_with"] == "keras>=3.5"
+
+
+@pytest.mark.skipif(
+    "CELLS_OLD_KERAS" not in os.environ,
+    reason="CELLS_OLD_KERAS names no interpreter that has the least version of Keras",
+)
+def test_the_keras_file_opens_with_the_least_version_that_is_promised(
+    exported, digits, expected, tmp_path
+):
+    """In an environment of its own, such as one of `pip install keras==3.5.0 tensorflow-cpu`."""
+    np.save(tmp_path / "given.npy", digits[0][:5])
+    files = [exported[0] / "classifier.keras", tmp_path / "given.npy", tmp_path / "told.npy"]
+    code = f"{OPENS}\nprint(keras.__version__)"
+    done = subprocess.run(
+        [os.environ["CELLS_OLD_KERAS"], "-c", code, *map(str, files)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1].startswith(f"{keras_file.LEAST_VERSION}.")
+    np.testing.assert_allclose(np.load(files[-1]), expected[:5], rtol=1e-4, atol=1e-5)
 
 
 def test_the_weights_file_is_the_network(exported, digits, expected):

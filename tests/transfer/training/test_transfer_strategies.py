@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import pathlib
 import subprocess
@@ -17,8 +18,10 @@ from official.core import config_definitions
 from official.modeling import optimization
 from transfer_runs import params, training
 
+from transfer import evaluation
 from transfer.data import dataset
-from transfer.training import failures, runner
+from transfer.runs import model_dir
+from transfer.training import checkpoints, failures, runner
 from transfer.training.loss_scaling import ScaledAverages
 from transfer.training.task import ClassificationTask
 
@@ -35,9 +38,10 @@ trainer:
    optimizer_config: {learning_rate: {cosine: {initial_learning_rate: 0.01}}}}
 """
 
-#: By how much losses and weights may differ after ten steps, by rounding alone; with batch
-#: statistics of their own, losses of two devices differ by 0.06 and weights by 0.15.
-CLOSE = 1e-4
+#: By how much losses and weights may differ after ten steps, by rounding alone, which differs
+#: among processors; with batch statistics of their own, losses of two devices differ by 0.06 and
+#: weights by 0.15.
+CLOSE = 1e-3
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +62,7 @@ def weights(folder: pathlib.Path) -> dict[str, np.ndarray]:
     return {
         name: reader.get_tensor(name)
         for name, dtype in reader.get_variable_to_dtype_map().items()
-        if dtype != tf.string
+        if dtype != tf.string and not name.startswith("save_counter")
     }
 
 
@@ -144,20 +148,47 @@ def plain(digits_dir, tmp_path_factory):
 
 
 def test_two_devices_learn_what_one_learns(digits_dir, tmp_path, plain):
-    """From halves of the same batches, up to rounding, which grows from step to step."""
+    """From halves of the same batches, up to rounding, which grows from step to step.
+
+    And are evaluated as one is: of 9 images in batches of 8 one device has none of the last batch.
+    """
+    odd = "{global_batch_size: 8, tfds_split: 'test[:9]'}"
     mirrored = SMALL + "runtime: {distribution_strategy: mirrored}\n"
-    arguments = training(tmp_path, digits_dir, mirrored)
-    done = subprocess.run(
-        [sys.executable, str(HERE / "run_mirrored.py"), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "2 replicas share each batch of 16 images" in done.stdout
-    np.testing.assert_allclose(losses(done.stdout), losses(plain[1]), atol=CLOSE)
+    mirrored = mirrored.replace("trainer:", f"  validation_data: {odd}\ntrainer:")
+    _, *arguments = training(tmp_path, digits_dir, mirrored)
+
+    def of_two(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, str(HERE / "run_mirrored.py"), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    folder = str(tmp_path / "model")
+    told = of_two("--mode=train_and_eval", *arguments)
+    assert "2 replicas share each batch of 16 images" in told
+    np.testing.assert_allclose(losses(told), losses(plain[1]), atol=CLOSE)
     assert_same(tmp_path / "model", plain[0], CLOSE)
+
+    figures = json.loads((tmp_path / "model" / "evaluation.json").read_text())
+    settings = model_dir.read_params(folder)
+    images = evaluation.evaluate(settings, folder)
+    decay = sum(map(float, checkpoints.open_trained(folder).model.losses))
+    mean = images.metrics()["cross_entropy"]
+    assert figures["validation_loss"] == pytest.approx(mean + decay, rel=1e-4)
+    settings = model_dir.read_params(folder)
+    # One device, and a short last batch.
+    alone = runner.run(settings, "eval", folder)
+    assert alone["validation_loss"] == pytest.approx(mean + decay, rel=1e-4)
+
+    of_two("--mode=eval", f"--model_dir={folder}", f"--data_dir={digits_dir}")
+    again = json.loads((tmp_path / "model" / "evaluation.json").read_text())
+    assert again["images"] == 9
+    assert again["cross_entropy"] == pytest.approx(mean, rel=1e-4)
 
 
 def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys, plain):

@@ -15,9 +15,12 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from transfer_runs import STEPS, params
+from absl import flags
+from absl.testing import flagsaver
+from transfer_runs import SETTINGS, STEPS, TINY, params
 
 from cells.support.errors import Stopped, UserError
+from transfer import cli
 from transfer.config import configure, schema
 from transfer.data import damaged_images
 from transfer.data import dataset as data
@@ -52,6 +55,29 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(copy, digits_dir
     runner.run(params(digits_dir), "train", str(copy))
     assert f"continues at step {STEPS - 20} of {STEPS}" in capsys.readouterr().out
     assert checkpoints.find(str(copy)).endswith(f"ckpt-{STEPS}")
+
+
+def test_a_run_that_is_further_than_asked_for_stays_as_it_is(copy, digits_dir, tmp_path, capsys):
+    settings = (copy / model_dir.PARAMS).read_bytes()
+    (tmp_path / "base.yaml").write_text(SETTINGS)
+    if "checkpoint" not in flags.FLAGS:
+        cli._define_flags()
+    flags.FLAGS(["test"])
+    with flagsaver.flagsaver(
+        mode="train",
+        config_file=[str(tmp_path / "base.yaml")],
+        params_override="trainer.train_steps=20",
+        genotype=TINY,
+        model_dir=str(copy),
+        data_dir=str(digits_dir),
+    ):
+        cli._main(["cell-transfer"])
+    told = capsys.readouterr().out.splitlines()
+    assert told == [
+        f"is at step {STEPS} already, and trainer.train_steps is 20: there is nothing to train",
+        f"trained {STEPS} steps; the run is in {copy}",
+    ]
+    assert (copy / model_dir.PARAMS).read_bytes() == settings
 
 
 def test_a_lost_list_of_checkpoints_is_no_loss(copy):
@@ -298,7 +324,7 @@ def test_files_that_are_not_what_the_configuration_says(tmp_path):
     check(tmp_path / "text", "text: is damaged, or no TFRecord file")
     with tf.io.TFRecordWriter(str(tmp_path / "raw")) as writer:
         writer.write(b"\xff\xff\xff")
-    check(tmp_path / "raw", "raw: its records are no tf.train.Example")
+    check(tmp_path / "raw", "raw: its records are not tf.train.Example")
     records_of({}, tmp_path / "nothing")
     check(tmp_path / "nothing", "no 'image/encoded' of bytes, but nothing; name")
     number = tf.train.Feature(int64_list=tf.train.Int64List(value=[3]))

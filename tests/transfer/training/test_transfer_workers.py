@@ -92,7 +92,7 @@ def test_hosts_of_the_configuration_are_the_cluster():
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("{", "is not JSON"),
+        ("{", "not JSON"),
         ("[]", "has no cluster and task"),
         ('{"cluster": {}}', "has no cluster and task"),
         (cluster(worker="a:1"), "no list of host:port as its 'worker'"),

@@ -6,7 +6,7 @@ import json
 
 import yaml
 
-from cells.support.settings import flat, settings_differences
+from cells.support.settings_differences import flat, settings_differences
 
 NOW = {"trainer": {"steps": 20, "rates": (0.1, 0.2)}, "seed": 1, "data": {"name": "digits"}}
 

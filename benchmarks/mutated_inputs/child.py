@@ -1,0 +1,85 @@
+"""A child process that reads damaged files, and measures time and memory of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from random import Random
+
+from benchmarks.mutated_inputs.reader import Reader, mutated, try_one
+from benchmarks.mutated_inputs.readers import READERS
+
+#: Seconds of processor time after which an input counts as one that hangs.
+_HANGS = 20
+#: Bytes of addresses above those of the imports: what asks for more gets a MemoryError.
+_ADDRESSES = 4 * 2**30
+
+
+def random_of(name: str, seed: int, index: int) -> Random:
+    """What decides on the damage of one input."""
+    return Random(f"{name} {seed} {index}")
+
+
+def main(name: str, seed: int, first: int, last: int) -> None:
+    """Prints a JSON line as an input begins, and one of what came of it.
+
+    The reader imports what it needs while it reads the valid files; memory counts from there.
+    """
+    reader = READERS[name]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "input")
+        valid = reader.valid()
+        for content in valid:
+            _emptied(folder)
+            reader.read(content, folder)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + _ADDRESSES,) * 2)
+        for index in range(first, last):
+            print(json.dumps({"begins": index}), flush=True)
+            _emptied(folder)
+            content = mutated(reader, valid, random_of(name, seed, index))
+            signal.setitimer(signal.ITIMER_PROF, _HANGS)  # SIGPROF ends the process.
+            held = _reset_peak()
+            began = time.process_time()
+            told = _told(reader, content, folder)
+            seconds = time.process_time() - began
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            grown = (_peak() - held) / 1024
+            print(json.dumps({"seconds": seconds, "megabytes": grown, **told}), flush=True)
+
+
+def _told(reader: Reader, content: bytes, folder: Path) -> dict[str, str]:
+    try:
+        sentence = try_one(reader, content, folder)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(place.filename)}:{place.lineno}"
+        return {"fault": f"{type(error).__name__} at {where}: {error!s:.300}"}
+    return {} if sentence is None else {"refused": sentence}
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def _reset_peak() -> int:
+    """Lets the peak begin anew, which imports have driven up; gives the memory held now, in KB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,0 +1,105 @@
+"""Weights in Keras's old HDF5 layout, read by a process of its own.
+
+HDF5's library runs for ever, or ends its process, on some damaged files; so it gets the time that
+a file of this size takes, and what it has read comes back as plain arrays.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cells.support.errors import BAD_INPUT, UserError
+from cells.support.files import reason, require_file
+
+#: How much smaller a file can be than what it holds: about as deflate packs zeros.
+_MOST_PACKED = 1000
+
+#: Seconds of processor time: to begin, and for each byte (less than a tenth is needed).
+_SECONDS, _SECONDS_A_BYTE = 5, 1e-7
+
+#: What h5py raises where a file is not what it says.
+_DAMAGED = (
+    *(AttributeError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError),
+    ValueError,
+)
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+    """The arrays of a Keras `.h5` weights file, named `LAYER/NUMBER` in their order there.
+
+    Raises:
+        UserError: there is no such file, or it is damaged or of another layout.
+    """
+    place = require_file(path, "weights")
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "arrays.npz")
+        done = subprocess.run(
+            [sys.executable, "-P", __file__, os.path.abspath(place), output],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            told = done.stderr if done.returncode == BAD_INPUT else "HDF5 cannot be trusted with it"
+            raise UserError(
+                f"{path}: damaged, or no .h5 weights file of Keras Applications ({told.strip()})"
+            )
+        with np.load(output) as arrays:
+            return {str(name): arrays[f"arr_{i}"] for i, name in enumerate(arrays["names"])}
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    import h5py
+
+    most = path.stat().st_size
+    with h5py.File(path, "r") as file:
+        root = file.get("model_weights", file)
+        return {
+            f"{layer}/{i}": _array(root[layer][name], most)
+            for layer in _names(root, "layer_names")
+            for i, name in enumerate(_names(root[layer], "weight_names"))
+        }
+
+
+def _names(group: Any, key: str) -> list[str]:
+    names = np.asarray(group.attrs[key])
+    if names.ndim == 1 and not names.size:  # A layer without weights; of whatever type.
+        return []
+    if names.ndim != 1 or not all(isinstance(name, bytes | str) for name in names):
+        raise ValueError(f"{key} is not a list of names")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _array(dataset: Any, most: int) -> np.ndarray:
+    """A data set, unless it says that it is larger than its file can hold."""
+    packed = _MOST_PACKED if dataset.chunks else 1
+    if dataset.nbytes > packed * most:
+        raise ValueError(f"{dataset.name} is declared with {dataset.nbytes:,} bytes")
+    array = np.asarray(dataset)
+    # Texts and records are told by their type; their contents need no pickle then.
+    return array if array.dtype.kind in "biufc" else np.zeros(array.shape, "S1")
+
+
+def _main(path: str, output: str) -> None:
+    seconds = _SECONDS + int(os.path.getsize(path) * _SECONDS_A_BYTE)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    try:
+        arrays = _read(Path(path))
+    except _DAMAGED as error:
+        sys.stderr.write(reason(error))
+        sys.exit(BAD_INPUT)
+    np.savez(output, *arrays.values(), names=np.array(list(arrays), dtype=np.str_))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
