@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakValueDictionary
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -23,6 +25,7 @@ class Crops:
 
     def __init__(self, pixels: np.ndarray, shift: int, border: str = "reflect"):
         self.shift = shift
+        self._of: np.ndarray | None = None
         self._shape = pixels.shape[1:]
         height, width, channels = self._shape
         around = ((0, 0), (shift, shift), (shift, shift), (0, 0))
@@ -32,6 +35,17 @@ class Crops:
         shape = (len(pixels), places, places, height, width * channels)
         # A view: no window is there before it is asked for.
         self._windows = as_strided(padded, shape, (image, row, pixel, row, byte), writeable=False)
+
+    @classmethod
+    def shared(cls, pixels: np.ndarray, shift: int, border: str) -> Crops:
+        """One for all who ask for the same array at the same time, such as trainings of a race."""
+        key = id(pixels), shift, border
+        found = _SHARED.get(key)
+        if found is None:
+            found = _SHARED[key] = cls(pixels, shift, border)
+            # While it is there the array is, too, and no other has its `id`.
+            found._of = pixels
+        return found
 
     def at(
         self, chosen: np.ndarray | slice, down: np.ndarray | int, right: np.ndarray | int
@@ -50,6 +64,9 @@ class Crops:
         """Windows of chosen images at random places."""
         down, right = rng.integers(2 * self.shift + 1, size=(2, len(chosen)))
         return self.at(chosen, down, right)
+
+
+_SHARED: WeakValueDictionary[tuple[int, int, str], Crops] = WeakValueDictionary()
 
 
 def augment(

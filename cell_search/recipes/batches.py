@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cell_search.recipes import augmentation
+from cell_search.recipes.augmentation import Crops
 from cell_search.recipes.recipe import Recipe
 
 
@@ -37,7 +38,7 @@ class TrainingImages:
         self.batch = min(recipe.batch, len(labels))
         self.per_epoch = len(labels) // self.batch
         shift = min(recipe.shift, min(pixels.shape[1:3]) - 1)
-        self._crops = augmentation.Crops(pixels, shift, recipe.border) if shift else None
+        self._crops = Crops.shared(pixels, shift, recipe.border) if shift else None
         self._grey = np.rint(pixels.mean(axis=(0, 1, 2)))
         self._order: tuple[int, np.ndarray] = -1, np.zeros(0, np.int64)
         _, self._classes, counts = np.unique(labels, return_inverse=True, return_counts=True)

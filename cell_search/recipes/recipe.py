@@ -30,8 +30,8 @@ class Recipe:
         smoothing: part of a label that all classes share (Szegedy et al. 2016, section 7).
         auxiliary_weight: factor of the auxiliary head's loss, where there is one.
         schedule: `one_cycle` rises and falls along two lines (Smith & Topin 2017,
-            arXiv:1708.07120); `cosine` falls by half a cosine behind a warm-up (Loshchilov &
-            Hutter 2016, arXiv:1608.03983); `trapezoid` stays behind a warm-up and falls along a
+            arXiv:1708.07120); `cosine` falls by half a cosine after a warm-up (Loshchilov &
+            Hutter 2016, arXiv:1608.03983); `trapezoid` stays after a warm-up and falls along a
             line at the end (Zhai et al. 2021, arXiv:2106.04560; Haegele et al. 2024,
             arXiv:2405.18392). Only the last can be prolonged: what was trained so far is the
             beginning of the longer training, too, but for the fall, if that had begun (Wen et al.
@@ -48,8 +48,8 @@ class Recipe:
             section 3.2); 0: those that training moved, averaged as the weights are.
         batch_norm_momentum: part of the moving statistics that is kept in a step; short trainings
             want less.
-        flip: whether they are mirrored at random (not for digits and letters).
-        shift: pixels by which they are moved at random, at most.
+        flip: whether images are mirrored at random (not for digits and letters).
+        shift: pixels by which they are moved at random, at most; less in images that are smaller.
         border: what enters there: `reflect` (the image itself, mirrored) or `black`.
         cutout: side of a square of mean colour that is laid over them at random (DeVries & Taylor
             2017, arXiv:1708.04552); 0: none.

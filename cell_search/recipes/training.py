@@ -162,7 +162,7 @@ class WholeTraining:
             steps: how many, at most: it ends where the plan does; None: to that end.
 
         Returns:
-            The mean of their losses, with the recipe's smoothing and weights.
+            The mean of their losses, with the recipe's smoothing and weights; 0 of no steps.
 
         Raises:
             FloatingPointError: the loss is no longer finite; says when.
@@ -172,11 +172,10 @@ class WholeTraining:
         if not counts:
             raise ValueError("the training has no end; say how many steps")
         losses: list[Any] = []
-        for _ in range(first := 0, min(counts)):
+        for number in range(1, min(counts) + 1):
             losses.append(self._step())
-            if len(losses) - first == _LOOK:
-                finite_mean(losses[first:], "step {}", self.steps - _LOOK + 1)
-                first = len(losses)
+            if number % _LOOK == 0:
+                finite_mean(losses[-_LOOK:], "step {}", self.steps - _LOOK + 1)
         return finite_mean(losses, "step {}", self.steps - len(losses) + 1) if losses else 0.0
 
     def _step(self) -> Any:

@@ -212,6 +212,13 @@ def test_images_are_moved_mirrored_and_covered():
     assert changed.max() == 9 and changed.min() >= 4
 
 
+def test_trainings_of_the_same_images_share_what_they_cut_from(images):
+    one, two = (TrainingImages(*images, SHORT, seed) for seed in (0, 1))
+    assert one._crops is two._crops
+    other = TrainingImages(images[0].copy(), images[1], SHORT, 0)
+    assert other._crops is not one._crops
+
+
 def test_unequal_classes_are_drawn_or_weighed_alike(images):
     pixels, labels = images
     drawn = TrainingImages(pixels, labels, with_(balance="sampling", batch=30), 0).draw(0).labels
@@ -275,7 +282,7 @@ def test_cells_with_dropped_paths_and_an_auxiliary_head_are_trained_too(images):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"schedule": "linear"}, "schedule: unknown 'linear'; known are one_cycle, cosine, trap"),
+        ({"schedule": "linear"}, "schedule: unknown 'linear'; .*one_cycle, cosine, trapezoid"),
         ({"momentum": 1.0}, "momentum: 1.0 is too large; use less than 1"),
         ({"batch": 0}, "batch: 0 is too small; use at least 1"),
         ({"learning_rate": 0.0}, "learning_rate: 0.0 is too small; use more than 0"),

@@ -70,7 +70,8 @@ def test_one_network_in_both_namespaces(size, float64):
         model = build_graph(graph, config, namespace, name="residual")
         for layer, giver in zip(weighted_layers(model), weighted_layers(expected), strict=True):
             layer.set_weights(giver.get_weights())
-        assert relative(model(x, training=False), logits) < 1e-12
+        # Heads are float32 always.
+        assert relative(model(x, training=False), logits) < 1e-6
 
 
 def test_sizes_of_the_maps_are_halved_three_times():
