@@ -111,8 +111,8 @@ def _seconds(genotype: Any, config: Any, batch: int, runs: int) -> float:
     import tensorflow as tf
 
     from cell_search.children import Child, Descent, Training, bank_of
-    from cell_search.children.augmentation import augment
     from cell_search.costs.measure import shortest
+    from cell_search.recipes.augmentation import augment
 
     rng = np.random.default_rng(0)
     pixels = rng.integers(256, size=(batch, SIZE, SIZE, 3), dtype=np.uint8)

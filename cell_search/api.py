@@ -211,6 +211,9 @@ def open_search(
         strict: whether a damaged record is an error; else what stands before it is shown, and a
             warning says so.
 
+    Returns:
+        What there is so far.
+
     Raises:
         UserError: there is no search, or it has no trial yet.
 

@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children import Bank, Child, Descent, Training
-from cell_search.children.augmentation import augment
 from cell_search.children.bank import vector_size
 from cell_search.children.pieces import Piece, cut
 from cell_search.children.training import descend
@@ -21,6 +20,7 @@ from cell_search.costs.kinds import amount_of, kind_of
 from cell_search.costs.machine import this_machine
 from cell_search.costs.predict import inference_ms, seconds_of
 from cell_search.costs.table import CostTable, Overheads, Sample
+from cell_search.recipes.augmentation import augment
 from cells.genotype.genotype import Block, Cell, Genotype, Side
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
@@ -243,7 +243,8 @@ def time_steps(child: Child, batch: int, runs: int = _RUNS) -> float:
     rng = np.random.default_rng(0)
     height, width = child.config.image_size or (SIZE, SIZE)
     images = rng.normal(size=(batch, height, width, 3)).astype(np.float32)
-    labels = rng.integers(child.config.num_classes or 1, size=batch).astype(np.int32)
+    classes = int(child.logits(tf.zeros((1, height, width, 3))).shape[-1])
+    labels = rng.integers(classes, size=batch).astype(np.int32)
     training = Training(child, Descent(l2=1e-4))
     # The first step compiles pieces, the second the whole.
     float(training.step(images, labels, 0.0))

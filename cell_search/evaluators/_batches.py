@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cell_search.children.augmentation import augment
 from cell_search.evaluators._base import Augmentation
 from cell_search.images import Images
+from cell_search.recipes.augmentation import augment
 
 
 @dataclass(frozen=True)
@@ -104,25 +104,3 @@ class Batches:
         if not np.isfinite(loss):
             raise FloatingPointError(f"the held-out loss is {loss}")
         return right / count, loss
-
-
-def finite_mean(losses: Sequence[Any], place: str, first: int = 1) -> float:
-    """The mean of the losses of steps.
-
-    Args:
-        losses: float32 scalars.
-        place: what people call a step, with `{}` for its number.
-        first: number of the first of these steps.
-
-    Raises:
-        FloatingPointError: one is not finite; names the first such step.
-    """
-    values = np.asarray(losses)
-    finite = np.isfinite(values)
-    if not finite.all():
-        bad = int(np.argmin(finite))
-        raise FloatingPointError(
-            f"the loss became {values[bad]} in {place.format(first + bad)}; "
-            "a smaller learning rate may help"
-        )
-    return float(values.mean())

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children import Child, Descent, Training, bank_of
-from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.children.training import finite_mean
+from cell_search.evaluators._batches import Batches
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
 from cells.genotype.genotype import Genotype

@@ -13,7 +13,6 @@ import pytest
 
 from cell_search import images
 from cell_search.children import Child, Training
-from cell_search.children.augmentation import augment
 from cell_search.evaluators import (
     EVALUATORS,
     Evaluator,
@@ -27,6 +26,7 @@ from cell_search.evaluators import (
     evaluate,
 )
 from cell_search.images import ImageSettings
+from cell_search.recipes.augmentation import augment
 from cell_search.space import published
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
