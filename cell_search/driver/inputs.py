@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import optuna
 
@@ -20,7 +20,8 @@ from cells.support.errors import UserError
 #: Attribute of a study: fingerprints by what the file is to the search.
 INPUTS = "inputs"
 
-#: Larger files are known by their size, their first bytes and their last: images may have 150 GB.
+#: Of more bytes than these, each file is known by its size, its first bytes and its last: images
+#: may have 150 GB.
 _WHOLE, _PART = 2**28, 2**16
 
 
@@ -63,20 +64,22 @@ def _paths(search: Search) -> dict[str, list[pathlib.Path]]:
         splits = builder_of(search.images).info.splits
         parts = [p for name in split.split("+") if (p := splits.get(name)) is not None]
         paths["images"] = [pathlib.Path(path) for part in parts for path in part.filepaths]
-    return {what: files for what, files in paths.items() if files}
+    # What lies behind a URL is not looked at.
+    local = {what: [p for p in files if p.is_file()] for what, files in paths.items()}
+    return {what: files for what, files in local.items() if files}
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
     return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
 
-def _fingerprint(files: Iterable[pathlib.Path]) -> str:
+def _fingerprint(files: Sequence[pathlib.Path]) -> str:
     told = hashlib.sha256()
-    for path in files:
-        size = os.path.getsize(path)
+    sizes = [os.path.getsize(path) for path in files]
+    for path, size in zip(files, sizes, strict=True):
         told.update(f"{path.name} {size}\n".encode("utf-8", "surrogateescape"))
         with open(path, "rb") as file:
-            if size <= _WHOLE:
+            if sum(sizes) <= _WHOLE or size <= _PART:
                 told.update(hashlib.file_digest(file, "sha256").digest())
             else:
                 told.update(file.read(_PART))

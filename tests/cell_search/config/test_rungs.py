@@ -234,11 +234,11 @@ def test_strategies_learn_what_a_stopped_trial_had_reached() -> None:
         ({"type": "median", "rungs": [20]}, r"rungs: 20 is not before the end of .* 20 epochs"),
         (
             {"type": "hyperband", "rungs": [1], "hyperband": {"reduction_factor": 1}},
-            r"pruner\.hyperband: ",
+            r"pruner\.hyperband\.reduction_factor: 1 is too small",
         ),
         (
             {"type": "median", "rungs": [1], "median": {"n_startup_trials": -1}},
-            r"pruner\.median: .*n_startup_trials",
+            r"pruner\.median\.n_startup_trials: -1 is too small",
         ),
     ],
 )

@@ -248,7 +248,7 @@ def test_it_beats_random_search() -> None:
     ("settings", "sentence"),
     [
         ({"beam": 0}, r"progressive\.beam: 0 is too small"),
-        ({"learning_rate": 0.0}, r"learning_rate: 0\.0 is not above 0"),
+        ({"learning_rate": 0.0}, r"learning_rate: 0\.0 is too small; use more than 0"),
         ({"surrogate": "mpl"}, r"surrogate.*mpl.*mlp"),
         ({"preset": "papers"}, r"preset.*papers.*paper"),
     ],

@@ -193,7 +193,7 @@ def test_a_name_is_registered_once_and_unknown_names_list_what_exists() -> None:
     [
         ({"population": 0}, "population: 0 is too small"),
         ({"population": 3, "sample": 4}, "sample: 4 is not in 1 to 3"),
-        ({"identity": 1.5}, "identity: 1.5 is not in"),
+        ({"identity": 1.5}, "identity: 1.5 is too large"),
     ],
 )
 def test_settings_of_evolution_are_checked(settings: dict, sentence: str) -> None:
