@@ -80,6 +80,7 @@ FIGURES = {
     "32-detection-masks": "-m benchmarks.detection_masks",
     "33-house": "-m benchmarks.house",
     "34-mutated-inputs": "-m benchmarks.mutated_inputs",
+    "35-cost-model": "-m benchmarks.cost_model",
 }
 
 

@@ -32,6 +32,15 @@ def code_of(strategy: str, *evaluation: str) -> str:
     todo += [ROOT / f"{module.replace('.', '/')}.py" for module in evaluation]
     if not evaluation:
         todo += (ROOT / "cell_search" / "tables").glob("*.py")
+    return _digest(todo)
+
+
+def code_of_modules(*modules: str) -> str:
+    """A digest of modules by name, and of all that they import of this project."""
+    return _digest([ROOT / f"{module.replace('.', '/')}.py" for module in modules])
+
+
+def _digest(todo: list[pathlib.Path]) -> str:
     known: set[pathlib.Path] = set()
     while todo:
         path = todo.pop()

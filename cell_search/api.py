@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from cell_search.config import read, resolve, schema
 from cell_search.config.read import Config
 from cell_search.config.resolve import Search
+from cell_search.costs import table
+from cell_search.costs.machine import this_machine
 from cell_search.driver import driver
 from cell_search.driver import rerank as reranks
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
+from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
 from cell_search.study.studies import Studies
@@ -106,17 +110,19 @@ def search(
     if directory is None:
         wanted = read.read(config, changes, override)
         memory = InMemory()
-        found = _checked(wanted, own, signals)
+        found = _checked(wanted, own, signals, None)
         driver.search(memory, found, signals)
         return _result(found, memory)
     folder = _directory(directory)
     wanted = read.read(config, changes, override, folder)
     # Before anything is written: what is wrong here would be wrong for every candidate.
-    found = _checked(wanted, own, signals)
+    found = _checked(wanted, own, signals, folder)
     with folder.locked(takeover):
         # Once more: another search may have begun here meanwhile.
         read.read(config, changes, override, folder)
         folder.store_config(schema.used_values(wanted))
+        if found.costs is not None:
+            table.write(found.costs, folder.costs)
         return _result(found, folder, driver.search(folder, found, signals))
 
 
@@ -179,7 +185,7 @@ def rerank(
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
     folder.read_study()  # Whether there is one.
     wanted = read.read(config, changes, override, folder)
-    found = resolve.resolve(wanted)
+    found = resolve.resolve(wanted, directory=folder)
     longer = _checked_rerank(found, signals)
     with folder.locked(takeover):
         read.read(config, changes, override, folder)
@@ -205,6 +211,9 @@ def open_search(
         strict: whether a damaged record is an error; else what stands before it is shown, and a
             warning says so.
 
+    Returns:
+        What there is so far.
+
     Raises:
         UserError: there is no search, or it has no trial yet.
 
@@ -216,7 +225,7 @@ def open_search(
         2
     """
     folder = _directory(directory)
-    found = resolve.resolve(read.read(config, settings or {}, override, folder))
+    found = resolve.resolve(read.read(config, settings or {}, override, folder), None, folder)
     study = folder.read_study(strict=strict)
     return SearchResult(found, folder, study)
 
@@ -231,13 +240,32 @@ def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 
 
-def _checked(wanted: Any, own: Any, signals: Interruptible) -> Search:
-    found = resolve.resolve(wanted, own if isinstance(own, Evaluator) else None)
+def _checked(
+    wanted: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
+) -> Search:
+    found = resolve.resolve(wanted, own if isinstance(own, Evaluator) else None, folder)
     if isinstance(own, Function) and wanted.pool.type != "inline":
         own.check_workers()
     with signals.block():
         found.check()
+    known_cells(found)
+    _check_machine(found)
     return found
+
+
+def _check_machine(found: Search) -> None:
+    if found.costs is None:
+        return
+    different = found.costs.machine.differences(this_machine())
+    if not different:
+        return
+    words = f"costs.file: the times are those of another machine (here {', '.join(different)})"
+    if not found.config.costs.other_machine:
+        raise UserError(
+            f"{words}; measure anew with cell-search --mode=costs --costs=FILE, or use them all "
+            "the same with costs.other_machine=true"
+        )
+    print(f"cell-search: {words}; they are used all the same", file=sys.stderr, flush=True)
 
 
 def _checked_rerank(found: Search, signals: Interruptible) -> Search:

@@ -11,7 +11,7 @@ from absl import flags
 
 from cells.support import command_line
 
-MODES = ("search", "rerank", "export", "report", "replay", "repair")
+MODES = ("search", "rerank", "export", "report", "replay", "repair", "costs")
 
 HELP = """\
 cell-search: searches a Normal and a Reduction cell on small images.
@@ -56,6 +56,8 @@ Modes:
           equal; ends with 1 where one is not
   repair  keeps the records before the first damaged one of study.journal; the file as it was
           stays beside it
+  costs   measures for some minutes what pieces of networks cost on this machine, and writes the
+          table --costs, by which a search can limit, compare and equalise what candidates cost
 
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
@@ -77,6 +79,7 @@ def _define_flags() -> None:
     command_line.define_settings_flags()
     flags.DEFINE_string("table", None, "CSV file that scores are looked up in; docs/tables.md.")
     flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
+    flags.DEFINE_string("costs", None, "JSON file with the times of this machine; docs/costs.md.")
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, command_line.DATA_DIR_HELP)
     flags.DEFINE_bool(
@@ -92,6 +95,9 @@ def _main(argv: Sequence[str]) -> None:
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
     command_line.hush()
+    if mode == "costs":
+        _measure()
+        return
     command_line.required("search_dir")
     if flags.FLAGS.top_k is not None and mode != "rerank":
         raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
@@ -129,6 +135,8 @@ def _asked() -> dict[str, Any]:
         settings["evaluator"] = {"type": "table", "table": file}
     if values.space is not None:
         settings["space"] = {"file": os.path.abspath(values.space)}
+    if values.costs is not None:
+        settings["costs"] = {"file": os.path.abspath(values.costs)}
     if values.seed is not None:
         settings["seed"] = values.seed
     if values.top_k is not None:
@@ -162,6 +170,15 @@ def _rerank_until(interruptible: Any) -> Any:
         interruptible=interruptible,
         **_asked(),
     )
+
+
+def _measure() -> None:
+    command_line.required("costs")
+
+    from cell_search.costs import command
+
+    for line in command.make(flags.FLAGS.costs):
+        print(line, flush=True)
 
 
 def _export() -> None:

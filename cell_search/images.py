@@ -146,6 +146,19 @@ def facts(settings: ImageSettings) -> Mapping[str, Any]:
     )
 
 
+@functools.lru_cache(maxsize=1)
+def size_and_classes(settings: ImageSettings) -> tuple[tuple[int, int], int]:
+    """Height and width as the children see images, and the number of classes; reads no image.
+
+    Raises:
+        UserError: as in `facts`.
+    """
+    from cells import data
+
+    height, width = facts(settings)["size"]
+    return (height, width), data.image_classes(builder_of(settings)).num_classes
+
+
 def transfer_name(settings: ImageSettings) -> str:
     """The set for the later stages: its name, or where it lies if it was given as a folder."""
     if expanded(settings.name).is_dir():

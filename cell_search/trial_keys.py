@@ -22,6 +22,10 @@ AFTER = "proposed after"
 #: The attribute of a trial that names the trial whose weights its child may start from.
 PARENT = "parent"
 
+#: The attribute of a trial whose cells were known before the search: what `strategy.first` calls
+#: them.
+FIRST = "first"
+
 #: The attribute of a trial with the decisions that its evaluation leads to.
 NEXT = "next"
 

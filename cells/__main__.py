@@ -64,6 +64,7 @@ def _number(kind: type, bounds: Bounds) -> Callable[[str], float]:
     return read
 
 
+_batch = _number(int, Bounds(least=1, most=100_000))
 _cells = _number(int, Bounds(least=1, most=MAX_CELLS))
 _classes = _number(int, Bounds(least=0, most=MAX_CLASSES))
 _factor = _number(float, Bounds(above=0, most=100))
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--filters", "-F", type=_filters, default=32, help="to count parameters at")
     sub = add("show", commands.show, genotype=True)
     sub.add_argument("--json", action="store_true", help="the genotype file")
-    _add_summary(add("summary", commands.summary, genotype=True))
+    _add_summary(add("summary", summary, genotype=True))
     sub = add("draw", commands.draw, genotype=True)
     sub.add_argument("--output", "-o", required=True, help="file ending in .svg, .png or .pdf")
     sub.add_argument("--dark", action="store_true", help="for dark backgrounds")
@@ -140,6 +141,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("validate", commands.validate)
     sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
     return parser
+
+
+def summary(args: argparse.Namespace) -> Iterator[str]:
+    """`cells summary`: parameters and multiply-adds of a genotype's network."""
+    if args.cost is None:
+        return commands.summary(args)
+    # Of the first stage, whose networks the table is about; see `auto`.
+    from cell_search.costs import command
+
+    costs = command.predict(args.cost, *commands.configured(args), args.batch)
+    return commands.summary(args, costs, command.machine(args.cost))
 
 
 def auto(args: argparse.Namespace) -> Iterator[str]:
@@ -223,6 +235,15 @@ def _add_summary(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--skip_reduction", action=argparse.BooleanOptionalAction)
     sub.add_argument("--border_rule", help=", ".join(BORDER_RULES))
     sub.add_argument("--auxiliary_head", action="store_true", default=None)
+    sub.add_argument(
+        "--cost",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="predict times by the table of a machine, which cell-search --mode=costs makes "
+        "(default: $CELLS_COSTS)",
+    )
+    sub.add_argument("--batch", type=_batch, default=64, help="images of a predicted step (64)")
     sub.add_argument(
         "--auxiliary_scale",
         type=_factor,

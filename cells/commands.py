@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.diff import describe_cell, differences
@@ -69,8 +69,16 @@ def operations(args: argparse.Namespace) -> Iterator[str]:
         yield f"{row['name']:<14} {row['kind']:<12} {row['title']:<14} {row['parameters']:,}"
 
 
-def summary(args: argparse.Namespace) -> Iterator[str]:
-    """`cells summary`: parameters and multiply-adds of a genotype's network."""
+def summary(
+    args: argparse.Namespace, costs: Mapping[str, float] | None = None, machine: str = ""
+) -> Iterator[str]:
+    """`cells summary`: parameters and multiply-adds of a genotype's network.
+
+    Args:
+        args: of the command line.
+        costs: `step_seconds` and `inference_ms` of the network, where they are asked for.
+        machine: what they are predicted for.
+    """
     genotype, config = configured(args)
     graph = stack(genotype, config)
     output = "features" if config.num_classes is None else "logits"
@@ -82,6 +90,7 @@ def summary(args: argparse.Namespace) -> Iterator[str]:
         values = dataclasses.asdict(counts)
         if head:
             values["auxiliary_head"] = dataclasses.asdict(head)
+        values |= costs or {}
         yield json.dumps(values)
         return
     size = "any size" if config.image_size is None else "{}x{}".format(*config.image_size)
@@ -95,6 +104,11 @@ def summary(args: argparse.Namespace) -> Iterator[str]:
         yield f"multiply-adds         {counts.multiply_adds:>16,}"
     if head:
         yield f"auxiliary head        {head.trainable:>16,} trainable, {head.total:,} in all"
+    if costs:
+        step = 1000.0 * costs["step_seconds"]
+        yield f"a training step       {step:>16,.1f} ms, {args.batch} images"
+        yield f"an answer             {costs['inference_ms']:>16,.2f} ms"
+        yield f"(predicted for {machine})"
 
 
 def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:

@@ -86,7 +86,7 @@ def _define_flags() -> None:
     flags.DEFINE_integer(
         "tile_size",
         0,
-        "predict: images with a longer side are looked at in parts of so many pixels, too; 0: off.",
+        "predict: images with a longer side are also run in tiles of this many pixels; 0: off.",
         lower_bound=0,
     )
     flags.DEFINE_list(

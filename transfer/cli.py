@@ -96,7 +96,7 @@ def _define_flags() -> None:
     flags.DEFINE_integer("top", 5, "How many classes predict tells of each image.", lower_bound=1)
     flags.DEFINE_boolean("measure", False, "Whether summary also times some training steps.")
     flags.DEFINE_integer(
-        "crops", 1, "eval averages over so many crops of each image: 1, 5 or 10 (5 and mirrored)."
+        "crops", 1, "eval averages over this many crops of each image: 1, 5 or 10 (5 and mirrored)."
     )
 
 
@@ -187,7 +187,7 @@ def _predict(paths: Sequence[str]) -> Iterator[str]:
     _refuse_settings("predict")
     folder = command_line.required("model_dir")
     if not paths:
-        raise UserError("--mode=predict: needs images: files or folders, behind the flags")
+        raise UserError("--mode=predict: needs images: give files or folders after the flags")
     from transfer import api
 
     predictions = api.predict(

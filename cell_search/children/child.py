@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -15,9 +16,11 @@ from cell_search.children.initial import initial_weights
 from cell_search.children.layers import Layer, layers_of
 from cell_search.children.pieces import Place, cut
 from cells.genotype.genotype import Genotype
+from cells.network.build import NetworkConfig
 from cells.network.cell import build_cell
 from cells.network.stack import StackConfig, stack
-from cells.operations.graph import Tensor
+from cells.operations.graph import Graph, Tensor
+from cells.operations.primitives import Size
 
 
 class Chance(NamedTuple):
@@ -60,10 +63,26 @@ class Child:
         seed: int = 0,
         build: Callable[..., Tensor] = build_cell,
     ):
+        self._lay(stack(genotype, config, build), config, bank, seed)
+
+    @classmethod
+    def of_graph(cls, graph: Graph, config: NetworkConfig, bank: Bank, seed: int = 0) -> Child:
+        """A child of any layout, such as `cells.network.residual`.
+
+        Args:
+            graph: the network, with the output `logits`.
+            config: what it was laid out from, with `image_size`.
+            bank, seed: as for cells.
+        """
+        child = cls.__new__(cls)
+        child._lay(graph, config, bank, seed)
+        return child
+
+    def _lay(self, graph: Graph, config: NetworkConfig, bank: Bank, seed: int) -> None:
         assert config.image_size is not None, "pieces have sizes"
-        graph = stack(genotype, config, build)
         heads = [name for name in ("logits", "auxiliary_logits") if name in graph.outputs]
         self.config, self.bank, self.cells = config, bank, graph.cells
+        self._graph, self._heads = graph, heads
         self.places = cut(graph, heads, config.image_size)
         pieces = [place.piece for place in self.places]
         self.trained, self.moved = initial_weights(pieces, seed)
@@ -71,6 +90,17 @@ class Child:
         self.outputs = [graph.outputs[name].name for name in heads]
         self._sizes = [(vector_size(p.trained), vector_size(p.moved)) for p in pieces]
         self._dead = self._last_read()
+
+    def resized(self, size: Size) -> Child:
+        """The same network for images of another size, with the weights of now.
+
+        Args:
+            size: height and width.
+        """
+        child = copy.copy(self)
+        child.config = self.config.replace(image_size=size)
+        child.places = cut(self._graph, self._heads, size)
+        return child
 
     def logits(self, images: Any, *, batch_statistics: bool = False) -> Any:
         """Logits, with nothing dropped.
@@ -103,6 +133,9 @@ class Child:
         labels: Any,
         chance: Chance | None = None,
         auxiliary_weight: float = 0.4,
+        *,
+        smoothing: float = 0.0,
+        weights: Any = None,
     ) -> tuple[Any, Any, Any]:
         """One pass forward and backward in training. May be traced by a `tf.function`.
 
@@ -112,13 +145,15 @@ class Child:
             labels: int32 `(batch,)`.
             chance: of drop path and dropout; only where the network has them.
             auxiliary_weight: factor of the auxiliary head's loss.
+            smoothing: part of a label that all classes share.
+            weights: factors of the examples' losses, float32 `(batch,)`; None: 1.
 
         Returns:
             The mean cross-entropy, its gradient as one vector, and the statistics of the batch as
             one vector (see `Child.moved`).
         """
         states, tape, statistics = self.forward(trained, images, chance)
-        loss, changes = self._loss(states, labels, auxiliary_weight)
+        loss, changes = self._loss(states, labels, auxiliary_weight, smoothing, weights)
         return loss, self.backward(tape, changes)[0], tf.concat(statistics, 0)
 
     def forward(
@@ -160,10 +195,20 @@ class Child:
             self._forget(states, number)
         return states, tape, statistics
 
-    def _loss(self, states: dict, labels: Any, auxiliary_weight: float) -> tuple[Any, dict]:
+    def _loss(
+        self, states: dict, labels: Any, auxiliary_weight: float, smoothing: float, weights: Any
+    ) -> tuple[Any, dict]:
         total, changes = 0.0, {}
+        plain = not smoothing and weights is None
+        if weights is None:
+            weights = tf.ones_like(labels, tf.float32)
         for state, weight in zip(self.outputs, (1.0, auxiliary_weight), strict=False):
-            loss, change = _cross_entropy(states[state], labels, tf.constant(weight))
+            if plain:
+                loss, change = _cross_entropy(states[state], labels, tf.constant(weight))
+            else:
+                loss, change = _smoothed_cross_entropy(
+                    states[state], labels, weight * weights, tf.constant(smoothing)
+                )
             changes[state] = [change]
             total = total + loss
         return total, changes
@@ -242,4 +287,26 @@ def _cross_entropy(logits: Any, labels: Any, weight: Any) -> tuple[Any, Any]:
     """The weighted mean over the batch, and its gradient with respect to the logits."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     loss = weight * tf.reduce_mean(losses)
+    return loss, tf.gradients(loss, logits)[0]
+
+
+@tf.function(
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([None, None]),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None]),
+        tf.TensorSpec([]),
+    ],
+)
+def _smoothed_cross_entropy(
+    logits: Any, labels: Any, weights: Any, smoothing: Any
+) -> tuple[Any, Any]:
+    """The mean over the batch of the weighted losses, and its gradient by the logits."""
+    classes = tf.shape(logits)[1]
+    shares = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / tf.cast(
+        classes, tf.float32
+    )
+    losses = tf.nn.softmax_cross_entropy_with_logits(shares, logits)
+    loss = tf.reduce_mean(weights * losses)
     return loss, tf.gradients(loss, logits)[0]

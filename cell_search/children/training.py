@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,16 @@ class Descent:
         l2: factor of the sum of squares of all kernels, which is added to the loss.
         clip: largest global norm of a gradient, L2 included.
         auxiliary_weight: factor of the auxiliary head's loss.
+        nesterov: whether the step looks ahead (Nesterov's momentum, as Keras has it).
+        smoothing: part of a label that all classes share (Szegedy et al. 2016, section 7).
     """
 
     momentum: float = 0.9
     l2: float = 0.0
     clip: float = 5.0
     auxiliary_weight: float = 0.4
+    nesterov: bool = False
+    smoothing: float = 0.0
 
 
 class Training:
@@ -60,6 +64,7 @@ class Training:
     ):
         self.child, self.steps = child, 0
         self._descent, self._seed, self._prepare, self._from = descent, seed, prepare, whole
+        self._sizes = {child.config.image_size: child}
         self._kernels = tf.constant(child.kernels)
         self.velocity = tf.zeros_like(child.trained)
         self._whole = tf.function(self._step, autograph=False, jit_compile=child.bank.xla or None)
@@ -81,15 +86,22 @@ class Training:
         self.velocity, self.steps = tf.constant(state["velocity"]), steps
 
     def step(
-        self, images: np.ndarray, labels: np.ndarray, learning_rate: float, progress: float = 0.0
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        learning_rate: float,
+        progress: float = 0.0,
+        weights: np.ndarray | None = None,
     ) -> Any:
         """One step.
 
         Args:
-            images: `(batch, height, width, channels)`, as `prepare` takes them.
+            images: `(batch, height, width, channels)`, as `prepare` takes them; another size than
+                the child's own is possible without an auxiliary head.
             labels: int32 `(batch,)`.
             learning_rate: of this step.
             progress: the part of training that is over, in [0, 1], for drop path.
+            weights: factors of the examples' losses, float32 `(batch,)`; None: 1.
 
         Returns:
             The cross-entropy, a float32 scalar tensor that need not be there yet.
@@ -105,9 +117,17 @@ class Training:
             tf.constant(labels, tf.int32),
             tf.constant(learning_rate, tf.float32),
             Chance(tf.constant(progress, tf.float32), tf.constant(key)),
+            None if weights is None else tf.constant(weights, tf.float32),
         )
         self.steps += 1
         return loss
+
+    def _of_size(self, size: Sequence[int]) -> Child:
+        """The child as it sees images of a size; its weights are not used."""
+        height, width = size
+        if (height, width) not in self._sizes:
+            self._sizes[height, width] = self.child.resized((height, width))
+        return self._sizes[height, width]
 
     def _step(
         self,
@@ -118,14 +138,21 @@ class Training:
         labels: Any,
         learning_rate: Any,
         chance: Chance,
+        weights: Any,
     ) -> tuple[Any, Any, Any, Any]:
         child, descent = self.child, self._descent
-        loss, gradient, statistics = child.gradient(
-            trained, self._prepare(images), labels, chance, descent.auxiliary_weight
+        loss, gradient, statistics = self._of_size(images.shape[1:3]).gradient(
+            trained,
+            self._prepare(images),
+            labels,
+            chance,
+            descent.auxiliary_weight,
+            smoothing=descent.smoothing,
+            weights=weights,
         )
         return (
             loss,
-            *descend(
+            *(descend_ahead if descent.nesterov else descend)(
                 trained,
                 velocity,
                 gradient,
@@ -133,7 +160,7 @@ class Training:
                 learning_rate,
                 *[tf.constant(v) for v in (descent.momentum, descent.l2, descent.clip)],
             ),
-            _average(moved, statistics, tf.constant(child.config.batch_norm_momentum)),
+            mixed(moved, statistics, tf.constant(child.config.batch_norm_momentum)),
         )
 
 
@@ -157,6 +184,47 @@ def descend(
     return weights + velocity, velocity
 
 
+@tf.function(autograph=False, input_signature=[*[_VECTOR] * 4, *[_SCALAR] * 4])
+def descend_ahead(
+    weights: Any,
+    velocity: Any,
+    gradient: Any,
+    kernels: Any,
+    learning_rate: Any,
+    momentum: Any,
+    l2: Any,
+    clip: Any,
+) -> tuple[Any, Any]:
+    """The same with Nesterov's momentum (Sutskever et al. 2013, section 2; as Keras has it)."""
+    gradient = tf.clip_by_norm(gradient + 2.0 * l2 * kernels * weights, clip)
+    change = learning_rate * gradient
+    velocity = momentum * velocity - change
+    return weights + momentum * velocity - change, velocity
+
+
 @tf.function(autograph=False, input_signature=[_VECTOR, _VECTOR, _SCALAR])
-def _average(moved: Any, now: Any, momentum: Any) -> Any:
-    return moved * momentum + now * (1.0 - momentum)
+def mixed(before: Any, now: Any, kept: Any) -> Any:
+    """A moving average after another value: `kept` is the weight of what it was before."""
+    return before * kept + now * (1.0 - kept)
+
+
+def finite_mean(losses: Sequence[Any], place: str, first: int = 1) -> float:
+    """The mean of the losses of steps.
+
+    Args:
+        losses: float32 scalars.
+        place: what people call a step, with `{}` for its number.
+        first: number of the first of these steps.
+
+    Raises:
+        FloatingPointError: one is not finite; names the first such step.
+    """
+    values = np.asarray(losses)
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise FloatingPointError(
+            f"the loss became {values[bad]} in {place.format(first + bad)}; "
+            "a smaller learning rate may help"
+        )
+    return float(values.mean())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 from cell_search.config import early_stopping, searched_settings
 from cell_search.config.early_stopping import Rungs
 from cell_search.config.schema import SearchConfig, SieveConfig, SpaceChoice, section
+from cell_search.costs import table
+from cell_search.costs.table import CostTable
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.pools import POOLS, PoolSettings
@@ -22,6 +25,7 @@ from cell_search.space.limits import Limits
 from cell_search.space.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import database, objectives
+from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
 from cells.support import overrides
 from cells.support.errors import UserError
@@ -42,6 +46,7 @@ class Search:
     images: ImageSettings
     limits: Limits
     pool: PoolSettings
+    costs: CostTable | None = None
 
     @functools.cached_property
     def objectives(self) -> tuple[Objective, ...]:
@@ -51,7 +56,8 @@ class Search:
             UserError: the evaluator does not return it, or the strategy takes one only.
         """
         config, evaluator = self.config, self.evaluator
-        wanted = objectives.parse(config.objectives, evaluator.reward, evaluator.metrics())
+        metrics = dict.fromkeys((*evaluator.metrics(), *self.predicted_metrics))
+        wanted = objectives.parse(config.objectives, evaluator.reward, tuple(metrics))
         if len(wanted) > 1 and not self.strategy.several_objectives:
             able = [name for name, other in STRATEGIES.items() if other.several_objectives]
             raise UserError(
@@ -81,9 +87,27 @@ class Search:
             point: a choice for each decision, by name.
         """
         genotype = genotype_of(self.space, point) if self.limits.any else None
-        if genotype is not None and not self.limits.allow(genotype):
-            return False
+        if genotype is not None:
+            costs = self.predicted(point) if self.limits.costs else {}
+            if not self.limits.allow(genotype, costs):
+                return False
         return self.evaluator.knows(point, self.space, self.images)
+
+    def predicted(self, point: Mapping[str, Any]) -> dict[str, float]:
+        """What a candidate costs, by the names of metrics; empty without a cost table."""
+        if self.costs is None:
+            return {}
+        genotype = genotype_of(self.space, point)
+        return self.evaluator_of(point).costs(genotype, self.images, self.costs)
+
+    @functools.cached_property
+    def predicted_metrics(self) -> tuple[str, ...]:
+        """The names of `predicted`; it is looked up for any candidate.
+
+        Raises:
+            UserError: the table has no times for candidates like these.
+        """
+        return tuple(self.predicted(self.space.random(np.random.default_rng(0))))
 
     @property
     def bounds(self) -> str:
@@ -117,10 +141,12 @@ class Search:
                 f"sieve.keep: {wanted.keep} of {wanted.candidates} candidates leaves no choice; "
                 f"use at least 1 and at most {wanted.candidates - 1}"
             )
-        if wanted.keep > self.config.trials:
+        known = len(self.config.strategy.first)
+        if known + wanted.keep > self.config.trials:
+            beside = f" and the {known} cells of strategy.first are" if known else " is"
             raise UserError(
-                f"sieve.keep: {wanted.keep} is more than the {self.config.trials} trials of the "
-                "search; use fewer, or more trials"
+                f"sieve.keep: {wanted.keep}{beside} more than the {self.config.trials} trials of "
+                "the search; use fewer, or more trials"
             )
         config = copy.deepcopy(self.config)
         config.seed += _SIEVE_SEED
@@ -194,12 +220,17 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
     return space
 
 
-def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
+def resolve(
+    config: SearchConfig,
+    evaluator: Evaluator | None = None,
+    directory: SearchDirectory | None = None,
+) -> Search:
     """Makes the objects that a configuration names.
 
     Args:
         config: names them.
         evaluator: in place of the one that it names.
+        directory: of the search, which may have its cost table already.
 
     Raises:
         UserError: a name is unknown or a value impossible; says where.
@@ -238,9 +269,52 @@ def resolve(config: SearchConfig, evaluator: Evaluator | None = None) -> Search:
         images=ImageSettings(**config.images.as_dict()),
         limits=limits,
         pool=POOLS.find(config.pool.type)(**config.pool.chosen()),
+        costs=_costs(config, directory),
     )
+    _require_costs(search)
     _ = search.objectives, search.rungs, search.sieve
     return search
+
+
+def _costs(config: SearchConfig, directory: SearchDirectory | None) -> CostTable | None:
+    """The cost table: the copy that the search keeps, else the file that it names."""
+    file = config.costs.file
+    if directory is None or not directory.costs.exists() or not directory.has_trials():
+        return table.read(file) if file else None
+    kept = table.read(directory.costs)
+    if file and os.path.exists(file) and table.read(file).identity != kept.identity:
+        raise UserError(
+            f"costs.file: {file} has other times than {directory.costs}, which this search began "
+            "with; bring that file back, or use another --search_dir"
+        )
+    return kept
+
+
+def _require_costs(search: Search) -> None:
+    """Raises a UserError where what is predicted is wanted, and nothing is predicted."""
+    wanted = [f"limits.{name}" for name in search.limits.costs]
+    wanted += ["evaluator.train.predicted_seconds"] if search.evaluator.predicted_seconds else []
+    known = () if search.costs is None else search.predicted_metrics
+    costs = ("step_seconds", "inference_ms")
+    named = [str(name).removeprefix("-") for name in search.config.objectives]
+    wanted += [f"objectives: {name}" for name in named if name in costs]
+    for where in wanted:
+        metric = next((name for name in costs if where.endswith(name)), "step_seconds")
+        if search.costs is None:
+            raise UserError(
+                f"{where}: is predicted from a cost table; name one in costs.file "
+                "(cell-search --mode=costs --costs=FILE makes it)"
+            )
+        if metric not in known:
+            raise UserError(
+                f"{where}: the evaluator {search.config.evaluator.type} has no {metric}, since it "
+                "trains no child network; use another evaluator, or leave it out"
+            )
+    if search.evaluator.predicted_seconds and search.config.pruner.type != "none":
+        raise UserError(
+            "pruner.type: children that train for equal predicted seconds have no epochs in common "
+            "at which they could be compared; use none, or evaluator.train.predicted_seconds=0"
+        )
 
 
 def change_evaluator(config: SearchConfig, changes: Mapping[str, Any], where: str) -> Evaluator:

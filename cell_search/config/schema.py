@@ -81,6 +81,7 @@ _StrategyChoice = _one_of(
     "StrategyChoice",
     {name: strategy.Settings for name, strategy in STRATEGIES.items()},
     "regularized_evolution",
+    [("first", list, dataclasses.field(default_factory=list))],
 )
 _EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
 _PrunerChoice = _one_of(
@@ -157,6 +158,20 @@ class SpaceChoice(hyperparams.Config):
 
 
 @dataclasses.dataclass
+class CostsConfig(hyperparams.Config):
+    """What candidates cost on a machine.
+
+    Attributes:
+        file: a cost table, made by `--mode=costs`; empty: nothing is predicted. The search keeps a
+            copy of it.
+        other_machine: whether it may be of another machine than this one.
+    """
+
+    file: str = ""
+    other_machine: bool = False
+
+
+@dataclasses.dataclass
 class RerankConfig(hyperparams.Config):
     """How the best are trained again (`--mode=rerank`).
 
@@ -221,6 +236,7 @@ class SearchConfig(hyperparams.Config):
         images: with which images.
         objectives: metrics of the evaluator, after a minus where smaller is better; empty: its
             reward.
+        costs: the times by which is predicted what a candidate costs.
         limits: what a candidate may cost; one beyond is no trial, and another is drawn.
         settings: settings of the evaluator that are searched along, with their choices.
         pruner: whether trainings are stopped early, and at which `rungs` it is decided.
@@ -248,6 +264,7 @@ class SearchConfig(hyperparams.Config):
     sieve: SieveConfig = dataclasses.field(default_factory=SieveConfig)
     images: hyperparams.Config = dataclasses.field(default_factory=_Images)
     objectives: list[str] = dataclasses.field(default_factory=list)
+    costs: CostsConfig = dataclasses.field(default_factory=CostsConfig)
     limits: hyperparams.Config = dataclasses.field(default_factory=_Limits)
     settings: hyperparams.Config = dataclasses.field(default_factory=_SearchedSettings)
     pruner: Choice = dataclasses.field(default_factory=_PrunerChoice)
@@ -264,7 +281,17 @@ class SearchConfig(hyperparams.Config):
 
 
 #: Settings that say where and how to look at a search, and not what is searched.
-_FREE = ("images.data_dir", "trials", "pool", "top", "report_minutes", "weights_dir", "rerank")
+_FREE = (
+    "images.data_dir",
+    "trials",
+    # What it holds must stay the same, wherever it lies.
+    "costs",
+    "pool",
+    "top",
+    "report_minutes",
+    "weights_dir",
+    "rerank",
+)
 
 #: Choices by `type`: the sections of other types do not matter.
 _CHOICES = ("strategy", "evaluator", "pruner", "pool")
@@ -352,6 +379,8 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         used = {"type": chosen, section(chosen): values[part][section(chosen)]}
         if part == "pruner" and chosen != "none":
             used["rungs"] = list(values[part]["rungs"])
+        if part == "strategy" and values[part]["first"]:
+            used["first"] = list(values[part]["first"])
         values[part] = used
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])

@@ -60,3 +60,17 @@ def chosen(point: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in point.items()
         if name.startswith(_PREFIX)
     }
+
+
+def present(settings: Sequence[Decision], evaluator: Evaluator) -> dict[str, Any]:
+    """What the evaluator itself has, as choices; of a decision without that choice the first.
+
+    Args:
+        settings: decisions from `decisions`.
+        evaluator: whose settings they are.
+    """
+    values = dataclasses.asdict(evaluator)
+    wanted = {d.name: values[d.name.removeprefix(_PREFIX)] for d in settings}
+    return {
+        d.name: wanted[d.name] if wanted[d.name] in d.choices else d.choices[0] for d in settings
+    }

@@ -23,6 +23,7 @@ from cell_search.output.progress import Progress
 from cell_search.output.tensorboard_logs import Boards
 from cell_search.pools import Pool
 from cell_search.selection import sieve
+from cell_search.selection.first import FirstTrial, known_cells, require_same
 from cell_search.space.cell_space import genotype_of
 from cell_search.space.space import Point
 from cell_search.strategies import trial_of
@@ -80,7 +81,12 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> li
     if isinstance(studies, SearchDirectory):
         files = Files(studies, search, study)
         studies.note_config(study)
-    first = _sieved(studies, search, interruptible, files)
+    known = known_cells(search)
+    require_same(known, search, study)
+    for trial in known:
+        if trial.changed and not study.get_trials(deepcopy=False):
+            print(f"strategy.first: of {trial.name}, {trial.changed}", flush=True)
+    first = [*known, *_sieved(studies, search, interruptible, files, known)]
     run(studies, STUDY_NAME, search, study, interruptible, files, first)
     if files is None:
         results.best_of(search, study)  # One succeeded.
@@ -89,16 +95,22 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> li
 
 
 def _sieved(
-    studies: Studies, search: Search, interruptible: Interruptible, files: Files | None
-) -> list[Point]:
-    """What the sieve keeps, best first; nothing where there is none."""
+    studies: Studies,
+    search: Search,
+    interruptible: Interruptible,
+    files: Files | None,
+    known: Sequence[FirstTrial],
+) -> list[FirstTrial]:
+    """What the sieve keeps beside the known cells, best first; nothing where there is none."""
     if search.sieve is None:
         return []
     directions = [o.direction for o in search.sieve.objectives]
     study = studies.open_sieve(directions, interruptible.sleep)
-    sieve.begin(study, search.sieve, search.feasible)
+    key = search.space.canonical_key
+    met = {key(trial.point) for trial in known}
+    sieve.begin(study, search.sieve, lambda p: key(p) not in met and search.feasible(p))
     run(studies, SIEVE_NAME, search.sieve, study, interruptible, files)
-    return [search.space.point(t) or {} for t in sieve.kept(search, study)]
+    return [FirstTrial(search.space.point(t) or {}) for t in sieve.kept(search, study)]
 
 
 def run(
@@ -108,7 +120,7 @@ def run(
     study: optuna.Study,
     interruptible: Interruptible,
     files: Files | None,
-    first: Sequence[Point] = (),
+    first: Sequence[FirstTrial] = (),
 ) -> None:
     """Evaluates trials until the study has as many as the configuration says.
 
@@ -119,7 +131,7 @@ def run(
         study: holds the trials; those that are running in it are evaluated first.
         interruptible: listens for Ctrl-C and SIGTERM.
         files: what is written now and then; None where there is no directory.
-        first: the candidates of the first trials; the strategy proposes those of the others.
+        first: the first trials; the strategy proposes those of the others.
 
     Raises:
         UserError: the settings are at fault.
@@ -178,6 +190,7 @@ def request_of(
         parent=parent,
         folder=folder,
         until=until,
+        predicted=search.predicted(point),
     )
 
 
@@ -190,7 +203,7 @@ class _Driver:
         study: optuna.Study,
         interruptible: Interruptible,
         files: Files | None,
-        first: Sequence[Point],
+        first: Sequence[FirstTrial],
     ):
         self.search, self.study, self.first = search, study, first
         self.weights = Weights(weights, search.evaluator, search.strategy)
@@ -241,7 +254,8 @@ class _Driver:
             return None
         number, space = self.begun, self.search.space
         if number < len(self.first):
-            point, rejected, parent = self.first[number], list[Point](), None
+            name, point = self.first[number].name, self.first[number].point
+            rejected, parent = list[Point](), None
         else:
             point, rejected = trials.propose_feasible(
                 self.study,
@@ -252,9 +266,11 @@ class _Driver:
                 self.search.bounds,
                 self.news,
             )
-            self.news = []
+            self.news, name = [], ""
             parent = self.search.strategy.parent(point)
-        trials.begin(self.study, space, point, rejected, after=self.finished, parent=parent)
+        trials.begin(
+            self.study, space, point, rejected, after=self.finished, parent=parent, first=name
+        )
         self.begun += 1
         if self.untried is not None:
             self.untried.discard(space.canonical_key(point))

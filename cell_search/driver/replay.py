@@ -16,7 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
-from cell_search.selection import sieve
+from cell_search.selection.first import first_trials
 from cell_search.space.space import Point
 from cell_search.strategies import trial_of
 from cell_search.study import trials
@@ -41,7 +41,8 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
     """Proposes all trials of a study once more, each from what could be known then.
 
     A difference does not spread: the next proposals follow the record again. Candidates that came
-    from a sieve are compared with those that its scores choose.
+    from a sieve are compared with those that its scores choose, known cells with those of their
+    names.
 
     Args:
         search: what the study is of; with a strategy that has not proposed anything yet.
@@ -58,7 +59,7 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
     again = optuna.create_study(directions=[o.direction for o in search.objectives])
     told = 0
     # Before the first trial the sieve may not have all its results.
-    first = sieve.first(search, study) if recorded else []
+    first = first_trials(search, study) if recorded else []
     for trial in recorded:
         after = _noted(trial, trial.system_attrs, AFTER)
         for known in arrived[told:after]:
@@ -66,7 +67,7 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
         told = max(told, after)
         rejected: list[Point] = []
         if trial.number < len(first):
-            point, parent = first[trial.number], None
+            point, parent = first[trial.number].point, None
         else:
             point, rejected = trials.propose_feasible(
                 again, search.strategy, search.space, trial.number, search.feasible, search.bounds

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
@@ -19,6 +19,8 @@ from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
+if TYPE_CHECKING:
+    from cell_search.costs.table import CostTable
 #: Of epochs, images of a step and the like.
 MAX_COUNT = 10_000_000
 
@@ -45,6 +47,8 @@ class Request:
             "" where nothing can be kept.
         until: the evaluation stops for the time being after so many epochs, and a later request
             with the same number goes on; 0: to the end. For `resumable` evaluators only.
+        predicted: what the candidate costs by the search's cost table, see `Evaluator.costs`;
+            empty without one.
 
     Example:
         >>> class Seen(cell_search.Evaluator):
@@ -69,6 +73,7 @@ class Request:
     parent: int | None = None
     folder: str = ""
     until: int = 0
+    predicted: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,11 @@ class Evaluator(abc.ABC):
         return 0
 
     @property
+    def predicted_seconds(self) -> float:
+        """Seconds of a training by the cost table, in place of `epochs`; 0: epochs count."""
+        return 0.0
+
+    @property
     def augmentation(self) -> Augmentation:
         """What is done to training images at random."""
         return Augmentation()
@@ -236,6 +246,24 @@ class Evaluator(abc.ABC):
             True where nothing is looked up.
         """
         return True
+
+    def costs(
+        self, genotype: Genotype | None, images: ImageSettings, table: CostTable
+    ) -> dict[str, float]:
+        """What a candidate costs, before it is built; more metrics.
+
+        Args:
+            genotype: the candidate.
+            images: what it would be scored with.
+            table: of the machine.
+
+        Returns:
+            `step_seconds` and `inference_ms` of its child network; empty where there is none.
+
+        Raises:
+            UserError: the table has no times for it.
+        """
+        return {}
 
     def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
         """What it reads beside the images.
@@ -311,7 +339,7 @@ def evaluate(request: Request) -> Result:
     try:
         score = request.evaluator.score(request)
         proposal = score.proposal
-        metrics = {k: float(v) for k, v in score.metrics.items()}
+        metrics = {k: float(v) for k, v in {**request.predicted, **score.metrics}.items()}
         reward: float | None = metrics[request.evaluator.reward]
         failure = None
         if not math.isfinite(metrics[request.evaluator.reward]):

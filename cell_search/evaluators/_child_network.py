@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cell_search.evaluators._base import Evaluator
+from cell_search.images import ImageSettings, size_and_classes
 from cells.genotype.genotype import Genotype
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size
+
+if TYPE_CHECKING:
+    from cell_search.costs.table import CostTable
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,22 @@ class ChildEvaluator(Evaluator):
             size=size,
             num_classes=num_classes,
         )
+
+    def trained_child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
+        """The same as it is trained, where that differs; see `child`."""
+        return self.child(genotype, size, num_classes)
+
+    def costs(
+        self, genotype: Genotype | None, images: ImageSettings, table: CostTable
+    ) -> dict[str, float]:
+        from cell_search.costs import predict
+
+        assert genotype is not None
+        config = self.trained_child(genotype, *self._size_and_classes(images))
+        return predict.costs(table, genotype, config, self.batch)
+
+    def _size_and_classes(self, images: ImageSettings) -> tuple[Size, int]:
+        return size_and_classes(images)
 
     def network(self) -> dict[str, int]:
         return {"normal_cells": self.normal_cells, "filters": self.filters}

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 from cell_search.evaluators._base import EVALUATORS, Request, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
+from cell_search.images import ImageSettings
 from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE
+from cells.operations.primitives import Size
 from cells.support.settings import setting
 
 
@@ -36,6 +38,9 @@ class Parameters(ChildEvaluator):
         assert request.genotype is not None
         config = self.child(request.genotype, (self.size, self.size), self.num_classes)
         return Score(child_sizes(request.genotype, config))
+
+    def _size_and_classes(self, images: ImageSettings) -> tuple[Size, int]:
+        return (self.size, self.size), self.num_classes
 
     def metrics(self) -> tuple[str, ...]:
         return ("parameters", "multiply_adds")

@@ -234,6 +234,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
             else {}
         ),
         "trial": trial.number,
+        **({"first": known} if (known := trials.first_name(trial)) else {}),
         "score": score(trial, search),
         **({"training": searched} if (searched := searched_settings.chosen(trial.params)) else {}),
         "metrics": trial.user_attrs.get(METRICS, {}),

@@ -162,13 +162,14 @@ def read(search: Search, study: optuna.Study) -> Sieved | None:
     known = own.get_trials(deepcopy=False)
     scored = {search.space.canonical_key(t.params): s for t, s in scores(search, known)}
     vote = search.config.sieve.vote
+    start = len(search.config.strategy.first)
     return Sieved(
         candidates=len(scored),
         failed=sum(t.state == TrialState.FAIL for t in known),
         label=vote[0] if len(vote) == 1 else "vote" if vote else search.sieve.evaluator.reward,
         trained=[
             (t.number, scored[key], reward)
-            for t in study.get_trials(deepcopy=False)[: search.config.sieve.keep]
+            for t in study.get_trials(deepcopy=False)[start : start + search.config.sieve.keep]
             if (reward := trials.reward(t)) is not None
             and (key := search.space.canonical_key(t.params)) in scored
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cells.genotype.genotype import Genotype
@@ -20,6 +21,8 @@ class Limits:
         network: one of `cells.network.presets.NETWORKS`.
         multiply_adds: of one image, at most; 0: no limit.
         parameters: trainable ones, at most; 0: no limit.
+        step_seconds: of the child, by the search's cost table, at most; 0: no limit.
+        inference_ms: the same for its answer to one image.
         normal_cells: N of that network; 0: its own.
         filters: F of that network; 0: its own.
         image_size: height and width of its images; 0: its own.
@@ -29,6 +32,8 @@ class Limits:
     network: str = "imagenet_mobile"
     multiply_adds: float = setting(0.0, least=0)
     parameters: float = setting(0.0, least=0)
+    step_seconds: float = setting(0.0, least=0)
+    inference_ms: float = setting(0.0, least=0)
     normal_cells: int = setting(0, least=0, most=MAX_CELLS)
     filters: int = setting(0, least=0, most=MAX_FILTERS)
     image_size: int = setting(0, least=0, most=MAX_SIDE)
@@ -37,7 +42,13 @@ class Limits:
     @property
     def any(self) -> bool:
         """Whether there is a limit."""
-        return bool(self.multiply_adds or self.parameters)
+        return bool(self.multiply_adds or self.parameters or self.costs)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """The limits of what a cost table predicts, by name."""
+        wanted = {"step_seconds": self.step_seconds, "inference_ms": self.inference_ms}
+        return {name: value for name, value in wanted.items() if value}
 
     def __str__(self) -> str:
         wanted = [
@@ -48,7 +59,9 @@ class Limits:
             )
             if value
         ]
-        return f"limits: at most {' and '.join(wanted)} as {self.network}"
+        sizes = [f"{' and '.join(wanted)} as {self.network}"] if wanted else []
+        costs = [f"{value:g} {name}" for name, value in self.costs.items()]
+        return f"limits: at most {' and '.join([*sizes, *costs])}"
 
     def check(self, genotype: Genotype) -> None:
         """Raises a UserError where no candidate could be measured.
@@ -62,16 +75,19 @@ class Limits:
             except UserError as error:
                 raise UserError(f"limits.{error}") from None
 
-    def allow(self, genotype: Genotype) -> bool:
+    def allow(self, genotype: Genotype, costs: Mapping[str, float] | None = None) -> bool:
         """Whether a candidate keeps to them; counts without TensorFlow.
 
         Args:
-            genotype: the two cells.
+            genotype: the candidate.
+            costs: what is predicted for it, by name.
 
         Raises:
             UserError: the network is unknown or impossible.
         """
-        if not self.any:
+        if any((costs or {}).get(name, 0.0) > value for name, value in self.costs.items()):
+            return False
+        if not (self.multiply_adds or self.parameters):
             return True
         config = presets.configure(
             genotype,

@@ -39,6 +39,7 @@ class SearchDirectory(Studies):
         config: `config.yaml`, the configuration that made it.
         journal: `study.journal`, Optuna's journal file with all trials, unless `config.yaml` names
             another storage.
+        costs: `costs.json`, the cost table of the search, where it has one.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -46,6 +47,7 @@ class SearchDirectory(Studies):
         self.path = expanded(path)
         self.config = self.path / "config.yaml"
         self.journal = self.path / "study.journal"
+        self.costs = self.path / "costs.json"
         self._ownership = Ownership(self.path)
 
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:

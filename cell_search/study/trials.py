@@ -22,6 +22,7 @@ from cell_search.trial_keys import (
     ATTEMPT,
     FAILURE,
     FINISHED,
+    FIRST,
     METRICS,
     NEWS,
     NEXT,
@@ -133,6 +134,7 @@ def begin(
     rejected: Sequence[Point] = (),
     after: int | None = None,
     parent: int | None = None,
+    first: str = "",
 ) -> None:
     """Adds a running trial, as one record.
 
@@ -145,12 +147,15 @@ def begin(
         after: how many trials had finished when this one was proposed: strategies whose proposals
             grow stale want to know.
         parent: the trial whose weights the child may start from.
+        first: what `strategy.first` calls its cells, where they were known.
     """
     attributes: dict[str, Any] = {}
     if rejected:
         attributes[REJECTED] = [space.indices(p) for p in rejected]
     if parent is not None:
         attributes[PARENT] = parent
+    if first:
+        attributes[FIRST] = first
     study.add_trial(
         create_trial(
             state=TrialState.RUNNING,
@@ -282,6 +287,11 @@ def parent(trial: FrozenTrial) -> int | None:
         trial: a trial of a study.
     """
     return trial.user_attrs.get(PARENT)
+
+
+def first_name(trial: FrozenTrial) -> str:
+    """What `strategy.first` calls the cells of a trial; empty where they were proposed."""
+    return str(trial.user_attrs.get(FIRST, ""))
 
 
 def reward(trial: FrozenTrial) -> float | None:

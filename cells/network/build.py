@@ -1,9 +1,9 @@
-"""A genotype's network as a Keras model."""
+"""A genotype's network, or that of any other graph, as a Keras model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from cells.genotype.genotype import Genotype
 from cells.network import step_seed
@@ -12,7 +12,7 @@ from cells.network.keras_layers import LayerContext, apply
 from cells.network.keras_settings import overridden
 from cells.network.stack import StackConfig, stack
 from cells.operations.graph import Graph
-from cells.operations.primitives import Input
+from cells.operations.primitives import Input, Size
 
 
 def build_network(
@@ -50,11 +50,72 @@ def build_network(
     Raises:
         UserError: the configuration is impossible.
     """
-    graph = stack(genotype, config)
+    return build_graph(
+        stack(genotype, config),
+        config,
+        keras,
+        name=genotype.name,
+        outputs=outputs,
+        l2=l2,
+        synchronized_batch_norm=synchronized_batch_norm,
+        image=image,
+        seeded_steps=seeded_steps,
+        drops_paths=config.drop_path_keep < 1.0,
+    )
+
+
+class NetworkConfig(Protocol):
+    """What is to be known of a network beside its graph, whichever layout it has."""
+
+    @property
+    def image_size(self) -> Size | None:
+        """Height and width, or None for images of any size."""
+
+    @property
+    def image_channels(self) -> int:
+        """3 for RGB."""
+
+    @property
+    def batch_norm_momentum(self) -> float:
+        """Of every batch norm."""
+
+    @property
+    def batch_norm_epsilon(self) -> float:
+        """Of every batch norm."""
+
+    def replace(self, **changes: object) -> NetworkConfig:
+        """A copy with some fields changed."""
+
+
+def build_graph(
+    graph: Graph,
+    config: NetworkConfig,
+    keras: Any,
+    *,
+    name: str,
+    outputs: Mapping[str, str] | None = None,
+    l2: float = 0.0,
+    synchronized_batch_norm: bool = False,
+    image: Any = None,
+    seeded_steps: bool = False,
+    drops_paths: bool = False,
+) -> Any:
+    """Builds the network of any graph of primitives as a functional model.
+
+    Args:
+        graph: the network.
+        config: what it was laid out from.
+        keras, outputs, l2, synchronized_batch_norm, image, seeded_steps: as in `build_network`.
+        name: of the model.
+        drops_paths: whether it has ScheduledDropPath.
+
+    Returns:
+        As of `build_network`.
+    """
     seed = step_seed.variable() if seeded_steps else None
     if outputs is None:
         names = [n for n in ("logits", "auxiliary_logits", "features") if n in graph.outputs]
-        outputs = {name: name for name in names}
+        outputs = dict(zip(names, names, strict=True))
     with overridden(keras):
         context = LayerContext(
             keras,
@@ -62,17 +123,17 @@ def build_network(
             batch_norm_epsilon=config.batch_norm_epsilon,
             synchronized_batch_norm=synchronized_batch_norm,
             l2=l2,
-            drop_path_progress=progress_variable() if config.drop_path_keep < 1.0 else None,
+            drop_path_progress=progress_variable() if drops_paths else None,
             step_seed=seed,
         )
         if image is None:
             size = config.image_size or (None, None)
             image = keras.Input((*size, config.image_channels), name="image")
         tensors = _tensors(graph, outputs.values(), image, context)
-        results = {key: tensors[graph.outputs[name].name] for key, name in outputs.items()}
+        results = {key: tensors[graph.outputs[output].name] for key, output in outputs.items()}
         alone = list(results) in (["logits"], ["features"])
         outputs_of = next(iter(results.values())) if alone else results
-        model = keras.Model(image, outputs_of, name=_model_name(genotype.name))
+        model = keras.Model(image, outputs_of, name=_model_name(name))
     if context.drop_path_progress is not None:
         # A function, since Keras would count a variable among the weights.
         model.drop_path_progress = lambda: context.drop_path_progress

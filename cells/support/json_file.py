@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 from cells.support.errors import UserError
@@ -78,7 +79,6 @@ def _bounded(text: str) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise UserError(f"a field is given two values: {twice[:60]!r} is given twice")
     return result

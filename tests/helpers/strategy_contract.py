@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -227,6 +228,30 @@ class StrategyContract(abc.ABC):
         for count in (1, 13, 16):
             points += run(resumed, self.make(space, 6), count, feasible=feasible)
         assert points == undisturbed, "a new sampler goes on from the history"
+
+    def test_trials_that_others_chose_are_learned_from(self, space: Space | dict) -> None:
+        """As the driver records the first trials of a search, which no strategy proposed."""
+        learned: list[tuple[dict, float]] = []
+
+        def strategy() -> Strategy:
+            made = self.make(space, 9)
+            learn = made.learn
+            made.learn = lambda point, reward: (
+                learned.append((point, reward)),
+                learn(point, reward),
+            )  # type: ignore[method-assign]
+            return made
+
+        study, rng = new_study(), np.random.default_rng(1)
+        known = [Space.of(space).random(rng) for _ in range(3)]
+        for number, point in enumerate(known):
+            trials.begin(study, Space.of(space), point, after=number, first="mine")
+            study.tell(number, share_of_identity(point))
+        points = run(study, strategy(), 12)
+        assert learned[:3] == [(point, share_of_identity(point)) for point in known]
+        resumed = new_study()
+        resumed.add_trials(study.trials[:8])
+        assert run(resumed, strategy(), 7) == points[5:]
 
     def test_a_study_with_other_decisions_is_refused(self, space: Space | dict) -> None:
         study = new_study()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from cells.support.errors import UserError
 from cells.support.files import FilePath, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
 from transfer.exporting import files
-from transfer.exporting.formats import FORMATS, Network, write_labels
+from transfer.exporting.formats import FORMATS, ClassifierFormat, Network, write_labels
 from transfer.model import baselines, network
 from transfer.training import checkpoints
 
@@ -63,17 +63,12 @@ def export(
         >>> result["classes"][:3]
         ['0', '1', '2']
     """
-    import keras
-
-    output = os.fspath(output)
-    if not formats and not output.endswith(".keras"):
-        raise UserError(
-            f"--output: {output} must end in .keras; for other files give --formats, and a folder"
-        )
-    chosen = files.choose_formats(formats or ("keras",), FORMATS)
+    chosen = _chosen(output, formats)
     trained = checkpoints.open_classifier(model_dir, checkpoint)
     baseline = trained.params.task.model.baseline
     bare = [kind for kind in chosen if kind in ("keras", "weights")]
+    if baseline == baselines.OWN:
+        bare = [kind for kind in bare if kind == "weights"]
     if baseline and bare:
         raise UserError(
             f"--formats: {bare[0]} is for networks of cells, not for {baseline}; use saved_model"
@@ -85,25 +80,59 @@ def export(
         shape = (2, *written.model.input_shape[1:])
         pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     expected = network.logits(trained.model(preprocessing.scale(pixels), training=False)).numpy()
-    description = _description(trained)
-    description["compared_on"] = f"{len(pixels)} {'real' if real else 'random'} images"
+    description = {
+        **describe(written),
+        "step": trained.step,
+        "weights": "moving averages" if trained.averaged else "as trained",
+        **({"baseline": baseline} if baseline else {}),
+        "compared_on": f"{len(pixels)} {'real' if real else 'random'} images",
+    }
+    return write(written, output, formats, description, pixels, expected)
+
+
+def write(
+    written: Network,
+    output: FilePath,
+    formats: Sequence[str],
+    description: Mapping[str, Any],
+    pixels: np.ndarray,
+    expected: np.ndarray,
+) -> dict[str, Any]:
+    """Writes a trained network, whoever trained it, and compares each file with it.
+
+    Args:
+        written: the network.
+        output, formats: as of `export`.
+        description: what the JSON says of it, see `describe`.
+        pixels: uint8 images that the files are compared on.
+        expected: what the trained network says of them.
+
+    Returns:
+        The description, with the files and how they compare.
+
+    Raises:
+        UserError: `output` cannot be written, or a file differs from the trained network.
+    """
+    import keras
+
+    output, chosen, told = os.fspath(output), _chosen(output, formats), dict(description)
 
     def compared(kind: str, path: str) -> dict[str, float]:
         return compare(kind, expected, chosen[kind].open(path)(pixels))
 
     with overridden(keras), files.beside(output, folder=bool(formats)) as temporary:
-        description["files"] = files.write_compared(written, chosen, temporary, compared)
+        told["files"] = files.write_compared(written, chosen, temporary, compared)
         if not formats:
-            description["files"]["keras"]["file"] = os.path.basename(output)
+            told["files"]["keras"]["file"] = os.path.basename(output)
         json_file = os.path.join(temporary, "classifier.json")
-        write_json(json_file, description)
+        write_json(json_file, told)
         if formats:
             write_labels(written.class_names, temporary)
             files.replace_all(temporary, output)
         else:
             files.replace(os.path.join(temporary, chosen["keras"].file), output)
             files.replace(json_file, os.path.splitext(output)[0] + ".json")
-    return description
+    return told
 
 
 def compare(kind: str, expected: np.ndarray, actual: np.ndarray) -> dict[str, float]:
@@ -192,10 +221,18 @@ def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.nda
     return np.zeros((0,), np.uint8), False
 
 
-def _description(trained: checkpoints.Trained) -> dict[str, Any]:
-    genotype, stack = _layout(trained)
-    height, width, channels = trained.params.task.model.input_size
-    return {
+def _chosen(output: FilePath, formats: Sequence[str]) -> dict[str, ClassifierFormat]:
+    if not formats and not os.fspath(output).endswith(".keras"):
+        raise UserError(
+            f"--output: {output} must end in .keras; for other files give --formats, and a folder"
+        )
+    return files.choose_formats(formats or ("keras",), FORMATS)
+
+
+def describe(written: Network) -> dict[str, Any]:
+    """What one must know of a network to use it."""
+    height, width, channels = written.model.input_shape[1:]
+    told = {
         "input": {
             "height": height,
             "width": width,
@@ -204,15 +241,9 @@ def _description(trained: checkpoints.Trained) -> dict[str, Any]:
             "orientation": "upright, as EXIF says of photographs (PIL.ImageOps.exif_transpose)",
         },
         "output": "logits",
-        "classes": list(trained.class_names),
-        "step": trained.step,
-        "weights": "moving averages" if trained.averaged else "as trained",
-        **(
-            {
-                "border_rule": stack.border_rule,
-                "genotype": genotype_file.to_dict(genotype),
-            }
-            if genotype
-            else {"baseline": trained.params.task.model.baseline}
-        ),
+        "classes": list(written.class_names),
     }
+    if written.genotype:
+        told["border_rule"] = written.stack.border_rule
+        told["genotype"] = genotype_file.to_dict(written.genotype)
+    return told

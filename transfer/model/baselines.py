@@ -1,7 +1,8 @@
 """Networks that people designed, under the recipes of this project, for found cells to beat.
 
-`keras.applications` builds them, in either namespace; L2 is added to every kernel, as the recipes
-want it. They have no auxiliary head and no drop path, and see images scaled as all networks here.
+`keras.applications` builds the large ones, in either namespace; L2 is added to every kernel, as
+the recipes want it. `resnet_9`, for small images, is of this project (`cells.network.residual`).
+They have no auxiliary head and no drop path, and see images scaled as all networks here.
 """
 
 from __future__ import annotations
@@ -9,19 +10,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cells.network.build import build_graph
 from cells.network.keras_settings import overridden
+from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
 from cells.support.errors import UserError, unknown
 from transfer.config import schema
+
+#: The one whose layers are those of cells, so that it is exported as these are.
+OWN = "resnet_9"
 
 #: Names in a configuration, and in `keras.applications`.
 BASELINES = {
     "inception_resnet_v2": "InceptionResNetV2",
     "resnet_50": "ResNet50",
+    OWN: "",
     "xception": "Xception",
 }
 
 #: The smallest images that they can halve so often.
-_LEAST = {"inception_resnet_v2": 75, "resnet_50": 32, "xception": 71}
+_LEAST = {"inception_resnet_v2": 75, "resnet_50": 32, OWN: LEAST_SIZE, "xception": 71}
 
 _KERNELS = ("kernel", "depthwise", "pointwise")
 
@@ -51,6 +58,8 @@ def build(model: schema.Model, keras: Any, weight_decay: float = 0.0) -> Any:
         A functional model: scaled images in, float32 logits `(batch, num_classes)` out.
     """
     check(model)
+    if model.baseline == OWN:
+        return _residual(model, keras, weight_decay)
     with overridden(keras):
         return _build(model, keras, weight_decay)
 
@@ -75,6 +84,21 @@ def _build(model: schema.Model, keras: Any, weight_decay: float) -> Any:
     # The loss takes these numbers: float32 also under mixed precision.
     settings["layers"][-1]["config"]["dtype"] = "float32"
     return keras.Model.from_config(settings, custom_objects=custom)
+
+
+def _residual(model: schema.Model, keras: Any, weight_decay: float) -> Any:
+    height, width, channels = model.input_size
+    config = ResidualConfig(
+        image_size=(height, width), image_channels=channels, num_classes=model.num_classes
+    )
+    return build_graph(
+        residual(config),
+        config,
+        keras,
+        name=OWN,
+        l2=weight_decay / 2.0,
+        synchronized_batch_norm=model.synchronized_batch_norm,
+    )
 
 
 def multiply_adds(model: Any) -> int:

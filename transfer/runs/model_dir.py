@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import random
+import re
 from typing import Any
 
 from cells.genotype import genotype_file
@@ -23,6 +24,9 @@ from transfer.config import configure
 from transfer.config.cells_backbone import CellStack, cells_of
 
 PARAMS = "params.yaml"
+
+_LINES = re.compile(r"# (\d{1,9}) lines follow\.")
+_MAX_PARAMS_BYTES = 1 << 20
 GENOTYPE = "genotype.json"
 CLASSES = "classes.json"
 
@@ -93,7 +97,8 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
     genotype_file.write(cells, os.path.join(folder, GENOTYPE))
     write_json(os.path.join(folder, CLASSES), list(class_names))
     settings.carry(cells, GENOTYPE)
-    write_atomically(os.path.join(folder, PARAMS), yaml_file.dumps(_plain(params)).encode())
+    text = yaml_file.dumps(_plain(params))
+    write_atomically(os.path.join(folder, PARAMS), (_counted(text) + text).encode())
     settings.carry(cells, os.path.join(folder, GENOTYPE))
 
 
@@ -135,6 +140,7 @@ def read_params(folder: str, base: Any = None) -> Any:
             f"--model_dir: {folder} is no folder of a run, since it has no {PARAMS}; give the "
             "one that --mode=train wrote"
         )
+    _require_whole(path)
     if not isinstance(read_yaml(path).get("task"), dict):
         raise UserError(f"{path}: is damaged, since it has no `task`; put it back, or train again")
     params = configure.configure(base or configure.experiment(), files=[path])
@@ -143,6 +149,23 @@ def read_params(folder: str, base: Any = None) -> Any:
         runtime.distribution_strategy = "mirrored"
     runtime.num_gpus, runtime.enable_xla = -1, False
     return params
+
+
+def _counted(text: str) -> str:
+    """The first line of a file, which says how many follow: half of YAML is YAML, too."""
+    return f"# {text.count(chr(10))} lines follow.\n"
+
+
+def _require_whole(path: str) -> None:
+    """Raises a UserError where a file is shorter than its first line says; older ones do not."""
+    text = files.read_text(path, "configuration", _MAX_PARAMS_BYTES)
+    first, _, rest = text.partition("\n")
+    counted = _LINES.fullmatch(first)
+    if counted and rest.count("\n") < int(counted[1]):
+        raise UserError(
+            f"{path}: is cut: {rest.count(chr(10))} of its {counted[1]} lines are left; put it "
+            "back, or train again in another folder"
+        )
 
 
 def class_names(folder: str) -> list[str]:

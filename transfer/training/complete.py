@@ -209,7 +209,7 @@ def resolve_steps(params: Any, cells: CellStack | None) -> None:
     if trainer.summary_interval % trainer.steps_per_loop:
         raise UserError(
             f"trainer.summary_interval: {trainer.summary_interval} is not a multiple of "
-            f"trainer.steps_per_loop ({trainer.steps_per_loop}), behind which summaries are "
+            f"trainer.steps_per_loop ({trainer.steps_per_loop}), after which summaries are "
             "written; set it to one"
         )
     if cells is None:

@@ -66,7 +66,7 @@ def check_mode(runtime: Any, mode: str) -> None:
     if runtime.distribution_strategy == "parameter_server" and mode != "train":
         raise UserError(
             f"--mode: parameter_server trains and does not evaluate, and {mode} does; use "
-            "--mode=train, and beside or behind it --mode=eval without TF_CONFIG"
+            "--mode=train, and beside or after it --mode=eval without TF_CONFIG"
         )
 
 

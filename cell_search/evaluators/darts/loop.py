@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from cell_search.children import bank_of, supernet
 from cell_search.children.supernet import Supernet
-from cell_search.children.training import descend
-from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.children.training import descend, finite_mean
+from cell_search.evaluators._batches import Batches
 from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
 from cell_search.space.cell_space import CellSpace

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from cell_search.children import Child, Descent, Training, bank_of
 from cell_search.children.shared import SharedWeights
-from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.children.training import finite_mean
+from cell_search.evaluators._batches import Batches
 from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
 from cell_search.space.cell_space import CellSpace

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from cell_search.children import Child, Descent, Training, bank_of
-from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.children.training import finite_mean
+from cell_search.evaluators._batches import Batches
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
 from cells.genotype.genotype import Genotype
@@ -37,6 +38,7 @@ def train_child(
     seed: int,
     deterministic: bool = False,
     until: int = 0,
+    steps: int = 0,
     files: TrainingFiles | None = None,
     parent: int | None = None,
 ) -> dict[str, float]:
@@ -51,6 +53,8 @@ def train_child(
         deterministic: equal results for equal seeds, bit by bit, also on a GPU; for the rest of
             the process.
         until: epochs after which it stops for the time being; 0: at the end.
+        steps: of the whole training, the last epoch of which may be cut short; 0: those of the
+            settings' epochs.
         files: have what was trained before, and take what is to be gone on with.
         parent: the trial from whose weights the child starts if it inherits.
 
@@ -67,17 +71,17 @@ def train_child(
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        child = _Child(genotype, config, images, settings, seed)
+        child = _Child(genotype, config, images, settings, seed, steps)
         if files is not None:
             if (kept := files.read()) is not None:
                 child.restore(kept)
             elif settings.inherit and parent is not None and (kept := files.of(parent)):
                 child.inherited = inherit(child.child, kept)
-        child.train(min(until or settings.epochs, settings.epochs))
-        if files is not None and (child.epoch < settings.epochs or settings.inherit):
+        child.train(min(until or child.epochs, child.epochs))
+        if files is not None and (child.epoch < child.epochs or settings.inherit):
             files.write(*child.state())
         metrics = child.metrics()
-        if settings.latency_runs and child.epoch == settings.epochs:
+        if settings.latency_runs and child.epoch == child.epochs:
             metrics["latency_ms"] = child.latency(settings.latency_runs)
         return metrics
     except tf.errors.ResourceExhaustedError:
@@ -93,10 +97,18 @@ class _Child:
     """A child in training, and what is known of it so far."""
 
     def __init__(
-        self, genotype: Genotype, config: StackConfig, images: Images, settings: Train, seed: int
+        self,
+        genotype: Genotype,
+        config: StackConfig,
+        images: Images,
+        settings: Train,
+        seed: int,
+        steps: int,
     ):
         self.images, self.settings = images, settings
         self.batches = Batches(images, settings.batch, settings.augmentation)
+        self.steps = steps or self.batches.steps * settings.epochs
+        self.epochs = -(-self.steps // self.batches.steps)
         compiled = bank_of(config.batch_norm_epsilon, settings.precision, settings.xla)
         self.child = Child(genotype, config, compiled, seed)
         self.training = Training(
@@ -159,18 +171,18 @@ class _Child:
     def _train_epoch(self, began: float) -> float:
         """One epoch; returns its mean loss."""
         settings, batches = self.settings, self.batches
-        steps = batches.steps * settings.epochs
+        steps = min(batches.steps, self.steps - self.training.steps)
         order = self.rng.permutation(len(self.images.training[1]))
         losses: list[Any] = []
-        for step in range(batches.steps):
+        for step in range(steps):
             pixels, labels = batches.draw(self.images.training, order, step, self.rng)
-            done = self.training.steps / steps
+            done = self.training.steps / self.steps
             rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
             losses.append(self.training.step(pixels, labels, rate, done))
             if 0.0 < settings.seconds < time.monotonic() - began:
                 raise TimeoutError(
                     f"the child is slower than its limit of {settings.seconds:g} s: it made "
-                    f"{self.training.steps} of {steps} steps"
+                    f"{self.training.steps} of {self.steps} steps"
                 )
         return finite_mean(losses, f"step {{}} of epoch {self.epoch + 1}")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -19,13 +19,17 @@ from cell_search.evaluators._base import (
     Score,
 )
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
-from cell_search.images import Images, ImageSettings
+from cell_search.images import ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
 from cells.genotype.genotype import Genotype
 from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.operations.primitives import Size
 from cells.support.errors import UserError
 from cells.support.settings import check, setting
+
+if TYPE_CHECKING:
+    from cell_search.costs.table import CostTable
 
 #: What the reward is made of.
 REWARDS = ("last", "best", "mean")
@@ -45,6 +49,8 @@ class Train(ChildEvaluator):
         normal_cells: N.
         filters: F.
         epochs: passes over the training images.
+        predicted_seconds: in place of epochs, seconds of the training by the search's cost table
+            (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
         batch: images of a step.
         learning_rate: at the start of the cosine.
         momentum: of stochastic gradient descent.
@@ -74,6 +80,7 @@ class Train(ChildEvaluator):
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
     epochs: int = setting(20, least=1, most=MAX_COUNT)
+    predicted_seconds: float = setting(0.0, least=0)
     batch: int = setting(128, least=1, most=MAX_COUNT)
     learning_rate: float = setting(0.1, above=0, most=1e3)
     momentum: float = setting(0.9, least=0, below=1)
@@ -117,17 +124,37 @@ class Train(ChildEvaluator):
         assert isinstance(space, CellSpace)
         example = space.decode(space.random(np.random.default_rng(0)))
         try:
-            child_summary(example, self._child(example, loaded))
+            child_summary(example, self.trained_child(example, loaded.size, loaded.num_classes))
         except UserError as error:
             field, _, rest = str(error).partition(":")
             raise UserError(f"{_CALLED.get(field, f'{where}.{field}')}:{rest}") from None
 
-    def _child(self, genotype: Genotype, images: Images) -> StackConfig:
-        """The child as it is trained."""
-        config = self.child(genotype, images.size, images.num_classes)
-        return config.replace(
+    def trained_child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
+        return self.child(genotype, size, num_classes).replace(
             drop_path_keep=self.drop_path_keep, auxiliary_head=self.auxiliary_weight > 0.0
         )
+
+    def costs(
+        self, genotype: Genotype | None, images: ImageSettings, table: CostTable
+    ) -> dict[str, float]:
+        if self.precision != "float32" or self.xla:
+            raise UserError(
+                "costs: times are those of float32 without XLA; use evaluator.train.precision="
+                "float32 and evaluator.train.xla=false, or no cost table"
+            )
+        return super().costs(genotype, images, table)
+
+    def _steps(self, predicted: Mapping[str, float]) -> int:
+        """Steps of a training of `predicted_seconds`; 0 where epochs count."""
+        if not self.predicted_seconds:
+            return 0
+        steps = int(self.predicted_seconds / predicted["step_seconds"])
+        if not steps:
+            raise TimeoutError(
+                f"a step takes {predicted['step_seconds']:.3g} s by the cost table, which is more "
+                f"than the {self.predicted_seconds:g} s of the whole training"
+            )
+        return steps
 
     def score(self, request: Request) -> Score:
         from cell_search.evaluators._kept_files import TrainingFiles
@@ -135,7 +162,7 @@ class Train(ChildEvaluator):
 
         assert request.genotype is not None
         images = image_files.load(request.images)
-        config = self._child(request.genotype, images)
+        config = self.trained_child(request.genotype, images.size, images.num_classes)
         trained = loop.train_child(
             request.genotype,
             config,
@@ -144,6 +171,7 @@ class Train(ChildEvaluator):
             seed=request.seed,
             deterministic=request.deterministic,
             until=request.until,
+            steps=self._steps(request.predicted),
             files=TrainingFiles(request) if request.folder else None,
             parent=request.parent,
         )
@@ -179,6 +207,9 @@ class Train(ChildEvaluator):
         return dataclasses.replace(self, inherit=False, seconds=0.0)
 
     def longer(self) -> Evaluator:
+        if self.predicted_seconds:
+            # At equal cost the size of the network is the candidate's affair.
+            return dataclasses.replace(self, predicted_seconds=4.0 * self.predicted_seconds)
         return dataclasses.replace(
             self,
             normal_cells=2 * self.normal_cells,

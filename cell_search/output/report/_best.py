@@ -75,7 +75,8 @@ def _ranked_row(
     searched = map(str, searched_settings.chosen(trial.params).values())
     numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]
     what = "cells" if isinstance(search.space, CellSpace) else "decisions"
-    summary = f"{what} of trial {trial.number}, <code>{file}</code>"
+    known = f", known as {escape(name)}" if (name := trials.first_name(trial)) else ""
+    summary = f"{what} of trial {trial.number}{known}, <code>{file}</code>"
     # A front may be long.
     if rank > search.config.top:
         shown = f"<p class=legend>{summary}</p>"

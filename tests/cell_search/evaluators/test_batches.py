@@ -8,8 +8,9 @@ import tensorflow as tf
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss
 
+from cell_search.children.training import finite_mean
 from cell_search.evaluators._base import Augmentation
-from cell_search.evaluators._batches import Batches, finite_mean
+from cell_search.evaluators._batches import Batches
 from cell_search.images import Images
 
 STILL = Augmentation()

@@ -25,8 +25,8 @@ from cell_search.evaluators import (
     ZeroCost,
     evaluate,
 )
-from cell_search.evaluators._batches import augment
 from cell_search.images import ImageSettings
+from cell_search.recipes.augmentation import augment
 from cell_search.space import published
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype

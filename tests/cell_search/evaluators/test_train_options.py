@@ -16,8 +16,8 @@ from cell_search.children import Training
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cell_search.evaluators import Result, Train, evaluate
-from cell_search.evaluators._batches import augment
 from cell_search.images import ImageSettings
+from cell_search.recipes.augmentation import augment
 from cell_search.study.directory import SearchDirectory
 from cells.support.errors import UserError
 

@@ -42,6 +42,26 @@ def test_the_networks_are_the_published_ones(name, size, total):
         assert counts["multiply_adds"] == pytest.approx(3.8e9, rel=0.03)
 
 
+# By hand, and as measured beside other networks: Page's network at a quarter of its width.
+def test_the_residual_network_for_small_images_is_counted_and_trained_like_the_others(
+    digits_dir, digits, tmp_path
+):
+    size = "task: {model: {num_classes: 10, baseline: resnet_9, input_size: [32, 32, 3]}}"
+    counts = summary(configure.configure(configure.experiment(), override=size))
+    assert (counts["total"], counts["multiply_adds"]) == (414_074, 24_036_608)
+    settings = params(digits_dir, "task.model.baseline=resnet_9,trainer.train_steps=2")
+    runner.run(settings, "train", str(tmp_path / "model"))
+    told = export.export(str(tmp_path / "model"), str(tmp_path / "classifier.keras"))
+    assert told["baseline"] == "resnet_9" and told["compared_on"] == "100 real images"
+    trained = checkpoints.open_trained(str(tmp_path / "model"))
+    pixels = np.round((digits[0][:20] + 1) * 127.5).astype("uint8")
+    given = formats.FORMATS["keras"].open(str(tmp_path / "classifier.keras"))(pixels)
+    expected = trained.model(digits[0][:20], training=False).numpy()
+    np.testing.assert_allclose(given, expected, atol=1e-4 * np.abs(expected).max())
+    with pytest.raises(UserError, match="weights is for networks of cells, not for resnet_9"):
+        export.export(str(tmp_path / "model"), str(tmp_path / "out"), formats=("weights",))
+
+
 def test_a_step_has_cross_entropy_and_half_the_sum_of_squares_of_every_kernel():
     settings = schema.Task(
         model=schema.Model(num_classes=5, input_size=[32, 32, 3], baseline="resnet_50"),

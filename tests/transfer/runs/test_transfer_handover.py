@@ -92,7 +92,8 @@ def test_an_auxiliary_head_of_1000_classes_loads_into_a_network_of_7(digits_dir,
 OPEN = """
     import sys
     import numpy as np
-    from transfer import checkpoints, network
+    from transfer.model import network
+    from transfer.training import checkpoints
 
     trained = checkpoints.open_trained(sys.argv[1])
     logits = network.logits(trained.model(np.load(sys.argv[2]), training=False))

@@ -1,0 +1,71 @@
+"""Cost tables for command lines: one is made, one is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from cell_search.costs import table
+from cell_search.costs.machine import this_machine
+from cell_search.costs.predict import costs
+from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
+from cells.support.errors import UserError
+
+#: The environment variable that names the table where none is named.
+VARIABLE = "CELLS_COSTS"
+
+
+def make(path: str) -> Iterator[str]:
+    """Measures this machine, for minutes; replaces what is at `path`.
+
+    Args:
+        path: the file.
+
+    Yields:
+        Lines for people.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if os.path.isdir(path) or not path.endswith(".json"):
+        raise UserError(f"--costs: {path} is no name of a cost table; use one that ends in .json")
+    from cell_search.costs import measure
+
+    yield "measures pieces of networks for some minutes; nothing else should be running"
+    made = measure.measure(report=lambda line: print(f"  {line}", flush=True))
+    table.write(made, path)
+    yield from (f"{name}: {value}" for name, value in measure.shown(made).items())
+    yield path
+
+
+def predict(path: str, genotype: Genotype, config: StackConfig, batch: int) -> dict[str, float]:
+    """What a network costs by a table.
+
+    Args:
+        path: of the table; empty for that of the environment variable `CELLS_COSTS`.
+        genotype: the cells.
+        config: the network.
+        batch: images of a training step.
+
+    Returns:
+        `step_seconds` and `inference_ms`.
+
+    Raises:
+        UserError: there is no table, or it has no times for this network.
+    """
+    path = path or os.environ.get(VARIABLE, "")
+    if not path:
+        raise UserError(
+            f"--cost: name a cost table, --cost=FILE, or set {VARIABLE}; "
+            "cell-search --mode=costs --costs=FILE makes one"
+        )
+    return costs(table.read(path), genotype, config, batch)
+
+
+def machine(path: str) -> str:
+    """Of which machine a table is, for people; says so where it is another one."""
+    known = table.read(path or os.environ[VARIABLE]).machine
+    different = known.differences(this_machine())
+    other = f", which is not this machine (here {', '.join(different)})" if different else ""
+    return f"{known.processor}, {known.threads} threads, {known.device}{other}"
