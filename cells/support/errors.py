@@ -89,5 +89,6 @@ def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> U
     shown = name[:80] if isinstance(name, str) else name
     kind = f"{noun} " if noun else ""
     return UserError(
-        f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are {cut(', '.join(known), 800)}"
+        f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are "
+        f"{cut(', '.join(known), 800)}"
     )
