@@ -88,6 +88,5 @@ def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> U
     known = list(known)
     shown = name[:80] if isinstance(name, str) else name
     kind = f"{noun} " if noun else ""
-    return UserError(
-        f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are {cut(', '.join(known), 800)}"
-    )
+    names = cut(", ".join(known), 800)
+    return UserError(f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are {names}")

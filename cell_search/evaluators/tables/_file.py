@@ -126,8 +126,8 @@ def _reader(decision: Decision, shown: str) -> Callable[[str, str], Any]:
             return numbers[float(text)]
         except (KeyError, ValueError):
             raise UserError(
-                f"{where}: {cut(decision.name)} is {text[:40]!r}, which is not a choice of the space; "
-                f"choices are {cut(', '.join(map(str, decision.choices)), 400)}"
+                f"{where}: {cut(decision.name)} is {cut(text, 40)!r}, which is not a choice of the "
+                f"space; choices are {cut(', '.join(map(str, decision.choices)), 400)}"
             ) from None
 
     return read
