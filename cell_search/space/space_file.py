@@ -13,7 +13,7 @@ from typing import Any
 
 from cell_search.space.space import Choice, Decision, Space
 from cells.support import files, json_file
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, cut, unknown
 
 FORMAT_VERSION = 1
 
@@ -57,7 +57,7 @@ def parse(text: bytes | str) -> Space:
     names = [d.name for d in decisions]
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise UserError(f"decisions[{i}].name: {name!r} is taken; each decision has its own")
+            raise UserError(f"decisions[{i}].name: {cut(name)!r} is taken by another decision")
     return Space(decisions)
 
 
