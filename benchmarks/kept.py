@@ -31,7 +31,7 @@ def code_of(strategy: str, *evaluation: str) -> str:
     todo = [pathlib.Path(sys.modules[STRATEGIES.find(strategy).__module__].__file__ or "")]
     todo += [ROOT / f"{module.replace('.', '/')}.py" for module in evaluation]
     if not evaluation:
-        todo += (ROOT / "cell_search" / "tables").glob("*.py")
+        todo += (ROOT / "cell_search" / "evaluators" / "tables").glob("*.py")
     return _digest(todo)
 
 

@@ -265,9 +265,12 @@ def _figures(found: dict[str, list[dict[str, float]]], args: argparse.Namespace)
     return figures
 
 
-def _mean(values: np.ndarray) -> tuple[float, float]:
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return round(float(values.mean()), 2), round(float(error), 2)
+def _mean(values: np.ndarray) -> tuple[float, float | None]:
+    """The mean over seeds, and its standard error, which one seed does not have."""
+    mean = round(float(values.mean()), 2)
+    if len(values) == 1:
+        return mean, None
+    return mean, round(float(values.std(ddof=1) / np.sqrt(len(values))), 2)
 
 
 if __name__ == "__main__":

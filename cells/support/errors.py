@@ -61,7 +61,7 @@ def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     near = difflib.get_close_matches(str(name), [str(k) for k in known], n=count, cutoff=0.5)
     if not near:
         return ""
-    return "did you mean " + " or ".join(repr(n) for n in near) + "? "
+    return "did you mean " + " or ".join(repr(cut(n)) for n in near) + "? "
 
 
 def listed(items: Iterable[object], most: int = 3) -> str:
@@ -89,5 +89,6 @@ def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> U
     shown = name[:80] if isinstance(name, str) else name
     kind = f"{noun} " if noun else ""
     return UserError(
-        f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are {', '.join(known)}"
+        f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are "
+        f"{cut(', '.join(known), 800)}"
     )

@@ -94,7 +94,7 @@ def read(path: str | os.PathLike[str]) -> WeightsFile:
         for name in sorted(tensors, key=lambda n: (n.split("/")[0], int(n.split("/")[1]))):
             layers.setdefault(name.split("/")[0], []).append(tensors[name])
     except (KeyError, TypeError, ValueError, IndexError, UserError) as error:
-        raise UserError(f"{path}: its description is damaged ({error})") from None
+        raise UserError(f"{path}: its description is damaged ({cut(str(error), 400)})") from None
     for name, tensor in tensors.items():
         if fault := fault_of(tensor):
             raise UserError(f"{path}: {cut(name)} {fault}; the file is damaged")

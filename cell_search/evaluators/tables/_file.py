@@ -75,13 +75,13 @@ def _check_columns(columns: list[str], space: Space, shown: str) -> None:
         if column not in wanted:
             raise UserError(
                 f"{shown}: the column {column[:60]!r} is not a decision of the space; "
-                f"{nearest(column, wanted)}columns are {', '.join(wanted)}"
+                f"{nearest(cut(column), wanted)}columns are {cut(', '.join(wanted), 400)}"
             )
         if column in columns[:i]:
-            raise UserError(f"{shown}: there are two columns {column!r}")
+            raise UserError(f"{shown}: there are two columns {cut(column)!r}")
     for name in (*names, "valid"):
         if name not in columns:
-            raise UserError(f"{shown}: the column {name!r} is missing")
+            raise UserError(f"{shown}: the column {cut(name)!r} is missing")
 
 
 def _entry(row: list[str], order: dict[str, int], where: str) -> Entry:
@@ -126,8 +126,8 @@ def _reader(decision: Decision, shown: str) -> Callable[[str, str], Any]:
             return numbers[float(text)]
         except (KeyError, ValueError):
             raise UserError(
-                f"{where}: {decision.name} is {text[:40]!r}, which is not a choice of the space; "
-                f"choices are {', '.join(map(str, decision.choices))}"
+                f"{where}: {cut(decision.name)} is {text[:40]!r}, which is not a choice of the "
+                f"space; choices are {cut(', '.join(map(str, decision.choices)), 400)}"
             ) from None
 
     return read
