@@ -238,8 +238,8 @@ def test_a_section_that_cannot_be(settings: dict, changes: dict, sentence: str) 
     settings = copy.deepcopy(settings)
     settings["sieve"] |= changes
     values = schema.SearchConfig()
-    overrides.apply(values, settings, "test")
     with pytest.raises(UserError, match=sentence):
+        overrides.apply(values, settings, "test")
         resolve.resolve(values)
 
 
