@@ -219,7 +219,7 @@ def test_in_a_shallow_clone_or_an_archive_commits_are_not_looked_for(project, tm
     assert (found.wrong, found.skipped) == ([], "this is a shallow clone")
     shutil.rmtree(clone.root / ".git")
     found = check.check(clone.root, TABLE)
-    assert (found.wrong, found.skipped) == ([], "this is not a git repository")
+    assert (found.wrong, found.skipped) == ([], "this is no git repository")
     changed(clone, 0, seal=False, cores=99)
     assert ["edited" in fault for fault in wrong(clone)] == [True]
 

@@ -247,6 +247,6 @@ def test_a_database_that_is_not_there(url: str, sentence: str) -> None:
 def test_studies_in_sqlite_too(tmp_path: pathlib.Path) -> None:
     job = Job(tmp_path / "search", {"trials": 5, "storage": f"sqlite:///{tmp_path}/all.db"})
     with pytest.raises(UserError, match=r"^study: "):
-        job.run()
+        resolve.resolve(schema.from_values(job.settings, "test"))
     Job(job.path, {**job.settings, "study": "named"}).run()
     _told_once(job, 5)
