@@ -231,7 +231,8 @@ class Evaluator(abc.ABC):
                 f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
                 "has no genotypes; use the evaluator of a table, or a space of cells"
             )
-        facts(images)
+        if self.uses_images:
+            facts(images)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         """Whether a candidate can be scored; where it cannot, another is proposed instead.
