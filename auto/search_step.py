@@ -30,8 +30,11 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
     wanted = max(len(_trials(run)), least)
     done = -1
     while wanted > done:
+        # A search that goes on has the settings that it began with.
+        begun = run.directory.stored_config() is not None and run.directory.has_trials()
         result = api.search(
-            {**_values(run, divided), "trials": wanted},
+            None if begun else _values(run, divided),
+            trials=wanted,
             directory=run.directory,
             interruptible=run.interruptible,
         )

@@ -77,7 +77,7 @@ class StackConfig:
     auxiliary_scale: float = setting(1.0, least=0.01, most=100)
     drop_path_keep: float = setting(1.0, above=0, most=1)
     dropout: float = setting(0.0, least=0, below=1)
-    batch_norm_momentum: float = setting(0.9, least=0, below=1)
+    batch_norm_momentum: float = setting(0.9, least=0, most=1)
     batch_norm_epsilon: float = setting(1e-5, above=0, most=1)
 
     def replace(self, **changes: object) -> StackConfig:

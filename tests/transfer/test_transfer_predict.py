@@ -136,12 +136,12 @@ def test_names_that_do_not_fit_the_head_are_told(command, run, pixels, tmp_path)
     shutil.copytree(run[0], folder)
     for names, told in (
         (["zero", "one"], r"classes\.json: has 2 names, but the network 10 classes; restore"),
-        ({"0": "zero"}, r"classes\.json: cannot be read \(it holds no list\)"),
+        ({"0": "zero"}, r"classes\.json: is not a list of names"),
     ):
         (folder / "classes.json").write_text(json.dumps(names))
         with pytest.raises(UserError, match=told):
             command(str(tmp_path / "a.png"), model_dir=str(folder))
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="is not a list of names"):
         export.export(str(folder), str(tmp_path / "classifier.keras"))
 
 

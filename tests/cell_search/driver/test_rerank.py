@@ -269,7 +269,7 @@ def test_the_same_settings_with_more_of_everything_by_default() -> None:
         ({"seeds": 0}, r"rerank\.seeds: 0 is too small"),
         (
             {"evaluator": {"train": {"epochs": "many"}}},
-            r"rerank\.evaluator: train\.epochs: 'many' is not a number",
+            r"rerank\.evaluator\.train\.epochs: 'many' is not a whole number",
         ),
         (
             {"evaluator": {"type": "trian"}},

@@ -114,7 +114,7 @@ def test_evolution_takes_the_best_of_the_sample() -> None:
     """A sample of a hundred finds the best of three all but surely (2.5e-18 otherwise)."""
     space = published.find("nasnet", 3)
     strategy = RegularizedEvolution(space, seed=0, population=3, sample=3, identity=1.0)
-    strategy._sample = 100
+    object.__setattr__(strategy.settings, "sample", 100)  # More than there are.
     scores = iter([0.1, 0.9, 0.5, 0.2, 0.3])
     points = run(new_study(), strategy, 5, lambda _: next(scores))
     assert points[3] == points[1], "trials 0, 1, 2 live; the best is trial 1"

@@ -315,7 +315,7 @@ SCRIPT = """
 import hashlib, sys
 from cells import drawing
 assert "numpy" not in sys.modules and "matplotlib" not in sys.modules
-from cells import catalogue
+from cells.genotype import catalogue
 genotype = catalogue.load("nasnet_a")
 for path in sys.argv[1:]:
     drawing.save(genotype, path, dark=True)

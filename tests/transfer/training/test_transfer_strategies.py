@@ -18,6 +18,7 @@ from official.core import config_definitions
 from official.modeling import optimization
 from transfer_runs import params, training
 
+from cells.support import overrides
 from transfer import evaluation
 from transfer.data import dataset
 from transfer.runs import model_dir
@@ -101,7 +102,8 @@ def step():
     """A task, its network, and a batch."""
 
     def build(digits_dir, override: str = ""):
-        settings = params(digits_dir, SMALL + override)
+        settings = params(digits_dir, SMALL)
+        overrides.override(settings, text=override)
         settings.task.model.num_classes = 10
         settings.trainer.optimizer_config.learning_rate.cosine.decay_steps = 100
         task = ClassificationTask(settings.task)

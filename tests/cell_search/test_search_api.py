@@ -73,13 +73,18 @@ def test_the_command_line_cannot_go_on_without_the_function(tmp_path: pathlib.Pa
     assert report.returncode == 0, report.stderr
     done = run_command([*arguments, "--params_override=trials=4"])
     assert done.returncode == 2
-    assert "test_api.joined, which is not known here; call cell_search.search(score=" in done.stderr
+    assert (
+        "test_search_api.joined, which is not known here; call cell_search.search(score="
+        in done.stderr
+    )
     assert len(cell_search.open_search(tmp_path).trials) == 3
 
 
 def test_another_function_is_another_search(tmp_path: pathlib.Path) -> None:
     cell_search.search(score=joined, strategy="random", trials=2, directory=tmp_path)
-    with pytest.raises(UserError, match=r"evaluator\.function\.name is 'test_api\.inputs', was"):
+    with pytest.raises(
+        UserError, match=r"evaluator\.function\.name is 'test_search_api\.inputs', was"
+    ):
         cell_search.search(score=inputs, trials=4, directory=tmp_path)
 
 
