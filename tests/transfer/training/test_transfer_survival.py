@@ -99,8 +99,10 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoint(digits_dir
         digits_dir,
         SMALL + "trainer: {train_steps: 12, steps_per_loop: 4, summary_interval: 4, "
         "checkpoint_interval: 4, optimizer_config: {learning_rate: {type: stepwise, "
-        "stepwise: {boundaries: [5], values: [0.001, 1.0e+6]}}}}",
+        "stepwise: {boundaries: [5], values: [0.001, 1.0]}}}}",
     )
+    # More than a configuration may say, so that the loss is no number at once.
+    settings.trainer.optimizer_config.learning_rate.stepwise.values = [0.001, 1e30]
     with pytest.raises(UserError, match=r"^step 8: .* good checkpoint is .*ckpt-4; lower the"):
         runner.run(settings, "train", str(tmp_path / "model"))
     path = checkpoints.find(str(tmp_path / "model"))
