@@ -53,10 +53,9 @@ class Request:
     Example:
         >>> class Seen(cell_search.Evaluator):
         ...     reward = "number"
+        ...     uses_images = False
         ...     def score(self, request: cell_search.Request):
         ...         return cell_search.Score({"number": request.number})
-        ...     def check(self, images, space):
-        ...         pass
         >>> result = cell_search.search(evaluator=Seen(), strategy="random", trials=3)
         >>> result.best.score
         {'number': 2.0}
