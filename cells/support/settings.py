@@ -79,11 +79,13 @@ class Bounds:
         return ""
 
 
-def setting(default: Any = dataclasses.MISSING, **bounds: Any) -> Any:
+def setting(default: Any = dataclasses.MISSING, *, shown: bool = True, **bounds: Any) -> Any:
     """A field of a dataclass with bounds beside its default.
 
     Args:
         default: of the field, if any; a list is copied for each object.
+        shown: whether `repr` has it. Files that are kept by what an object is called stay valid
+            where a later version adds a field that is not shown.
         **bounds: of its values; see `Bounds`.
 
     Example:
@@ -96,7 +98,7 @@ def setting(default: Any = dataclasses.MISSING, **bounds: Any) -> Any:
     metadata = {_BOUNDS: Bounds(**bounds)}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata, repr=shown)
 
 
 def bounds_of(kind: type, name: str) -> Bounds:

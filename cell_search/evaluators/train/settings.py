@@ -80,7 +80,7 @@ class Train(ChildEvaluator):
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
     epochs: int = setting(20, least=1, most=MAX_COUNT)
-    predicted_seconds: float = setting(0.0, least=0)
+    predicted_seconds: float = setting(0.0, shown=False, least=0)
     batch: int = setting(128, least=1, most=MAX_COUNT)
     learning_rate: float = setting(0.1, above=0, most=1e3)
     momentum: float = setting(0.9, least=0, below=1)
