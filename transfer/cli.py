@@ -232,7 +232,7 @@ def _export(_: Sequence[str]) -> Iterator[str]:
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
     from cells.support.files import write_json
-    from transfer.api import read_params
+    from transfer.runs.configuration import read_params
     from transfer.summary import measure, summary
 
     values = flags.FLAGS
