@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from damaged_copies import damaged_copy, damages
+from hypothesis import given
 from hypothesis import strategies as st
 from search_commands import run_command
 
@@ -163,21 +164,13 @@ def test_a_directory_of_a_version_that_recorded_no_configuration_goes_on(
         cell_search.open_search(path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@damages
 @given(st.data())
 def test_any_damage_ends_in_a_result_or_in_a_sentence(
     finished: pathlib.Path, tmp_path: pathlib.Path, data: st.DataObject
 ) -> None:
-    copy = tmp_path / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(finished, copy)
-    name = data.draw(st.sampled_from(["study.journal", "config.yaml", "genotype.json"]))
-    content = (copy / name).read_bytes()
-    start = data.draw(st.integers(0, len(content)))
-    end = data.draw(st.integers(start, min(len(content), start + 200)))
-    (copy / name).write_bytes(content[:start] + data.draw(st.binary(max_size=20)) + content[end:])
+    names = ["study.journal", "config.yaml", "genotype.json"]
+    copy = damaged_copy(finished, tmp_path / "copy", names, data)
     try:
         result = cell_search.open_search(copy)
     except UserError:
