@@ -22,7 +22,6 @@ from cell_search.search_result import SearchResult
 from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
-from cell_search.study.studies import Studies
 from cells.support.errors import UserError
 
 Directory = str | os.PathLike[str] | SearchDirectory
@@ -109,21 +108,20 @@ def search(
     signals = interruptible or Interruptible()
     if directory is None:
         wanted = read.read(config, changes, override)
-        memory = InMemory()
-        found = _checked(wanted, own, signals, None)
-        driver.search(memory, found, signals)
-        return _result(found, memory)
+        return driver.search(InMemory(), _checked(wanted, own, signals, None), signals)
     folder = _directory(directory)
+    seen = folder.state()
     wanted = read.read(config, changes, override, folder)
     # Before anything is written: what is wrong here would be wrong for every candidate.
     found = _checked(wanted, own, signals, folder)
     with folder.locked(takeover):
-        # Once more: another search may have begun here meanwhile.
-        read.read(config, changes, override, folder)
+        if folder.state() != seen:
+            # Another search has begun or gone on here meanwhile.
+            read.read(config, changes, override, folder)
         folder.store_config(schema.used_values(wanted))
         if found.costs is not None:
             table.write(found.costs, folder.costs)
-        return _result(found, folder, driver.search(folder, found, signals))
+        return driver.search(folder, found, signals)
 
 
 def rerank(
@@ -180,17 +178,18 @@ def rerank(
         wanted = read.read(config or result.config, changes, override)
         found = dataclasses.replace(result.resolved, config=wanted)
         longer = _checked_rerank(found, signals)
-        reranks.rerank(result.studies, found, longer, signals)
-        return _result(found, result.studies)
+        return reranks.rerank(result.studies, found, longer, signals)
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
-    folder.read_study()  # Whether there is one.
+    seen = folder.state()
     wanted = read.read(config, changes, override, folder)
+    folder.read_study()  # Whether there is one.
     found = resolve.resolve(wanted, directory=folder)
     longer = _checked_rerank(found, signals)
     with folder.locked(takeover):
-        read.read(config, changes, override, folder)
+        if folder.state() != seen:
+            read.read(config, changes, override, folder)
         folder.store_config(schema.used_values(wanted))
-        return _result(found, folder, reranks.rerank(folder, found, longer, signals))
+        return reranks.rerank(folder, found, longer, signals)
 
 
 def open_search(
@@ -273,11 +272,6 @@ def _checked_rerank(found: Search, signals: Interruptible) -> Search:
     with signals.block():
         longer.check()
     return longer
-
-
-def _result(found: Search, studies: Studies, paths: list[str] | None = None) -> SearchResult:
-    study = studies.open_study([o.direction for o in found.objectives])
-    return SearchResult(found, studies, study, tuple(paths or ()))
 
 
 def _directory(directory: Any) -> SearchDirectory:

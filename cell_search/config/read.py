@@ -13,7 +13,6 @@ from cell_search.config.schema import SearchConfig
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
 
 #: What a configuration may be given as: itself, its values, or one or more YAML files.
 Config = SearchConfig | Mapping[str, Any] | str | os.PathLike[str] | Sequence[str]
@@ -40,7 +39,7 @@ def read(
         UserError: it is not one, or the directory has trials of another.
     """
     if directory is not None:
-        _restore(directory)
+        _recover(directory)
     stored = directory.stored_config() if directory else None
     if isinstance(config, SearchConfig):
         wanted = schema.from_values(schema.used_values(config), "config")
@@ -67,12 +66,13 @@ def read(
     return wanted
 
 
-def _restore(directory: SearchDirectory) -> None:
-    """Writes `config.yaml` anew where it is gone or cut, from what the journal recorded.
+def _recover(directory: SearchDirectory) -> None:
+    """Takes the settings that the journal recorded where `config.yaml` is gone or cut.
 
     Raises:
         UserError: it was changed; says what differs.
     """
+    directory.recover(None)
     noted, file = directory.noted_config(), directory.config
     if noted is None:
         if directory.journal.is_file() and not file.exists() and directory.journal.stat().st_size:
@@ -85,10 +85,15 @@ def _restore(directory: SearchDirectory) -> None:
     if text == noted:
         return
     if not text.strip() or noted.startswith(text.rstrip()):
-        write_atomically(file, noted.encode())
+        values = yaml_file.loads(noted)
+        if not isinstance(values, dict):
+            raise UserError(
+                f"{directory.journal}: what it recorded of {file.name} is damaged; put that back"
+            )
+        directory.recover(values)
         print(
-            f"cell-search: {file} was {'cut' if text else 'missing'}; it is restored from "
-            f"{directory.journal.name}",
+            f"cell-search: {file} is {'cut' if text else 'missing'}; the settings are those that "
+            f"{directory.journal.name} recorded",
             file=sys.stderr,
         )
         return
@@ -102,6 +107,6 @@ def _restore(directory: SearchDirectory) -> None:
         if not directory.has_trials():
             return
         raise UserError(
-            f"{error}; the file is not what {directory.journal.name} recorded: remove it, and it "
-            "is restored from there"
+            f"{error}; the file is not what {directory.journal.name} recorded: remove it, and the "
+            "search goes on with what is recorded"
         ) from None

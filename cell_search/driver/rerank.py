@@ -17,6 +17,7 @@ from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
+from cell_search.search_result import SearchResult
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
@@ -74,7 +75,7 @@ def _longer(evaluator: Evaluator, kind: str) -> Evaluator:
 
 def rerank(
     studies: Studies, search: Search, longer: Search, interruptible: Interruptible
-) -> list[str]:
+) -> SearchResult:
     """Trains the best candidates again, or goes on with it; writes the new order.
 
     Every candidate with every seed is a trial of a second study, recorded before the first is
@@ -87,7 +88,7 @@ def rerank(
         interruptible: listens for Ctrl-C and SIGTERM.
 
     Returns:
-        The paths of what was written, to show; none where there is no directory.
+        The study of the search, and the paths of what was written, to show.
 
     Raises:
         UserError: no trial of the search succeeded, an earlier re-ranking had other settings, or
@@ -126,7 +127,7 @@ def rerank(
             f"{where}none of the {len(again.candidates)} candidates could be trained "
             f"again; the last failed, {again.candidates[-1].failures[-1]}"
         )
-    return files.write() if files else []
+    return SearchResult(search, studies, found, files.write() if files else ())
 
 
 def _require_same(study: optuna.Study, where: str, longer: Search) -> None:

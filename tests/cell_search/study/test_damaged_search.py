@@ -141,14 +141,27 @@ def test_a_lost_configuration_is_restored(
         config.write_text(text[: len(text) // 2 if how == "cut" else 0])
     again = search(path, 8)
     assert again.config.strategy.type == "random" and len(again.trials) == 8
-    assert "it is restored from study.journal" in capsys.readouterr().err
+    assert "the settings are those that study.journal recorded" in capsys.readouterr().err
     assert config.read_text() == text.replace("trials: 6", "trials: 8")
+
+
+@pytest.mark.parametrize("how", ["deleted", "cut", "whole"])
+def test_a_search_is_opened_without_writing(path: pathlib.Path, how: str) -> None:
+    config = path / "config.yaml"
+    if how == "deleted":
+        config.unlink()
+    elif how == "cut":
+        config.write_text(config.read_text()[:60])
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    opened = cell_search.open_search(path)
+    assert opened.config.strategy.type == "random" and len(opened.trials) == 6
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
 def test_a_changed_configuration_is_refused_with_what_differs(path: pathlib.Path) -> None:
     config = path / "config.yaml"
     config.write_text(config.read_text().replace("seed: 0", "seed: 5"))
-    with pytest.raises(UserError, match=r"seed is 5, was 0.*remove it, and it is restored"):
+    with pytest.raises(UserError, match=r"seed is 5, was 0.*remove it, and the search goes on"):
         search(path, 8)
 
 
