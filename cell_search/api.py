@@ -41,7 +41,7 @@ def search(
     directory: Directory | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     takeover: bool = False,
-    override: str | None = None,
+    params_override: str | None = None,
     interruptible: Interruptible | None = None,
 ) -> SearchResult:
     """Searches cells, or goes on with a search.
@@ -66,7 +66,7 @@ def search(
             and the result lives in memory.
         data_dir: folder of prepared data sets.
         takeover: whether to end another process that is at work in `directory`.
-        override: changes as text, as `--params_override` takes them.
+        params_override: changes as text, such as `"trials=20,strategy.type=random"`.
         interruptible: listens for signals; None leaves them to the caller: Ctrl-C raises
             KeyboardInterrupt, and every finished trial is kept.
 
@@ -107,17 +107,17 @@ def search(
 
     signals = interruptible or Interruptible()
     if directory is None:
-        wanted = read.read(config, changes, override)
+        wanted = read.read(config, changes, params_override)
         return driver.search(InMemory(), _checked(wanted, own, signals, None), signals)
     folder = _directory(directory)
     seen = folder.state()
-    wanted = read.read(config, changes, override, folder)
+    wanted = read.read(config, changes, params_override, folder)
     # Before anything is written: what is wrong here would be wrong for every candidate.
     found = _checked(wanted, own, signals, folder)
     with folder.locked(takeover):
         if folder.state() != seen:
             # Another search has begun or gone on here meanwhile.
-            read.read(config, changes, override, folder)
+            read.read(config, changes, params_override, folder)
         folder.store_config(schema.used_values(wanted))
         if found.costs is not None:
             table.write(found.costs, folder.costs)
@@ -133,7 +133,7 @@ def rerank(
     settings: Mapping[str, Any] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     takeover: bool = False,
-    override: str | None = None,
+    params_override: str | None = None,
     interruptible: Interruptible | None = None,
 ) -> SearchResult:
     """Trains the best of a search again, longer and larger, and puts them in the order of that.
@@ -147,7 +147,7 @@ def rerank(
             {"epochs": 100}}}}`; without any, N and F are doubled and epochs quadrupled.
         data_dir: folder of prepared data sets.
         takeover: whether to end another process that is at work in the directory.
-        override: changes as text, as `--params_override` takes them.
+        params_override: changes as text, such as `"trials=20,strategy.type=random"`.
         interruptible: as in `search`.
 
     Returns:
@@ -175,19 +175,19 @@ def rerank(
     changes = _merged(settings or {}, chosen)
     signals = interruptible or Interruptible()
     if isinstance(result, SearchResult) and result.directory is None:
-        wanted = read.read(config or result.config, changes, override)
+        wanted = read.read(config or result.config, changes, params_override)
         found = dataclasses.replace(result.resolved, config=wanted)
         longer = _checked_rerank(found, signals)
         return reranks.rerank(result.studies, found, longer, signals)
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
     seen = folder.state()
-    wanted = read.read(config, changes, override, folder)
+    wanted = read.read(config, changes, params_override, folder)
     folder.read_study()  # Whether there is one.
     found = resolve.resolve(wanted, directory=folder)
     longer = _checked_rerank(found, signals)
     with folder.locked(takeover):
         if folder.state() != seen:
-            read.read(config, changes, override, folder)
+            read.read(config, changes, params_override, folder)
         folder.store_config(schema.used_values(wanted))
         return reranks.rerank(folder, found, longer, signals)
 
@@ -197,7 +197,7 @@ def open_search(
     config: Config | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
-    override: str | None = None,
+    params_override: str | None = None,
     strict: bool = False,
 ) -> SearchResult:
     """Opens a search to look at it, also while it is running; writes nothing.
@@ -206,7 +206,7 @@ def open_search(
         directory: its folder.
         config: as in `search`.
         settings: further values of the configuration.
-        override: changes as text, as `--params_override` takes them.
+        params_override: changes as text, such as `"trials=20,strategy.type=random"`.
         strict: whether a damaged record is an error; else what stands before it is shown, and a
             warning says so.
 
@@ -224,7 +224,9 @@ def open_search(
         2
     """
     folder = _directory(directory)
-    found = resolve.resolve(read.read(config, settings or {}, override, folder), None, folder)
+    found = resolve.resolve(
+        read.read(config, settings or {}, params_override, folder), None, folder
+    )
     study = folder.read_study(strict=strict)
     return SearchResult(found, folder, study)
 

@@ -78,7 +78,7 @@ def _recover(directory: SearchDirectory) -> None:
         if directory.journal.is_file() and not file.exists() and directory.journal.stat().st_size:
             raise UserError(
                 f"{file}: is missing, and {directory.journal.name} is of a version that did not "
-                "record it; put the file back, or use another --search_dir"
+                "record it; put the file back, or use another search directory"
             )
         return
     text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""

@@ -323,7 +323,7 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
     if different:
         raise UserError(
             f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
-            "use another --search_dir, or the old settings"
+            "use another search directory, or the old settings"
         )
 
 

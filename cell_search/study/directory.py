@@ -165,7 +165,7 @@ class SearchDirectory(Studies):
             lost = "is empty" if self.journal.exists() else "is missing"
             raise UserError(
                 f"{self.journal}: {lost}, and {self.path / left} is of a search; put the journal "
-                "back, or use another --search_dir"
+                "back, or use another search directory"
             )
 
     def _require_winner(self, study: optuna.Study) -> None:
@@ -215,7 +215,7 @@ class SearchDirectory(Studies):
             UserError: there is no search here, or its journal is damaged.
         """
         if self.stored_config() is None or not (self.journal.exists() or self._url()):
-            raise UserError(f"--search_dir: there is no search in {self.path}")
+            raise UserError(f"--search_dir: there is no search in {self.path}", "directory")
         try:
             return self._load(self._name())
         except DamagedJournal as error:
@@ -227,7 +227,9 @@ class SearchDirectory(Studies):
                 return optuna.load_study(study_name=self._name(), storage=whole)
         except KeyError:
             pass
-        raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
+        raise UserError(
+            f"--search_dir: the search in {self.path} has no trial yet", "directory"
+        ) from None
 
     def _url(self) -> str:
         """Of the storage, as `config.yaml` says; empty: the journal here."""

@@ -80,7 +80,7 @@ def test_a_second_driver_is_refused_and_told_who_is_at_work(tmp_path: pathlib.Pa
 def test_a_directory_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(UserError, match=r"--search_dir: .*file/below cannot be written"),
+        pytest.raises(UserError, match=r"^directory: .*file/below cannot be written"),
         SearchDirectory(tmp_path / "file" / "below").locked(),
     ):
         pass

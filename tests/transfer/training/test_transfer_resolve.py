@@ -109,7 +109,7 @@ def test_a_file_names_its_experiment_and_the_flag_may_not_name_another(tmp_path)
     assert configure.experiment_of([file, other]) == "cells_cifar10"
     assert configure.experiment_of([file], "cells_cifar10") == "cells_cifar10"
     assert configure.experiment_of([other]) is None
-    with pytest.raises(UserError, match=r"cells_imagenet_large in --experiment, cells_cifar10 in"):
+    with pytest.raises(UserError, match=r"cells_imagenet_large in the argument, cells_cifar10 in"):
         configure.experiment_of([file], "cells_imagenet_large")
     params = configure.configure(configure.experiment("cells_cifar10"), files=[file])
     assert params.trainer.train_steps == 5
