@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cell_search.config import schema
+from cell_search.config.comparison import require_same
 from cell_search.config.schema import SearchConfig
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides, yaml_file
@@ -58,7 +59,7 @@ def read(
         wanted.study = (stored or {}).get("study") or directory.new_study_name()
     if stored is not None:
         try:
-            schema.require_same(wanted, stored, str(directory.config))
+            require_same(wanted, stored, str(directory.config))
         except UserError:
             # A search that ended before its first trial has left nothing but its settings.
             if directory.has_trials():
@@ -98,7 +99,7 @@ def _recover(directory: SearchDirectory) -> None:
         )
         return
     try:
-        schema.require_same(
+        require_same(
             schema.from_values(overrides.read_yaml(file), str(file)),
             yaml_file.loads(noted),
             str(file),

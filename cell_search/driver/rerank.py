@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 from collections import Counter
 from typing import Any
 
@@ -24,6 +23,7 @@ from cell_search.study.studies import Studies
 from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.settings_differences import settings_differences
 
 #: The seeds of a re-ranking lie beyond those of searches.
 _SEED = 2**32
@@ -131,8 +131,7 @@ def rerank(
 
 
 def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
-    # As the journal gives it back: JSON knows no tuples.
-    protocol = json.loads(json.dumps(protocol_of(longer)))
+    protocol = protocol_of(longer)
     before = study.user_attrs.get(PROTOCOL)
     if before is None:
         study.set_user_attr(REWARD, longer.evaluator.reward)
@@ -142,13 +141,7 @@ def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
     default = dataclasses.replace(
         longer, evaluator=type(longer.evaluator)(), images=ImageSettings()
     )
-    before = {**protocol_of(default), **before}
-    different = [
-        f"{key} is {protocol.get(key)!r}, was {before.get(key)!r}"
-        for key in dict.fromkeys([*protocol, *before])
-        if protocol.get(key) != before.get(key)
-    ]
-    if different:
+    if different := settings_differences(protocol, before, defaults=protocol_of(default)):
         raise UserError(
             f"{where}the best were trained again with other settings "
             f"({'; '.join(different)}); use the same, or another rerank.name for a second "
