@@ -107,21 +107,21 @@ def search(
 
     signals = interruptible or Interruptible()
     if directory is None:
-        wanted = read.read(config, changes, params_override)
-        return driver.search(InMemory(), _checked(wanted, own, signals, None), signals)
+        merged = read.read(config, changes, params_override)
+        return driver.search(InMemory(), _checked(merged, own, signals, None), signals)
     folder = _directory(directory)
     seen = folder.state()
-    wanted = read.read(config, changes, params_override, folder)
+    merged = read.read(config, changes, params_override, folder)
     # Before anything is written: what is wrong here would be wrong for every candidate.
-    found = _checked(wanted, own, signals, folder)
+    resolved = _checked(merged, own, signals, folder)
     with folder.locked(takeover):
         if folder.state() != seen:
             # Another search has begun or gone on here meanwhile.
             read.read(config, changes, params_override, folder)
-        folder.store_config(schema.used_values(wanted))
-        if found.costs is not None:
-            table.write(found.costs, folder.costs)
-        return driver.search(folder, found, signals)
+        folder.store_config(schema.used_values(merged))
+        if resolved.costs is not None:
+            table.write(resolved.costs, folder.costs)
+        return driver.search(folder, resolved, signals)
 
 
 def rerank(
@@ -175,21 +175,21 @@ def rerank(
     changes = _merged(settings or {}, chosen)
     signals = interruptible or Interruptible()
     if isinstance(result, SearchResult) and result.directory is None:
-        wanted = read.read(config or result.config, changes, params_override)
-        found = dataclasses.replace(result.resolved, config=wanted)
-        longer = _checked_rerank(found, signals)
-        return reranks.rerank(result.studies, found, longer, signals)
+        merged = read.read(config or result.config, changes, params_override)
+        resolved = dataclasses.replace(result.resolved, config=merged)
+        longer = _checked_rerank(resolved, signals)
+        return reranks.rerank(result.studies, resolved, longer, signals)
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
     seen = folder.state()
-    wanted = read.read(config, changes, params_override, folder)
+    merged = read.read(config, changes, params_override, folder)
     folder.read_study()  # Whether there is one.
-    found = resolve.resolve(wanted, directory=folder)
-    longer = _checked_rerank(found, signals)
+    resolved = resolve.resolve(merged, directory=folder)
+    longer = _checked_rerank(resolved, signals)
     with folder.locked(takeover):
         if folder.state() != seen:
             read.read(config, changes, params_override, folder)
-        folder.store_config(schema.used_values(wanted))
-        return reranks.rerank(folder, found, longer, signals)
+        folder.store_config(schema.used_values(merged))
+        return reranks.rerank(folder, resolved, longer, signals)
 
 
 def open_search(
@@ -224,11 +224,11 @@ def open_search(
         2
     """
     folder = _directory(directory)
-    found = resolve.resolve(
+    resolved = resolve.resolve(
         read.read(config, settings or {}, params_override, folder), None, folder
     )
     study = folder.read_study(strict=strict)
-    return SearchResult(found, folder, study)
+    return SearchResult(resolved, folder, study)
 
 
 def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
@@ -242,26 +242,26 @@ def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
 
 
 def _checked(
-    wanted: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
+    merged: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
 ) -> Search:
-    found = resolve.resolve(wanted, own if isinstance(own, Evaluator) else None, folder)
-    if isinstance(own, Function) and wanted.pool.type != "inline":
+    resolved = resolve.resolve(merged, own if isinstance(own, Evaluator) else None, folder)
+    if isinstance(own, Function) and merged.pool.type != "inline":
         own.check_workers()
     with signals.block():
-        found.check()
-    known_cells(found)
-    _check_machine(found)
-    return found
+        resolved.check()
+    known_cells(resolved)
+    _check_machine(resolved)
+    return resolved
 
 
-def _check_machine(found: Search) -> None:
-    if found.costs is None:
+def _check_machine(resolved: Search) -> None:
+    if resolved.costs is None:
         return
-    different = found.costs.machine.differences(this_machine())
+    different = resolved.costs.machine.differences(this_machine())
     if not different:
         return
     words = f"costs.file: the times are those of another machine (here {', '.join(different)})"
-    if not found.config.costs.other_machine:
+    if not resolved.config.costs.other_machine:
         raise UserError(
             f"{words}; measure anew with cell-search --mode=costs --costs=FILE, or use them all "
             "the same with costs.other_machine=true"
@@ -269,8 +269,8 @@ def _check_machine(found: Search) -> None:
     print(f"cell-search: {words}; they are used all the same", file=sys.stderr, flush=True)
 
 
-def _checked_rerank(found: Search, signals: Interruptible) -> Search:
-    longer = reranks.final(found)
+def _checked_rerank(resolved: Search, signals: Interruptible) -> Search:
+    longer = reranks.final(resolved)
     with signals.block():
         longer.check()
     return longer
