@@ -117,7 +117,7 @@ def _require(source: str) -> None:
     folder = os.path.exists(os.path.join(source, model_dir.PARAMS))
     if not folder and not source.endswith(weights_file.ENDING):
         raise UserError(
-            f"task.init_checkpoint: {source} is no folder of a run, since it has no "
+            f"task.init_checkpoint: {source} is not the folder of a run, since it has no "
             f"{model_dir.PARAMS}; give the folder of an earlier training, or a weights file "
             f"(*{weights_file.ENDING}) of cells import-weights"
         )

@@ -70,7 +70,7 @@ REFUSED = {
     "task: {losses: {one_hot: false, label_smoothing: 0.1}}": "no effect without",
     "task.losses.label_smoothing=1.0": "label_smoothing: 1.0 is too large; use less than 1",
     "task.losses.l2_weight_decay=-1.0": "l2_weight_decay: -1.0 is too small; use at least 0",
-    "task.init_checkpoint=/nowhere": "/nowhere is no folder of a run",
+    "task.init_checkpoint=/nowhere": "/nowhere is not the folder of a run",
     "task.unfreeze_every=5,task.model.baseline=resnet_50": "resnet_50 has no groups of cells",
     "task.unfreeze_every=5": "there are none without task.init_checkpoint",
     "task.model.cells.genotype=''": "task.init_checkpoint: is needed",
