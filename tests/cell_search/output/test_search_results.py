@@ -11,6 +11,7 @@ import sys
 
 import pytest
 import yaml
+from forked_commands import run_forked
 from search_commands import run_command
 
 from cell_search.config import resolve, schema
@@ -213,20 +214,7 @@ def test_the_curve_only_rises_and_failed_trials_are_shown() -> None:
 def test_bad_input_ends_in_one_sentence_and_writes_nothing(
     arguments: list[str], sentence: str, tmp_path: pathlib.Path
 ) -> None:
-    import os
-    import subprocess
-
-    from search_commands import ROOT
-
-    done = subprocess.run(
-        [sys.executable, "-m", "cell_search", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_forked("cell_search", *arguments, folder=tmp_path)
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("cell-search: ")
