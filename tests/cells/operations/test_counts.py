@@ -187,6 +187,37 @@ def test_published_amoebanets(name, changes, trainable, multiply_adds):
     assert (counts.trainable, counts.multiply_adds) == (trainable, multiply_adds)
 
 
+@pytest.mark.parametrize("f", [8, 20])
+def test_the_hand_written_cell_has_the_convolutions_of_its_description(f):
+    """Normal: conv 3x3 of h(i) + h(i-1), then conv 3x3 of that + h(i), both joined."""
+
+    def convolution(size, given, made):
+        return size * size * given * made + 2 * made  # with its batch norm
+
+    stem = convolution(3, 3, 3 * f)
+    # Fit and squeeze 1x1; h(i-1) of the first cell is the stem, which its identity brings to F.
+    normal = [
+        2 * convolution(1, 3 * f, f) + 2 * convolution(3, f, f),
+        convolution(1, 2 * f, 2 * f)
+        + convolution(1, 4 * f, 2 * f)
+        + 2 * convolution(3, 2 * f, 2 * f),
+        convolution(1, 4 * f, 4 * f)
+        + convolution(1, 8 * f, 4 * f)
+        + 2 * convolution(3, 4 * f, 4 * f),
+    ]
+    # The pool has no weights, and a strided identity is a convolution; the second's fits as it is.
+    reduction = [
+        convolution(1, 3 * f, 2 * f)
+        + 2 * convolution(1, 2 * f, 2 * f)
+        + 2 * convolution(3, 2 * f, 2 * f),
+        2 * convolution(1, 4 * f, 4 * f) + 2 * convolution(3, 4 * f, 4 * f),
+    ]
+    genotype = catalogue.load("hand_written")
+    config = presets.configure(genotype, "cifar", normal_cells=1, filters=f)
+    counted = summarize(stack(genotype, config), ("logits",), config.image_size)
+    assert counted.trainable == stem + sum(normal) + sum(reduction) + 8 * f * 10 + 10
+
+
 def test_without_a_head_as_keras_counts_it():
     genotype = catalogue.load("nasnet_a")
     config = presets.configure(genotype, "imagenet_mobile").replace(num_classes=None)
