@@ -42,7 +42,7 @@ def train(run: Run, divided: Divided, race: Race) -> dict[str, Any]:
     """
     entrant, training = race.winner(run.results["race"]["winner"])
     of_race, path = training.steps, run.folder / "race" / "final.npz"
-    training = training.with_images(race.everything())
+    training.give_images(race.everything())
     if path.exists():
         training.restore(path)
     if "kept_back" not in run.results:

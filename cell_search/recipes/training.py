@@ -158,24 +158,15 @@ class WholeTraining:
             )
         self.planned = planned
 
-    def with_images(self, images: tuple[np.ndarray, np.ndarray]) -> WholeTraining:
-        """A training that goes on from here with other images, such as those held out so far.
+    def give_images(self, images: tuple[np.ndarray, np.ndarray]) -> None:
+        """Goes on with other images from here, such as those that were held out so far.
 
         Args:
-            images: as of the class.
+            images: as of the class, of the same size and classes.
         """
-        other = WholeTraining(
-            self.graph,
-            self.config,
-            self.recipe,
-            images,
-            self._seed,
-            planned=self.planned,
-            bank=self.child.bank,
-        )
-        other._training.restore(self._training.state, self.steps)
-        other._average, other.averaged = self._average, self.averaged
-        return other
+        self.images = TrainingImages(*images, self.recipe, self._seed)
+        self._scored = None
+        self.__dict__.pop("_key", None)
 
     def run(self, steps: int | None = None) -> float:
         """Trains on.

@@ -227,6 +227,22 @@ def test_unequal_classes_are_drawn_or_weighed_alike(images):
     assert of_class == pytest.approx([40 / 3] * 3, rel=1e-5)
 
 
+def test_other_images_train_from_here_on(images, bank, tmp_path):
+    """A training of all images ends alike, wherever it had them from."""
+    whole = training(images, bank, planned=8)
+    whole.run()
+    part = training((images[0][:30], images[1][:30]), bank, planned=8)
+    part.give_images(images)
+    part.run(4)
+    part.save(tmp_path / "kept.npz")
+    again = training(images, bank)
+    again.restore(tmp_path / "kept.npz")
+    again.run()
+    np.testing.assert_array_equal(vectors(again)[1], vectors(whole)[1])
+    with pytest.raises(UserError, match="of another training"):
+        training((images[0][:30], images[1][:30]), bank).restore(tmp_path / "kept.npz")
+
+
 def test_small_images_first(images, bank):
     made = training(images, bank, with_(small=0.5, small_scale=0.75), planned=4)
     seen = []
