@@ -81,7 +81,7 @@ def main() -> None:
         for line in args.run(args):
             print(line)
     except UserError as error:
-        print(f"cells: {printable(str(error))}", file=sys.stderr)
+        print(f"cells: {printable(error.with_flag)}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except Stopped as stop:
         print(f"cells: {stop}; the same command goes on from there", file=sys.stderr)

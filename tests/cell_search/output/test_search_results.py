@@ -204,7 +204,7 @@ def test_the_curve_only_rises_and_failed_trials_are_shown() -> None:
     ("arguments", "sentence"),
     [
         ([], "--search_dir: is needed here"),
-        (["--search_dir=nowhere", "--mode=report"], "there is no search in nowhere"),
+        (["--search_dir=nowhere", "--mode=report"], "--search_dir: there is no search in nowhere"),
         (["--search_dir=new", "--params_override=images.name=digitz"], "digits"),
         (["--search_dir=new", "--config_file=missing.yaml"], "missing.yaml: there is no such"),
         (["--search_dir=new", "--mode=rerun"], "see cell-search --help"),

@@ -76,5 +76,5 @@ def test_errors_name_file_key_and_remedy(content, sentence, tmp_path):
 def test_missing_file():
     with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such configuration file"):
         override(experiment(), ["nowhere.yaml"])
-    with pytest.raises(UserError, match=r"--params_override: .*there is no such key"):
+    with pytest.raises(UserError, match=r"^params_override: .*there is no such key"):
         override(experiment(), text="trainer.nothing=1")

@@ -119,7 +119,7 @@ def test_the_exported_network_has_nothing_that_only_training_needs(trained):
 def test_export_refuses_other_endings_and_folders(run, tmp_path):
     with pytest.raises(UserError, match=r"must end in \.keras"):
         export.export(str(run[0]), str(tmp_path / "model.h5"))
-    with pytest.raises(UserError, match="no folder of a run"):
+    with pytest.raises(UserError, match="not the folder of a run"):
         export.export(str(tmp_path), str(tmp_path / "model.keras"))
     assert not list(tmp_path.iterdir())
 
