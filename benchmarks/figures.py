@@ -81,6 +81,7 @@ FIGURES = {
     "33-house": "-m benchmarks.house",
     "34-mutated-inputs": "-m benchmarks.mutated_inputs",
     "35-cost-model": "-m benchmarks.cost_model",
+    "36-record": "-m benchmarks.record",
 }
 
 

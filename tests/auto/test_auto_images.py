@@ -49,7 +49,7 @@ def test_a_class_that_would_not_score_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(race, "MOST_SCORING", 4)
     with pytest.raises(UserError, match=r"'blue' .* so few") as error:
         race.load(run, divided)
-    assert "--images" in str(error.value)
+    assert "images" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,24 @@ def test_the_hand_written_cell_has_the_convolutions_of_its_description(f):
     assert counted.trainable == stem + sum(normal) + sum(reduction) + 8 * f * 10 + 10
 
 
+@pytest.mark.parametrize("f", [8, 22])
+def test_a_pooled_stem_has_two_convolutions_and_quarters_all_that_follows(f):
+    """Numbers of the hand-written cell, N = 1: its first cell reads F channels, and not 3 F."""
+    genotype = catalogue.load("hand_written")
+    networks = [
+        presets.configure(genotype, network, normal_cells=1, filters=f, stem_filters=f)
+        for network in ("cifar", "cifar_pooled")
+    ]
+    plain, pooled = (summarize(stack(genotype, c), ("logits",), (32, 32)) for c in networks)
+    half, head = f // 2, 8 * f * 10
+    before, now = 9 * 3 * f, 9 * 3 * half + 9 * half * f
+    assert pooled.trainable - plain.trainable == now + 2 * half - before
+    # Statistics of the first batch norm come on top: as many as its trained numbers.
+    assert pooled.total - plain.total == now + 4 * half - before
+    cells = plain.multiply_adds - 1024 * before - head
+    assert pooled.multiply_adds == 1024 * now + cells / 4 + head
+
+
 def test_without_a_head_as_keras_counts_it():
     genotype = catalogue.load("nasnet_a")
     config = presets.configure(genotype, "imagenet_mobile").replace(num_classes=None)
