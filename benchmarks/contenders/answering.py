@@ -1,6 +1,6 @@
 """One contender in a process of its own: reads its task, and writes its answer.
 
-  python -m benchmarks.contenders.answering residual_network FOLDER
+  python -m benchmarks.contenders.answering benchmarks.contenders.residual_network FOLDER
 
 `FOLDER/task.npz` is read, `FOLDER/answer.npz` and `FOLDER/told.json` are written.
 """
@@ -39,9 +39,9 @@ def read_answer(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, 
     return guesses, json.loads((folder / "told.json").read_text(encoding="utf-8"))
 
 
-def _main(contender: str, folder: pathlib.Path) -> None:
-    module = importlib.import_module(f"benchmarks.contenders.{contender}")
-    answer: Answer = module.train_and_predict(read_task(folder))
+def _main(module: str, folder: pathlib.Path) -> None:
+    contender = importlib.import_module(module)
+    answer: Answer = contender.train_and_predict(read_task(folder))
     counted = time.process_time()
     guesses = {"answer": answer.guesses, **answer.also()}
     np.savez(folder / "answer.npz", **guesses)

@@ -6,6 +6,7 @@ best of those that had ended, or the one that was ended, answers.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 
@@ -40,10 +41,8 @@ def train_and_predict(task: Task) -> Answer:
             num_classes=task.classes, max_trials=1000, seed=task.seed, directory=folder
         )
         began = time.process_time()
-        try:
+        with contextlib.suppress(_TimeUp):
             search.fit(task.images, task.labels, callbacks=[Clock()], verbose=0)
-        except _TimeUp:
-            pass
         tuner = search.tuner
         ended = [t for t in tuner.oracle.trials.values() if t.status == "COMPLETED"]
         if not ended:

@@ -20,6 +20,7 @@ from benchmarks.contenders.task import Task
 ARMS: dict[str, tuple[str, ...]] = {
     "product": (),
     "product_without_search": ("--search=0",),
+    "product_cells": ("--entrants=cells",),
     "product_nasnet_a": ("--genotype=nasnet_a", "--search=0"),
 }
 

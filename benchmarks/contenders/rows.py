@@ -105,7 +105,7 @@ class Rows:
         return Row(**{**kept, "right": right})
 
     def _key(self, name: str, seed: int) -> dict[str, Any]:
-        module = f"benchmarks.contenders.{name}" if name in OTHERS else "cells.__main__"
+        module = OTHERS[name].module if name in OTHERS else "cells.__main__"
         conditions = dataclasses.asdict(self._conditions)
         return {
             "contender": name,
@@ -146,11 +146,12 @@ class Rows:
         return task, test.labels
 
     def _other(self, name: str, task: Task, labels: np.ndarray, folder: pathlib.Path) -> Row:
-        python = sys.executable
-        if OTHERS[name]:
-            python = environments.python_with(OTHERS[name], self._folder / "environments" / name)
-        module = "benchmarks.contenders.answering"
-        usage = self._run([python, "-m", module, name, str(folder)], folder / "output.log")
+        python, other = sys.executable, OTHERS[name]
+        if other.requirements:
+            environment = self._folder / "environments" / name
+            python = environments.python_with(other.requirements, environment)
+        command = [python, "-m", "benchmarks.contenders.answering", other.module, str(folder)]
+        usage = self._run(command, folder / "output.log")
         guesses, told = answering.read_answer(folder)
         right = {kind: guess == labels for kind, guess in guesses.items()}
         uncounted = told.pop("uncounted")
