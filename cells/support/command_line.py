@@ -65,7 +65,12 @@ def run(
 def define_settings_flags() -> None:
     """Defines the flags by which every stage takes settings, as Model Garden does."""
     flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
-    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
+    flags.DEFINE_string(
+        "params_override",
+        None,
+        "Settings: a.b=1,c=2, YAML text, or a YAML file.",
+        allow_overwrite=False,  # Of two, absl would drop the first.
+    )
 
 
 def define_run_flags(modes: Sequence[str], experiment: str) -> None:
