@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
-from cells.support.files import FilePath, FilePaths, as_paths, write_json
+from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,12 +126,12 @@ def train(
     )
     from transfer.training import checkpoints, runner
 
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     metrics = runner.run(params, "train_and_eval" if evaluate else "train", folder)
     steps = checkpoints.last_step(folder)
     if metrics is None:
         return TrainingResult(folder, steps, None)
-    file = os.fspath(output or os.path.join(folder, EVALUATION))
+    file = path_text(output or os.path.join(folder, EVALUATION))
     return TrainingResult(folder, steps, _written(params, metrics, file))
 
 
@@ -172,7 +172,7 @@ def evaluate(
         >>> result.metrics["images"]
         100
     """
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     params = read_params(
         folder, config_file=config_file, params_override=params_override, data_dir=data_dir
     )
@@ -181,7 +181,7 @@ def evaluate(
     if crops not in evaluation.CROPS:
         raise UserError(f"--crops: {crops} is none of 1, 5 and 10")
     result = evaluation.evaluate(params, folder, checkpoint, crops=crops)
-    file = os.fspath(output or os.path.join(folder, EVALUATION))
+    file = path_text(output or os.path.join(folder, EVALUATION))
     picture = os.path.splitext(file)[0] + ".png"
     written = _written(
         params,
@@ -288,7 +288,7 @@ def read_params(
 
     files = as_paths(config_file)
     if model_dir is not None:
-        base = runs.read_params(os.fspath(model_dir))
+        base = runs.read_params(path_text(model_dir))
     elif experiment is None or isinstance(experiment, str):
         name = configure.experiment_of(files, experiment)
         base = configure.experiment(name or configure.DEFAULT_EXPERIMENT)

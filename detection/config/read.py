@@ -10,7 +10,7 @@ from typing import Any
 from official.core import config_definitions
 
 from cells.genotype.genotype import Genotype
-from cells.support.files import FilePath, FilePaths, as_paths
+from cells.support.files import FilePath, FilePaths, as_paths, path_text
 from detection.config import experiments
 from transfer.config import configure
 
@@ -42,7 +42,7 @@ def read_params(
     """
     files = as_paths(config_file)
     if model_dir is not None:
-        base = experiments.of_model_dir(os.fspath(model_dir))
+        base = experiments.of_model_dir(path_text(model_dir))
     elif experiment is None or isinstance(experiment, str):
         name = configure.experiment_of(files, experiment) or experiments.NAMES[0]
         base = configure.experiment(name, experiments.NAMES)
