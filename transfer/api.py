@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
-<<<<<<< HEAD
-from cells.support.files import FilePath, FilePaths, as_paths, write_json
-from transfer.training.result import TrainingResult
-=======
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
->>>>>>> faults
+from transfer.training.result import TrainingResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,13 +106,7 @@ def train(
         params_override=params_override,
         data_dir=data_dir,
     )
-<<<<<<< HEAD
-    folder = os.fspath(model_dir)
-=======
-    from transfer.training import checkpoints, runner
-
     folder = path_text(model_dir)
->>>>>>> faults
     metrics = runner.run(params, "train_and_eval" if evaluate else "train", folder)
     steps = checkpoints.last_step(folder)
     if metrics is None:
@@ -162,14 +152,10 @@ def evaluate(
         >>> result.metrics["images"]
         100
     """
-<<<<<<< HEAD
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     from transfer import evaluation
     from transfer.runs.configuration import read_params
 
-=======
-    folder = path_text(model_dir)
->>>>>>> faults
     params = read_params(
         folder, config_file=config_file, params_override=params_override, data_dir=data_dir
     )
@@ -257,45 +243,3 @@ def predict(
     if output is not None:
         write_json(output, [each.to_dict() for each in predictions])
     return predictions
-<<<<<<< HEAD
-=======
-
-
-def read_params(
-    model_dir: FilePath | None,
-    *,
-    genotype: Genotype | FilePath | None = None,
-    experiment: str | ExperimentConfig | None = None,
-    config_file: FilePaths = (),
-    params_override: str | Mapping[str, Any] | None = None,
-    data_dir: FilePath | None = None,
-) -> ExperimentConfig:
-    """A configuration, overridden.
-
-    Args:
-        model_dir: folder of a run, whose configuration is overridden; None for that of an
-            experiment.
-        genotype, experiment, config_file, params_override, data_dir: see `train`.
-
-    Raises:
-        UserError: there is no such run, experiment or file, or a key does not exist; says where.
-    """
-    from transfer.config import configure
-    from transfer.runs import model_dir as runs
-
-    files = as_paths(config_file)
-    if model_dir is not None:
-        base = runs.read_params(path_text(model_dir))
-    elif experiment is None or isinstance(experiment, str):
-        name = configure.experiment_of(files, experiment)
-        base = configure.experiment(name or configure.DEFAULT_EXPERIMENT)
-    else:
-        base = copy.deepcopy(experiment)
-    return configure.configure(
-        base,
-        files=files,
-        override=params_override,
-        genotype=os.fspath(genotype) if isinstance(genotype, os.PathLike) else genotype,
-        data_dir=os.fspath(data_dir) if data_dir else None,
-    )
->>>>>>> faults
