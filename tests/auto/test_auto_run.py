@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import signal
@@ -82,6 +83,7 @@ def small(monkeypatch):
     """Networks and rungs as small as can be: what is tested here is not how well they learn."""
     monkeypatch.setattr(entrants, "SIZES", ((1, 4),))
     monkeypatch.setattr(entrants, "CELLS", ("hand_written",))
+    monkeypatch.setattr(race, "SHARE", 0.02)
     monkeypatch.setattr(race, "LEAST_STEPS", 1)
     monkeypatch.setattr(race, "WARM", 2)
     monkeypatch.setattr(race, "PROBE", 2)
@@ -100,6 +102,7 @@ def divided(run):
     from auto import test_split
 
     DIVIDED[run.folder] = test_split.divide(run.images, run.folder / "data", run.settings.seed)
+    run.record.keep("images", dataclasses.asdict(DIVIDED[run.folder]))
     return DIVIDED[run.folder]
 
 
@@ -229,8 +232,10 @@ def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, m
 def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     monkeypatch.setattr(search_step, "FILTERS", (4, 8))
     monkeypatch.setattr(search_step, "LEAST_SECONDS", 0.5)
+    # The costs of three small networks, all that there are in a space of one operation.
     monkeypatch.setattr(search_step, "_WHOLE", ())
-    monkeypatch.setattr(search_step, "_MIXED", 1)
+    monkeypatch.setattr(search_step, "_MIXED", 0)
+    monkeypatch.setattr(search_step, "_MOST", 1)
     run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
     found = run.step("search", lambda: search_step.search(run, divided(run)))
     assert found["trials"] >= search_step.LEAST

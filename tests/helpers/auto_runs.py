@@ -19,7 +19,7 @@ def begin(folder: pathlib.Path, root: pathlib.Path, **changes: Any) -> Run:
     given: dict[str, Any] = {
         "images": str(root),
         "fingerprint": found.fingerprint,
-        "budget": 600.0,
+        "budget": 60.0,
         "genotype": "",
         "search": 0.0,
         "size": 32,

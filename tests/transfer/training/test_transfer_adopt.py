@@ -50,7 +50,7 @@ def test_the_folder_says_what_the_trained_network_says(trained, images, tmp_path
     model, training = trained(images)
     training.run()
     folder = tmp_path / "run"
-    data = {"tfds_name": "digits", "tfds_data_dir": digits_dir}
+    data = {"tfds_name": "digits", "tfds_data_dir": str(digits_dir)}
     values = {
         "task": {
             "model": {"input_size": [SIZE, SIZE, 3], **model},
@@ -100,8 +100,8 @@ def test_more_pixels_than_an_image_has_are_refused(tmp_path, digits_dir):
             params_override={
                 "task": {
                     "evaluation": {"shift": 32},
-                    "train_data": {"tfds_name": "digits", "tfds_data_dir": digits_dir},
-                    "validation_data": {"tfds_name": "digits", "tfds_data_dir": digits_dir},
+                    "train_data": {"tfds_name": "digits", "tfds_data_dir": str(digits_dir)},
+                    "validation_data": {"tfds_name": "digits", "tfds_data_dir": str(digits_dir)},
                 }
             },
         )
