@@ -4,6 +4,8 @@
   python -m benchmarks.record --hours=2      goes on for two hours by the clock, on one core
   python -m benchmarks.record --rerank --hours=2
                                              trains the best of both arms again, several times each
+  python -m benchmarks.record --compare=screening --hours=2
+                                             compares them with others (then finals, transfers)
 
 Both arms are ordinary searches with the settings of configs/search/record_cpu.yaml; `random` has
 another strategy and is equal in all else. They take turns, so that both have as many trials, and
@@ -21,10 +23,11 @@ import argparse
 import signal
 import statistics
 import sys
+from functools import partial
 from typing import Any
 
 from benchmarks.kept import read_lines
-from benchmarks.record import lists, packed
+from benchmarks.record import compare, lists, packed
 from benchmarks.record.runs import ARMS, Record
 from benchmarks.report import Figure, observed, print_figures, required
 from cells.support.errors import UserError
@@ -35,6 +38,16 @@ LIMITS = {
         "== 0",
         1,
         "arms that run one after the other",
+    ),
+    "finals: points of the search's best above * *": (
+        "> 0 by 2 standard errors",
+        0.0,
+        "a search that finds what is there already",
+    ),
+    "transfers: points of seven, where it is above the best published cell": (
+        ">= 4",
+        0,
+        "cells that are good for the set of the search alone",
     ),
     "images that serve two purposes": ("== 0", 15_000, "all purposes take the first images"),
 }
@@ -48,11 +61,12 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=0.0, help="by the clock, pauses included")
     parser.add_argument("--arm", choices=list(ARMS), help="only one")
     parser.add_argument("--rerank", action="store_true", help="train the best again")
+    parser.add_argument("--compare", choices=compare.STAGES, help="a stage of the comparison")
     parser.add_argument("--pack", action="store_true", help="write what is to be committed")
     args = parser.parse_args()
     record = Record()
     if args.hours <= 0 and not args.pack:
-        if args.rerank or args.arm:
+        if args.rerank or args.arm or args.compare:
             parser.error("--hours: say for how long")
         print_figures(figures(record), seeds=[0])
         return
@@ -61,13 +75,22 @@ def main() -> None:
         record.unpack()
         try:
             if args.hours > 0:
-                arms = [args.arm] if args.arm else list(ARMS)
-                (record.rerank if args.rerank else record.search)(args.hours, arms)
+                _go_on(record, args)
         finally:
             record.pack()
     except UserError as error:
         parser.exit(2, f"{error}\n")
     print(f"commit {record.data.relative_to(record.root)}")
+
+
+def _go_on(record: Record, args: argparse.Namespace) -> None:
+    arms = [args.arm] if args.arm else list(ARMS)
+    if args.compare:
+        compare.run(record, args.compare, args.hours)
+    elif args.rerank:
+        record.rerank(args.hours, arms)
+    else:
+        record.search(args.hours, arms)
 
 
 def figures(record: Record) -> list[Figure]:
@@ -98,6 +121,33 @@ def figures(record: Record) -> list[Figure]:
     ]
     for arm, rows in known.items():
         found += _of_arm(arm, rows, packed.read(record.files(arm)["rerank"])[1])
+    return found + _compared(record)
+
+
+def _compared(record: Record) -> list[Figure]:
+    """Nothing of a stage that is not complete."""
+    if not (record.data / "costs.json").exists():
+        return []
+    found = []
+    for group in ("hand_written", "random", "published", "resnet_9"):
+        for label, points, error in compare.ahead(record, "finals", group).values():
+            # To the residual network the difference is stated.
+            make = observed if group == "resnet_9" else partial(required, LIMITS)
+            name = f"finals: points of the search's best above {group} cells"
+            found.append(make(name, round(points, 2), error=round(error, 2), note=label))
+    transferred = compare.ahead(record, "transfers", "published")
+    for (images, count), (label, points, error) in transferred.items():
+        name = f"transfers: points above the best published cell, {images}, {count} a class"
+        found.append(observed(name, round(points, 2), error=round(error, 2), note=label))
+    if transferred:
+        found.append(
+            required(
+                LIMITS,
+                "transfers: points of seven, where it is above the best published cell",
+                sum(points > 0 for _, points, _ in transferred.values()),
+                note="the seventh, a detector's backbone, has no program yet and counts as lost",
+            )
+        )
     return found
 
 
