@@ -73,7 +73,7 @@ def test_averages_begin_with_the_weights_that_training_begins_with(run, digits_d
         digits_dir,
         "task.train_data.global_batch_size=8,task.unfreeze_every=0,trainer.train_steps=1,"
         "trainer.optimizer_config={learning_rate: {type: constant, constant: {learning_rate: 0}}, "
-        "ema: {average_decay: 0.9, dynamic_decay: false}}",
+        "warmup: {type: null}, ema: {average_decay: 0.9, dynamic_decay: false}}",
     )
     folder = str(tmp_path / "model")
     runner.run(settings, "train", folder)
