@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cells import data as datasets
+from cells.data import turned
 from cells.support.errors import UserError
 from transfer.data import damaged_images
 from transfer.prediction import probabilities, viewed_probabilities
@@ -113,7 +114,7 @@ def evaluate(params: Any, folder: str, which: str = "latest", *, crops: int = 1)
     labels = _labels(task, _class_names(folder, params))
     complete.resolve(params, train=False)
     strategy = devices.strategy(params.runtime)
-    with strategy.scope():
+    with strategy.scope(), turned.counted():
         trained = checkpoints.open_trained(folder, which, params=params)
         seen = list(_seen(trained, strategy, crops))
     told, given = (np.concatenate(parts) for parts in zip(*seen, strict=True))

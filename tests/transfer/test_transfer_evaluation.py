@@ -227,7 +227,7 @@ def test_the_numbers_are_written_before_the_picture(run, tmp_path, monkeypatch):
     assert json.loads(output.read_text())["images"] == 360
 
 
-def test_photographs_that_lie_on_their_side_are_seen_upright(run, digits, tmp_path):
+def test_photographs_that_lie_on_their_side_are_seen_upright(run, digits, tmp_path, caplog):
     """180 digits as they are, and stored turned: `eval` and `predict` say the same of all."""
     sideways = Image.Exif()
     sideways[0x0112] = 6  # To be turned clockwise by a quarter.
@@ -246,6 +246,7 @@ def test_photographs_that_lie_on_their_side_are_seen_upright(run, digits, tmp_pa
     for name in ("upright", "turned"):
         params = on_folder(run, tmp_path / name, tmp_path / "tfds")
         found = evaluation.evaluate(params, str(run[0]))
+        assert ("180 images were turned upright" in caplog.text) == (name == "turned")
         files = image_files.find_files([str(tmp_path / name)])
         assert image_files.check_files(files) == (180 if name == "turned" else 0)
         said = list(prediction.predict(trained, files, top=1))
