@@ -29,8 +29,8 @@ LEAST, BEST = 2, 2
 #: Images that score and train a candidate, at most.
 SCORING, TRAINING = 2000, 5000
 
-#: By what the costs of the machine are measured, about a minute: random networks of which all pieces
-#: are, times of a kind of piece, and networks of which whole steps are.
+#: By what the costs of the machine are measured, in about a minute: random networks of which all
+#: pieces are, times of a kind of piece, and networks of which whole steps are.
 _MIXED, _MOST, _WHOLE = 4, 3, ((0, 1, 16, 2), (1, 2, 32, 2))
 
 
