@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
-from cells.support.files import FilePath, FilePaths, as_paths, write_json
+from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from transfer.training.result import TrainingResult
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def train(
         params_override=params_override,
         data_dir=data_dir,
     )
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     metrics = runner.run(params, "train_and_eval" if evaluate else "train", folder)
     steps = checkpoints.last_step(folder)
     if metrics is None:
         return TrainingResult(folder, steps, None)
-    file = os.fspath(output or os.path.join(folder, EVALUATION))
+    file = path_text(output or os.path.join(folder, EVALUATION))
     return TrainingResult(folder, steps, _written(params, metrics, file))
 
 
@@ -152,7 +152,7 @@ def evaluate(
         >>> result.metrics["images"]
         100
     """
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     from transfer import evaluation
     from transfer.runs.configuration import read_params
 
@@ -162,7 +162,7 @@ def evaluate(
     if crops not in evaluation.CROPS:
         raise UserError(f"--crops: {crops} is none of 1, 5 and 10")
     result = evaluation.evaluate(params, folder, checkpoint, crops=crops)
-    file = os.fspath(output or os.path.join(folder, EVALUATION))
+    file = path_text(output or os.path.join(folder, EVALUATION))
     picture = os.path.splitext(file)[0] + ".png"
     written = _written(
         params,

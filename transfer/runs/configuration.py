@@ -10,7 +10,7 @@ from typing import Any
 from official.core.config_definitions import ExperimentConfig
 
 from cells.genotype.genotype import Genotype
-from cells.support.files import FilePath, FilePaths, as_paths
+from cells.support.files import FilePath, FilePaths, as_paths, path_text
 from transfer.config import configure, experiments
 from transfer.runs import model_dir as runs
 
@@ -46,7 +46,7 @@ def read_params(
     """
     files = as_paths(config_file)
     if model_dir is not None:
-        base = of_run(os.fspath(model_dir))
+        base = of_run(path_text(model_dir))
     elif experiment is None or isinstance(experiment, str):
         base = configure.experiment(configure.experiment_of(files, experiment) or known[0], known)
     else:

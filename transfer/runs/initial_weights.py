@@ -25,6 +25,9 @@ _SHARED = (
     "batch_norm_epsilon",
 )
 
+#: Networks by their stem.
+_NETWORKS = {"cifar": "cifar", "pooled": "cifar_pooled", "imagenet": "imagenet_mobile"}
+
 
 def complete(task: schema.Task) -> None:
     """Takes genotype, stack and size of images from the source where they are left out.
@@ -63,12 +66,12 @@ def _network(source: str) -> tuple[CellStack, list[int]]:
     weights = weights_file.read(source)
     own = weights.config
     stack = CellStack(
-        network="cifar" if own.stem == "cifar" else "imagenet_mobile",
+        network=_NETWORKS[own.stem],
         **{name: getattr(own, name) for name in _SHARED},
     )
     published = (n for n in catalogue.names() if _same(catalogue.load(n), weights.genotype))
     stack.carry(weights.genotype, next(published, weights.genotype.name))
-    size = own.image_size or ((32, 32) if own.stem == "cifar" else (224, 224))
+    size = own.image_size or ((224, 224) if own.stem == "imagenet" else (32, 32))
     return stack, [*size, own.image_channels]
 
 

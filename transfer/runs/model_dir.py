@@ -37,6 +37,7 @@ _MAX_CLASSES_BYTES = 64_000_000
 #: looked at, and what follows from these; where it runs; where its data lies.
 _MAY_DIFFER = (
     "runtime.",
+    "task.evaluation.",
     "task.init_checkpoint",
     "task.model.backbone.cells.drop_path_steps",
     "task.model.backbone.cells.genotype",

@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 import pytest
 
-from benchmarks import contenders as harness
+from benchmarks import table_searches as harness
 from benchmarks.expected import expected_random
 from benchmarks.kept import ROOT
 from cell_search.evaluators import tables

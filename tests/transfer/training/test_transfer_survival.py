@@ -11,12 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, params
 
 from cells.support.errors import Stopped, UserError
@@ -26,6 +28,9 @@ from transfer.data import damaged_images
 from transfer.data import dataset as data
 from transfer.runs import model_dir
 from transfer.training import checkpoints, complete, runner
+
+#: The name under which a checkpoint has the graph of its objects.
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 SMALL = (
     "task: {model: {auxiliary_head: false, input_size: [8, 8, 3]}, train_data: "
@@ -78,6 +83,48 @@ def test_a_run_that_is_further_than_asked_for_stays_as_it_is(copy, digits_dir, t
         f"trained {STEPS} steps; the run is in {copy}",
     ]
     assert (copy / model_dir.PARAMS).read_bytes() == settings
+
+
+def rewrite(prefix: str, change: Callable[[TrackableObjectGraph], None]) -> None:
+    """Changes the graph of objects of a checkpoint."""
+    reader = tf.train.load_checkpoint(prefix)
+    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_dtype_map()}
+    graph = TrackableObjectGraph.FromString(values[GRAPH])
+    change(graph)
+    values[GRAPH] = graph.SerializeToString()
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=list(values),
+        shape_and_slices=[""] * len(values),
+        tensors=[tf.constant(value) for value in values.values()],
+    )
+
+
+def renamed(graph: TrackableObjectGraph) -> None:
+    """The last layer has another name in the file."""
+    (model,) = (c.node_id for c in graph.nodes[0].children if c.local_name == "model")
+    children = graph.nodes[model].children
+    last = max(c.node_id for c in children if c.local_name.startswith("layer_with_weights"))
+    for child in children:
+        if child.node_id == last:
+            child.local_name += "x"
+
+
+def slotless(graph: TrackableObjectGraph) -> None:
+    """The optimizer has no momentum in the file."""
+    for node in graph.nodes:
+        for slot in node.slot_variables:
+            slot.slot_name = slot.slot_name.replace("momentum", "impetus")
+
+
+@pytest.mark.parametrize("change", [renamed, slotless])
+def test_a_checkpoint_that_lacks_a_variable_does_not_go_on_with_a_new_one(copy, digits_dir, change):
+    prefix = checkpoints.find(str(copy))
+    rewrite(prefix, change)
+    settings = params(digits_dir, f"trainer: {{train_steps: {STEPS + 20}}}")
+    with pytest.raises(UserError, match=rf"ckpt-{STEPS}: the checkpoint is of .*\(it lacks .*/"):
+        runner.run(settings, "train", str(copy))
+    assert checkpoints.find(str(copy)) == prefix
 
 
 def test_a_lost_list_of_checkpoints_is_no_loss(copy):
