@@ -15,7 +15,7 @@ from forked_commands import run_forked
 from search_commands import run_command
 
 from cell_search.config import resolve, schema
-from cell_search.output import results
+from cell_search.output import train_file
 from cell_search.output.charts import curve
 from cell_search.output.charts._frame import ticks
 from cells.genotype import genotype_file
@@ -175,7 +175,7 @@ def test_a_set_without_test_split_is_divided(data_dir: pathlib.Path) -> None:
     settings = {"name": "imagenet2012", "data_dir": str(data_dir), "size": 32, "split": "train"}
     values = schema.from_values({"images": settings}, "test")
     search = resolve.resolve(values)
-    written = results.train_settings(search)["task"]
+    written = train_file.train_settings(search)["task"]
     assert written["validation_data"]["tfds_split"] == "validation"
     assert written["model"]["input_size"] == [32, 32, 3]
 
