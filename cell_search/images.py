@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cells.data import turned
 from cells.data.preprocessing import resize, with_channels
 from cells.support.errors import UserError
 from cells.support.files import expanded
@@ -272,15 +273,16 @@ def _read(
         return example["index"], image
 
     arrays = [np.empty((len(part), *size, 3), np.uint8) for part in parts]
-    examples = data.examples_at(builder, split, classes, np.concatenate(parts))
-    batches = examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE).batch(512).prefetch(1)
-    try:
-        for indices, images in batches.as_numpy_iterator():
-            for part, array in zip(parts, arrays, strict=True):
-                here = np.isin(indices, part, assume_unique=True)
-                array[np.searchsorted(part, indices[here])] = images[here]
-    except tf.errors.OpError as error:
-        raise data.damaged(builder, split, error) from error
+    with turned.counted():
+        examples = data.examples_at(builder, split, classes, np.concatenate(parts))
+        batches = examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE).batch(512).prefetch(1)
+        try:
+            for indices, images in batches.as_numpy_iterator():
+                for part, array in zip(parts, arrays, strict=True):
+                    here = np.isin(indices, part, assume_unique=True)
+                    array[np.searchsorted(part, indices[here])] = images[here]
+        except tf.errors.OpError as error:
+            raise data.damaged(builder, split, error) from error
     return arrays
 
 

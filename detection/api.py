@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
-from cells.support.files import FilePath, FilePaths, as_paths, write_json
+from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from detection.training import onednn
+from transfer.training.result import TrainingResult
 
 if TYPE_CHECKING:
     from official.core.config_definitions import ExperimentConfig
@@ -57,27 +58,6 @@ class EvaluationResult:
     figures: Evaluation | None
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """What came of a training.
-
-    Attributes:
-        model_dir: the folder of the run.
-        steps: the training steps of its last checkpoint.
-        evaluation: of the last checkpoint; None where none was asked for.
-
-    Example:
-        >>> result = detection.train("run", config_file="scenes.yaml")
-        continues at step 4 of 4
-        >>> result.steps
-        4
-    """
-
-    model_dir: str
-    steps: int
-    evaluation: EvaluationResult | None
-
-
 def train(
     model_dir: FilePath,
     *,
@@ -90,7 +70,7 @@ def train(
     output: FilePath | None = None,
     worst: int = 10,
     score_threshold: float = 0.3,
-) -> TrainingResult:
+) -> TrainingResult[EvaluationResult]:
     """Trains a detector with a genotype as its backbone, or goes on from its last checkpoint.
 
     Args:
@@ -133,9 +113,9 @@ def train(
         data_dir=data_dir,
     )
     mode = "train_and_eval" if evaluate else "train"
-    evaluation = _run(params, mode, os.fspath(model_dir), output, worst, score_threshold)
-    steps = checkpoints.last_step(os.fspath(model_dir))
-    return TrainingResult(os.fspath(model_dir), steps, evaluation)
+    evaluation = _run(params, mode, path_text(model_dir), output, worst, score_threshold)
+    steps = checkpoints.last_step(path_text(model_dir))
+    return TrainingResult(path_text(model_dir), steps, evaluation)
 
 
 def evaluate(
@@ -181,8 +161,8 @@ def evaluate(
     params = read_params(
         model_dir, config_file=config_file, params_override=params_override, data_dir=data_dir
     )
-    checkpoints.find(os.fspath(model_dir))
-    result = _run(params, "eval", os.fspath(model_dir), output, worst, score_threshold)
+    checkpoints.find(path_text(model_dir))
+    result = _run(params, "eval", path_text(model_dir), output, worst, score_threshold)
     assert result is not None
     return result
 
@@ -210,7 +190,7 @@ def _run(
     if metrics is None:
         return None
     side = params.task.validation_data
-    file = os.fspath(output or os.path.join(folder, EVALUATION))
+    file = path_text(output or os.path.join(folder, EVALUATION))
     data = {"data": side.tfds_name, "split": side.tfds_split}
     if side.input_path:
         data = {"data": side.input_path}
@@ -296,7 +276,7 @@ def predict(
     return write(
         detector,
         source,
-        os.fspath(output),
+        path_text(output),
         score_threshold=score_threshold,
         tile_size=tile_size,
         draw=draw,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.mutated_inputs import annotations, texts
+from benchmarks.mutated_inputs import annotations, folders, texts
 from benchmarks.mutated_inputs.reader import Reader
 
 #: In the order in which they run. A new one is a `Reader` and a line here.
@@ -11,4 +11,5 @@ READERS: dict[str, Reader] = {
     "voc": annotations.VOC,
     "yolo": annotations.YOLO,
     **texts.READERS,
+    **folders.READERS,
 }

@@ -285,7 +285,7 @@ def _costs(config: SearchConfig, directory: SearchDirectory | None) -> CostTable
     if file and os.path.exists(file) and table.read(file).identity != kept.identity:
         raise UserError(
             f"costs.file: {file} has other times than {directory.costs}, which this search began "
-            "with; bring that file back, or use another --search_dir"
+            "with; bring that file back, or use another search directory"
         )
     return kept
 

@@ -27,7 +27,6 @@ from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
 from cells.genotype.genotype import MAX_BLOCKS
 from cells.support import overrides
-from cells.support.errors import UserError
 from cells.support.settings import setting
 
 #: Beyond what any search has had: 20,000 trials (Zoph et al. 2018), a month between reports. The
@@ -280,91 +279,8 @@ class SearchConfig(hyperparams.Config):
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
 
 
-#: Settings that say where and how to look at a search, and not what is searched.
-_FREE = (
-    "images.data_dir",
-    "trials",
-    # What it holds must stay the same, wherever it lies.
-    "costs",
-    "pool",
-    "top",
-    "report_minutes",
-    "weights_dir",
-    "rerank",
-)
-
 #: Choices by `type`: the sections of other types do not matter.
-_CHOICES = ("strategy", "evaluator", "pruner", "pool")
-
-
-def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
-    """Checks that a search directory may be continued with a configuration.
-
-    More trials than before are allowed, and so is whatever does not touch the results.
-
-    Args:
-        config: what is asked for.
-        stored: what the directory was made with.
-        where: the directory's configuration file.
-
-    Raises:
-        UserError: something else differs; names the keys, with both values.
-    """
-    now = _flat(config.as_dict())
-    # What the directory's version did not know yet was as it is by default.
-    before = _flat(SearchConfig().as_dict()) | _flat(stored)
-    different = [
-        f"{key} is {_shown(now, key)}, was {_shown(before, key)}"
-        for key in dict.fromkeys([*now, *before])
-        if now.get(key) != before.get(key) and not _free(key) and _used(key, now)
-    ]
-    if now["trials"] < before.get("trials", 0):
-        different.append(f"trials is {now['trials']}, was {before['trials']} (it may grow only)")
-    if different:
-        raise UserError(
-            f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
-            "use another --search_dir, or the old settings"
-        )
-
-
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in _FREE)
-
-
-def _used(key: str, flat: Mapping[str, Any]) -> bool:
-    """Whether a key matters: the sections of types that are not chosen do not."""
-    part, _, rest = key.partition(".")
-    found, dot, _ = rest.partition(".")
-    if key == "pruner.rungs":
-        return flat["pruner.type"] != "none"
-    return part not in _CHOICES or not dot or found == section(flat[f"{part}.type"])
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif not isinstance(value, list | tuple) or value:
-            # An empty list says as much as none.
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _shown(flat: Mapping[str, Any], key: str) -> str:
-    return repr(flat[key]) if key in flat else "not set"
-
-
-def used_settings(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, as `a.b.c: value`.
-
-    Args:
-        config: the settings of the stack.
-    """
-    flat = _flat(config.as_dict())
-    other = ("rerank.", "sieve.")
-    used = {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith(other)}
-    return used | _flat({"sieve": config.sieve.used_values()})
+CHOICES = ("strategy", "evaluator", "pruner", "pool")
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
@@ -374,7 +290,7 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         config: the settings of the stack.
     """
     values = config.as_dict()
-    for part in _CHOICES:
+    for part in CHOICES:
         chosen = values[part]["type"]
         used = {"type": chosen, section(chosen): values[part][section(chosen)]}
         if part == "pruner" and chosen != "none":

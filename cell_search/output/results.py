@@ -12,8 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from cell_search.config import searched_settings
+from cell_search.config.comparison import used_settings
 from cell_search.config.resolve import Search
-from cell_search.config.schema import used_settings
 from cell_search.images import builder_of, facts, transfer_name
 from cell_search.selection import reranking
 from cell_search.selection.reranking import Reranking

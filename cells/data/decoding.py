@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cells.data import features, image_files
+from cells.data import features, image_files, turned
 
 _ORIENTATION = 0x0112
 _SHORT, _LONG = 3, 4
@@ -43,7 +43,9 @@ def decode(data: tf.Tensor, channels: int = 3, *, portable: bool = False) -> tf.
             lambda: tf.io.decode_jpeg(data, channels, dct_method="INTEGER_ACCURATE"),
             lambda: tf.io.decode_png(data, channels),
         )
-        return upright(pixels, orientation(data))
+        turn = _orientation(data)
+        with tf.control_dependencies([] if portable else turned.noted(data, turn)):
+            return upright(pixels, turn)
 
     def by_others() -> tf.Tensor:
         if portable:
@@ -78,12 +80,26 @@ def upright_size(shape: features.ImageShape) -> tuple[int | None, int | None]:
 
 
 def orientation(data: tf.Tensor) -> tf.Tensor:
-    """How EXIF says that a JPEG or PNG file lies: int32, 1 to 8; 1 is as it is stored.
+    """How EXIF says that an image file lies: int32, 1 to 8; 1 is as it is stored.
 
-    As EXIF and PNG want it, only what stands before tables and pixels counts.
+    Not for graphs that are saved, since Pillow looks at what is no JPEG or PNG file.
 
     Args:
         data: the file's bytes, a scalar string.
+    """
+
+    def by_pillow() -> tf.Tensor:
+        turn = tf.numpy_function(image_files.orientation_of, [data], tf.int32, stateful=False)
+        return tf.ensure_shape(turn, [])
+
+    known = _begins(data, image_files.JPEG) | _begins(data, image_files.PNG)
+    return tf.cond(known, lambda: _orientation(data), by_pillow)
+
+
+def _orientation(data: tf.Tensor) -> tf.Tensor:
+    """`orientation` of a JPEG or PNG file, by operations of TensorFlow alone.
+
+    As EXIF and PNG want it, only what stands before tables and pixels counts.
     """
     head = _bytes(data, 0, 41)
     # What most files without EXIF look like, which a loop would make several times slower.

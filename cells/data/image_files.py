@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from cells.data import listing
+from cells.data import listing, turned
 from cells.support.errors import UserError
 from cells.support.files import reason
 
@@ -119,7 +119,19 @@ def decode(data: bytes) -> np.ndarray:
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as file:
+        turned.note(data, orientation(file))
         return upright(file)
+
+
+def orientation_of(data: bytes) -> np.int32:
+    """`orientation` of an image file's bytes; 1 where it cannot be opened."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as file:
+            return np.int32(orientation(file))
+    except Exception:  # Whoever decodes it says what is wrong with it.
+        return np.int32(1)
 
 
 def upright(file: Any) -> np.ndarray:

@@ -6,11 +6,12 @@ import logging as python_logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
 from cells.support.errors import BAD_INPUT, Stopped, UserError, printable
+from cells.support.files import path_text
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
@@ -47,9 +48,10 @@ def run(
 
     def guarded(argv: Sequence[str]) -> None:
         try:
+            _spell_out_homes(module)
             main(argv)
         except UserError as error:
-            _end(prog, str(error))
+            _end(prog, error.with_flag)
         except Stopped as stop:
             _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 
@@ -62,10 +64,27 @@ def run(
     app.run(guarded, flags_parser=parse)
 
 
+def _spell_out_homes(module: str) -> None:
+    """Spells out the `~` that flags begin with: shells leave it as it is behind a `=`."""
+
+    def spelled_out(value: Any) -> Any:
+        if isinstance(value, list):
+            return [spelled_out(each) for each in value]
+        return path_text(value) if isinstance(value, str) else value
+
+    for flag in flags.FLAGS.get_key_flags_for_module(module):
+        flag.value = spelled_out(flag.value)
+
+
 def define_settings_flags() -> None:
     """Defines the flags by which every stage takes settings, as Model Garden does."""
     flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
-    flags.DEFINE_string("params_override", None, "Settings: a.b=1,c=2, YAML text, or a YAML file.")
+    flags.DEFINE_string(
+        "params_override",
+        None,
+        "Settings: a.b=1,c=2, YAML text, or a YAML file.",
+        allow_overwrite=False,  # Of two, absl would drop the first.
+    )
 
 
 def define_run_flags(modes: Sequence[str], experiment: str) -> None:

@@ -49,6 +49,16 @@ def expanded(path: str | os.PathLike[str]) -> pathlib.Path:
         ) from None
 
 
+def path_text(path: FilePath) -> str:
+    """A path or an address as text, with its `~` spelled out.
+
+    Raises:
+        UserError: as `expanded`.
+    """
+    text = os.fspath(path)
+    return str(expanded(text)) if text.startswith("~") else text
+
+
 def require_file(path: str | os.PathLike[str], noun: str) -> pathlib.Path:
     """The path of an ordinary file: opening a FIFO, a device or a socket may wait for ever.
 
@@ -156,12 +166,12 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     On an error the temporary file is removed and what stood at `path` stays.
 
     Args:
-        path: where the file goes.
+        path: where the file goes; may begin with `~`.
 
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
-    target = pathlib.Path(path)
+    target = expanded(path)
     temporary: pathlib.Path | None = None
     try:
         with writing(target):

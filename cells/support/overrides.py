@@ -15,8 +15,7 @@ from cells.support import settings, yaml_file
 from cells.support.errors import UserError, cut, nearest, unknown
 from cells.support.settings import Bounds
 
-#: `a.b=1,c=2`; of a key given twice the last value counts, and commas inside a value do not end
-#: it unless another `key=` follows.
+#: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
 _ASSIGNMENTS = re.compile(r"\s*[\w.]+\s*=")
 _NEXT_ASSIGNMENT = re.compile(r",(?=\s*[\w.]+\s*=)")
 
@@ -124,7 +123,9 @@ def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         for name in path:
             at = at.setdefault(name, {})
             if not isinstance(at, dict):
-                raise UserError(f"{key}: {name} is set to a value already")
+                raise UserError(f"{cut(key)}: {cut(name)} is set to a value already")
+        if last in at:
+            raise UserError(f"the key {cut(key.strip())!r} is given twice")
         at[last] = value
     return values
 

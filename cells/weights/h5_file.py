@@ -7,10 +7,11 @@ a file of this size takes, and what it has read comes back as plain arrays.
 from __future__ import annotations
 
 import os
-import resource
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ import numpy as np
 from cells.support.errors import BAD_INPUT, UserError
 from cells.support.files import reason, require_file
 
+#: Has a process call `copy_arrays`, and gives how it ended.
+Run = Callable[[str, str], subprocess.CompletedProcess[str]]
+
 #: How much smaller a file can be than what it holds: about as deflate packs zeros.
 _MOST_PACKED = 1000
 
-#: Seconds of processor time: to begin, and for each byte (less than a tenth is needed).
-_SECONDS, _SECONDS_A_BYTE = 5, 1e-7
+#: Seconds of processor time to read, and for each byte (less than a tenth is needed).
+_SECONDS, _SECONDS_A_BYTE = 0.5, 1e-7
 
 #: What h5py raises where a file is not what it says.
 _DAMAGED = (
@@ -32,8 +36,12 @@ _DAMAGED = (
 )
 
 
-def read(path: str) -> dict[str, np.ndarray]:
+def read(path: str, run: Run | None = None) -> dict[str, np.ndarray]:
     """The arrays of a Keras `.h5` weights file, named `LAYER/NUMBER` in their order there.
+
+    Args:
+        path: of the file.
+        run: has a process read a file into another; by default a new one.
 
     Raises:
         UserError: there is no such file, or it is damaged or of another layout.
@@ -41,14 +49,7 @@ def read(path: str) -> dict[str, np.ndarray]:
     place = require_file(path, "weights")
     with tempfile.TemporaryDirectory() as folder:
         output = os.path.join(folder, "arrays.npz")
-        done = subprocess.run(
-            [sys.executable, "-P", __file__, os.path.abspath(place), output],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = (run or _new_process)(os.path.abspath(place), output)
         if done.returncode:
             told = done.stderr if done.returncode == BAD_INPUT else "HDF5 cannot be trusted with it"
             raise UserError(
@@ -56,6 +57,17 @@ def read(path: str) -> dict[str, np.ndarray]:
             )
         with np.load(output) as arrays:
             return {str(name): arrays[f"arr_{i}"] for i, name in enumerate(arrays["names"])}
+
+
+def _new_process(path: str, output: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", __file__, path, output],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -90,9 +102,17 @@ def _array(dataset: Any, most: int) -> np.ndarray:
     return array if array.dtype.kind in "biufc" else np.zeros(array.shape, "S1")
 
 
-def _main(path: str, output: str) -> None:
-    seconds = _SECONDS + int(os.path.getsize(path) * _SECONDS_A_BYTE)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+def copy_arrays(path: str, output: str) -> None:
+    """Copies the arrays of a file into a `.npz` file; ends this process where it cannot.
+
+    Args:
+        path: of the `.h5` file.
+        output: the file to write.
+    """
+    import h5py  # noqa: F401  Before the time is taken.
+
+    # Nothing of HDF5's library hears SIGPROF, so it ends the process.
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS + os.path.getsize(path) * _SECONDS_A_BYTE)
     try:
         arrays = _read(Path(path))
     except _DAMAGED as error:
@@ -102,4 +122,4 @@ def _main(path: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    copy_arrays(*sys.argv[1:])

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cells.support.errors import UserError
-from cells.support.files import FilePath, FilePaths, write_atomically, write_json
+from cells.support.files import FilePath, FilePaths, path_text, write_atomically, write_json
 from detection.config.read import read_params
 from detection.config.schema import MaskRCNNTask
 from detection.data import images
@@ -76,7 +76,7 @@ def export(
         >>> result["files"]["saved_model"]["boxes"] < 1e-4
         True
     """
-    output = os.fspath(output)
+    output = path_text(output)
     if not formats and os.path.exists(output):
         raise UserError(f"--output: {output} exists already; give a folder that does not")
     chosen = files.choose_formats(formats or ("saved_model",), FORMATS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cells.support.errors import UserError
-from cells.support.files import FilePath
+from cells.support.files import FilePath, path_text
 from detection.config.read import read_params
 from detection.data.categories import Categories
 from detection.data.decoder import SHIFT
@@ -177,7 +176,7 @@ def open_detector(
         >>> detector.categories.names[:3]
         ('0', '1', '2')
     """
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     trained = checkpoints.open_trained(
         folder,
         params=params or read_params(folder, params_override=params_override),

@@ -98,7 +98,7 @@ def test_files_are_numbered_by_name_where_all_names_are_numbers(tmp_path):
 
 
 def test_a_folder_of_no_run_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"is no folder of a run.*--mode=train"):
+    with pytest.raises(UserError, match=r"^model_dir: .* is not the folder of a run"):
         detection.predict(tmp_path, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

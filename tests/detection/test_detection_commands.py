@@ -159,7 +159,7 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(trained, tmp_path
     assert {Image.open(picture).size for picture in pictures} == {(512, 512)}
 
 
-def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
+def test_files_are_looked_at_as_the_data_set_is(trained, detector, tmp_path, scenes_dir):
     """The same pixels as a file: the same boxes; a wide file: boxes inside its own size."""
     example = next(
         data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]").as_numpy_iterator()
@@ -175,7 +175,6 @@ def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
     detection.predict(trained, photos, output=output, score_threshold=0.05)
     entries = json.loads((output / "results.json").read_text())
     assert {entry["image_id"] for entry in entries} <= {7, 11}
-    detector = open_detector(str(trained))
     expected = detector.detect(pixels).above(0.05)
     given = [entry for entry in entries if entry["image_id"] == 7]
     np.testing.assert_allclose(

@@ -46,7 +46,9 @@ def params(digits_dir, override: str | None = None, genotype: str | None = None)
     )
 
 
-def training(folder: pathlib.Path, digits_dir: pathlib.Path, override: str) -> list[str]:
+def training(
+    folder: pathlib.Path, digits_dir: pathlib.Path, override: str, genotype: str = TINY
+) -> list[str]:
     """Flags of `cell-transfer` that train into `folder / "model"`, with `override` last."""
     files = [folder / "base.yaml", folder / "override.yaml"]
     for file, text in zip(files, (SETTINGS, override), strict=True):
@@ -54,7 +56,7 @@ def training(folder: pathlib.Path, digits_dir: pathlib.Path, override: str) -> l
     return [
         "--mode=train",
         *(f"--config_file={file}" for file in files),
-        f"--genotype={TINY}",
+        f"--genotype={genotype}",
         f"--model_dir={folder / 'model'}",
         f"--data_dir={digits_dir}",
     ]

@@ -11,6 +11,7 @@ from official.core import config_definitions, exp_factory
 from cells.genotype.genotype import Genotype
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
+from cells.support.files import path_text
 from transfer.config import experiments
 from transfer.config.cells_backbone import cells_of
 from transfer.config.ranges import RANGES
@@ -44,7 +45,7 @@ def experiment_of(files: Iterable[str], given: str | None = None) -> str | None:
     Raises:
         UserError: they name several, so that one would be trained with the settings of another.
     """
-    named = {"--experiment": given} if given else {}
+    named = {"the argument": given} if given else {}
     for file in files:
         value = overrides.read_yaml(file).get(EXPERIMENT)
         if value is not None:
@@ -102,4 +103,4 @@ def _anchor_genotype(params: Any, values: dict[str, Any], folder: str) -> None:
             given = given.get(key) if isinstance(given, dict) else None
     if isinstance(given, str) and (given.endswith(".json") or os.sep in given):
         # An absolute path stays as it is.
-        cells_of(params).genotype = os.path.join(folder, given)
+        cells_of(params).genotype = os.path.join(folder, path_text(given))

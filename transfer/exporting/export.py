@@ -19,7 +19,7 @@ from cells.genotype import genotype_file
 from cells.network.build import build_network
 from cells.network.keras_settings import overridden
 from cells.support.errors import UserError
-from cells.support.files import FilePath, write_json
+from cells.support.files import FilePath, path_text, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
 from transfer.exporting import files
 from transfer.exporting.formats import FORMATS, ClassifierFormat, Network, write_labels
@@ -115,7 +115,7 @@ def write(
     """
     import keras
 
-    output, chosen, told = os.fspath(output), _chosen(output, formats), dict(description)
+    output, chosen, told = path_text(output), _chosen(output, formats), dict(description)
 
     def compared(kind: str, path: str) -> dict[str, float]:
         return compare(kind, expected, chosen[kind].open(path)(pixels))
@@ -224,7 +224,7 @@ def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.nda
 def _chosen(output: FilePath, formats: Sequence[str]) -> dict[str, ClassifierFormat]:
     if not formats and not os.fspath(output).endswith(".keras"):
         raise UserError(
-            f"--output: {output} must end in .keras; for other files give --formats, and a folder"
+            f"--output: {output} must end in .keras; for other files name formats, and a folder"
         )
     return files.choose_formats(formats or ("keras",), FORMATS)
 

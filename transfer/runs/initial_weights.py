@@ -44,7 +44,7 @@ def complete(task: schema.Task) -> None:
     if not task.init_checkpoint:
         raise UserError(
             "task.init_checkpoint: is needed, since the network is to be that of an earlier "
-            "training; give its --model_dir or a weights file, or name --genotype and "
+            "training; give its folder or a weights file, or name a genotype and "
             "task.model.input_size"
         )
     stack, size = _network(task.init_checkpoint)
@@ -120,7 +120,7 @@ def _require(source: str) -> None:
     folder = os.path.exists(os.path.join(source, model_dir.PARAMS))
     if not folder and not source.endswith(weights_file.ENDING):
         raise UserError(
-            f"task.init_checkpoint: {source} is no folder of a run, since it has no "
-            f"{model_dir.PARAMS}; give the --model_dir of an earlier training, or a weights file "
+            f"task.init_checkpoint: {source} is not the folder of a run, since it has no "
+            f"{model_dir.PARAMS}; give the folder of an earlier training, or a weights file "
             f"(*{weights_file.ENDING}) of cells import-weights"
         )

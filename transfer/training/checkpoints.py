@@ -6,6 +6,7 @@ import contextlib
 import copy
 import glob
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from official.core import train_utils
 from official.modeling import optimization
 
 from cells.network.keras_settings import overridden
-from cells.support.errors import UserError
-from cells.support.files import FilePath
+from cells.support.errors import UserError, cut
+from cells.support.files import FilePath, path_text
 from cells.weights import weights_file
 from cells.weights.by_layer import Moved, move_weights
 from transfer.config.cells_backbone import cells_of
@@ -28,6 +29,9 @@ from transfer.training.task import ClassificationTask
 
 #: Model Garden's folder for the checkpoint with the best metric, where a recipe asks for one.
 BEST = "best_checkpoint_export_subdir"
+
+#: How TensorFlow says which objects found nothing in a checkpoint.
+_LACKS, _VARIABLES = re.compile(r"Found (\d+) Python objects"), re.compile(r"'([^']+):0'")
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,7 @@ def open_trained(
     model = trainer.model
     if _layout(params) != _layout(own):
         task = task_class(params.task)
-        with _float32():
+        with building():
             model = task.build_model()
         logging.warning("%s: %s", path, move_weights(trainer.model, model))
     elif params is not own:
@@ -235,7 +239,7 @@ def open_classifier(model_dir: FilePath, checkpoint: str = "latest") -> Trained:
         >>> classifier.step, classifier.model.input_shape
         (40, (None, 32, 32, 3))
     """
-    folder = os.fspath(model_dir)
+    folder = path_text(model_dir)
     trained = open_trained(folder, checkpoint)
     names, classes = len(trained.class_names), trained.params.task.model.num_classes
     if names != classes:
@@ -252,22 +256,37 @@ def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[A
     The trainer's own objects, so that a checkpoint is read as it was written.
     """
     task = task_class(params.task)
-    with _float32():
+    with building():
         trainer = train_utils.create_trainer(params, task, train=False, evaluate=False)
-    try:
-        status = trainer.checkpoint.restore(path)
-        status.assert_existing_objects_matched()
-    except (AssertionError, ValueError) as error:
-        raise UserError(
-            f"{path}: the checkpoint is of another network than {runs.PARAMS} beside it "
-            f"({_first_line(error)}); use the folder as its training left it"
-        ) from error
-    status.expect_partial()  # Slots of optimizers that only training makes are left alone.
+    restore(trainer.checkpoint, path)
     return trainer, task
 
 
+def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    """Restores all objects of a checkpoint that there are.
+
+    Raises:
+        UserError: the file lacks one of them, or holds one of another shape.
+    """
+    try:
+        status = checkpoint.restore(path)
+        status.assert_existing_objects_matched()
+    # The last is raised for values that are listed and not there.
+    except (AssertionError, ValueError, tf.errors.NotFoundError) as error:
+        raise UserError(
+            f"{path}: the checkpoint is of another network than {runs.PARAMS} beside it "
+            f"({_mismatch(error)}); use the folder as its training left it"
+        ) from error
+    status.expect_partial()  # Slots of optimizers that only training makes are left alone.
+
+
 @contextlib.contextmanager
-def _float32() -> Iterator[None]:
+def building() -> Iterator[None]:
+    """Networks are built in float32, with the same names in every process.
+
+    Yields:
+        Nothing.
+    """
     # Keras numbers the layers that have no name of their own, such as a detector's head, through a
     # whole process; weights that move by name must find them in a second model.
     tf_keras.backend.reset_uids()
@@ -311,6 +330,15 @@ def take_weights(source: str, target: Any) -> Moved:
         )
     logging.warning("%s: %s", source, moved)
     return moved
+
+
+def _mismatch(error: Exception) -> str:
+    """What does not fit: the variables that a checkpoint lacks, or what TensorFlow says."""
+    count, names = _LACKS.search(str(error)), _VARIABLES.findall(str(error))
+    if not count or not names:
+        return _first_line(error)
+    more = " and others" if int(count[1]) > 1 else ""
+    return f"it lacks {cut(names[0])}{more}"
 
 
 def _first_line(error: Exception) -> str:

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tf_keras
 from official.modeling import performance
 
+from cells.data import turned
 from cells.network.keras_settings import overridden
 from cells.support.errors import Stopped, UserError
 from transfer.data import damaged_images
@@ -86,6 +87,8 @@ def run(
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype or "float32")
     with contextlib.ExitStack() as stack:
         stack.enter_context(overridden(tf_keras))
+        if not devices.has_servers(strategy):  # There other processes read the images.
+            stack.enter_context(turned.counted())
         signals = Signals()
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())

@@ -6,8 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 from official.core import base_trainer, train_lib, train_utils
+from official.modeling import optimization
 
-from transfer.training import devices
+from transfer.training import checkpoints, devices
 
 
 class Trainer(base_trainer.Trainer):
@@ -21,6 +22,10 @@ class Trainer(base_trainer.Trainer):
 
     Under `parameter_server` all workers share the steps of a loop. Model Garden has one of them do
     the loop, while the others wait.
+
+    Moving averages begin with the weights that training begins with. Model Garden has them begin
+    with 0, and so they are too small in the first steps, by which a network is spoilt whose
+    statistics of batches are those of `task.init_checkpoint`.
     """
 
     def __init__(self, config: Any, task: Any, model: Any, optimizer: Any, **kwargs: Any):
@@ -28,6 +33,14 @@ class Trainer(base_trainer.Trainer):
         if kwargs["train"]:
             with self.strategy.scope():
                 optimizer._create_all_weights(model.trainable_variables)
+
+    def initialize(self) -> None:
+        """Called where no checkpoint is: the task gives the weights to begin with."""
+        super().initialize()
+        if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
+            weights = self.optimizer._model_weights
+            for average, weight in zip(self.optimizer._average_weights, weights, strict=True):
+                average.assign(weight)
 
     def create_train_loop_fn(self) -> Any:
         """The function of an iterator and a number of steps that does these steps."""
@@ -85,7 +98,7 @@ class Runner(train_lib.OrbitExperimentRunner):
             )
 
     def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(
+        return _CheckpointManager(
             self.trainer.checkpoint,
             directory=self.model_dir,
             max_to_keep=self.params.trainer.max_to_keep,
@@ -93,3 +106,17 @@ class Runner(train_lib.OrbitExperimentRunner):
             checkpoint_interval=self.params.trainer.checkpoint_interval,
             init_fn=self.trainer.initialize,
         )
+
+
+class _CheckpointManager(tf.train.CheckpointManager):
+    """TensorFlow's, which goes on with initial weights where a checkpoint lacks some."""
+
+    def restore_or_initialize(self) -> str | None:
+        """As TensorFlow's.
+
+        Raises:
+            UserError: the checkpoint lacks a weight, or a variable of the optimizer.
+        """
+        if self.latest_checkpoint:
+            checkpoints.restore(self.checkpoint, self.latest_checkpoint)
+        return super().restore_or_initialize()

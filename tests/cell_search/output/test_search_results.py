@@ -204,10 +204,14 @@ def test_the_curve_only_rises_and_failed_trials_are_shown() -> None:
     ("arguments", "sentence"),
     [
         ([], "--search_dir: is needed here"),
-        (["--search_dir=nowhere", "--mode=report"], "there is no search in nowhere"),
+        (["--search_dir=nowhere", "--mode=report"], "--search_dir: there is no search in nowhere"),
         (["--search_dir=new", "--params_override=images.name=digitz"], "digits"),
         (["--search_dir=new", "--config_file=missing.yaml"], "missing.yaml: there is no such"),
         (["--search_dir=new", "--mode=rerun"], "see cell-search --help"),
+        (
+            ["--search_dir=new", "--params_override=seed=1", "--params_override=trials=2"],
+            "--params_override=trials=2: already defined as seed=1",
+        ),
     ],
 )
 def test_bad_input_ends_in_one_sentence_and_writes_nothing(

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import pwd
-import shutil
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +13,7 @@ from drivers import Job, Scored, ends, has_finished, said, story, trials_of
 from optuna.trial import TrialState
 from pool_contract import wait_for
 
+from benchmarks import postgresql
 from cell_search.config import resolve, schema
 from cell_search.evaluators import Result
 from cell_search.space.published import named
@@ -30,78 +25,13 @@ from cells.support.errors import UserError
 Start = Callable[[Job], Any]
 
 
-class Server:
-    """A PostgreSQL server of its own in a temporary folder, on a socket in it."""
-
-    def __init__(self, binaries: pathlib.Path, folder: pathlib.Path):
-        self._binaries, self._folder = binaries, folder
-        # PostgreSQL refuses to run as root.
-        self._user = None if os.geteuid() else "nobody"
-        if self._user:
-            os.chown(folder, pwd.getpwnam(self._user).pw_uid, -1)
-        self._run("initdb", "--username=cells", "--auth=trust", "--no-sync", f"{folder}/data")
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://cells@/postgres?host={self._folder}"
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._binaries / program), *arguments]
-        done = subprocess.run(command, user=self._user, capture_output=True, text=True, cwd="/")
-        assert done.returncode == 0, done.stderr
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [
-                *(str(self._binaries / "postgres"), "-D", f"{self._folder}/data", "-F"),
-                *("-k", str(self._folder), "-c", "listen_addresses="),
-            ],
-            user=self._user,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-        )
-
-    def stop(self) -> None:
-        """Ends all connections and the server."""
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(60)
-
-
-def _binaries() -> pathlib.Path | None:
-    """Where PostgreSQL's programs are, if there are any."""
-    found = shutil.which("initdb")
-    if found:
-        return pathlib.Path(found).parent
-    if shutil.which("pg_config"):
-        done = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True)
-        folder = pathlib.Path(done.stdout.strip())
-        return folder if (folder / "initdb").exists() else None
-    return None
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[postgresql.Server]:
     pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("there is no PostgreSQL on this machine")
-    # Not pytest's folder, into which another user cannot look.
-    with tempfile.TemporaryDirectory(prefix="cells-postgresql-") as folder:
-        made = Server(binaries, pathlib.Path(folder))
-        try:
-            wait_for(lambda: _answers(made.url))
-            yield made
-        finally:
-            made.stop()
-
-
-def _answers(url: str) -> bool:
-    try:
-        database.open_url(url)
-    except UserError:
-        return False
-    return True
+    with postgresql.server() as made:
+        if made is None:
+            pytest.skip("there is no PostgreSQL on this machine")
+        yield made
 
 
 def _told_once(job: Job, count: int) -> None:
@@ -111,7 +41,9 @@ def _told_once(job: Job, count: int) -> None:
     assert [t.user_attrs["finished"] for t in known] == list(range(count))
 
 
-def test_a_search_in_a_database_is_that_in_a_file(server: Server, tmp_path: pathlib.Path) -> None:
+def test_a_search_in_a_database_is_that_in_a_file(
+    server: postgresql.Server, tmp_path: pathlib.Path
+) -> None:
     embedded = Job(tmp_path / "embedded", {"trials": 15})
     embedded.run()
     job = Job(tmp_path / "database", {"trials": 10, "storage": server.url, "study": "mine"})
@@ -129,7 +61,7 @@ def test_a_search_in_a_database_is_that_in_a_file(server: Server, tmp_path: path
 
 
 def test_the_server_is_away_for_a_while(
-    server: Server, tmp_path: pathlib.Path, start: Start
+    server: postgresql.Server, tmp_path: pathlib.Path, start: Start
 ) -> None:
     job = Job(
         tmp_path / "search",
@@ -153,7 +85,7 @@ def test_the_server_is_away_for_a_while(
 
 
 def test_a_driver_killed_with_a_database(
-    server: Server, tmp_path: pathlib.Path, start: Start
+    server: postgresql.Server, tmp_path: pathlib.Path, start: Start
 ) -> None:
     settings = {"trials": 25, "storage": server.url, "study": "killed"}
     job = Job(tmp_path / "search", settings, Scored(seconds=0.05))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter, ImageOps
 
-from cells.data import decoding, image_files
+from cells.data import decoding, image_files, turned
 
 # Of the standard's figure: where the stored first row and first column are in the picture.
 UPRIGHT = {
@@ -71,7 +71,7 @@ def test_every_orientation_of_jpeg_png_and_webp_is_turned_as_the_standard_shows(
         pixels, found = graph(data)
         np.testing.assert_array_equal(pixels, UPRIGHT[turn](stored))
         np.testing.assert_array_equal(image_files.decode(data), pixels)
-        assert kind == "WEBP" or found == turn
+        assert found == turn
         with Image.open(io.BytesIO(data)) as file:
             assert image_files.orientation(file) == turn
             assert image_files.upright_size(file) == pixels.shape[:2]
@@ -114,15 +114,34 @@ def test_an_animation_without_alpha_is_its_first_picture(graph):
         assert np.all(np.abs(graph(data)[0].numpy() - [255.0, 0, 0]) < 3)
 
 
+def test_images_that_are_turned_are_counted_once_each(photo, caplog):
+    """Four of seven files, which a data set reads twice."""
+    files = [
+        *(saved(photo, "JPEG", exif=exif(turn)) for turn in (1, 3, 6)),
+        *(saved(photo, "PNG", **more) for more in ({}, {"exif": exif(8)})),
+        *(saved(photo, "WEBP", **more) for more in ({}, {"exif": exif(5)})),
+    ]
+    with turned.counted():
+        pixels = tf.data.Dataset.from_tensor_slices(files).repeat(2).map(decoding.decode, 4)
+        assert len(list(pixels)) == 14
+    assert [record.getMessage() for record in caplog.records] == [
+        "4 images were turned upright, as their EXIF data say"
+    ]
+    list(pixels)  # Nobody asks any more.
+    with turned.counted():
+        decoding.decode(files[0])
+    assert len(caplog.records) == 1
+
+
 def test_grey_sets_stay_grey_and_sizes_are_known_where_no_turn_swaps_them(photo):
     data = saved(photo.convert("L"), "PNG", exif=exif(8))
     grey = decoding.decoder((52, 52, 1))(saved(photo.convert("L").resize((52, 52)), "PNG"))
     assert grey.shape == (52, 52, 1)
-    turned = tf.function(decoding.decoder((37, 52, 1))).get_concrete_function(
+    wide = tf.function(decoding.decoder((37, 52, 1))).get_concrete_function(
         tf.TensorSpec([], tf.string)
     )
-    assert turned.output_shapes == tf.TensorShape([None, None, 1])
-    assert turned(tf.constant(data)).shape == (52, 37, 1)
+    assert wide.output_shapes == tf.TensorShape([None, None, 1])
+    assert wide(tf.constant(data)).shape == (52, 37, 1)
 
 
 def test_saved_graphs_need_no_python_and_refuse_what_would_be_read_wrongly(photo):
@@ -173,5 +192,5 @@ def test_boxes_turn_with_their_pictures():
         ]
         found = decoding.upright_boxes(boxes, tf.constant(turn))
         np.testing.assert_allclose(found, [expected], atol=1e-6)
-        turned = decoding.upright(tf.constant(pixels), tf.constant(turn))
-        np.testing.assert_array_equal(turned, upright(pixels))
+        shown = decoding.upright(tf.constant(pixels), tf.constant(turn))
+        np.testing.assert_array_equal(shown, upright(pixels))

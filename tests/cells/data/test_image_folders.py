@@ -323,9 +323,9 @@ def test_folders_that_cannot_be_a_set(flowers, tmp_path, damage, sentence):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"test": 1.0}, r"--test: 1\.0 is not a share"),
+        ({"test": 1.0}, r"^test: 1\.0 is not a share"),
         ({"test": 0.02}, r"--test=0\.02 cannot be drawn by class from 40 images"),
-        ({"name": "My Flowers"}, r"--name: 'My Flowers' is not a name"),
+        ({"name": "My Flowers"}, r"^name: 'My Flowers' is not a name"),
     ],
 )
 def test_settings_that_cannot_be(flowers, tmp_path, settings, sentence):
@@ -351,5 +351,5 @@ def test_a_folder_of_images_is_given_as_a_path(flowers, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"cifar_mine is a folder of images.*write \./cifar_mine"):
         builder("cifar_mine", tmp_path / "sets")
     assert builder("./cifar_mine", tmp_path / "sets").info.splits["train"].num_examples == 32
-    with pytest.raises(UserError, match=r"--output: .* lies in the folder of images"):
+    with pytest.raises(UserError, match=r"^output: .* lies in the folder of images"):
         builder("./cifar_mine", flowers.parent / "cifar_mine" / "sets")

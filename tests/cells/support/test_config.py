@@ -73,8 +73,24 @@ def test_errors_name_file_key_and_remedy(content, sentence, tmp_path):
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("trainer.train_steps=1,trainer.train_steps=2", "trainer.train_steps"),
+        ("trainer.train_steps=1, trainer.train_steps =1", "trainer.train_steps"),
+        ("trainer.train_steps=1,trainer={max_to_keep: 2}", "trainer"),
+        ("trainer: {train_steps: 1, train_steps: 2}", "train_steps"),
+        ('{"trainer": {"train_steps": 1, "train_steps": 2}}', "train_steps"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_told(text, key):
+    """Either may be the one that is meant."""
+    with pytest.raises(UserError, match=f"--params_override: .*'{key}' is given twice"):
+        override(experiment(), text=text)
+
+
 def test_missing_file():
     with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such configuration file"):
         override(experiment(), ["nowhere.yaml"])
-    with pytest.raises(UserError, match=r"--params_override: .*there is no such key"):
+    with pytest.raises(UserError, match=r"^params_override: .*there is no such key"):
         override(experiment(), text="trainer.nothing=1")

@@ -16,7 +16,7 @@ from cells.support.errors import UserError
 from cells.weights import weights_file
 from transfer.config import configure, schema
 from transfer.config.cells_backbone import CellStack
-from transfer.training import complete, unfreezing
+from transfer.training import checkpoints, complete, runner, unfreezing
 from transfer.training.task import ClassificationTask
 
 EVERY = 10
@@ -64,6 +64,24 @@ def test_an_imported_network_is_laid_out_as_its_file_says(digits_dir, tmp_path):
     assert model.cells.border_rule == "timm"
     other = build_network(genotype, stack, keras)
     assert unfreezing.stage_of(other.layers[-1].name) == 0
+
+
+def test_averages_begin_with_the_weights_that_training_begins_with(run, digits_dir, tmp_path):
+    """At rate 0 the weights stay, and so does their average; after one step 0 has no part in it."""
+    settings = finetune(
+        run[0],
+        digits_dir,
+        "task.train_data.global_batch_size=8,task.unfreeze_every=0,trainer.train_steps=1,"
+        "trainer.optimizer_config={learning_rate: {type: constant, constant: {learning_rate: 0}}, "
+        "warmup: {type: null}, ema: {average_decay: 0.9, dynamic_decay: false}}",
+    )
+    folder = str(tmp_path / "model")
+    runner.run(settings, "train", folder)
+    opened = checkpoints.open_trained(folder)
+    assert opened.averaged and opened.step == 1
+    earlier = {w.name: w for w in checkpoints.open_trained(str(run[0])).model.trainable_weights}
+    for weight in opened.model.trainable_weights:
+        np.testing.assert_allclose(weight, earlier[weight.name], rtol=1e-6, err_msg=weight.name)
 
 
 @pytest.fixture(scope="module")

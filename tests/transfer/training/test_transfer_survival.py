@@ -11,13 +11,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
-from transfer_runs import SETTINGS, STEPS, TINY, params
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, params
 
 from cells.support.errors import Stopped, UserError
 from transfer import cli
@@ -26,6 +28,9 @@ from transfer.data import damaged_images
 from transfer.data import dataset as data
 from transfer.runs import model_dir
 from transfer.training import checkpoints, complete, runner
+
+#: The name under which a checkpoint has the graph of its objects.
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 SMALL = (
     "task: {model: {auxiliary_head: false, input_size: [8, 8, 3]}, train_data: "
@@ -80,6 +85,48 @@ def test_a_run_that_is_further_than_asked_for_stays_as_it_is(copy, digits_dir, t
     assert (copy / model_dir.PARAMS).read_bytes() == settings
 
 
+def rewrite(prefix: str, change: Callable[[TrackableObjectGraph], None]) -> None:
+    """Changes the graph of objects of a checkpoint."""
+    reader = tf.train.load_checkpoint(prefix)
+    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_dtype_map()}
+    graph = TrackableObjectGraph.FromString(values[GRAPH])
+    change(graph)
+    values[GRAPH] = graph.SerializeToString()
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=list(values),
+        shape_and_slices=[""] * len(values),
+        tensors=[tf.constant(value) for value in values.values()],
+    )
+
+
+def renamed(graph: TrackableObjectGraph) -> None:
+    """The last layer has another name in the file."""
+    (model,) = (c.node_id for c in graph.nodes[0].children if c.local_name == "model")
+    children = graph.nodes[model].children
+    last = max(c.node_id for c in children if c.local_name.startswith("layer_with_weights"))
+    for child in children:
+        if child.node_id == last:
+            child.local_name += "x"
+
+
+def slotless(graph: TrackableObjectGraph) -> None:
+    """The optimizer has no momentum in the file."""
+    for node in graph.nodes:
+        for slot in node.slot_variables:
+            slot.slot_name = slot.slot_name.replace("momentum", "impetus")
+
+
+@pytest.mark.parametrize("change", [renamed, slotless])
+def test_a_checkpoint_that_lacks_a_variable_does_not_go_on_with_a_new_one(copy, digits_dir, change):
+    prefix = checkpoints.find(str(copy))
+    rewrite(prefix, change)
+    settings = params(digits_dir, f"trainer: {{train_steps: {STEPS + 20}}}")
+    with pytest.raises(UserError, match=rf"ckpt-{STEPS}: the checkpoint is of .*\(it lacks .*/"):
+        runner.run(settings, "train", str(copy))
+    assert checkpoints.find(str(copy)) == prefix
+
+
 def test_a_lost_list_of_checkpoints_is_no_loss(copy):
     (copy / "checkpoint").unlink()
     assert checkpoints.find(str(copy)) == str(copy / f"ckpt-{STEPS}")
@@ -100,6 +147,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoint(digits_dir
         SMALL + "trainer: {train_steps: 12, steps_per_loop: 4, summary_interval: 4, "
         "checkpoint_interval: 4, optimizer_config: {learning_rate: {type: stepwise, "
         "stepwise: {boundaries: [5], values: [0.001, 1.0]}}}}",
+        LIGHT,
     )
     # More than a configuration may say, so that the loss is no number at once.
     settings.trainer.optimizer_config.learning_rate.stepwise.values = [0.001, 1e30]
@@ -118,6 +166,7 @@ def test_sigterm_saves_and_says_the_step(digits_dir, tmp_path):
         digits_dir,
         SMALL + "trainer: {train_steps: 2000, steps_per_loop: 4, summary_interval: 4, "
         "checkpoint_interval: 8}",
+        LIGHT,
     )
 
     def send() -> None:
@@ -154,7 +203,7 @@ def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
     threading.Thread(target=fill, daemon=True).start()
     try:
         with pytest.raises(UserError, match="cannot be written at step") as error:
-            runner.run(params(digits_dir, settings % 2000), "train", str(folder))
+            runner.run(params(digits_dir, settings % 2000, LIGHT), "train", str(folder))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, free)
     kept = checkpoints.find(str(folder))
@@ -165,7 +214,7 @@ def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
     state = tf.train.get_checkpoint_state(str(folder))
     assert found == {os.path.basename(path) for path in state.all_model_checkpoint_paths}
     step = checkpoints.step_of(kept)
-    runner.run(params(digits_dir, settings % (step + 4)), "train", str(folder))
+    runner.run(params(digits_dir, settings % (step + 4), LIGHT), "train", str(folder))
     assert checkpoints.step_of(checkpoints.find(str(folder))) == step + 4
 
 
