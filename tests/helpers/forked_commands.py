@@ -47,9 +47,14 @@ def _server() -> subprocess.Popen:
         text=True,
         env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
-    assert server.stdin is not None
-    atexit.register(server.stdin.close)
+    atexit.register(_end, server)
     return server
+
+
+def _end(server: subprocess.Popen) -> None:
+    assert server.stdin is not None
+    server.stdin.close()
+    server.wait()
 
 
 def run_forked(
