@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FIGURE ?=
 TESTS ?= tests
-# One process a core; a file's tests stay together, since they share what is dear to make.
+# One process a core; a file's tests stay together, since they share what is dear to make, and long
+# files come first (tests/conftest.py).
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 .PHONY: help venv demo test check figures catalogue lock clean
@@ -35,7 +36,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m benchmarks.demo --output=demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,10 +1,9 @@
 """How the time is divided among the steps, and how much of it is gone.
 
-The rule: ten minutes belong to the training; of what a budget has beyond them, half goes for the
-choice of cells, three fifths of it for the search and two for the re-ranking. A choice of less than
-three minutes is none: below 16 minutes nothing is searched. For test, export and report 10 % are
-kept back, or a minute where that is more and no quarter of all; the training gets all that remains,
-so what an earlier step takes too much or leaves over, the training loses or gains.
+The rule: ten minutes belong to the training; three tenths of what a budget has beyond them search
+cells. A search of less than three minutes is none: below 20 minutes nothing is searched. For test,
+export and report as much is kept back as they take; race and training get all that remains, so what
+an earlier step takes too much or leaves over, the training loses or gains.
 """
 
 from __future__ import annotations
@@ -20,16 +19,13 @@ from cells.support import json_file
 from cells.support.errors import UserError
 from cells.support.files import write_json
 
-#: Seconds that belong to the training; the share of the others that goes for the choice of cells;
-#: seconds of a choice, at least.
-ALONE, CHOICE, LEAST_CHOICE = 600.0, 0.5, 180.0
+#: Seconds that belong to the training; the share of the others that searches; seconds of a search,
+#: at least.
+ALONE, SEARCH, LEAST_SEARCH = 600.0, 0.3, 180.0
 
-#: Parts of the choice.
-PARTS = {"search": 0.6, "rerank": 0.4}
-
-#: What is kept back for the steps behind the training: a share of the budget, at least so many
-#: seconds (networks are built and compiled again, however small they are), at most another share.
-FINISH, FINISH_SECONDS, FINISH_MOST = 0.1, 60.0, 0.25
+#: What is kept back for the steps behind the training before it is known what they take: a share of
+#: the budget, at least so many seconds, at most another share.
+FINISH, FINISH_SECONDS, FINISH_MOST = 0.05, 40.0, 0.25
 
 #: Seconds, of a budget.
 LEAST, MOST = 30.0, 30.0 * 86400
@@ -59,10 +55,10 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def choice_of(total: float) -> float:
-    """The share of a budget of so many seconds that goes for the choice of cells; 0: no search."""
-    seconds = CHOICE * (total - ALONE)
-    return seconds / total if seconds >= LEAST_CHOICE else 0.0
+def search_of(total: float) -> float:
+    """The share of a budget of so many seconds that searches cells; 0: nothing is searched."""
+    seconds = SEARCH * (total - ALONE)
+    return seconds / total if seconds >= LEAST_SEARCH else 0.0
 
 
 class Budget:
@@ -71,14 +67,19 @@ class Budget:
     Args:
         total: seconds.
         file: where the time that is gone is noted.
-        choice: the share that goes for the choice of cells.
+        search: the share that searches cells.
+
+    Attributes:
+        total: seconds.
+        kept_back: seconds for the steps behind the training.
 
     Raises:
         UserError: the file is damaged.
     """
 
-    def __init__(self, total: float, file: pathlib.Path, choice: float = 0.0):
-        self.total, self.choice, self._file = total, choice, file
+    def __init__(self, total: float, file: pathlib.Path, search: float = 0.0):
+        self.total, self._search, self._file = total, search, file
+        self.kept_back = min(max(FINISH * total, FINISH_SECONDS), FINISH_MOST * total)
         self._before: dict[str, float] = {}
         self._step, self._began = "", 0.0
         if file.exists():
@@ -96,23 +97,18 @@ class Budget:
             spent[self._step] = spent.get(self._step, 0.0) + time.monotonic() - self._began
         return spent
 
-    @property
-    def kept_back(self) -> float:
-        """Seconds for the steps behind the training."""
-        return min(max(FINISH * self.total, FINISH_SECONDS), FINISH_MOST * self.total)
-
     def share(self, step: str) -> float:
-        """Seconds that the rule gives to one of the `PARTS` of the choice."""
-        return PARTS[step] * self.choice * self.total
+        """Seconds that the rule gives to the search; 0 for other steps, which get what is left."""
+        return self._search * self.total if step == "search" else 0.0
 
     def left(self, step: str) -> float:
         """Seconds that a step may still take by the rule; negative where they are gone.
 
         Args:
-            step: one of `PARTS`, or the training.
+            step: the search, or another one.
         """
         spent = self.spent
-        if step in PARTS:
+        if step == "search":
             return self.share(step) - spent.get(step, 0.0)
         return self.total - self.kept_back - sum(spent.values())
 

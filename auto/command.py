@@ -10,8 +10,14 @@ from auto import budget as budgets
 from auto import test_split
 from auto.record import Settings, opened
 from cells.genotype import catalogue
-from cells.support.errors import Stopped, UserError
+from cells.support.errors import Stopped, UserError, unknown
 from cells.support.files import FilePath, expanded, writing
+
+#: Who may take part in the race.
+ENTRANTS = ("all", "cells")
+
+#: As in `cell_search.recipes.recipe`, which takes a second to import.
+BALANCES = ("none", "weights", "sampling")
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class AutoResult:
         images: how many these are.
         seconds: that were spent, of all calls with this folder.
         budget: seconds that there were.
-        genotype: the file of the cells that were trained.
+        network: what was trained, such as `nasnet_a (N = 1, F = 16)`.
+        genotype: the file of its cells; where the residual network won, of the best cells.
         model_dir: the folder of the training, for `transfer.predict`.
         exported: the folder of the classifier's files: `.keras`, `.tflite` and what they take.
         report: the HTML page that tells all this.
@@ -39,6 +46,7 @@ class AutoResult:
     images: int
     seconds: float
     budget: float
+    network: str
     genotype: Path
     model_dir: Path
     exported: Path
@@ -53,23 +61,28 @@ def run(
     budget: str = "30m",
     genotype: FilePath | None = None,
     search: float | None = None,
+    entrants: str = "all",
     size: int = 32,
     flip: bool = False,
+    balance: str = "none",
     seed: int = 0,
 ) -> AutoResult:
-    """Makes a classifier of a folder of images, with cells that suit them; or goes on with it.
+    """Makes a classifier of a folder of images, with the network that suits them; or goes on.
 
     Args:
         images: folder of images as CLASS/* or SPLIT/CLASS/*.
         output: folder of everything that is written; made where it is missing. The same call goes
             on with what was stopped there.
         budget: time for all, such as `30m`, `2h` or `1h30m`.
-        genotype: cells to train, a name of the catalogue or a file; by default they are searched
-            for, or published ones are taken where there is no time for a search.
-        search: share of the time that chooses cells, from 0 to below 1; by default half of what
-            lies beyond ten minutes.
+        genotype: cells to train, a name of the catalogue or a file; by default several networks
+            race, and the best is trained on.
+        search: share of the time that searches cells for the race, from 0 to below 1; by default
+            three tenths of what lies beyond ten minutes.
+        entrants: who takes part in the race: `all`, or `cells` to leave the residual network out.
         size: height and width in pixels to which images are brought, 16 to 1,024.
-        flip: whether images may be mirrored in training.
+        flip: whether images may be mirrored in training, and are at prediction.
+        balance: what unequal classes are met with: `weights` of the loss, `sampling` of equally
+            many images of each, or `none`.
         seed: of everything random, at least 0.
 
     Returns:
@@ -93,12 +106,20 @@ def run(
     cells = os.fspath(genotype or "")
     if cells:
         catalogue.find(cells)
+    if cells.endswith(".json"):
+        cells = str(expanded(cells).absolute())
     if search is None:
-        search = 0.0 if cells else budgets.choice_of(total)
+        search = 0.0 if cells else budgets.search_of(total)
     if not 0.0 <= search < 1.0:
         raise UserError(f"--search: {search} is not a share of the budget; give 0 to 0.9")
     if search and cells:
         raise UserError("--search: cells that are given are not searched; leave out --genotype")
+    for flag, value, choices in (
+        ("entrants", entrants, ENTRANTS),
+        ("balance", balance, BALANCES),
+    ):
+        if value not in choices:
+            raise unknown(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +132,8 @@ def run(
         size=size,
         flip=flip,
         seed=seed,
+        entrants=entrants,
+        balance=balance,
     )
     record = opened(folder, settings)
 
@@ -133,6 +156,7 @@ def run(
         images=results["test"]["images"],
         seconds=sum(time.spent.values()),
         budget=total,
+        network=results["training"]["network"],
         genotype=whole.genotype,
         model_dir=whole.model_dir,
         exported=whole.exported,

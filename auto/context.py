@@ -50,7 +50,7 @@ class Run:
 
     @property
     def genotype(self) -> pathlib.Path:
-        """The file of the cells that are trained."""
+        """The file of the cells that were best."""
         return self.folder / "genotype.json"
 
     def cells(self, name: str) -> Genotype:

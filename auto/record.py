@@ -23,11 +23,13 @@ class Settings:
         images: the folder of images.
         fingerprint: of the names and sizes of its files.
         budget: seconds.
-        genotype: cells to train without a choice, a name or a file; "": those that are chosen.
-        search: the share of the budget that goes for the choice of cells; 0: nothing is searched.
+        genotype: cells to train without a race, a name or a file; "": who wins it.
+        search: the share of the budget that searches cells; 0: nothing is searched.
         size: height and width of the images, for all networks.
         flip: whether images may be mirrored.
         seed: of everything random.
+        entrants: `all`, or `cells` to leave the residual network out.
+        balance: what unequal classes are met with, see `cell_search.recipes.recipe.Recipe`.
     """
 
     images: str
@@ -38,6 +40,8 @@ class Settings:
     size: int
     flip: bool
     seed: int
+    entrants: str = "all"
+    balance: str = "none"
 
 
 @dataclass
@@ -88,6 +92,10 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
         before, results = Settings(**values["settings"]), dict(values["results"])
     except (OSError, UserError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); give another --output") from None
+    if {"plan", "rerank"} & set(results):
+        raise UserError(
+            f"{path}: was begun by an older version, which had no race; give another --output"
+        )
     if "images" not in results:
         # Nothing has come of it, so that what was asked for may be mended.
         return Record(path, settings)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from auto import plan
-from auto.budget import PARTS, Budget
+from auto.budget import Budget
+from auto.entrants import RESIDUAL, Entrant
 from auto.record import Settings
 from auto.test_split import Divided
 from cell_search.output.progress import duration
@@ -24,8 +24,8 @@ from cells.support.html import number, pairs, row, table
 NAMES = {
     "images": "images to a data set",
     "search": "search of cells",
-    "rerank": "the best and published cells again, longer",
-    "training": "training of the classifier",
+    "race": "race of the networks",
+    "training": "training of the winner",
     "test": "test",
     "export": "export",
 }
@@ -75,11 +75,11 @@ def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[
         },
         "seconds": {step: round(seconds, 1) for step, seconds in budget.spent.items()},
         "seconds_in_all": round(sum(budget.spent.values()), 1),
-        "seconds_by_the_rule": {step: round(budget.share(step), 1) for step in PARTS},
-        "seconds_kept_back": round(budget.kept_back, 1),
-        "cells": settings.genotype or results.get("rerank", {}).get("chosen", plan.PUBLISHED[0]),
+        "seconds_by_the_rule": {"search": round(budget.share("search"), 1)},
+        "seconds_kept_back": round(results["kept_back"], 1),
+        "network": results["training"]["network"],
         "search": results.get("search"),
-        "rerank": results.get("rerank"),
+        "race": results["race"],
         "training": results["training"],
         "test": results["test"],
         "files": results["export"]["files"],
@@ -98,9 +98,8 @@ def _parts(
     name = pathlib.Path(settings.images).name
     yield f"<h1>Classifier of <q>{escape(name)}</q></h1>"
     yield (
-        f"<p class=lead>{len(images['classes'])} classes, told apart by a network of cells that "
-        f"{_origin(settings, told)}. The accuracy is that on {images['testing']:,} images which no "
-        "step before had seen.</p>"
+        f"<p class=lead>{len(images['classes'])} classes, told apart by {_origin(settings, told)}. "
+        f"The accuracy is that on {images['testing']:,} images which no step before had seen.</p>"
     )
     error = (test["accuracy"] * (1.0 - test["accuracy"]) / test["images"]) ** 0.5
     yield html.tiles(
@@ -109,7 +108,7 @@ def _parts(
             ("its standard error", f"{error:.1%}"),
             ("always the largest class", f"{images['share_of_the_largest_class']:.1%}"),
             ("training images", f"{images['training']:,}"),
-            ("network (N, F)", f"{training['normal_cells']}, {training['filters']}"),
+            ("network", escape(training["network"])),
             ("passes over the images", f"{training['epochs']:.1f}"),
             ("time", duration(told["seconds_in_all"])),
             ("budget", duration(settings.budget)),
@@ -118,14 +117,20 @@ def _parts(
     yield "<h2>Where the time went</h2>"
     yield table(["step", "took", "by the rule", "what came of it"], _times(results, told))
     yield (
-        f"<p class=legend>The choice of cells gets {settings.search:.0%} of the budget; "
-        f"{duration(told['seconds_kept_back'])} are kept back for what follows the training, which "
-        "gets all that remains.</p>"
+        f"<p class=legend>{_searched(settings)}{duration(told['seconds_kept_back'])} are kept back "
+        "for what follows the training; race and training get all that remains.</p>"
+    )
+    yield "<h2>The race</h2>"
+    rungs = told["race"]["rungs"]
+    heads = ["network", "a step", *(f"rung {i + 1}" for i in range(len(rungs))), ""]
+    yield table(heads, _race(told["race"]))
+    yield (
+        "<p class=legend>Accuracy on training images that were held out, and the steps before it. "
+        f"{_why_no_rungs(told['race'])}</p>"
     )
     yield "<h2>The cells</h2>"
-    if told["rerank"]:
-        heads = ["candidate", "accuracy on held-out training images", ""]
-        yield table(heads, _candidates(told["rerank"]))
+    if training["cells"] == RESIDUAL:
+        yield "<p>The residual network has none; these are the best cells of the race.</p>"
     svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
     yield (
         f'<div class=cells><img src="{html.data_url(svg, "image/svg+xml")}" '
@@ -154,7 +159,8 @@ def _parts(
             "seed": settings.seed,
             "files that could not be read": images["unreadable"],
             "images turned upright, as their EXIF data say": images["turned"],
-            "least passes for which the network was chosen": plan.EPOCHS,
+            "entrants": settings.entrants,
+            "unequal classes": settings.balance,
         }.items()
     )
     yield "<h2>Versions</h2>"
@@ -163,24 +169,39 @@ def _parts(
 
 
 def _origin(settings: Settings, told: dict[str, Any]) -> str:
+    cells = told["training"]["cells"]
+    if cells == RESIDUAL:
+        return "a residual network, which was better than networks of cells"
+    name = escape(cells)
     if settings.genotype:
-        return f"were given (<b>{escape(settings.genotype)}</b>)"
+        return f"a network of the cells that were given (<b>{name}</b>)"
+    if cells.startswith("search/"):
+        return "a network of cells that a search on these images found"
+    return f"a network of the cells <b>{name}</b>, the best of those that raced"
+
+
+def _searched(settings: Settings) -> str:
     if not settings.search:
-        return f"are published (<b>{told['cells']}</b>), since nothing was searched"
-    if told["rerank"]["why"]:
-        return (
-            f"are published (<b>{told['cells']}</b>), since there was no time to compare them with "
-            "those of the search"
-        )
-    if told["cells"] in plan.PUBLISHED:
-        return f"are published (<b>{told['cells']}</b>) and were better than those of a search"
-    return "a search on these images found"
+        return "Nothing was searched. "
+    return f"The search gets {settings.search:.0%} of the budget. "
 
 
-def _candidates(again: dict[str, Any]) -> Iterator[str]:
-    for name, score in sorted(again["candidates"].items(), key=lambda item: -(item[1] or 0.0)):
-        share = "failed" if score is None else f"{score:.1%}"
-        yield row([name, share, "chosen" if name == again["chosen"] else ""])
+def _why_no_rungs(race: dict[str, Any]) -> str:
+    if race.get("short"):
+        return "There was no time for another rung: the best so far was trained on."
+    return "Nobody else took part." if len(race["entrants"]) < 2 else ""
+
+
+def _race(race: dict[str, Any]) -> Iterator[str]:
+    names = [Entrant(*each).name for each in race["entrants"]]
+    for name in sorted(names, key=lambda n: -sum(n in rung["scores"] for rung in race["rungs"])):
+        cost = race["costs"].get(name)
+        cells = [f"{1000 * cost[0]:.0f} ms" if cost else ""]
+        for rung in race["rungs"]:
+            score, steps = rung["scores"].get(name), rung["steps"].get(name)
+            cells.append(f"{score[0]:.1%} ({steps:,})" if score else "")
+        told = "trained on" if name == race["winner"] else ""
+        yield row([name, *cells, race["failed"].get(name, told)])
 
 
 def _times(results: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
@@ -195,16 +216,13 @@ def _outcome(step: str, results: dict[str, Any]) -> str:
     if step == "images":
         return f"{found['training']:,} to train, {found['testing']:,} to test"
     if step == "search":
-        return (
-            f"{found['trials']} cells trained, {found['sieved']} looked at; the best "
-            f"{found['accuracy']:.1%} of the held-out training images"
-        )
-    if step == "rerank":
-        if found["why"]:
-            return f"left out: {found['why']}"
-        return f"{len(found['candidates'])} cells, the best {found['accuracy']:.1%}"
+        best = found["accuracy"]
+        return f"{found['trials']} candidates" + (f", the best {best:.1%}" if best else "")
+    if step == "race":
+        return f"{len(found['entrants'])} networks; {found['winner']} won"
     if step == "training":
-        return f"{found['steps']:,} steps of {found['batch']} images"
+        more = found["steps"] - found["of_race"]
+        return f"{more:,} steps of {found['batch']} images, after {found['of_race']:,} of the race"
     if step == "test":
         return f"accuracy {found['accuracy']:.1%}"
     if step == "export":

@@ -1,136 +1,155 @@
-"""The search, and the decision between the best, by rounds that fit into their shares."""
+"""The search: candidates trained for equally long, by rounds that fit into its share."""
 
 from __future__ import annotations
 
-import itertools
+import os
 import statistics
 from typing import Any
 
-from auto import plan
+from auto import entrants
 from auto.budget import more
 from auto.context import Run
 from auto.test_split import Divided
 
-#: Children that a search has, and candidates that are trained again, at least.
-LEAST_CHILDREN, LEAST_AGAIN = 2, 2
+#: Blocks of a cell that is searched. Few: a search of minutes sees few cells.
+BLOCKS = 2
+
+#: N and F among which it is searched along.
+NORMAL_CELLS, FILTERS = (1, 2), (16, 32)
+
+#: Known cells that it begins with, where they fit into the space.
+FIRST = ("hand_written",)
+
+#: So many candidates shall fit into the search; the seconds of one, at least.
+CANDIDATES, LEAST_SECONDS = 16, 5.0
+
+#: Candidates that a search has, at least, and of which so many take part in the race.
+LEAST, BEST = 2, 2
+
+#: Images that score and train a candidate, at most.
+SCORING, TRAINING = 2000, 5000
+
+#: By what the costs of the machine are measured, in about a minute: random networks of which all
+#: pieces are, times of a kind of piece, and networks of which whole steps are.
+_MIXED, _MOST, _WHOLE = 4, 3, ((0, 1, 16, 2), (1, 2, 32, 2))
 
 
 def search(run: Run, divided: Divided) -> dict[str, Any]:
     """Searches, or goes on with it.
 
     Returns:
-        `trials`, `failed`, `sieved`; `accuracy` and `winner`, of the best; and `pace`, seconds of a
-        multiply-add in training.
+        `trials`, `failed`; `accuracy` and `winner`, of the best; and `entrants`, cells (a file in
+        the folder of the run), N and F of the best.
     """
     from cell_search import api
+    from cell_search.config.searched_settings import chosen
     from cell_search.study import trials
 
-    # What the sieve keeps are trials of the search.
-    least = max(_values(run, divided)["sieve"]["keep"], LEAST_CHILDREN)
-    wanted = max(len(_trials(run)), least)
-    done = -1
+    run.directory.path.mkdir(parents=True, exist_ok=True)
+    costs = _costs(run)
+    wanted, done = max(len(_trials(run)), LEAST), -1
     while wanted > done:
         # A search that goes on has the settings that it began with.
         begun = run.directory.stored_config() is not None and run.directory.has_trials()
         result = api.search(
-            None if begun else _values(run, divided),
+            None if begun else values(run, divided, costs),
             trials=wanted,
             directory=run.directory,
             interruptible=run.interruptible,
         )
-        asked, known = result.resolved, result.study.get_trials(deepcopy=False)
-        batch = result.config.evaluator.train.batch
+        known = result.study.get_trials(deepcopy=False)
         done, cost = len(known), statistics.median(map(trials.seconds, known))
-        wanted = more(done, least, cost, run.budget.left("search"))
+        wanted = more(done, LEAST, cost, run.budget.left("search"))
     trained = [t for t in known if t.value is not None]
-    best = trials.best(trained, asked.space, 1)[0]
+    best = trials.best(trained, result.resolved.space, BEST)
+    files = sorted((run.directory.path / "top").glob("*.json"))
+    found = []
+    for file, trial in zip(files, best, strict=False):
+        sizes = chosen(trial.params)
+        name = file.relative_to(run.folder).as_posix()
+        found.append([name, sizes["normal_cells"], sizes["filters"]])
     return {
         "trials": done,
         "failed": done - len(trained),
-        "sieved": asked.config.sieve.candidates,
-        "accuracy": best.value,
-        "winner": best.number,
-        # Of those that found most of what they need compiled already.
-        "pace": min(_pace(trial, batch) for trial in trained),
+        "accuracy": best[0].value if best else None,
+        "winner": best[0].number if best else None,
+        "entrants": found,
     }
 
 
-def rerank(run: Run, divided: Divided) -> dict[str, Any]:
-    """Trains the best of the search and published cells again, in turn; the best of them is chosen.
+def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
+    """The settings of the search, nested as in a configuration file, but for the number of trials.
 
-    Goes on with it where it was stopped. A candidate is begun if it fits into the time; without a
-    comparison of two, the first of the published cells is chosen.
-
-    Returns:
-        `chosen`, a file or a name of the catalogue; `accuracy`, its own; `candidates`, the accuracy
-        of each, None where it failed; and `why` there was no comparison, "" where there was.
+    Args:
+        run: what was asked for.
+        divided: the images.
+        costs: the file of the cost table.
     """
-    from cell_search import api
-    from cell_search.driver import rerank as again
-    from cell_search.evaluators import Request, evaluate
-
-    longer = again.final(api.open_search(run.directory).resolved)
-    evaluator: Any = longer.evaluator
-    network = (evaluator.normal_cells, evaluator.filters)
-    shown = evaluator.epochs * longer.images.training
-    scores: dict[str, float | None] = run.results.get("candidates", {})
-    pace = run.results["search"]["pace"]
-    candidates = _candidates(run)
-    for number, name in enumerate(candidates):
-        if name in scores:
-            continue
-        cells = run.cells(name)
-        size, classes = run.settings.size, len(divided.classes)
-        work = shown * plan.multiply_adds(cells, size, classes, *network)
-        # Two or none: one alone says nothing.
-        together = LEAST_AGAIN - number if number < LEAST_AGAIN else 1
-        if together * pace * work > run.budget.left("rerank"):
-            break
-        request = Request(
-            number=number,
-            genotype=cells,
-            decisions={},
-            space=longer.space,
-            evaluator=evaluator,
-            images=longer.images,
-            # The same for all: a comparison under equal conditions.
-            seed=run.settings.seed,
-        )
-        with run.interruptible.block():
-            result = evaluate(request)
-        scores[name] = result.reward
-        run.record.keep("candidates", scores)
-        pace = result.seconds / work
-        said = f"failed, {result.failure}" if result.reward is None else f"{result.reward:.1%}"
-        print(f"{name}, trained longer: {said} in {result.seconds:.0f} s", flush=True)
-    trained = {name: score for name, score in scores.items() if score is not None}
-    compared = len(scores) >= LEAST_AGAIN and bool(trained)
-    chosen = max(trained, key=trained.__getitem__) if compared else plan.PUBLISHED[0]
+    asked, recipe = run.settings, entrants.recipe_of(run, divided)
+    held_out = min(max(divided.training // 5, len(divided.classes)), SCORING)
+    training = min(divided.training - held_out, TRAINING)
     return {
-        "chosen": chosen,
-        "accuracy": trained.get(chosen),
-        "candidates": scores,
-        "why": "" if compared else "no two cells could be trained longer in time",
+        "space": {"name": "nasnet", "blocks": BLOCKS},
+        "strategy": {
+            "type": "regularized_evolution",
+            "regularized_evolution": {"population": CANDIDATES // 2, "sample": CANDIDATES // 4},
+            "first": list(FIRST),
+        },
+        "evaluator": {
+            "type": "train",
+            "train": {
+                "normal_cells": NORMAL_CELLS[0],
+                "filters": FILTERS[0],
+                "predicted_seconds": max(run.budget.share("search") / CANDIDATES, LEAST_SECONDS),
+                "batch": min(recipe.batch, training),
+                "learning_rate": recipe.learning_rate,
+                "l2": recipe.l2,
+                "flip": recipe.flip,
+                "shift": recipe.shift,
+                "cutout": recipe.cutout,
+            },
+        },
+        "settings": {"normal_cells": list(NORMAL_CELLS), "filters": list(FILTERS)},
+        "costs": {"file": costs},
+        "images": {
+            "name": divided.folder,
+            "split": "train",
+            "held_out": held_out,
+            "training": training,
+            "size": asked.size,
+            "seed": asked.seed,
+        },
+        "seed": asked.seed,
+        "top": BEST,
+        "report_minutes": 0.0,
     }
 
 
-def _candidates(run: Run) -> list[str]:
-    """The best of the search, as files, and published cells, as names, in turn."""
-    files = sorted((run.directory.path / "top").glob("*.json"))
-    found = [path.relative_to(run.folder).as_posix() for path in files]
-    pairs = itertools.zip_longest(found, plan.PUBLISHED)
-    return [name for pair in pairs for name in pair if name]
+def _costs(run: Run) -> str:
+    """The cost table: the one that the environment names, or one that is measured now."""
+    from cell_search.costs import command, measure, table
+    from cell_search.costs.machine import this_machine
 
-
-def _values(run: Run, divided: Divided) -> dict[str, Any]:
-    asked = run.settings
-    return plan.search_values(
-        divided,
-        seconds=run.budget.share("search"),
-        size=asked.size,
-        flip=asked.flip,
-        seed=asked.seed,
-    )
+    path = run.folder / "costs.json"
+    named = os.environ.get(command.VARIABLE, "")
+    if path.exists() or not named:
+        known = None
+    else:
+        known = table.read(named)
+        if different := known.machine.differences(this_machine()):
+            print(f"{named} is of another machine ({', '.join(different)}): measures anew")
+            known = None
+    if not path.exists():
+        made = known or measure.measure(
+            filters=sorted({*FILTERS, *(2 * f for f in FILTERS)}),
+            families=("nasnet",),
+            mixed=_MIXED,
+            most=_MOST,
+            whole=_WHOLE,
+            report=lambda line: print(f"costs: {line}", flush=True),
+        )
+        table.write(made, path)
+    return str(path)
 
 
 def _trials(run: Run) -> list[Any]:
@@ -138,11 +157,3 @@ def _trials(run: Run) -> list[Any]:
         return []
     study = run.directory.open_study(pause=run.interruptible.sleep)
     return study.get_trials(deepcopy=False)
-
-
-def _pace(trial: Any, batch: int) -> float:
-    from cell_search.study import trials
-    from cell_search.trial_keys import METRICS
-
-    metrics = trial.user_attrs[METRICS]
-    return trials.seconds(trial) / (metrics["steps"] * batch * metrics["multiply_adds"])

@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from auto import plan, search_step, test_split, training_step
+from auto import final_training, search_step, test_split
 from auto.context import Run
+from auto.race import Race
 from auto.test_split import Divided
-from cells.genotype import catalogue, genotype_file
-from cells.genotype.genotype import Genotype
+from cells.genotype import genotype_file
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -25,27 +25,24 @@ def take(run: Run) -> dict[str, Any]:
         The results of each by its name.
 
     Raises:
-        UserError: the images cannot be used, or no cells can be trained on them.
+        UserError: the images cannot be used, or no network can be trained on them.
         Interruption, Stopped: by a signal; what is finished is kept.
     """
     divided = Divided(**run.step("images", lambda: _divide(run)))
-    genotype_file.write(_cells(run, divided), run.genotype)
-    run.step("training", lambda: training_step.train(run, divided))
+    if run.settings.search:
+        run.step("search", lambda: search_step.search(run, divided))
+    if "training" not in run.results:
+        _train(run, divided)
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))
     return run.results
 
 
-def _cells(run: Run, divided: Divided) -> Genotype:
-    """The cells to train."""
-    if run.settings.genotype:
-        return catalogue.find(run.settings.genotype)
-    if run.settings.search:
-        run.step("search", lambda: search_step.search(run, divided))
-        return run.cells(run.step("rerank", lambda: search_step.rerank(run, divided))["chosen"])
-    name = plan.PUBLISHED[0]
-    print(f"nothing is searched, as --search or --budget say: trains {name}", flush=True)
-    return run.cells(name)
+def _train(run: Run, divided: Divided) -> None:
+    race = Race(run, divided)
+    begun = run.step("race", race.take)
+    genotype_file.write(run.cells(race.best_cells(begun)), run.genotype)
+    run.step("training", lambda: final_training.train(run, divided, race))
 
 
 def _divide(run: Run) -> dict[str, Any]:

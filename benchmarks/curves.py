@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks.contenders import Contender
+from benchmarks.table_searches import Contender
 
 
 def plot(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.contenders import Contender
+from benchmarks.table_searches import Contender
 from cell_search.evaluators.tables import Table
 
 

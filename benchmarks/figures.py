@@ -81,6 +81,16 @@ FIGURES = {
     "33-house": "-m benchmarks.house",
     "34-mutated-inputs": "-m benchmarks.mutated_inputs",
     "35-cost-model": "-m benchmarks.cost_model",
+    "36-record": "-m benchmarks.record",
+    "37-contenders-cifar10-8m": "-m benchmarks.contenders",
+    "37-contenders-cifar10-30m": "-m benchmarks.contenders --budget=1800 "
+    "--only=product,product_without_search,product_cells,residual_network",
+    "37-contenders-signs": "-m benchmarks.contenders --dataset=signs "
+    "--only=product,residual_network,hog_svm",
+    "37-contenders-bangla": "-m benchmarks.contenders --dataset=bangla "
+    "--only=product,residual_network,hog_svm",
+    # The promise alone, with a busy process on the command's own core, too.
+    "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
 }
 
 

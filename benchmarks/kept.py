@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.contenders import Contender
+from benchmarks.table_searches import Contender
 from cell_search.strategies import STRATEGIES
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -164,7 +164,7 @@ def _train(key: dict[str, Any]) -> dict[str, float]:
     from cell_search.recipes.batches import TrainingImages
     from cell_search.recipes.recipe import Recipe
     from cell_search.recipes.training import WholeTraining
-    from cell_search.recipes.views import views
+    from cells.data.views import views
 
     # The division is the same for all: what differs by seed is the training.
     loaded = image_files.load(

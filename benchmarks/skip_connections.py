@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contenders import contenders, look_up, walk
 from benchmarks.report import Figure, observed, print_figures
+from benchmarks.table_searches import contenders, look_up, walk
 from cell_search.evaluators.tables import Table
 
 #: The name of the operation, by table.

@@ -22,11 +22,11 @@ import time
 
 import numpy as np
 
-from benchmarks.contenders import TABLES, Contender, contenders, look_up, read_contender, search
 from benchmarks.curves import plot
 from benchmarks.expected import DATASETS, LIMITS, expected_random, is_uniform
 from benchmarks.kept import ROOT, Kept
 from benchmarks.report import Figure, judged, print_figures, required
+from benchmarks.table_searches import TABLES, Contender, contenders, look_up, read_contender, search
 from cell_search.evaluators.tables import Table
 from cells.support.errors import UserError
 

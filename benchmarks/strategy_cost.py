@@ -34,8 +34,8 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.contenders import Contender, contenders
 from benchmarks.report import Figure, observed, print_figures, required
+from benchmarks.table_searches import Contender, contenders
 from cell_search.evaluators import Result
 from cell_search.space import published
 from cell_search.space.space import Point, Space

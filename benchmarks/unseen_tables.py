@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import optuna
 
-from benchmarks.contenders import Contender, contenders
 from benchmarks.report import Figure, judged, observed, print_figures
+from benchmarks.table_searches import Contender, contenders
 from cell_search.evaluators.tables import Table, read_table
 from cell_search.space import space_file
 from cell_search.strategies import STRATEGIES

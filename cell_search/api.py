@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell_search.config import read, resolve, schema
+from cell_search.config.from_dataclasses import section
 from cell_search.config.read import Config
 from cell_search.config.resolve import Search
 from cell_search.costs import table
@@ -22,7 +23,6 @@ from cell_search.search_result import SearchResult
 from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
-from cell_search.study.studies import Studies
 from cells.support.errors import UserError
 
 Directory = str | os.PathLike[str] | SearchDirectory
@@ -42,7 +42,7 @@ def search(
     directory: Directory | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     takeover: bool = False,
-    override: str | None = None,
+    params_override: str | None = None,
     interruptible: Interruptible | None = None,
 ) -> SearchResult:
     """Searches cells, or goes on with a search.
@@ -67,7 +67,7 @@ def search(
             and the result lives in memory.
         data_dir: folder of prepared data sets.
         takeover: whether to end another process that is at work in `directory`.
-        override: changes as text, as `--params_override` takes them.
+        params_override: changes as text, such as `"trials=20,strategy.type=random"`.
         interruptible: listens for signals; None leaves them to the caller: Ctrl-C raises
             KeyboardInterrupt, and every finished trial is kept.
 
@@ -108,22 +108,21 @@ def search(
 
     signals = interruptible or Interruptible()
     if directory is None:
-        wanted = read.read(config, changes, override)
-        memory = InMemory()
-        found = _checked(wanted, own, signals, None)
-        driver.search(memory, found, signals)
-        return _result(found, memory)
+        merged = read.read(config, changes, params_override)
+        return driver.search(InMemory(), _checked(merged, own, signals, None), signals)
     folder = _directory(directory)
-    wanted = read.read(config, changes, override, folder)
+    seen = folder.state()
+    merged = read.read(config, changes, params_override, folder)
     # Before anything is written: what is wrong here would be wrong for every candidate.
-    found = _checked(wanted, own, signals, folder)
+    resolved = _checked(merged, own, signals, folder)
     with folder.locked(takeover):
-        # Once more: another search may have begun here meanwhile.
-        read.read(config, changes, override, folder)
-        folder.store_config(schema.used_values(wanted))
-        if found.costs is not None:
-            table.write(found.costs, folder.costs)
-        return _result(found, folder, driver.search(folder, found, signals))
+        if folder.state() != seen:
+            # Another search has begun or gone on here meanwhile.
+            read.read(config, changes, params_override, folder)
+        folder.store_config(schema.used_values(merged))
+        if resolved.costs is not None:
+            table.write(resolved.costs, folder.costs)
+        return driver.search(folder, resolved, signals)
 
 
 def rerank(
@@ -135,7 +134,7 @@ def rerank(
     settings: Mapping[str, Any] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     takeover: bool = False,
-    override: str | None = None,
+    params_override: str | None = None,
     interruptible: Interruptible | None = None,
 ) -> SearchResult:
     """Trains the best of a search again, longer and larger, and puts them in the order of that.
@@ -149,7 +148,7 @@ def rerank(
             {"epochs": 100}}}}`; without any, N and F are doubled and epochs quadrupled.
         data_dir: folder of prepared data sets.
         takeover: whether to end another process that is at work in the directory.
-        override: changes as text, as `--params_override` takes them.
+        params_override: changes as text, such as `"trials=20,strategy.type=random"`.
         interruptible: as in `search`.
 
     Returns:
@@ -177,20 +176,21 @@ def rerank(
     changes = _merged(settings or {}, chosen)
     signals = interruptible or Interruptible()
     if isinstance(result, SearchResult) and result.directory is None:
-        wanted = read.read(config or result.config, changes, override)
-        found = dataclasses.replace(result.resolved, config=wanted)
-        longer = _checked_rerank(found, signals)
-        reranks.rerank(result.studies, found, longer, signals)
-        return _result(found, result.studies)
+        merged = read.read(config or result.config, changes, params_override)
+        resolved = dataclasses.replace(result.resolved, config=merged)
+        longer = _checked_rerank(resolved, signals)
+        return reranks.rerank(result.studies, resolved, longer, signals)
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
+    seen = folder.state()
+    merged = read.read(config, changes, params_override, folder)
     folder.read_study()  # Whether there is one.
-    wanted = read.read(config, changes, override, folder)
-    found = resolve.resolve(wanted, directory=folder)
-    longer = _checked_rerank(found, signals)
+    resolved = resolve.resolve(merged, directory=folder)
+    longer = _checked_rerank(resolved, signals)
     with folder.locked(takeover):
-        read.read(config, changes, override, folder)
-        folder.store_config(schema.used_values(wanted))
-        return _result(found, folder, reranks.rerank(folder, found, longer, signals))
+        if folder.state() != seen:
+            read.read(config, changes, params_override, folder)
+        folder.store_config(schema.used_values(merged))
+        return reranks.rerank(folder, resolved, longer, signals)
 
 
 def open_search(
@@ -198,7 +198,7 @@ def open_search(
     config: Config | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
-    override: str | None = None,
+    params_override: str | None = None,
     strict: bool = False,
 ) -> SearchResult:
     """Opens a search to look at it, also while it is running; writes nothing.
@@ -207,7 +207,7 @@ def open_search(
         directory: its folder.
         config: as in `search`.
         settings: further values of the configuration.
-        override: changes as text, as `--params_override` takes them.
+        params_override: changes as text, such as `"trials=20,strategy.type=random"`.
         strict: whether a damaged record is an error; else what stands before it is shown, and a
             warning says so.
 
@@ -225,42 +225,44 @@ def open_search(
         2
     """
     folder = _directory(directory)
-    found = resolve.resolve(read.read(config, settings or {}, override, folder), None, folder)
+    resolved = resolve.resolve(
+        read.read(config, settings or {}, params_override, folder), None, folder
+    )
     study = folder.read_study(strict=strict)
-    return SearchResult(found, folder, study)
+    return SearchResult(resolved, folder, study)
 
 
 def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     """What the configuration says of an evaluator."""
     for name, known in EVALUATORS.items():
         if type(evaluator) is known:
-            return {"type": name, schema.section(name): dict(vars(evaluator))}
+            return {"type": name, section(name): dict(vars(evaluator))}
     # One of the caller's own, which no configuration can make.
     name = f"{type(evaluator).__module__}.{type(evaluator).__qualname__}"
     return {"type": "function", "function": {"name": name}}
 
 
 def _checked(
-    wanted: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
+    merged: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
 ) -> Search:
-    found = resolve.resolve(wanted, own if isinstance(own, Evaluator) else None, folder)
-    if isinstance(own, Function) and wanted.pool.type != "inline":
+    resolved = resolve.resolve(merged, own if isinstance(own, Evaluator) else None, folder)
+    if isinstance(own, Function) and merged.pool.type != "inline":
         own.check_workers()
     with signals.block():
-        found.check()
-    known_cells(found)
-    _check_machine(found)
-    return found
+        resolved.check()
+    known_cells(resolved)
+    _check_machine(resolved)
+    return resolved
 
 
-def _check_machine(found: Search) -> None:
-    if found.costs is None:
+def _check_machine(resolved: Search) -> None:
+    if resolved.costs is None:
         return
-    different = found.costs.machine.differences(this_machine())
+    different = resolved.costs.machine.differences(this_machine())
     if not different:
         return
     words = f"costs.file: the times are those of another machine (here {', '.join(different)})"
-    if not found.config.costs.other_machine:
+    if not resolved.config.costs.other_machine:
         raise UserError(
             f"{words}; measure anew with cell-search --mode=costs --costs=FILE, or use them all "
             "the same with costs.other_machine=true"
@@ -268,16 +270,11 @@ def _check_machine(found: Search) -> None:
     print(f"cell-search: {words}; they are used all the same", file=sys.stderr, flush=True)
 
 
-def _checked_rerank(found: Search, signals: Interruptible) -> Search:
-    longer = reranks.final(found)
+def _checked_rerank(resolved: Search, signals: Interruptible) -> Search:
+    longer = reranks.final(resolved)
     with signals.block():
         longer.check()
     return longer
-
-
-def _result(found: Search, studies: Studies, paths: list[str] | None = None) -> SearchResult:
-    study = studies.open_study([o.direction for o in found.objectives])
-    return SearchResult(found, studies, study, tuple(paths or ()))
 
 
 def _directory(directory: Any) -> SearchDirectory:

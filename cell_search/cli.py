@@ -146,7 +146,7 @@ def _asked() -> dict[str, Any]:
     return {
         "config": values.config_file,
         "settings": settings,
-        "override": values.params_override,
+        "params_override": values.params_override,
     }
 
 

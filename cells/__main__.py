@@ -81,7 +81,7 @@ def main() -> None:
         for line in args.run(args):
             print(line)
     except UserError as error:
-        print(f"cells: {printable(str(error))}", file=sys.stderr)
+        print(f"cells: {printable(error.with_flag)}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except Stopped as stop:
         print(f"cells: {stop}; the same command goes on from there", file=sys.stderr)
@@ -168,8 +168,10 @@ def auto(args: argparse.Namespace) -> Iterator[str]:
         budget=args.budget,
         genotype=args.genotype,
         search=args.search,
+        entrants=args.entrants,
         size=args.size,
         flip=args.flip,
+        balance=args.balance,
         seed=args.seed,
     )
     yield (
@@ -183,11 +185,12 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--images", required=True, help="images as CLASS/* or SPLIT/CLASS/*")
     sub.add_argument("--output", "-o", required=True, help="folder of everything that is written")
     sub.add_argument("--budget", default="30m", help="time for all, such as 30m or 2h (30m)")
-    sub.add_argument("--genotype", help="train these cells, and search none: a name or a file")
+    sub.add_argument("--genotype", help="train these cells alone: a name or a file")
     sub.add_argument(
-        "--search",
-        type=_share,
-        help="share of the time that chooses cells (0.5: half)",
+        "--search", type=_share, help="share of the time that searches cells (0: none)"
+    )
+    sub.add_argument(
+        "--entrants", default="all", help="who races: all, or cells (no residual network) (all)"
     )
     sub.add_argument(
         "--size",
@@ -196,6 +199,9 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
         help="to which images are brought (32)",
     )
     sub.add_argument("--flip", action="store_true", help="images may be mirrored (not letters)")
+    sub.add_argument(
+        "--balance", default="none", help="unequal classes: none, weights or sampling (none)"
+    )
     sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,8 +146,8 @@ def build(
 
     Args:
         genotype: the cells, or what `load_genotype` takes.
-        network: `cifar`, `imagenet_mobile` or `imagenet_large`, which decides the stem, the number
-            of cells and their filters; by default that of `weights`, else `cifar`.
+        network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`, which decides the
+            stem, the number of cells and their filters; by default that of `weights`, else `cifar`.
         num_classes: classes of the head; by default those of `weights`, else of the network (10
             or 1,000).
         include_top: whether the model ends in a classifier; else in feature maps
@@ -221,14 +222,23 @@ class Drawing:
     """A picture of the two cells of a genotype, which notebooks show.
 
     Attributes:
-        svg: the text of an SVG file.
+        genotype: the cells.
+        dark: whether for dark backgrounds.
 
     Example:
         >>> cells.draw("nasnet_a").svg[:4]
         '<svg'
     """
 
-    svg: str
+    genotype: Genotype
+    dark: bool = False
+
+    @functools.cached_property
+    def svg(self) -> str:
+        """The text of an SVG file."""
+        from cells import drawing
+
+        return drawing.svg(self.genotype, dark=self.dark)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -253,12 +263,12 @@ def draw(
     Example:
         >>> picture = cells.draw("nasnet_a", "nasnet_a.png")
     """
-    from cells import drawing
-
     cell_pair = _genotype(genotype)
     if file is not None:
+        from cells import drawing
+
         drawing.save(cell_pair, file, dark=dark)
-    return Drawing(drawing.svg(cell_pair, dark=dark))
+    return Drawing(cell_pair, dark)
 
 
 def _genotype(genotype: Genotype | FilePath) -> Genotype:

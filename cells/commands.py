@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
+from cells import api
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.diff import describe_cell, differences
 from cells.genotype.genotype import Genotype
@@ -23,7 +24,7 @@ from cells.support.files import atomic_path, expanded, read_text, write_atomical
 
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     """`cells list`: the published genotypes."""
-    genotypes = {name: catalogue.load(name) for name in catalogue.names()}
+    genotypes = {name: api.load_genotype(name) for name in api.catalogue()}
     if args.json:
         yield json.dumps(
             [
@@ -38,7 +39,7 @@ def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
 
 def show(args: argparse.Namespace) -> Iterator[str]:
     """`cells show`: a genotype in words, or as its file."""
-    genotype = catalogue.find(args.genotype)
+    genotype = api.load_genotype(args.genotype)
     if args.json:
         yield genotype_file.dumps(genotype).rstrip("\n")
         return
@@ -113,7 +114,7 @@ def summary(
 
 def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
-    genotype = catalogue.find(args.genotype)
+    genotype = api.load_genotype(args.genotype)
     config = presets.configure(
         genotype,
         args.network,
@@ -145,10 +146,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 def draw(args: argparse.Namespace) -> Iterator[str]:
     """`cells draw`: a picture of the two cells."""
-    from cells import drawing
-
-    genotype = catalogue.find(args.genotype)
-    drawing.save(genotype, args.output, dark=args.dark)
+    api.draw(args.genotype, args.output, dark=args.dark)
     yield os.fspath(args.output)
 
 
@@ -198,7 +196,7 @@ def _text_of(name: str, most: int) -> str:
 
 def diff(args: argparse.Namespace) -> Iterator[str]:
     """`cells diff`: what changed between two genotypes."""
-    old, new = catalogue.find(args.old), catalogue.find(args.new)
+    old, new = api.load_genotype(args.old), api.load_genotype(args.new)
     yield from differences(old, new)
 
 

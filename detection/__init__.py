@@ -28,11 +28,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from detection.api import EvaluationResult, TrainingResult, evaluate, predict, train
+    from detection.api import EvaluationResult, evaluate, predict, train
     from detection.conversion.from_files import ConversionResult, convert
     from detection.exporting.export import export
     from detection.inference.detector import Detections, Detector, open_detector
     from detection.inference.predict import Predicted
+    from transfer.training.result import TrainingResult
 else:
     from cells.support.lazy import lazy
 
@@ -44,7 +45,7 @@ else:
             "Detector": "detection.inference.detector",
             "EvaluationResult": "detection.api",
             "Predicted": "detection.inference.predict",
-            "TrainingResult": "detection.api",
+            "TrainingResult": "transfer.training.result",
             "convert": "detection.conversion.from_files",
             "evaluate": "detection.api",
             "export": "detection.exporting.export",

@@ -14,6 +14,7 @@ from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from detection.training import onednn
+from transfer.training.result import TrainingResult
 
 if TYPE_CHECKING:
     from official.core.config_definitions import ExperimentConfig
@@ -57,27 +58,6 @@ class EvaluationResult:
     figures: Evaluation | None
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """What came of a training.
-
-    Attributes:
-        model_dir: the folder of the run.
-        steps: the training steps of its last checkpoint.
-        evaluation: of the last checkpoint; None where none was asked for.
-
-    Example:
-        >>> result = detection.train("run", config_file="scenes.yaml")
-        continues at step 4 of 4
-        >>> result.steps
-        4
-    """
-
-    model_dir: str
-    steps: int
-    evaluation: EvaluationResult | None
-
-
 def train(
     model_dir: FilePath,
     *,
@@ -90,7 +70,7 @@ def train(
     output: FilePath | None = None,
     worst: int = 10,
     score_threshold: float = 0.3,
-) -> TrainingResult:
+) -> TrainingResult[EvaluationResult]:
     """Trains a detector with a genotype as its backbone, or goes on from its last checkpoint.
 
     Args:

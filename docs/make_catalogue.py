@@ -19,7 +19,8 @@ DOCS = pathlib.Path(__file__).parent
 HEAD = """\
 # The catalogue
 
-Written by `make catalogue` from the genotype files in `cells/genotype/published/`.
+Written by `make catalogue` from the genotype files in `cells/genotype/published/`. All of them are
+published cells but `hand_written`, a yardstick of this project.
 `cells show NAME` prints a cell in words, `cells draw NAME` draws it,
 `cells summary NAME --network=...` counts any network of it.
 
@@ -66,7 +67,9 @@ def _entry(name: str, genotype: Genotype) -> str:
     provenance = genotype.provenance
     lines = [f"## {name}", "", f"![The two cells of {name}](catalogue/{name}.svg)", ""]
     lines.append(provenance["paper"] + (f", {provenance['url']}" if "url" in provenance else ""))
-    lines += ["", f"Checked against: {'; '.join(provenance['checked_against'])}.", ""]
+    lines.append("")
+    if provenance["checked_against"]:
+        lines += [f"Checked against: {'; '.join(provenance['checked_against'])}.", ""]
     if provenance["published"]:
         lines += ["| data | setting | published | parameters | multiply-adds | source |"]
         lines += ["| --- | --- | --- | --- | --- | --- |"]

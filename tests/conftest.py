@@ -9,6 +9,30 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pytest
 
+#: Files of a minute or more. Each is run by one process, so the last to begin must be short.
+LONG = {
+    "test_auto_run.py",
+    "test_children.py",
+    "test_detection_commands.py",
+    "test_detection_rcnn.py",
+    "test_older_files.py",
+    "test_python_examples.py",
+    "test_transfer_baselines.py",
+    "test_transfer_cluster.py",
+    "test_transfer_export.py",
+    "test_transfer_finetune.py",
+    "test_transfer_handover.py",
+    "test_transfer_runs.py",
+    "test_transfer_strategies.py",
+    "test_transfer_survival.py",
+    "test_weight_sources.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files before all others."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> pathlib.Path:

@@ -17,10 +17,10 @@ ROOT = pathlib.Path(__file__).parents[1]
 HELPERS = ROOT / "tests" / "helpers"
 
 
-def run(folder: pathlib.Path, *arguments: str) -> str:
-    """Runs Python in a folder, where data sets are prepared as well; gives what it prints."""
+def run(folder: pathlib.Path, sets: pathlib.Path, *arguments: str) -> str:
+    """Runs Python in a folder; data sets are prepared in another. Gives what it prints."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "TFDS_DATA_DIR": str(folder / "sets")}
+    environment = {**os.environ, "PYTHONPATH": path, "TFDS_DATA_DIR": str(sets)}
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -44,14 +44,20 @@ def script(page: pathlib.Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory) -> pathlib.Path:
+def sets(tmp_path_factory) -> pathlib.Path:
+    """The folder of prepared data sets, each of which is drawn once for all examples."""
+    return tmp_path_factory.mktemp("sets")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, sets) -> pathlib.Path:
     """The folder in which the page on Python was run from top to bottom."""
     folder = tmp_path_factory.mktemp("page")
     with contextlib.chdir(folder):
         make_images()
     text = script(ROOT / "docs" / "python.md")
     (folder / "python.md.py").write_text(text, encoding="utf-8")
-    run(folder, "python.md.py")
+    run(folder, sets, "python.md.py")
     return folder
 
 
@@ -66,10 +72,10 @@ def test_the_page_on_python_runs_from_top_to_bottom(page):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_examples_of_public_names_say_the_truth(tmp_path, request, package):
+def test_the_examples_of_public_names_say_the_truth(tmp_path, sets, request, package):
     # The run of `auto` that its examples show is the page's, which is finished already.
     folder = request.getfixturevalue("page") if package == "auto" else tmp_path
-    shown = run(folder, str(HELPERS / "run_examples.py"), package)
+    shown = run(folder, sets, str(HELPERS / "run_examples.py"), package)
     lines = dict(re.findall(r"^ran (\w+) (\d+)$", shown, re.MULTILINE))
     names = functions_and_classes(package)
     assert [name for name in names if int(lines.get(name, 0)) == 0] == []

@@ -26,10 +26,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from transfer.api import EvaluationResult, TrainingResult, evaluate, predict, train
+    from transfer.api import EvaluationResult, evaluate, predict, train
     from transfer.exporting.export import export
     from transfer.prediction import Guess, Prediction
     from transfer.training.checkpoints import Trained, open_classifier
+    from transfer.training.result import TrainingResult
 else:
     from cells.support.lazy import lazy
 
@@ -40,7 +41,7 @@ else:
             "Guess": "transfer.prediction",
             "Prediction": "transfer.prediction",
             "Trained": "transfer.training.checkpoints",
-            "TrainingResult": "transfer.api",
+            "TrainingResult": "transfer.training.result",
             "evaluate": "transfer.api",
             "export": "transfer.exporting.export",
             "open_classifier": "transfer.training.checkpoints",

@@ -5,7 +5,6 @@ Nothing here imports TensorFlow before there is work.
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
+from transfer.training.result import TrainingResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,26 +57,6 @@ class EvaluationResult:
     picture: str | None = None
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """What came of a training.
-
-    Attributes:
-        model_dir: the folder of the run.
-        steps: the training steps of its last checkpoint.
-        evaluation: of the last checkpoint; None where none was asked for.
-
-    Example:
-        >>> result = transfer.train("run", config_file="digits.yaml")
-        >>> result.steps
-        40
-    """
-
-    model_dir: str
-    steps: int
-    evaluation: EvaluationResult | None
-
-
 def train(
     model_dir: FilePath,
     *,
@@ -87,7 +67,7 @@ def train(
     data_dir: FilePath | None = None,
     evaluate: bool = False,
     output: FilePath | None = None,
-) -> TrainingResult:
+) -> TrainingResult[EvaluationResult]:
     """Trains a genotype as an image classifier, or goes on from its last checkpoint.
 
     Args:
@@ -116,16 +96,16 @@ def train(
         >>> result.steps, result.evaluation.split
         (40, 'test')
     """
+    from transfer.runs.configuration import read_params
+    from transfer.training import checkpoints, runner
+
     params = read_params(
-        None,
         genotype=genotype,
         experiment=experiment,
         config_file=config_file,
         params_override=params_override,
         data_dir=data_dir,
     )
-    from transfer.training import checkpoints, runner
-
     folder = path_text(model_dir)
     metrics = runner.run(params, "train_and_eval" if evaluate else "train", folder)
     steps = checkpoints.last_step(folder)
@@ -173,11 +153,12 @@ def evaluate(
         100
     """
     folder = path_text(model_dir)
+    from transfer import evaluation
+    from transfer.runs.configuration import read_params
+
     params = read_params(
         folder, config_file=config_file, params_override=params_override, data_dir=data_dir
     )
-    from transfer import evaluation
-
     if crops not in evaluation.CROPS:
         raise UserError(f"--crops: {crops} is none of 1, 5 and 10")
     result = evaluation.evaluate(params, folder, checkpoint, crops=crops)
@@ -262,42 +243,3 @@ def predict(
     if output is not None:
         write_json(output, [each.to_dict() for each in predictions])
     return predictions
-
-
-def read_params(
-    model_dir: FilePath | None,
-    *,
-    genotype: Genotype | FilePath | None = None,
-    experiment: str | ExperimentConfig | None = None,
-    config_file: FilePaths = (),
-    params_override: str | Mapping[str, Any] | None = None,
-    data_dir: FilePath | None = None,
-) -> ExperimentConfig:
-    """A configuration, overridden.
-
-    Args:
-        model_dir: folder of a run, whose configuration is overridden; None for that of an
-            experiment.
-        genotype, experiment, config_file, params_override, data_dir: see `train`.
-
-    Raises:
-        UserError: there is no such run, experiment or file, or a key does not exist; says where.
-    """
-    from transfer.config import configure
-    from transfer.runs import model_dir as runs
-
-    files = as_paths(config_file)
-    if model_dir is not None:
-        base = runs.read_params(path_text(model_dir))
-    elif experiment is None or isinstance(experiment, str):
-        name = configure.experiment_of(files, experiment)
-        base = configure.experiment(name or configure.DEFAULT_EXPERIMENT)
-    else:
-        base = copy.deepcopy(experiment)
-    return configure.configure(
-        base,
-        files=files,
-        override=params_override,
-        genotype=os.fspath(genotype) if isinstance(genotype, os.PathLike) else genotype,
-        data_dir=os.fspath(data_dir) if data_dir else None,
-    )

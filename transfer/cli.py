@@ -232,8 +232,9 @@ def _export(_: Sequence[str]) -> Iterator[str]:
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
     from cells.support.files import write_json
-    from transfer.api import read_params
-    from transfer.summary import measure, summary
+    from transfer.runs.configuration import read_params
+    from transfer.step_time import measure
+    from transfer.summary import summary
 
     values = flags.FLAGS
     trained = bool(values.model_dir) and not (values.config_file or values.experiment)

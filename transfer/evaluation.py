@@ -13,7 +13,7 @@ from cells import data as datasets
 from cells.data import turned
 from cells.support.errors import UserError
 from transfer.data import damaged_images
-from transfer.prediction import probabilities
+from transfer.prediction import probabilities, viewed_probabilities
 from transfer.runs import model_dir
 from transfer.training import checkpoints, complete, devices
 
@@ -103,8 +103,9 @@ def evaluate(params: Any, folder: str, which: str = "latest", *, crops: int = 1)
         params: the run's configuration, with other validation data perhaps; resolved here.
         folder: `model_dir` of the run.
         which: see `transfer.training.checkpoints.find`.
-        crops: 1; or 5 (corners and centre of the enlarged image) or 10 (their mirror images, too),
-            whose probabilities are averaged (Krizhevsky et al. 2012, section 4.1).
+        crops: 1: the views that `task.evaluation` asks for; or 5 (corners and centre of the
+            enlarged image) or 10 (their mirror images, too), whose probabilities are averaged
+            (Krizhevsky et al. 2012, section 4.1).
 
     Raises:
         UserError: the data do not exist, are damaged, or have other classes than the network.
@@ -174,6 +175,8 @@ def _seen(
         images, labels = inputs
 
         def averaged() -> tf.Tensor:
+            if crops == 1:
+                return viewed_probabilities(trained.model, images, task.task_config.evaluation)
             views = cut(images, (height, width), crops)
             return sum(probabilities(trained.model, view) for view in views) / len(views)
 

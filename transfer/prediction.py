@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells.data import image_files
+from cells.data import image_files, views
+from transfer.config import schema
 from transfer.data import dataset
 from transfer.model import network
 from transfer.training.checkpoints import Trained
@@ -81,7 +82,8 @@ def predict(trained: Trained, files: Sequence[Path], top: int = 5) -> Iterator[P
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
         inputs = tf.stack([parser.evaluation_image(image_files.read(file)) for file in batch])
-        for file, row in zip(batch, probabilities(trained.model, inputs).numpy(), strict=True):
+        rows = viewed_probabilities(trained.model, inputs, trained.params.task.evaluation)
+        for file, row in zip(batch, rows.numpy(), strict=True):
             likeliest = np.argsort(-row, kind="stable")[:top]
             yield Prediction(
                 os.fspath(file),
@@ -93,6 +95,12 @@ def probabilities(model: Any, images: tf.Tensor) -> tf.Tensor:
     """Float32 `(batch, num_classes)` of scaled images `(batch, height, width, channels)`."""
     logits = network.logits(model(tf.cast(images, tf.float32), training=False))
     return tf.nn.softmax(tf.cast(logits, tf.float32))
+
+
+def viewed_probabilities(model: Any, images: tf.Tensor, settings: schema.Evaluation) -> tf.Tensor:
+    """The mean of `probabilities` over the views that a configuration asks for."""
+    chosen = views.views(mirrored=settings.mirrored, shift=settings.shift)
+    return views.mean_probabilities(lambda shown: probabilities(model, shown), images, chosen)
 
 
 def table(predictions: Sequence[Prediction]) -> Iterator[str]:

@@ -148,11 +148,11 @@ def _mutate_safetensors(random: Random, content: bytes) -> bytes:
 
 
 def _read_weights(content: bytes, folder: Path) -> None:
-    from cells.weights import timm, weights_file
+    from cells.weights import torch_file, weights_file
 
     file = folder / "w.safetensors"
     file.write_bytes(content)
-    timm.read(str(file))
+    torch_file.read(str(file))
     read = weights_file.read(file)
     assert all(np.isfinite(value).all() for values in read.layers.values() for value in values)
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from benchmarks import quiet
 from benchmarks.recording import commands, machine, missed, rows
 from benchmarks.recording.git import Repository
 from benchmarks.report import Figure, read_figures
@@ -55,7 +56,7 @@ def measure(
         )
     shown = commands.command(table[name], strategies)
     print(f"== {name}: {shown}", flush=True)
-    with machine.watching_load() as load:
+    with quiet.held(), machine.watching_load() as load:
         figures, seeds = _run(root, name, shown)
     if (repository.head()[0], repository.changes()) != (commit, changes) and not dirty:
         raise Unrecorded(

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cell_search.config import schema
+from cell_search.config.comparison import require_same
 from cell_search.config.schema import SearchConfig
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically
 
 #: What a configuration may be given as: itself, its values, or one or more YAML files.
 Config = SearchConfig | Mapping[str, Any] | str | os.PathLike[str] | Sequence[str]
@@ -40,7 +40,7 @@ def read(
         UserError: it is not one, or the directory has trials of another.
     """
     if directory is not None:
-        _restore(directory)
+        _recover(directory)
     stored = directory.stored_config() if directory else None
     if isinstance(config, SearchConfig):
         wanted = schema.from_values(schema.used_values(config), "config")
@@ -59,7 +59,7 @@ def read(
         wanted.study = (stored or {}).get("study") or directory.new_study_name()
     if stored is not None:
         try:
-            schema.require_same(wanted, stored, str(directory.config))
+            require_same(wanted, stored, str(directory.config))
         except UserError:
             # A search that ended before its first trial has left nothing but its settings.
             if directory.has_trials():
@@ -67,33 +67,39 @@ def read(
     return wanted
 
 
-def _restore(directory: SearchDirectory) -> None:
-    """Writes `config.yaml` anew where it is gone or cut, from what the journal recorded.
+def _recover(directory: SearchDirectory) -> None:
+    """Takes the settings that the journal recorded where `config.yaml` is gone or cut.
 
     Raises:
         UserError: it was changed; says what differs.
     """
+    directory.recover(None)
     noted, file = directory.noted_config(), directory.config
     if noted is None:
         if directory.journal.is_file() and not file.exists() and directory.journal.stat().st_size:
             raise UserError(
                 f"{file}: is missing, and {directory.journal.name} is of a version that did not "
-                "record it; put the file back, or use another --search_dir"
+                "record it; put the file back, or use another search directory"
             )
         return
     text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     if text == noted:
         return
     if not text.strip() or noted.startswith(text.rstrip()):
-        write_atomically(file, noted.encode())
+        values = yaml_file.loads(noted)
+        if not isinstance(values, dict):
+            raise UserError(
+                f"{directory.journal}: what it recorded of {file.name} is damaged; put that back"
+            )
+        directory.recover(values)
         print(
-            f"cell-search: {file} was {'cut' if text else 'missing'}; it is restored from "
-            f"{directory.journal.name}",
+            f"cell-search: {file} is {'cut' if text else 'missing'}; the settings are those that "
+            f"{directory.journal.name} recorded",
             file=sys.stderr,
         )
         return
     try:
-        schema.require_same(
+        require_same(
             schema.from_values(overrides.read_yaml(file), str(file)),
             yaml_file.loads(noted),
             str(file),
@@ -102,6 +108,6 @@ def _restore(directory: SearchDirectory) -> None:
         if not directory.has_trials():
             return
         raise UserError(
-            f"{error}; the file is not what {directory.journal.name} recorded: remove it, and it "
-            "is restored from there"
+            f"{error}; the file is not what {directory.journal.name} recorded: remove it, and the "
+            "search goes on with what is recorded"
         ) from None

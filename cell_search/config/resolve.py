@@ -13,7 +13,8 @@ import numpy as np
 
 from cell_search.config import early_stopping, searched_settings
 from cell_search.config.early_stopping import Rungs
-from cell_search.config.schema import SearchConfig, SieveConfig, SpaceChoice, section
+from cell_search.config.from_dataclasses import section
+from cell_search.config.schema import SearchConfig, SieveConfig, SpaceChoice
 from cell_search.costs import table
 from cell_search.costs.table import CostTable
 from cell_search.evaluators import EVALUATORS, Evaluator
@@ -285,7 +286,7 @@ def _costs(config: SearchConfig, directory: SearchDirectory | None) -> CostTable
     if file and os.path.exists(file) and table.read(file).identity != kept.identity:
         raise UserError(
             f"costs.file: {file} has other times than {directory.costs}, which this search began "
-            "with; bring that file back, or use another --search_dir"
+            "with; bring that file back, or use another search directory"
         )
     return kept
 

@@ -14,12 +14,20 @@ that a new one needs no line here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from official.modeling import hyperparams
 
 from cell_search.config import early_stopping
+from cell_search.config.from_dataclasses import (
+    Changes,
+    Choice,
+    changes_of,
+    one_of,
+    section,
+    settings_of,
+)
 from cell_search.evaluators import EVALUATORS
 from cell_search.images import ImageSettings
 from cell_search.pools import POOLS
@@ -27,7 +35,6 @@ from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
 from cells.genotype.genotype import MAX_BLOCKS
 from cells.support import overrides
-from cells.support.errors import UserError
 from cells.support.settings import setting
 
 #: Beyond what any search has had: 20,000 trials (Zoph et al. 2018), a month between reports. The
@@ -35,104 +42,38 @@ from cells.support.settings import setting
 MAX_TRIALS, MAX_MINUTES, MAX_SEED = 10_000_000, 60 * 24 * 31, 2**32 - 1
 
 
-def _settings(thing: type) -> type[hyperparams.Config]:
-    """A configuration with the fields of a frozen dataclass."""
-    fields: list[Any] = [
-        (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
-        for f in _fields(thing)
-    ]
-    return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
-
-
-def _fields(thing: Any) -> Iterable[dataclasses.Field]:
-    return dataclasses.fields(thing)
-
-
-class Choice(hyperparams.Config):
-    """A choice by `type`, with a section of settings for each type.
-
-    Unlike Model Garden's one-of, it shows all sections: one can be set before it is chosen.
-    """
-
-    type: str
-
-    def chosen(self) -> dict[str, Any]:
-        """The settings of the chosen type."""
-        return getattr(self, section(self.type)).as_dict()
-
-
-def section(name: str) -> str:
-    """Where the settings of a type are: `optuna_TPESampler` holds those of `optuna:TPESampler`."""
-    return name.replace(":", "_")
-
-
-def _one_of(
-    name: str, types: Mapping[str, type], default: str, more: Iterable[Any] = ()
-) -> type[Choice]:
-    """A `Choice` between settings by the names of their types, with more fields beside it."""
-    fields: list[Any] = [("type", str, dataclasses.field(default=default)), *more]
-    for key, settings in types.items():
-        made = _settings(settings)
-        fields.append((section(key), made, dataclasses.field(default_factory=made)))
-    return dataclasses.make_dataclass(name, fields, bases=(Choice,))
-
-
-_StrategyChoice = _one_of(
+_StrategyChoice = one_of(
     "StrategyChoice",
     {name: strategy.Settings for name, strategy in STRATEGIES.items()},
     "regularized_evolution",
     [("first", list, dataclasses.field(default_factory=list))],
 )
-_EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
-_PrunerChoice = _one_of(
+_EvaluatorChoice = one_of("EvaluatorChoice", EVALUATORS, "train")
+_PrunerChoice = one_of(
     "PrunerChoice",
     early_stopping.PRUNERS,
     "none",
     [("rungs", list, dataclasses.field(default_factory=list))],
 )
-_PoolChoice = _one_of("PoolChoice", POOLS, "inline")
-_Images = _settings(ImageSettings)
-_Limits = _settings(Limits)
-
-
-class Changes(hyperparams.Config):
-    """Changes to another section; what is None stays."""
-
-    def set_values(self) -> dict[str, Any]:
-        """What is set, nested."""
-        found: dict[str, Any] = {}
-        for key in self.as_dict():
-            value = getattr(self, key)
-            if isinstance(value, Changes):
-                value = value.set_values() or None
-            if value is not None:
-                found[key] = value
-        return found
-
-
-def _changes(thing: type) -> type[Changes]:
-    """A configuration of the same fields that sets none of them: they are None."""
-    fields: list[Any] = [
-        (f.name, f"{f.type} | None", dataclasses.field(default=None, metadata=f.metadata))
-        for f in _fields(thing)
-    ]
-    return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(Changes,))
+_PoolChoice = one_of("PoolChoice", POOLS, "inline")
+_Images = settings_of(ImageSettings)
+_Limits = settings_of(Limits)
 
 
 def _evaluator_changes() -> type[Changes]:
     fields: list[Any] = [("type", "str | None", dataclasses.field(default=None))]
     for name, thing in EVALUATORS.items():
-        made = _changes(thing)
+        made = changes_of(thing)
         fields.append((section(name), made, dataclasses.field(default_factory=made)))
     return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(Changes,))
 
 
-_EvaluatorChanges, _ImageChanges = _evaluator_changes(), _changes(ImageSettings)
+_EvaluatorChanges, _ImageChanges = _evaluator_changes(), changes_of(ImageSettings)
 
 
 def _searched_settings() -> type[hyperparams.Config]:
     """Lists of choices by the name of a setting, for every setting that an evaluator has."""
-    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in _fields(e))
+    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))
     fields: list[Any] = [(n, list, dataclasses.field(default_factory=list)) for n in names]
     return dataclasses.make_dataclass("Settings", fields, bases=(hyperparams.Config,))
 
@@ -145,7 +86,7 @@ class SpaceChoice(hyperparams.Config):
     """What is searched.
 
     Attributes:
-        name: `nasnet`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`.
+        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (docs/tables.md), instead of a name.
         growable: whether cells may have fewer blocks; always so where the strategy grows them.
@@ -280,91 +221,8 @@ class SearchConfig(hyperparams.Config):
     rerank: RerankConfig = dataclasses.field(default_factory=RerankConfig)
 
 
-#: Settings that say where and how to look at a search, and not what is searched.
-_FREE = (
-    "images.data_dir",
-    "trials",
-    # What it holds must stay the same, wherever it lies.
-    "costs",
-    "pool",
-    "top",
-    "report_minutes",
-    "weights_dir",
-    "rerank",
-)
-
 #: Choices by `type`: the sections of other types do not matter.
-_CHOICES = ("strategy", "evaluator", "pruner", "pool")
-
-
-def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
-    """Checks that a search directory may be continued with a configuration.
-
-    More trials than before are allowed, and so is whatever does not touch the results.
-
-    Args:
-        config: what is asked for.
-        stored: what the directory was made with.
-        where: the directory's configuration file.
-
-    Raises:
-        UserError: something else differs; names the keys, with both values.
-    """
-    now = _flat(config.as_dict())
-    # What the directory's version did not know yet was as it is by default.
-    before = _flat(SearchConfig().as_dict()) | _flat(stored)
-    different = [
-        f"{key} is {_shown(now, key)}, was {_shown(before, key)}"
-        for key in dict.fromkeys([*now, *before])
-        if now.get(key) != before.get(key) and not _free(key) and _used(key, now)
-    ]
-    if now["trials"] < before.get("trials", 0):
-        different.append(f"trials is {now['trials']}, was {before['trials']} (it may grow only)")
-    if different:
-        raise UserError(
-            f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
-            "use another --search_dir, or the old settings"
-        )
-
-
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in _FREE)
-
-
-def _used(key: str, flat: Mapping[str, Any]) -> bool:
-    """Whether a key matters: the sections of types that are not chosen do not."""
-    part, _, rest = key.partition(".")
-    found, dot, _ = rest.partition(".")
-    if key == "pruner.rungs":
-        return flat["pruner.type"] != "none"
-    return part not in _CHOICES or not dot or found == section(flat[f"{part}.type"])
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif not isinstance(value, list | tuple) or value:
-            # An empty list says as much as none.
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _shown(flat: Mapping[str, Any], key: str) -> str:
-    return repr(flat[key]) if key in flat else "not set"
-
-
-def used_settings(config: SearchConfig) -> dict[str, Any]:
-    """The settings that matter, as `a.b.c: value`.
-
-    Args:
-        config: the settings of the stack.
-    """
-    flat = _flat(config.as_dict())
-    other = ("rerank.", "sieve.")
-    used = {k: v for k, v in flat.items() if _used(k, flat) and not k.startswith(other)}
-    return used | _flat({"sieve": config.sieve.used_values()})
+CHOICES = ("strategy", "evaluator", "pruner", "pool")
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
@@ -374,7 +232,7 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         config: the settings of the stack.
     """
     values = config.as_dict()
-    for part in _CHOICES:
+    for part in CHOICES:
         chosen = values[part]["type"]
         used = {"type": chosen, section(chosen): values[part][section(chosen)]}
         if part == "pruner" and chosen != "none":

@@ -61,6 +61,7 @@ def measure(
     families: Sequence[str] = tuple(FAMILIES),
     *,
     mixed: int = _RANDOM,
+    most: int = _SAMPLES,
     whole: Sequence[tuple[int, int, int, int]] = _WHOLE,
     report: Callable[[str], None] = lambda line: None,
 ) -> CostTable:
@@ -71,13 +72,14 @@ def measure(
         filters: F of the networks whose pieces are measured.
         families: whose stacking rules they follow.
         mixed: so many random networks show what operations that meet are cut into.
+        most: times of a kind of piece; fewer are measured sooner, and predict worse.
         whole: (seed, N, F, blocks) of the random networks whose whole steps are measured.
         report: is told what is measured next.
 
     Returns:
         The table of this machine.
     """
-    pieces = list(_pieces(operations, filters, families, mixed))
+    pieces = list(_pieces(operations, filters, families, mixed, most))
     bank = Bank()
     samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
     for pass_, batch in (("training", BATCH), ("inference", 1)):
@@ -95,7 +97,11 @@ def measure(
 
 
 def _pieces(
-    operations: Sequence[str], filters: Iterable[int], families: Sequence[str], mixed: int = 0
+    operations: Sequence[str],
+    filters: Iterable[int],
+    families: Sequence[str],
+    mixed: int = 0,
+    most: int = _SAMPLES,
 ) -> Iterator[Piece]:
     """Different pieces of networks with each operation at each place; few of a kind."""
     count: defaultdict[str, int] = defaultdict(int)
@@ -103,7 +109,7 @@ def _pieces(
     for genotype, f in itertools.product(_genotypes(operations, families, mixed), filters):
         for piece in _pieces_of(genotype, f):
             kind = kind_of(piece)
-            if piece not in seen and count[kind] < _SAMPLES:
+            if piece not in seen and count[kind] < most:
                 seen.add(piece)
                 count[kind] += 1
                 yield piece

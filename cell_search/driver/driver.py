@@ -22,6 +22,7 @@ from cell_search.output import report, results
 from cell_search.output.progress import Progress
 from cell_search.output.tensorboard_logs import Boards
 from cell_search.pools import Pool
+from cell_search.search_result import SearchResult
 from cell_search.selection import sieve
 from cell_search.selection.first import FirstTrial, known_cells, require_same
 from cell_search.space.cell_space import genotype_of
@@ -51,13 +52,13 @@ class Files:
         """Writes `report.html` from the trials so far."""
         report.write(self.directory, self.search, self.study, drawings=DRAWINGS)
 
-    def write(self) -> list[str]:
+    def write(self) -> tuple[str, ...]:
         """Writes the winner and all else that a search leaves; returns the paths to show."""
         written = results.write(self.directory, self.search, self.study)
-        return [*written, report.write(self.directory, self.search, self.study)]
+        return (*written, report.write(self.directory, self.search, self.study))
 
 
-def search(studies: Studies, search: Search, interruptible: Interruptible) -> list[str]:
+def search(studies: Studies, search: Search, interruptible: Interruptible) -> SearchResult:
     """Runs a search until it has all its trials, or goes on with one.
 
     A trial is a record before its candidate is evaluated, so a trial that was running when an
@@ -69,7 +70,7 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> li
         interruptible: listens for Ctrl-C and SIGTERM.
 
     Returns:
-        The paths of what was written, to show; none where there is no directory.
+        The study, and the paths of what was written, to show.
 
     Raises:
         UserError: the settings are at fault, or no candidate succeeded.
@@ -90,8 +91,8 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> li
     run(studies, STUDY_NAME, search, study, interruptible, files, first)
     if files is None:
         results.best_of(search, study)  # One succeeded.
-        return []
-    return files.write()
+        return SearchResult(search, studies, study)
+    return SearchResult(search, studies, study, files.write())
 
 
 def _sieved(

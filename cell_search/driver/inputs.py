@@ -47,7 +47,7 @@ def require_same(study: optuna.Study, search: Search) -> None:
             raise UserError(
                 f"{what}: {paths[what][0]} has other contents than when this search began, and "
                 "its trials would not be comparable; put the old file back, or use another "
-                "--search_dir"
+                "search directory"
             )
     if began is None:
         study.set_user_attr(INPUTS, now)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 from collections import Counter
 from typing import Any
 
 import optuna
 
+from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
-from cell_search.config.schema import SearchConfig, section
+from cell_search.config.schema import SearchConfig
 from cell_search.driver import driver, inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
+from cell_search.search_result import SearchResult
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
 from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.settings_differences import settings_differences
 
 #: The seeds of a re-ranking lie beyond those of searches.
 _SEED = 2**32
@@ -74,7 +76,7 @@ def _longer(evaluator: Evaluator, kind: str) -> Evaluator:
 
 def rerank(
     studies: Studies, search: Search, longer: Search, interruptible: Interruptible
-) -> list[str]:
+) -> SearchResult:
     """Trains the best candidates again, or goes on with it; writes the new order.
 
     Every candidate with every seed is a trial of a second study, recorded before the first is
@@ -87,7 +89,7 @@ def rerank(
         interruptible: listens for Ctrl-C and SIGTERM.
 
     Returns:
-        The paths of what was written, to show; none where there is no directory.
+        The study of the search, and the paths of what was written, to show.
 
     Raises:
         UserError: no trial of the search succeeded, an earlier re-ranking had other settings, or
@@ -126,12 +128,11 @@ def rerank(
             f"{where}none of the {len(again.candidates)} candidates could be trained "
             f"again; the last failed, {again.candidates[-1].failures[-1]}"
         )
-    return files.write() if files else []
+    return SearchResult(search, studies, found, files.write() if files else ())
 
 
 def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
-    # As the journal gives it back: JSON knows no tuples.
-    protocol = json.loads(json.dumps(protocol_of(longer)))
+    protocol = protocol_of(longer)
     before = study.user_attrs.get(PROTOCOL)
     if before is None:
         study.set_user_attr(REWARD, longer.evaluator.reward)
@@ -141,13 +142,7 @@ def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
     default = dataclasses.replace(
         longer, evaluator=type(longer.evaluator)(), images=ImageSettings()
     )
-    before = {**protocol_of(default), **before}
-    different = [
-        f"{key} is {protocol.get(key)!r}, was {before.get(key)!r}"
-        for key in dict.fromkeys([*protocol, *before])
-        if protocol.get(key) != before.get(key)
-    ]
-    if different:
+    if different := settings_differences(protocol, before, defaults=protocol_of(default)):
         raise UserError(
             f"{where}the best were trained again with other settings "
             f"({'; '.join(different)}); use the same, or another rerank.name for a second "

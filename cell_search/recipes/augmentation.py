@@ -7,9 +7,6 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-#: What enters where an image is moved: its own mirror image, or black.
-BORDERS = ("reflect", "black")
-
 
 class Crops:
     """Images with a border around them, of which any window can be cut.
@@ -20,7 +17,7 @@ class Crops:
     Args:
         pixels: uint8 `(n, height, width, channels)`.
         shift: pixels of the border.
-        border: one of `BORDERS`.
+        border: one of `cells.data.views.BORDERS`.
     """
 
     def __init__(self, pixels: np.ndarray, shift: int, border: str = "reflect"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from cell_search.recipes.augmentation import BORDERS
+from cells.data.views import BORDERS
 from cells.support import settings
 from cells.support.settings import setting
 

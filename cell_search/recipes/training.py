@@ -18,10 +18,10 @@ import tensorflow as tf
 from cell_search.children.bank import Bank, bank_of
 from cell_search.children.child import Chance, Child
 from cell_search.children.training import Descent, Training, finite_mean, mixed
-from cell_search.recipes import views as image_views
 from cell_search.recipes.batches import TrainingImages
 from cell_search.recipes.recipe import Recipe
 from cells.data import preprocessing
+from cells.data import views as image_views
 from cells.network.build import NetworkConfig, build_graph
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
@@ -35,6 +35,9 @@ _LOOK = 100
 
 #: Images of a pass for batch-norm statistics.
 _STATISTICS_BATCH = 256
+
+#: Images of a pass that scores.
+_SCORE_BATCH = 500
 
 _FACTS = ("steps", "planned", "averaged")
 
@@ -154,6 +157,16 @@ class WholeTraining:
                 f"recipe.schedule: {self.recipe.schedule!r} cannot be prolonged; use 'trapezoid'"
             )
         self.planned = planned
+
+    def give_images(self, images: tuple[np.ndarray, np.ndarray]) -> None:
+        """Goes on with other images from here, such as those that were held out so far.
+
+        Args:
+            images: as of the class, of the same size and classes.
+        """
+        self.images = TrainingImages(*images, self.recipe, self._seed)
+        self._scored = None
+        self.__dict__.pop("_key", None)
 
     def run(self, steps: int | None = None) -> float:
         """Trains on.
@@ -290,12 +303,16 @@ class WholeTraining:
             float32 `(n, classes)`, the mean over the views.
         """
         network = self.network()
-        return image_views.probabilities(
-            lambda shown: network.logits(preprocessing.scale(shown)),
-            pixels,
-            views,
-            self.recipe.border,
-        )
+        parts = [
+            image_views.mean_probabilities(
+                lambda shown: tf.nn.softmax(network.logits(preprocessing.scale(shown))),
+                pixels[start : start + _SCORE_BATCH],
+                views,
+                border=self.recipe.border,
+            ).numpy()
+            for start in range(0, len(pixels), _SCORE_BATCH)
+        ]
+        return np.concatenate(parts)
 
     def score(
         self,

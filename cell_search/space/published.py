@@ -1,4 +1,4 @@
-"""The published spaces; a further one is one more row."""
+"""The published spaces, and `nasnet_joined`, which is ours; a further one is one more row."""
 
 from __future__ import annotations
 
@@ -20,29 +20,43 @@ _EIGHT = (
     "dil_conv_3x3",
 )
 
+_NASNET = (
+    "identity",
+    "conv_1x3_3x1",
+    "conv_1x7_7x1",
+    "dil_conv_3x3",
+    "avg_pool_3x3",
+    "max_pool_3x3",
+    "max_pool_5x5",
+    "max_pool_7x7",
+    "conv_1x1",
+    "conv_3x3",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "sep_conv_7x7",
+)
+
 _ROWS = (
     Rules(
         name="nasnet",
         source="Zoph et al. 2018, section 3.1",
-        operations=(
-            "identity",
-            "conv_1x3_3x1",
-            "conv_1x7_7x1",
-            "dil_conv_3x3",
-            "avg_pool_3x3",
-            "max_pool_3x3",
-            "max_pool_5x5",
-            "max_pool_7x7",
-            "conv_1x1",
-            "conv_3x3",
-            "sep_conv_3x3",
-            "sep_conv_5x5",
-            "sep_conv_7x7",
-        ),
+        operations=_NASNET,
         cells=("normal", "reduction"),
         combinations=("add", "concat"),
         concat="unread",
         stacking="nasnet",
+    ),
+    Rules(
+        # Small cells of few blocks: all of them are joined, which widens what the next cell reads,
+        # and nothing costs a convolution by being combined.
+        name="nasnet_joined",
+        source="ours; the operations of Zoph et al. 2018, joined as in Liu et al. 2018",
+        operations=_NASNET,
+        cells=("normal", "reduction"),
+        combinations=("add",),
+        concat="blocks",
+        stacking="nasnet",
+        blocks=2,
     ),
     Rules(
         name="pnas",

@@ -49,6 +49,7 @@ class SearchDirectory(Studies):
         self.journal = self.path / "study.journal"
         self.costs = self.path / "costs.json"
         self._ownership = Ownership(self.path)
+        self._recovered: dict[str, Any] | None = None
         self._opened: tuple[str, database.Patient] | None = None
 
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
@@ -68,11 +69,13 @@ class SearchDirectory(Studies):
         return self.path / "tensorboard" / (SIEVE_NAME if part == SIEVE_NAME else "rerank")
 
     def stored_config(self) -> dict[str, Any] | None:
-        """The values of `config.yaml`, or None in a new directory.
+        """The values of `config.yaml`, or of its text that was recovered; None in a new directory.
 
         Raises:
             UserError: the file is damaged.
         """
+        if self._recovered is not None:
+            return self._recovered
         if not self.config.exists():
             return None
         values = overrides.read_yaml(self.config)
@@ -89,6 +92,20 @@ class SearchDirectory(Studies):
             values: those that matter, nested.
         """
         write_atomically(self.config, yaml_file.dumps(values).encode())
+        self.recover(None)
+
+    def recover(self, values: dict[str, Any] | None) -> None:
+        """Takes values for those of `config.yaml`, which is lost; writes nothing.
+
+        Args:
+            values: what the journal recorded; None for those of the file again.
+        """
+        self._recovered = values
+
+    def state(self) -> list[tuple[int, int]]:
+        """What changes when somebody writes to the configuration or to the journal."""
+        files = [path.stat() for path in (self.config, self.journal) if path.exists()]
+        return [(file.st_mtime_ns, file.st_size) for file in files]
 
     def noted_config(self) -> str | None:
         """The text of `config.yaml` as the journal recorded it; None: it did not yet."""
@@ -155,7 +172,7 @@ class SearchDirectory(Studies):
             lost = "is empty" if self.journal.exists() else "is missing"
             raise UserError(
                 f"{self.journal}: {lost}, and {self.path / left} is of a search; put the journal "
-                "back, or use another --search_dir"
+                "back, or use another search directory"
             )
 
     def _require_winner(self, study: optuna.Study) -> None:
@@ -204,8 +221,8 @@ class SearchDirectory(Studies):
         Raises:
             UserError: there is no search here, or its journal is damaged.
         """
-        if not self.config.exists() or not (self.journal.exists() or self._url()):
-            raise UserError(f"--search_dir: there is no search in {self.path}")
+        if self.stored_config() is None or not (self.journal.exists() or self._url()):
+            raise UserError(f"--search_dir: there is no search in {self.path}", "directory")
         try:
             return self._load(self._name())
         except DamagedJournal as error:
@@ -217,7 +234,9 @@ class SearchDirectory(Studies):
                 return optuna.load_study(study_name=self._name(), storage=whole)
         except KeyError:
             pass
-        raise UserError(f"--search_dir: the search in {self.path} has no trial yet") from None
+        raise UserError(
+            f"--search_dir: the search in {self.path} has no trial yet", "directory"
+        ) from None
 
     def _url(self) -> str:
         """Of the storage, as `config.yaml` says; empty: the journal here."""

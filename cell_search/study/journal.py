@@ -91,7 +91,7 @@ class Journal(JournalFileBackend):
     def __init__(self, path: pathlib.Path, permit: Callable[[], None]):
         self._path, self._permit = path, permit
         if path.is_dir():
-            raise UserError(f"{path}: is a folder; move it away, or use another --search_dir")
+            raise UserError(f"{path}: is a folder; move it away, or use another search directory")
         try:
             super().__init__(str(path))
         except OSError as error:

@@ -65,7 +65,8 @@ class Ownership:
             file = self._acquire(mine, takeover, silence)
         except OSError as error:
             raise UserError(
-                f"--search_dir: {self._folder} cannot be written ({os.strerror(error.errno or 0)})"
+                f"--search_dir: {self._folder} cannot be written ({os.strerror(error.errno or 0)})",
+                "directory",
             ) from None
         with file:
             self._mine = mine
@@ -85,7 +86,8 @@ class Ownership:
         if present != self._mine:
             raise UserError(
                 f"--search_dir: {self._folder} was taken over by another search "
-                f"({_name(present)}), so this one has ended; what it had finished is kept"
+                f"({_name(present)}), so this one has ended; what it had finished is kept",
+                "directory",
             )
 
     def _acquire(
@@ -104,7 +106,8 @@ class Ownership:
                     raise UserError(
                         f"--search_dir: {self._folder} is in use by another search ({owner}); "
                         "wait for it, stop it, use another directory, or take over what it has "
-                        "with --takeover"
+                        "with --takeover (takeover=True)",
+                        "directory",
                     )
                 process = _process_here(owner, file)
                 if process is None:

@@ -1,4 +1,7 @@
-"""The published cells, as genotype files of this project's own format."""
+"""The published cells, as genotype files of this project's own format.
+
+Beside them `hand_written`, a yardstick that is not published: dense convolutions with identities.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,13 @@
-"""The published networks as named configurations (TF-slim's `nasnet.py` and `pnasnet.py`)."""
+"""The published networks as named configurations (TF-slim's `nasnet.py` and `pnasnet.py`).
+
+`cifar_pooled` is not published: the stack for small images with a stem that halves them.
+"""
 
 from __future__ import annotations
 
 from cells.genotype.genotype import Genotype
 from cells.network.stack import StackConfig, check, with_penultimate_filters
+from cells.operations.families import FAMILIES
 from cells.operations.primitives import Size
 from cells.support.errors import UserError, unknown
 
@@ -24,6 +28,8 @@ _NETWORKS = {
     ("cifar", "pnasnet"): _CIFAR.replace(normal_cells=3, filters=48),
     ("cifar", "darts"): _CIFAR.replace(filters=36),
     ("cifar", "enas"): _CIFAR.replace(normal_cells=5, filters=36),
+    # Of this project; the others are published.
+    **{("cifar_pooled", family): _CIFAR.replace(stem="pooled") for family in FAMILIES},
     ("imagenet_mobile", "nasnet"): _MOBILE.replace(normal_cells=4, filters=44),
     ("imagenet_mobile", "pnasnet"): _MOBILE.replace(normal_cells=3, filters=54),
     ("imagenet_mobile", "darts"): _MOBILE.replace(

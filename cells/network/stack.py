@@ -26,6 +26,7 @@ from cells.operations.primitives import (
     Dropout,
     GlobalPool,
     Input,
+    Pool,
     Size,
 )
 from cells.support import settings
@@ -33,6 +34,9 @@ from cells.support.errors import UserError
 from cells.support.settings import setting
 
 GROUPS = 3
+
+Stem = Literal["cifar", "pooled", "imagenet"]
+STEMS: tuple[Stem, ...] = ("cifar", "pooled", "imagenet")
 
 #: Ten times what has been published, and more: N, F, pixels of a side, classes.
 MAX_CELLS, MAX_FILTERS, MAX_SIDE, MAX_CLASSES = 1000, 20_000, 20_000, 1_000_000
@@ -43,11 +47,13 @@ class StackConfig:
     """Everything about a network but its cells.
 
     Attributes:
-        stem: `cifar` (3x3 convolution) or `imagenet` (3x3 convolution of stride 2, then two
-            Reduction cells).
+        stem: `cifar` (3x3 convolution), `pooled` (two 3x3 convolutions and a maximum pool of stride
+            2, so that no cell works at the full size) or `imagenet` (3x3 convolution of stride 2,
+            then two Reduction cells).
         normal_cells: N, cells in each of the three groups.
         filters: F, filters of every operation in the first group.
-        stem_filters: channels of the stem's convolution; None stands for 3 F.
+        stem_filters: channels of the stem's (last) convolution; None stands for 3 F, or for F
+            in a `pooled` stem.
         image_size: (height, width), or None for images of any size.
         image_channels: 3 for RGB.
         num_classes: classes of the head; None leaves the head out.
@@ -64,7 +70,7 @@ class StackConfig:
         batch_norm_momentum, batch_norm_epsilon: of every batch norm.
     """
 
-    stem: Literal["cifar", "imagenet"] = setting("cifar", choices=("cifar", "imagenet"))
+    stem: Stem = setting("cifar", choices=STEMS)
     normal_cells: int = setting(6, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
     stem_filters: int | None = setting(None, least=1, most=MAX_FILTERS)
@@ -179,7 +185,7 @@ def minimal_size(genotype: Genotype, config: StackConfig) -> int:
         config: the settings of the stack.
     """
     stem = _stem(genotype, config)
-    halvings = GROUPS - 1 + {"convolution": 0, "cells": 2, "convolutions": 3}[stem]
+    halvings = GROUPS - 1 + {"convolution": 0, "pooled": 1, "cells": 2, "convolutions": 3}[stem]
     map_size = 2 ** (halvings - 1) + 1
     # The convolution before stem cells is "valid" with stride 2: (size - 3) // 2 + 1 pixels.
     return 2 * (map_size - 1) + 3 if stem == "cells" else map_size
@@ -245,6 +251,15 @@ class _Stack:
             )
             self._level(x)
             self._level(self.earlier)
+            return
+        if kind == "pooled":
+            # Half as wide at first, as convolutions at the full size are dear.
+            x = conv_bn(graph, "stem_1", image, config.filters // 2, (3, 3))
+            filters = config.stem_filters or config.filters
+            x = relu_conv_bn(graph, "stem_2", x, filters, (3, 3))
+            self.previous = graph.add("stem_pool", Pool((2, 2), (2, 2)), x)
+            if self.family.first_input == "stem":
+                self.earlier = self.previous
             return
         conv = Conv(
             (3, 3),
@@ -332,7 +347,7 @@ class _Stack:
 
 
 def _stem(genotype: Genotype, config: StackConfig) -> str:
-    """`convolution` for small images, `cells` or `convolutions` for large ones."""
-    if config.stem == "cifar":
-        return "convolution"
-    return family_of(genotype.stacking).large_stem
+    """`convolution` or `pooled` for small images, `cells` or `convolutions` for large ones."""
+    if config.stem == "imagenet":
+        return family_of(genotype.stacking).large_stem
+    return "pooled" if config.stem == "pooled" else "convolution"

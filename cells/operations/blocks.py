@@ -39,12 +39,7 @@ def relu_conv_bn(
     """relu, convolution, batch norm: the order of Zoph et al. 2018, appendix A.4.
 
     Args:
-        graph: where the nodes go.
-        name: what the names of the nodes begin with.
-        x: what is read.
-        filters: channels of the output.
-        kernel: height and width, in pixels.
-        stride: by rows and columns, in pixels.
+        graph, name, x, filters, kernel, stride: see `conv_bn`.
     """
     return conv_bn(graph, name, graph.relu(x), filters, kernel, stride)
 

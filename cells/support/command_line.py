@@ -51,7 +51,7 @@ def run(
             _spell_out_homes(module)
             main(argv)
         except UserError as error:
-            _end(prog, str(error))
+            _end(prog, error.with_flag)
         except Stopped as stop:
             _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 

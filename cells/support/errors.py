@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 import signal
 from collections.abc import Iterable
 
 #: Exit code of everything that the user can mend.
 BAD_INPUT = 2
+
+#: How a sentence about an argument begins.
+_FLAG = re.compile(r"--(\w+)(?=: )")
 
 
 class UserError(Exception):
@@ -16,6 +20,16 @@ class UserError(Exception):
     The command lines print the sentence without a traceback and exit with code 2
     (`cells.support.command_line.run`); everything else that is raised is a fault of this project.
 
+    A sentence about an argument is written with its flag, `--output: ...`: the command lines print
+    it so, and Python users read `output: ...`, as they call the argument.
+
+    Attributes:
+        with_flag: the sentence of command lines.
+
+    Args:
+        sentence: what is wrong, and the remedy.
+        argument: the name of the argument where it is not that of the flag.
+
     Example:
         >>> try:
         ...     cells.load_genotype("nasnet")
@@ -23,6 +37,11 @@ class UserError(Exception):
         ...     print(str(error)[:48])
         genotype: 'nasnet' is neither in the catalogue n
     """
+
+    def __init__(self, sentence: str, argument: str = ""):
+        flag = _FLAG.match(sentence)
+        super().__init__((argument or flag[1]) + sentence[flag.end() :] if flag else sentence)
+        self.with_flag = sentence
 
 
 class Stopped(Exception):

@@ -10,7 +10,7 @@ import numpy as np
 from cells.network.stack import StackConfig
 from cells.operations.graph import Node
 from cells.operations.primitives import BorderRule
-from cells.weights import h5_file, keras_applications, timm
+from cells.weights import h5_file, keras_applications, timm, torch_file
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ SOURCES = {
             "timm",
             "timm",
             {"nasnet_a": ("imagenet_large",), "pnasnet_5": ("imagenet_large",)},
-            timm.read,
+            torch_file.read,
             timm.names,
             timm.to_keras,
         ),

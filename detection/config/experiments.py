@@ -36,7 +36,7 @@ def of_model_dir(folder: str) -> cfg.ExperimentConfig:
     """The configuration of a run, of whatever kind of detector.
 
     Raises:
-        UserError: this is no folder of a run, or its configuration is damaged.
+        UserError: this is not the folder of a run, or its configuration is damaged.
     """
     path = os.path.join(folder, model_dir.PARAMS)
     given: Any = read_yaml(path) if os.path.exists(path) else {}

@@ -201,12 +201,13 @@ def _categories(side: str, data: Any, *, masks: bool) -> Categories:
     if masks:
         raise UserError(
             f"task.{side}: TFDS sets have no outlines, which Mask R-CNN learns; give input_path, a "
-            "folder that --mode=convert --masks wrote, or set task.model.include_mask to false"
+            "folder that cell-detect --mode=convert --masks wrote, or task.model.include_mask=false"
         )
     if not data.tfds_name:
         raise UserError(
             f"task.{side}: needs tfds_name, a TFDS set with the features of coco/2017 or the "
-            "folder of a prepared one, or input_path, a folder that --mode=convert wrote"
+            "folder of a prepared one, or input_path, a folder that cell-detect --mode=convert "
+            "wrote"
         )
     builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
     found = categories.of_builder(builder)
@@ -223,7 +224,7 @@ def _resolve_records(side: str, data: Any, *, masks: bool) -> Categories:
     if masks and not found.info["masks"]:
         raise UserError(
             f"task.{side}.input_path: {found.folder} was converted without outlines, which Mask "
-            "R-CNN learns; convert with --masks, or set task.model.include_mask to false"
+            "R-CNN learns; convert it with masks, or set task.model.include_mask to false"
         )
     data.input_path, data.tfds_name = found.pattern, ""
     if side == "validation_data":

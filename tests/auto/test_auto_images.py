@@ -5,10 +5,14 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+from auto_runs import begin
 from folders import write
 
-from auto import plan, test_split
+from auto import entrants, race, search_step, test_split
 from cells.support.errors import UserError
+
+#: What the folder of another test would be.
+DIVIDED = test_split.Divided("", ("a", "b"), 1000, 100, "test", 0, 0.5)
 
 
 def test_test_images_are_in_no_other_part(tmp_path):
@@ -17,23 +21,35 @@ def test_test_images_are_in_no_other_part(tmp_path):
 
     root = write(tmp_path / "shapes", {"red": 20, "green": 20})
     (root / "red" / "broken.jpg").write_bytes(b"no photograph")
-    divided = test_split.divide(test_split.find(str(root)), tmp_path / "data", seed=3)
+    run = begin(tmp_path / "out", root, size=16, seed=3)
+    divided = test_split.divide(run.images, tmp_path / "data", seed=3)
     assert (divided.classes, divided.training, divided.testing) == (("green", "red"), 32, 8)
     assert divided.unreadable == 1
     assert divided.largest == 0.5
-    values = plan.search_values(divided, seconds=210.0, size=16, flip=False, seed=3)
-    searched = search_images.load(search_images.ImageSettings(**values["images"]))
+    values = search_step.values(run, divided, "")
+    raced = race.load(run, divided)
     builder = data.builder(divided.folder)
     tested = [e["image"].tobytes() for e in builder.as_dataset(split="test").as_numpy_iterator()]
-    seen = [
-        pixels.tobytes() for part in (searched.training, searched.held_out) for pixels in part[0]
-    ]
-    assert len(set(tested)) == 8 and len(set(seen)) == 32
-    assert not set(tested) & set(seen)
-    trained = plan.training_values(
-        divided, "nasnet_a", (1, 8), size=16, flip=False, seed=3, steps=10, loop=1
-    )
-    assert trained["task"]["train_data"]["tfds_split"] == "train"
+    assert len(set(tested)) == 8
+    for images in (search_images.load(search_images.ImageSettings(**values["images"])), raced):
+        parts = [
+            {pixels.tobytes() for pixels in part[0]} for part in (images.training, images.held_out)
+        ]
+        assert len(parts[0] | parts[1]) == 32 and not parts[0] & parts[1]
+        assert not set(tested) & (parts[0] | parts[1])
+    # The winner trains on all of them.
+    pixels, labels = race.Race(run, divided).everything()
+    assert len({p.tobytes() for p in pixels}) == 32 and labels.tolist().count(0) == 16
+
+
+def test_a_class_that_would_not_score_is_refused(tmp_path, monkeypatch):
+    root = write(tmp_path / "shapes", {"red": 200, "green": 20, "blue": 10})
+    run = begin(tmp_path / "out", root)
+    divided = test_split.divide(run.images, tmp_path / "data", seed=0)
+    monkeypatch.setattr(race, "MOST_SCORING", 4)
+    with pytest.raises(UserError, match=r"'blue' .* so few") as error:
+        race.load(run, divided)
+    assert "images" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +66,7 @@ def test_bad_folders_are_refused_in_one_sentence(tmp_path, counts, said):
     root = write(tmp_path / "shapes", counts)
     with pytest.raises(UserError, match=said) as error:
         test_split.find(str(root))
-    assert "--images" in str(error.value) and "\n" not in str(error.value)
+    assert str(error.value).startswith("images: ") and "\n" not in str(error.value)
 
 
 def test_splits_without_a_test_are_refused(tmp_path):
@@ -60,18 +76,38 @@ def test_splits_without_a_test_are_refused(tmp_path):
     assert not list((tmp_path / "data").rglob("*.tfrecord*")), "the same command after mending"
 
 
-@pytest.mark.parametrize("pace", [1e-15, 3e-9])
-def test_the_largest_network_is_taken_that_the_time_allows(pace):
-    from cells.genotype import catalogue
-
-    divided = test_split.Divided("", tuple("ab"), 1000, 100, "test", 0, 0.5)
-    genotype = catalogue.find("nasnet_a")
-    chosen = plan.network_of(genotype, divided, size=32, seconds=3600.0, pace=pace)
+@pytest.mark.parametrize(("pace", "size"), [(1e-9, entrants.SIZES[-1]), (10.0, entrants.SIZES[0])])
+def test_the_largest_network_takes_part_that_the_time_allows(tmp_path, pace, size):
+    root = write(tmp_path / "shapes", {"red": 20, "green": 20})
+    run, divided = begin(tmp_path / "out", root), DIVIDED
+    chosen = entrants.largest(run, divided, "snas_mild", pace, 3600.0, 100)
     # Nothing is too large for a machine so quick, and everything for one so slow.
-    assert chosen == (plan.NETWORKS[-1] if pace < 1e-12 else plan.NETWORKS[0])
-    work = plan.EPOCHS * 1000 * plan.multiply_adds(genotype, 32, 2, 2, 16)
-    chosen = plan.network_of(genotype, divided, size=32, seconds=3600.0, pace=3600.0 / work)
-    assert chosen == (2, 16)
+    assert chosen == entrants.Entrant("snas_mild", *size)
+    assert entrants.largest(run, divided, entrants.RESIDUAL, pace, 3600.0, 100).filters == size[1]
+    # By multiply-adds: what takes exactly the time still fits.
+    works = [
+        entrants.multiply_adds(entrants.Entrant("snas_mild", *each), run, divided)
+        for each in entrants.SIZES[:2]
+    ]
+    seconds = 100 * pace * works[1] / works[0]
+    chosen = entrants.largest(run, divided, "snas_mild", pace, seconds * 1.001, 100)
+    assert chosen == entrants.Entrant("snas_mild", *entrants.SIZES[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "count"),
+    [
+        ({}, "resnet_9", 2),
+        ({"budget": 1800.0}, "resnet_9", 3),
+        ({"budget": 7200.0}, "resnet_9", 4),
+        ({"entrants": "cells"}, "hand_written", 2),
+        ({"genotype": "nasnet_a"}, "nasnet_a", 1),
+    ],
+)
+def test_short_budgets_have_fewer_entrants(tmp_path, changes, first, count):
+    run = begin(tmp_path / "out", write(tmp_path / "shapes", {"red": 20, "green": 20}), **changes)
+    names = entrants.known(run)
+    assert (names[0], len(names), len(set(names))) == (first, count, count)
 
 
 def test_there_is_no_such_folder(tmp_path: pathlib.Path):

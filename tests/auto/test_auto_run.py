@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import sys
-import threading
-import time
 
+import numpy as np
 import pytest
+from auto_runs import begin
 from folders import write
 
-from auto import budget, plan, search_step, test_split
-from auto import record as settings
-from auto.context import Run
-from cell_search.driver.interruption import Interruptible
-from cell_search.study.directory import SearchDirectory
+from auto import budget, entrants, final_training, race, search_step, steps
+from auto.entrants import Entrant
+from cell_search.driver.interruption import Interruption
 from cells.__main__ import main
-from cells.data.image_folders import ImageFolder
 
 ROOT = pathlib.Path(__file__).parents[2]
-
-#: Published cells of one block: what is tested here is not the network.
-TINY = str(ROOT / "tests" / "transfer" / "tiny.json")
 
 
 def start(*arguments: str) -> subprocess.Popen:
@@ -69,6 +63,8 @@ def shapes(tmp_path_factory):
         (["--seed=-1"], "--seed"),
         (["--search=1.5"], "--search"),
         (["--search=0.5", "--genotype=nasnet_a"], "--search"),
+        (["--entrants=nobody"], "--entrants"),
+        (["--balance=nothing"], "--balance"),
         (["--images=/proc/version"], "no folder"),
     ],
 )
@@ -82,76 +78,142 @@ def test_bad_input_ends_in_a_sentence(shapes, tmp_path, monkeypatch, capsys, arg
     assert not output.exists()
 
 
-def opened(folder: pathlib.Path, found: ImageFolder) -> Run:
-    """A run as the command opens it, but with time for any comparison."""
-    values = json.loads((folder / "auto.json").read_text())
-    record = settings.opened(folder, settings.Settings(**values["settings"]))
-    wanted = budget.Budget(1e9, folder / "seconds.json", record.settings.search)
-    return Run(folder, found, record, wanted, SearchDirectory(folder / "search"), Interruptible())
+@pytest.fixture
+def small(monkeypatch):
+    """Networks and rungs as small as can be: what is tested here is not how well they learn."""
+    monkeypatch.setattr(entrants, "SIZES", ((1, 4),))
+    monkeypatch.setattr(entrants, "CELLS", ("hand_written",))
+    monkeypatch.setattr(race, "SHARE", 0.02)
+    monkeypatch.setattr(race, "LEAST_STEPS", 1)
+    monkeypatch.setattr(race, "WARM", 2)
+    monkeypatch.setattr(race, "PROBE", 2)
 
 
-def test_a_folder_becomes_a_classifier_through_a_stop_and_a_kill(
-    shapes, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setattr(plan, "BLOCKS", 1)
-    monkeypatch.setattr(plan, "CHILD_STEPS", 1)
-    monkeypatch.setattr(plan, "PUBLISHED", (TINY,))
-    # Two children, whatever they take, and all the time for the comparison.
-    monkeypatch.setattr(budget, "PARTS", {"search": 1e-9, "rerank": 1.0})
+def raced(run):
+    """A race of some steps, whatever the clock says."""
+    whole = race.Race(run, DIVIDED[run.folder])
+    return whole, run.step("race", whole.take)
+
+
+DIVIDED = {}
+
+
+def divided(run):
+    from auto import test_split
+
+    DIVIDED[run.folder] = test_split.divide(run.images, run.folder / "data", run.settings.seed)
+    run.record.keep("images", dataclasses.asdict(DIVIDED[run.folder]))
+    return DIVIDED[run.folder]
+
+
+def test_a_race_that_is_stopped_goes_on_as_if_it_had_not_been(shapes, tmp_path, small, monkeypatch):
+    """The same steps, scores and weights, to the bit."""
+    whole = begin(tmp_path / "whole", shapes, size=16)
+    divided(whole)
+    one, result = raced(whole)
+    names = [Entrant(*each).name for each in result["entrants"]]
+    assert names == ["resnet_9 (F = 4)", "hand_written (N = 1, F = 4)"]
+    (rung,) = result["rungs"]
+    assert set(rung["scores"]) == set(names) and result["failed"] == {}
+    best = max(names, key=lambda n: (rung["scores"][n][0], -rung["scores"][n][1]))
+    assert result["winner"] == best
+
+    stopped = begin(tmp_path / "stopped", shapes, size=16)
+    divided(stopped)
+    # The same costs, which another look at the clock would not give.
+    heats = {"failed": {}, "rungs": [{"steps": rung["steps"], "scores": {}}]}
+    heats |= {key: result[key] for key in ("entrants", "costs")}
+    stopped.record.keep(race.HEATS, heats)
+    looks = []
+    monkeypatch.setattr(race, "LOOK", 1e-9)
+
+    def check():
+        looks.append(None)
+        if len(looks) == 3:
+            raise Interruption(signal.SIGTERM)
+
+    monkeypatch.setattr(stopped.interruptible, "check", check)
+    with pytest.raises(Interruption):
+        raced(stopped)
+    again = begin(tmp_path / "stopped", shapes, size=16)
+    other, resumed = raced(again)
+    assert resumed["rungs"] == result["rungs"] and resumed["winner"] == result["winner"]
+    vectors = [r.winner(best)[1].child.trained.numpy() for r in (one, other)]
+    np.testing.assert_array_equal(*vectors)
+
+
+def test_who_fails_leaves_alone(shapes, tmp_path, small, monkeypatch):
+    run = begin(tmp_path / "out", shapes, size=16)
+    divided(run)
+    probe = race.Race._probe
+
+    def fails(self, entrant):
+        if entrant.cells == entrants.RESIDUAL:
+            raise FloatingPointError("the loss became nan in step 1")
+        return probe(self, entrant)
+
+    monkeypatch.setattr(race.Race, "_probe", fails)
+    whole, result = raced(run)
+    assert result["failed"] == {"resnet_9 (F = 4)": "the loss became nan in step 1"}
+    assert result["winner"] == "hand_written (N = 1, F = 4)" and not result["rungs"]
+    assert whole.best_cells(result) == "hand_written"
+
+
+def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, small, monkeypatch):
+    """A machine that becomes three times slower: the end comes nearer, and the budget is kept."""
+
+    class Clock:
+        now = 0.0
+        pace = 0.5
+
+    clock = Clock()
+    monkeypatch.setattr(final_training.time, "monotonic", lambda: clock.now)
+    run = begin(tmp_path / "out", shapes, size=16, budget=200.0)
+    monkeypatch.setattr(run.budget, "left", lambda step: 160.0 - clock.now)
+    whole = race.Race(run, divided(run))
+    training = whole.training(Entrant(entrants.RESIDUAL, 0, 4))
+    step = training._step
+
+    def slow():
+        clock.now += clock.pace
+        if training.steps == 100:
+            clock.pace = 1.5
+        return step()
+
+    monkeypatch.setattr(training, "_step", slow)
+    path = tmp_path / "final.npz"
+    final_training._prolong(run, training, path, 0.5)
+    plans = run.results["plans"]
+    assert plans[0] == [0, 320] and len(plans) > 1
+    assert training.steps == training.planned == plans[-1][1]
+    # 100 steps in the first 50 s, and 110 s of 1.5 s each.
+    assert training.steps == pytest.approx(100 + 110 / 1.5, abs=4)
+    assert clock.now <= 1.02 * 160.0
+
+    twin = race.Race(run, DIVIDED[run.folder]).training(Entrant(entrants.RESIDUAL, 0, 4))
+    final_training._prolong(run, twin, path, 0.5)
+    np.testing.assert_array_equal(twin.child.trained.numpy(), training.child.trained.numpy())
+
+
+def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, monkeypatch, capsys):
     output = tmp_path / "out"
-    arguments = (
-        f"--images={shapes}",
-        f"--output={output}",
-        "--budget=30s",
-        "--size=16",
-        "--search=0.5",
-    )
-
-    def stop() -> None:
-        while not (output / "search" / "study.journal").exists():
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=stop, daemon=True).start()
-    with pytest.raises(SystemExit) as ended:
-        auto(monkeypatch, *arguments)
-    assert ended.value.code == 128 + signal.SIGTERM
-    assert "the same command goes on" in capsys.readouterr().err
-
-    found = test_split.find(str(shapes))
-    run = opened(output, found)
-    divided = test_split.Divided(**run.results["images"])
-    assert run.step("search", lambda: search_step.search(run, divided))["trials"] == 2
-    again = search_step.rerank(run, divided)
-    assert list(again["candidates"]) == ["search/top/01.json", TINY, "search/top/02.json"]
-    assert again["candidates"][again["chosen"]] == max(again["candidates"].values())
-    assert (again["accuracy"], again["why"]) == (max(again["candidates"].values()), "")
-
-    # As if it had been stopped behind two candidates, of which the first had failed.
-    run.record.keep("candidates", {"search/top/01.json": None, TINY: 2.0})
-    capsys.readouterr()
-    run = opened(output, found)
-    again = run.step("rerank", lambda: search_step.rerank(run, divided))
-    assert capsys.readouterr().out.count("trained longer") == 1
-    assert (again["chosen"], again["accuracy"]) == (TINY, 2.0)
-
+    arguments = (f"--images={shapes}", f"--output={output}", "--budget=30s", "--size=16")
     process = start(*arguments)
-    lines = until(process, "step ")
-    assert not any(line.startswith(("images:", "search:", "trial ")) for line in lines), (
-        "it is over"
-    )
+    lines = until(process, "training:")
+    assert any(line.startswith("resnet_9 (F = ") for line in lines)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     gone = json.loads((output / "seconds.json").read_text())
 
+    capsys.readouterr()
     auto(monkeypatch, *arguments)
+    printed = capsys.readouterr().out
+    assert "race:" not in printed and "training:" in printed, "what is over is not done again"
     report = json.loads((output / "report.json").read_text())
     # Colours are told apart by a first look.
     assert report["test"]["accuracy"] == 1.0
     assert report["test"]["images"] == report["images"]["testing"] == 12
-    assert report["seconds"]["search"] == pytest.approx(gone["search"], abs=0.1)
-    assert report["seconds"]["training"] > gone["training"] > 0
-    assert report["search"]["trials"] == 2 and report["cells"] == TINY
+    assert report["seconds"]["race"] == pytest.approx(gone["race"], abs=0.1)
     assert {file["file"] for file in report["files"].values()} == {
         "classifier.keras",
         "classifier.tflite",
@@ -159,9 +221,28 @@ def test_a_folder_becomes_a_classifier_through_a_stop_and_a_kill(
     assert all(file["top_1_agreement"] == 1.0 for file in report["files"].values())
     page = (output / "report.html").read_text()
     assert "100.0%" in page and "data:image/svg+xml" in page and "data:image/png" in page
-    assert "search/top/02.json" in page and "were better than those of a search" in page
+    assert report["race"]["winner"] in page and "trained on" in page
     assert "src=http" not in page and 'src="http' not in page, "it needs nothing else"
 
     with pytest.raises(SystemExit):
         auto(monkeypatch, *arguments, "--seed=1")
     assert "seed is 1, was 0" in capsys.readouterr().err
+
+
+def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
+    monkeypatch.setattr(search_step, "FILTERS", (4, 8))
+    monkeypatch.setattr(search_step, "LEAST_SECONDS", 0.5)
+    # The costs of three small networks, all that there are in a space of one operation.
+    monkeypatch.setattr(search_step, "_WHOLE", ())
+    monkeypatch.setattr(search_step, "_MIXED", 0)
+    monkeypatch.setattr(search_step, "_MOST", 1)
+    run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
+    found = run.step("search", lambda: search_step.search(run, divided(run)))
+    assert found["trials"] >= search_step.LEAST
+    assert found["entrants"][0][0] == "search/top/01.json"
+    assert found["entrants"][0][1] in search_step.NORMAL_CELLS
+    assert found["entrants"][0][2] in (4, 8)
+    whole, result = raced(run)
+    assert found["entrants"][0] in result["entrants"]
+    assert steps.FORMATS == ("keras", "tflite") and budget.search_of(1800.0) == 0.2
+    assert whole.images.size == (16, 16)

@@ -12,7 +12,7 @@ import yaml
 from search_commands import ROOT
 
 from cell_search import cli
-from cell_search.config import resolve, schema
+from cell_search.config import comparison, resolve, schema
 from cells.support import overrides
 
 CLUSTER = ROOT / "configs" / "cluster"
@@ -32,7 +32,7 @@ def test_settings_exist_and_add_to_any_recipe(path: pathlib.Path) -> None:
     given = own["pool"][kind]
     assert {name: getattr(search.pool, name) for name in given} == given
     # A search that was begun without it may go on with it.
-    schema.require_same(both, schema.used_values(alone), "config.yaml")
+    comparison.require_same(both, schema.used_values(alone), "config.yaml")
 
 
 def test_the_ray_cluster_is_whole() -> None:

@@ -47,6 +47,7 @@ def test_help_teaches_without_tensorflow():
         (["summary", "nasnet_a", f"-F={'9' * 5000}"], "--filters/-F: '9999"),
         (["auto", "--images=x", "-o=y", "--size=1.5"], "--size: '1.5' is not a whole number"),
         (["auto", "--images=x", "-o=y", "--search=nan"], "--search: 'nan' is not a finite number"),
+        (["auto", "--images=x", "-o=y", "--budget=soon"], "--budget: 'soon' is not a duration"),
         (["summary", "nasnet_a", "--image_size=99999"], "image_size: 99,999 is too large"),
         (["summary", "nasnet_a", "--colour"], "unrecognized arguments: --colour"),
     ],

@@ -10,13 +10,12 @@ import json
 import logging
 import pathlib
 import shutil
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked_commands import run_forked
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -103,15 +102,9 @@ def test_the_folder_is_complete_without_its_sources(trained, tmp_path, scenes_di
     """Evaluated after a move, with the genotype that lies in it, the numbers are the same."""
     moved = tmp_path / "moved"
     shutil.copytree(trained, moved)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "detection", "--mode=eval", f"--model_dir={moved}"),
-            f"--output={tmp_path / 'again.json'}",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    output = f"--output={tmp_path / 'again.json'}"
+    done = run_forked("detection", "--mode=eval", f"--model_dir={moved}", output)
+    assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1].endswith(f"after {STEPS} steps; written to {tmp_path / 'again.json'}")
     assert [line for line in lines if line.startswith(("AP", "AR"))] == lines[-13:-1]
@@ -159,7 +152,7 @@ def test_predicting_a_split_gives_a_file_that_cocos_tools_read(trained, tmp_path
     assert {Image.open(picture).size for picture in pictures} == {(512, 512)}
 
 
-def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
+def test_files_are_looked_at_as_the_data_set_is(trained, detector, tmp_path, scenes_dir):
     """The same pixels as a file: the same boxes; a wide file: boxes inside its own size."""
     example = next(
         data.builder("digits_scenes", scenes_dir).as_dataset(split="train[:1]").as_numpy_iterator()
@@ -175,7 +168,6 @@ def test_files_are_looked_at_as_the_data_set_is(trained, tmp_path, scenes_dir):
     detection.predict(trained, photos, output=output, score_threshold=0.05)
     entries = json.loads((output / "results.json").read_text())
     assert {entry["image_id"] for entry in entries} <= {7, 11}
-    detector = open_detector(str(trained))
     expected = detector.detect(pixels).above(0.05)
     given = [entry for entry in entries if entry["image_id"] == 7]
     np.testing.assert_allclose(

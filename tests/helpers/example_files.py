@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 
 from folders import write
 from PIL import Image
+
+#: A convolution a cell: examples are about what is called, not about the network.
+LIGHT = pathlib.Path(__file__).parents[1] / "transfer" / "light.json"
 
 #: A training of seconds on the embedded digits.
 DIGITS = """\
 experiment: cells_classification
 task:
-  model: {cells: {genotype: snas_mild, normal_cells: 1, filters: 8}}
+  model: {cells: {genotype: light.json, normal_cells: 1, filters: 8}}
   train_data: {tfds_name: digits, global_batch_size: 32}
   validation_data: {tfds_name: digits}
 trainer: {train_steps: 40, steps_per_loop: 20, summary_interval: 20, checkpoint_interval: 20}
@@ -24,7 +28,7 @@ experiment: cells_retinanet
 task:
   model:
     input_size: [64, 64, 3]
-    backbone: {cells: {genotype: snas_mild, filters: 8, stem_filters: 32}}
+    backbone: {cells: {genotype: light.json, filters: 8, stem_filters: 32}}
     decoder: {fpn: {num_filters: 16}}
     head: {num_convs: 1, num_filters: 16}
     anchor: {anchor_size: 2.0}
@@ -70,6 +74,7 @@ def make_files(package: str) -> None:
         package: its name.
     """
     make_images()
+    shutil.copy(LIGHT, ".")
     if package == "transfer":
         import transfer
 

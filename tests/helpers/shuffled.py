@@ -19,6 +19,7 @@ from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request, Result, Score, evaluate
 from cell_search.images import ImageSettings
 from cell_search.pools import Pool, PoolSettings
+from cell_search.search_result import SearchResult
 from cell_search.space.space import Space
 from cell_search.study.directory import SearchDirectory
 
@@ -110,7 +111,7 @@ def shuffled(settings: dict[str, Any]) -> Search:
     return dataclasses.replace(search, evaluator=Weighing(), pool=Shuffled())
 
 
-def run(path: pathlib.Path, search: Search) -> list[str]:
+def run(path: pathlib.Path, search: Search) -> SearchResult:
     """Runs it in a directory, or goes on with it."""
     directory = SearchDirectory(path)
     with directory.locked():

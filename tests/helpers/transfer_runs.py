@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import socket
 import subprocess
-import sys
+
+from forked_commands import run_forked
 
 from transfer.config import configure
 
@@ -46,7 +48,9 @@ def params(digits_dir, override: str | None = None, genotype: str | None = None)
     )
 
 
-def training(folder: pathlib.Path, digits_dir: pathlib.Path, override: str) -> list[str]:
+def training(
+    folder: pathlib.Path, digits_dir: pathlib.Path, override: str, genotype: str = TINY
+) -> list[str]:
     """Flags of `cell-transfer` that train into `folder / "model"`, with `override` last."""
     files = [folder / "base.yaml", folder / "override.yaml"]
     for file, text in zip(files, (SETTINGS, override), strict=True):
@@ -54,22 +58,15 @@ def training(folder: pathlib.Path, digits_dir: pathlib.Path, override: str) -> l
     return [
         "--mode=train",
         *(f"--config_file={file}" for file in files),
-        f"--genotype={TINY}",
+        f"--genotype={genotype}",
         f"--model_dir={folder / 'model'}",
         f"--data_dir={digits_dir}",
     ]
 
 
-def command(*arguments: str, **options):
-    """Starts `cell-transfer` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "transfer", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=pathlib.Path(__file__).parents[2],
-        **options,
-    )
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `cell-transfer` in a process of its own, with further variables of the environment."""
+    return run_forked("transfer", *arguments, environment={**os.environ, **environment})
 
 
 def free_addresses(count: int) -> list[str]:

@@ -159,6 +159,30 @@ def test_several_crops_are_averaged(run, trained, digits):
     np.testing.assert_array_equal(found.labels, digits[1][:12])
 
 
+def test_moved_and_mirrored_views_are_averaged(run, trained, digits):
+    """The six views, made by hand with numpy."""
+    params = configure.configure(
+        model_dir.read_params(str(run[0])),
+        override={
+            "task": {
+                "validation_data": {"tfds_split": "test[:12]"},
+                "evaluation": {"mirrored": True, "shift": 2},
+            }
+        },
+    )
+    found = evaluation.evaluate(params, str(run[0]))
+    images, shares = digits[0][:12], 0
+    # numpy's border is a mirror at the pixel, as TensorFlow's.
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), "reflect")
+    for at in (0, 2, 4):
+        view = padded[:, at : at + 32, at : at + 32]
+        for side in (view, view[:, :, ::-1]):
+            shares += tf.nn.softmax(network.logits(trained.model(side, training=False))).numpy()
+    np.testing.assert_allclose(found.probabilities, shares / 6, atol=1e-5)
+    plain = tf.nn.softmax(network.logits(trained.model(images, training=False))).numpy()
+    assert np.abs(found.probabilities - plain).max() > 1e-3
+
+
 def test_the_table_and_the_picture(random, tmp_path):
     lines = list(evaluation.worst(random.by_class()))
     assert lines[0].split() == ["class", "images", "accuracy", "precision"]

@@ -13,7 +13,8 @@ from cells.operations.graph import Graph
 from cells.operations.primitives import Add, Conv, Input, Relu
 from transfer.config import configure
 from transfer.model import network
-from transfer.summary import measure, summary
+from transfer.step_time import measure
+from transfer.summary import summary
 
 
 def tiny():

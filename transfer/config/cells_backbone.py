@@ -37,7 +37,7 @@ class CellStack(hyperparams.Config):
     Attributes:
         genotype: a name of the catalogue, or a genotype file; "" takes genotype and stack from
             `task.init_checkpoint`.
-        network: `cifar`, `imagenet_mobile` or `imagenet_large`.
+        network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`.
         drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
         drop_path_steps: steps until it is reached; 0 stands for the length of training.
         The others: see `cells.network.stack.StackConfig`.
@@ -187,7 +187,7 @@ def levels_of(settings: CellBackbone, config: StackConfig) -> dict[str, str]:
     Raises:
         UserError: the network has no such levels.
     """
-    deepest = 5 if config.stem == "imagenet" else 2
+    deepest = {"cifar": 2, "pooled": 3, "imagenet": MAX_LEVEL}[config.stem]
     if not 1 <= settings.min_level <= settings.max_level <= deepest:
         raise UserError(
             f"backbone.cells: levels {settings.min_level} to {settings.max_level} do not exist; "

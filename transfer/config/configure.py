@@ -45,7 +45,7 @@ def experiment_of(files: Iterable[str], given: str | None = None) -> str | None:
     Raises:
         UserError: they name several, so that one would be trained with the settings of another.
     """
-    named = {"--experiment": given} if given else {}
+    named = {"the argument": given} if given else {}
     for file in files:
         value = overrides.read_yaml(file).get(EXPERIMENT)
         if value is not None:

@@ -34,7 +34,7 @@ from official.core import config_definitions
 from official.modeling import hyperparams
 from official.vision.configs import image_classification as base
 
-from cells.network.stack import MAX_CLASSES, MAX_SIDE
+from cells.network.stack import MAX_CLASSES, MAX_FILTERS, MAX_SIDE
 from cells.support.settings import setting
 from transfer.config.cells_backbone import CellStack
 
@@ -53,6 +53,7 @@ class Model(hyperparams.Config):
         baseline: a network that people designed in place of the cells, see
             `transfer.model.baselines`; it has no auxiliary head and no drop path, whatever a
             recipe says.
+        baseline_filters: F of the baseline `resnet_9`; the others have sizes of their own.
     """
 
     num_classes: int = setting(0, least=0, most=MAX_CLASSES)
@@ -61,6 +62,7 @@ class Model(hyperparams.Config):
     synchronized_batch_norm: bool = False
     cells: CellStack = dataclasses.field(default_factory=CellStack)
     baseline: str = ""
+    baseline_filters: int = setting(16, least=1, most=MAX_FILTERS)
 
 
 @dataclasses.dataclass
@@ -98,6 +100,20 @@ class Losses(base.Losses):
 
 
 @dataclasses.dataclass
+class Evaluation(base.Evaluation):
+    """What evaluation and prediction do; evaluations in the course of a training see plain images.
+
+    Attributes:
+        mirrored: whether each image is also looked at mirrored.
+        shift: by how many pixels it is also moved, along the diagonal both ways; 0: it is not. The
+            mean of the probabilities counts.
+    """
+
+    mirrored: bool = False
+    shift: int = setting(0, least=0, most=MAX_SIDE)
+
+
+@dataclasses.dataclass
 class Task(base.ImageClassificationTask):
     """Classification with a network of cells.
 
@@ -116,6 +132,7 @@ class Task(base.ImageClassificationTask):
         default_factory=lambda: DataConfig(is_training=False, drop_remainder=False)
     )
     losses: Losses = dataclasses.field(default_factory=Losses)
+    evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
     unfreeze_every: int = setting(0, least=0)
     seed: int | None = setting(None, least=0, most=2**32 - 1)
 

@@ -224,7 +224,7 @@ def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.nda
 def _chosen(output: FilePath, formats: Sequence[str]) -> dict[str, ClassifierFormat]:
     if not formats and not os.fspath(output).endswith(".keras"):
         raise UserError(
-            f"--output: {output} must end in .keras; for other files give --formats, and a folder"
+            f"--output: {output} must end in .keras; for other files name formats, and a folder"
         )
     return files.choose_formats(formats or ("keras",), FORMATS)
 

@@ -147,7 +147,7 @@ def _write_tflite_int8(network: Network, path: str) -> None:
     if not len(network.representative):
         raise UserError(
             "--formats: tflite_int8 finds the ranges of its numbers by real images, and the run's "
-            "data set cannot be read; give --data_dir, or leave tflite_int8 out"
+            "data set cannot be read; set data_dir, or leave tflite_int8 out"
         )
 
     def representative() -> Iterator[list[np.ndarray]]:

@@ -89,7 +89,10 @@ def _build(model: schema.Model, keras: Any, weight_decay: float) -> Any:
 def _residual(model: schema.Model, keras: Any, weight_decay: float) -> Any:
     height, width, channels = model.input_size
     config = ResidualConfig(
-        image_size=(height, width), image_channels=channels, num_classes=model.num_classes
+        filters=model.baseline_filters,
+        image_size=(height, width),
+        image_channels=channels,
+        num_classes=model.num_classes,
     )
     return build_graph(
         residual(config),

@@ -25,6 +25,9 @@ _SHARED = (
     "batch_norm_epsilon",
 )
 
+#: Networks by their stem.
+_NETWORKS = {"cifar": "cifar", "pooled": "cifar_pooled", "imagenet": "imagenet_mobile"}
+
 
 def complete(task: schema.Task) -> None:
     """Takes genotype, stack and size of images from the source where they are left out.
@@ -41,7 +44,7 @@ def complete(task: schema.Task) -> None:
     if not task.init_checkpoint:
         raise UserError(
             "task.init_checkpoint: is needed, since the network is to be that of an earlier "
-            "training; give its --model_dir or a weights file, or name --genotype and "
+            "training; give its folder or a weights file, or name a genotype and "
             "task.model.input_size"
         )
     stack, size = _network(task.init_checkpoint)
@@ -63,12 +66,12 @@ def _network(source: str) -> tuple[CellStack, list[int]]:
     weights = weights_file.read(source)
     own = weights.config
     stack = CellStack(
-        network="cifar" if own.stem == "cifar" else "imagenet_mobile",
+        network=_NETWORKS[own.stem],
         **{name: getattr(own, name) for name in _SHARED},
     )
     published = (n for n in catalogue.names() if _same(catalogue.load(n), weights.genotype))
     stack.carry(weights.genotype, next(published, weights.genotype.name))
-    size = own.image_size or ((32, 32) if own.stem == "cifar" else (224, 224))
+    size = own.image_size or ((224, 224) if own.stem == "imagenet" else (32, 32))
     return stack, [*size, own.image_channels]
 
 
@@ -117,7 +120,7 @@ def _require(source: str) -> None:
     folder = os.path.exists(os.path.join(source, model_dir.PARAMS))
     if not folder and not source.endswith(weights_file.ENDING):
         raise UserError(
-            f"task.init_checkpoint: {source} is no folder of a run, since it has no "
-            f"{model_dir.PARAMS}; give the --model_dir of an earlier training, or a weights file "
+            f"task.init_checkpoint: {source} is not the folder of a run, since it has no "
+            f"{model_dir.PARAMS}; give the folder of an earlier training, or a weights file "
             f"(*{weights_file.ENDING}) of cells import-weights"
         )

@@ -37,6 +37,7 @@ _MAX_CLASSES_BYTES = 64_000_000
 #: looked at, and what follows from these; where it runs; where its data lies.
 _MAY_DIFFER = (
     "runtime.",
+    "task.evaluation.",
     "task.init_checkpoint",
     "task.model.backbone.cells.drop_path_steps",
     "task.model.backbone.cells.genotype",
@@ -132,13 +133,13 @@ def read_params(folder: str, base: Any = None) -> Any:
             classification.
 
     Raises:
-        UserError: this is no folder of a run, or its configuration is damaged.
+        UserError: this is not the folder of a run, or its configuration is damaged.
     """
     path = os.path.join(folder, PARAMS)
     if not os.path.exists(path):
         raise UserError(
-            f"--model_dir: {folder} is no folder of a run, since it has no {PARAMS}; give the "
-            "one that --mode=train wrote"
+            f"--model_dir: {folder} is not the folder of a run, since it has no {PARAMS}; give "
+            "one that a training wrote"
         )
     _require_whole(path)
     if not isinstance(read_yaml(path).get("task"), dict):

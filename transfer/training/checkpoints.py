@@ -205,7 +205,7 @@ def open_trained(
     model = trainer.model
     if _layout(params) != _layout(own):
         task = task_class(params.task)
-        with _float32():
+        with building():
             model = task.build_model()
         logging.warning("%s: %s", path, move_weights(trainer.model, model))
     elif params is not own:
@@ -256,7 +256,7 @@ def _restored(path: str, params: Any, task_class: Callable[..., Any]) -> tuple[A
     The trainer's own objects, so that a checkpoint is read as it was written.
     """
     task = task_class(params.task)
-    with _float32():
+    with building():
         trainer = train_utils.create_trainer(params, task, train=False, evaluate=False)
     restore(trainer.checkpoint, path)
     return trainer, task
@@ -281,7 +281,12 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
 
 
 @contextlib.contextmanager
-def _float32() -> Iterator[None]:
+def building() -> Iterator[None]:
+    """Networks are built in float32, with the same names in every process.
+
+    Yields:
+        Nothing.
+    """
     # Keras numbers the layers that have no name of their own, such as a detector's head, through a
     # whole process; weights that move by name must find them in a second model.
     tf_keras.backend.reset_uids()

@@ -54,6 +54,11 @@ def resolve(
     read = [side for side, wanted in sides.items() if wanted]
     names = _resolve_classes(task, read[0])
     task.evaluation.top_k = min(task.evaluation.top_k, task.model.num_classes)
+    if task.evaluation.shift >= min(task.model.input_size[:2]):
+        raise UserError(
+            f"task.evaluation.shift: {task.evaluation.shift} pixels are as much as the image has; "
+            "use 1 or 2, or 0 for none"
+        )
     for side in read:
         _check_data(side, getattr(task, side), task)
     _check_losses(task)

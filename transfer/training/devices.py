@@ -65,8 +65,8 @@ def check_mode(runtime: Any, mode: str) -> None:
     """Raises a UserError where the strategy cannot do what the mode asks for."""
     if runtime.distribution_strategy == "parameter_server" and mode != "train":
         raise UserError(
-            f"--mode: parameter_server trains and does not evaluate, and {mode} does; use "
-            "--mode=train, and beside or after it --mode=eval without TF_CONFIG"
+            "runtime.distribution_strategy: parameter_server trains and does not evaluate; train "
+            "without evaluation, and evaluate beside or after it, without TF_CONFIG"
         )
 
 

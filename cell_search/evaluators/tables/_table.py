@@ -101,7 +101,7 @@ def data_file(data_dir: str | os.PathLike[str], name: str) -> pathlib.Path:
         )
     path = expanded(folder) / "nas_bench" / name
     if not path.is_file():
-        raise UserError(f"{path}: there is no such table; --data_dir names the folder above it")
+        raise UserError(f"{path}: there is no such table; data_dir names the folder above it")
     return path
 
 

@@ -151,7 +151,9 @@ class AnyTable(TableEvaluator):
 
     def lookup(self, space: Space, images: ImageSettings) -> tables.Lookup:
         if not self.file:
-            raise UserError("evaluator.table.file: is not set; --table=FILE.csv sets it")
+            raise UserError(
+                "evaluator.table.file: is not set; cell-search --table=FILE.csv sets it"
+            )
         return tables.read_table(self.file, space)
 
     def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:

@@ -36,6 +36,9 @@ REWARDS = ("last", "best", "mean")
 
 PRECISIONS = ("float32", "bfloat16")
 
+#: Those for small images.
+STEMS = ("cifar", "pooled")
+
 
 @EVALUATORS.register("train")
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Train(ChildEvaluator):
     Attributes:
         normal_cells: N.
         filters: F.
+        stem: what halves the images before the first cell: nothing (`cifar`), or a pool (`pooled`);
+            see `cells.network.stack.StackConfig`.
         epochs: passes over the training images.
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
@@ -79,6 +84,7 @@ class Train(ChildEvaluator):
 
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
+    stem: str = setting("cifar", shown=False, choices=STEMS)
     epochs: int = setting(20, least=1, most=MAX_COUNT)
     predicted_seconds: float = setting(0.0, shown=False, least=0)
     batch: int = setting(128, least=1, most=MAX_COUNT)
@@ -131,7 +137,9 @@ class Train(ChildEvaluator):
 
     def trained_child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
         return self.child(genotype, size, num_classes).replace(
-            drop_path_keep=self.drop_path_keep, auxiliary_head=self.auxiliary_weight > 0.0
+            stem=self.stem,
+            drop_path_keep=self.drop_path_keep,
+            auxiliary_head=self.auxiliary_weight > 0.0,
         )
 
     def costs(

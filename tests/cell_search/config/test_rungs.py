@@ -16,7 +16,7 @@ from child_requests import request
 from optuna.trial import TrialState, create_trial
 
 import cell_search
-from cell_search.config import early_stopping, resolve, schema
+from cell_search.config import comparison, early_stopping, resolve, schema
 from cell_search.config.resolve import Search
 from cell_search.driver import driver, rerank
 from cell_search.driver.interruption import Interruptible, Interruption
@@ -281,13 +281,13 @@ def test_a_directory_keeps_its_rungs(tmp_path: pathlib.Path) -> None:
     values = schema.from_values({"pruner": {"type": "median", "rungs": [1, 2]}}, "test")
     stored = schema.used_values(values)
     assert stored["pruner"]["rungs"] == [1, 2]
-    schema.require_same(schema.from_values(stored, "test"), stored, "there")
+    comparison.require_same(schema.from_values(stored, "test"), stored, "there")
     values.pruner.rungs = [1, 3]
     with pytest.raises(UserError, match=r"pruner\.rungs is \[1, 3\], was \[1, 2\]"):
-        schema.require_same(values, stored, "there")
+        comparison.require_same(values, stored, "there")
     # One that was made before there were pruners had none.
     older = {k: v for k, v in schema.used_values(schema.SearchConfig()).items() if k != "pruner"}
-    schema.require_same(schema.SearchConfig(), older, "there")
+    comparison.require_same(schema.SearchConfig(), older, "there")
 
 
 def test_the_metric_that_the_search_goes_by_is_what_the_pruner_is_told() -> None:

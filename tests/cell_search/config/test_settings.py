@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import cell_search
-from cell_search.config import resolve, schema
+from cell_search.config import comparison, resolve, schema
 from cell_search.evaluators import NasBench201, Train, WeightSharing, ZeroCost
 from cell_search.space import published
 from cell_search.space.limits import Limits
@@ -130,14 +130,14 @@ def test_settings_belong_to_the_candidate_and_not_to_its_genotype() -> None:
 def test_what_was_searched_is_part_of_the_configuration() -> None:
     stored = schema.used_values(_config("settings.l2=[0.1,0.2]"))
     assert yaml.safe_load(yaml.safe_dump(stored))["settings"] == {"l2": [0.1, 0.2]}
-    schema.require_same(_config("settings.l2=[0.1,0.2]"), stored, "config.yaml")
+    comparison.require_same(_config("settings.l2=[0.1,0.2]"), stored, "config.yaml")
     for text, sentence in (
         ("settings.l2=[0.1,0.3]", r"settings\.l2 is \[0\.1, 0\.3\], was \[0\.1, 0\.2\]"),
         ("trials=100", r"settings\.l2 is not set, was \[0\.1, 0\.2\]"),
         ("settings.l2=[0.1,0.2],objectives=[accuracy,-loss]", "objectives is .* was not set"),
     ):
         with pytest.raises(UserError, match=sentence):
-            schema.require_same(_config(text), stored, "config.yaml")
+            comparison.require_same(_config(text), stored, "config.yaml")
 
 
 def test_the_transfer_stage_counts_in_its_own_way() -> None:

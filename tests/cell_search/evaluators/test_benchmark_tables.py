@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 import pytest
 
-from benchmarks import contenders as harness
+from benchmarks import table_searches as harness
 from benchmarks.expected import expected_random
 from benchmarks.kept import ROOT
 from cell_search.evaluators import tables
@@ -180,7 +180,7 @@ def test_the_benchmark_goes_on_where_it_was(data_dir: pathlib.Path, tmp_path: pa
 
 def test_a_missing_folder_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.delenv("CELLS_DATA_DIR", raising=False)
-    with pytest.raises(UserError, match="--data_dir: not set, nor is CELLS_DATA_DIR"):
+    with pytest.raises(UserError, match="data_dir: not set, nor is CELLS_DATA_DIR"):
         tables.nas_bench_201()
     with pytest.raises(UserError, match=r"nb301_yahpo_surrogate\.npz: there is no such table"):
         tables.nas_bench_301(tmp_path)

@@ -9,16 +9,19 @@ import pathlib
 import numpy as np
 import optuna
 import pytest
-from child_requests import SPACE, request
+from child_requests import SPACE, point, request
 
 from cell_search import trial_keys
 from cell_search.children import Training
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cell_search.evaluators import Result, Train, evaluate
-from cell_search.images import ImageSettings
+from cell_search.images import ImageSettings, size_and_classes
 from cell_search.recipes.augmentation import augment
 from cell_search.study.directory import SearchDirectory
+from cells.network import presets
+from cells.network.stack import stack
+from cells.operations.counts import summarize
 from cells.support.errors import UserError
 
 
@@ -70,6 +73,19 @@ def test_an_option_changes_the_training_and_not_the_network(
         assert now - before == pytest.approx(0.4 * np.log(10), rel=0.5)
     else:
         assert now == pytest.approx(before, rel=0.3)
+
+
+def test_a_pooled_stem_is_that_of_the_named_network(digits: ImageSettings) -> None:
+    pooled = evaluate(request(dataclasses.replace(SHORT, stem="pooled"), digits))
+    genotype = SPACE.decode(point())
+    size, classes = size_and_classes(digits)
+    named = presets.configure(
+        genotype, "cifar_pooled", normal_cells=1, filters=4, image_size=size, num_classes=classes
+    )
+    counts = summarize(stack(genotype, named), ("logits",), size)
+    assert pooled.failure is None
+    assert pooled.metrics["parameters"] == counts.trainable
+    assert pooled.metrics["multiply_adds"] == counts.multiply_adds
 
 
 @pytest.mark.parametrize(
@@ -148,9 +164,11 @@ def test_what_the_images_are_too_small_for_is_told(digits: ImageSettings) -> Non
 def test_the_transfer_stage_gets_what_was_searched_along() -> None:
     """An auxiliary head there is a head and a weight, as in `configs/transfer`."""
     searched = {"drop_path_keep": 0.7, "auxiliary_weight": 0.4, "precision": "bfloat16"}
+    searched["stem"] = "pooled"
     alone = Train().transfer_settings({}, 64)
     assert Train().transfer_settings(searched, 64) == alone | {
         "task.model.cells.drop_path_keep": 0.7,
+        "task.model.cells.network": "cifar_pooled",
         "task.model.auxiliary_head": True,
         "task.losses.auxiliary_weight": 0.4,
     }

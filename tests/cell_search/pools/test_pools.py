@@ -13,7 +13,7 @@ from pool_contract import PoolContract, gone, request, result, wait_for, workers
 from search_commands import ROOT
 
 import cell_search
-from cell_search.config import resolve, schema
+from cell_search.config import comparison, resolve, schema
 from cell_search.driver import driver
 from cell_search.pools import Inline, Pool, Processes
 from cell_search.pools._slots import Slots, Worker, WorkerDied
@@ -157,9 +157,9 @@ def test_a_pool_is_chosen_by_name(text: str, settings: object) -> None:
 
 def test_directories_of_before_name_a_pool_only() -> None:
     stored = schema.used_values(schema.SearchConfig()) | {"pool": "inline"}
-    schema.require_same(schema.from_values(stored, "config.yaml"), stored, "config.yaml")
+    comparison.require_same(schema.from_values(stored, "config.yaml"), stored, "config.yaml")
     now = overrides.override(schema.SearchConfig(), text="pool=processes")
-    schema.require_same(now, stored, "config.yaml")
+    comparison.require_same(now, stored, "config.yaml")
 
 
 def test_impossible_settings_are_named() -> None:

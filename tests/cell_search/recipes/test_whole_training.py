@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.training import descend_ahead
-from cell_search.recipes import views as image_views
 from cell_search.recipes.batches import TrainingImages
 from cell_search.recipes.recipe import Recipe
 from cell_search.recipes.training import WholeTraining
@@ -228,24 +227,20 @@ def test_unequal_classes_are_drawn_or_weighed_alike(images):
     assert of_class == pytest.approx([40 / 3] * 3, rel=1e-5)
 
 
-def test_views_are_moved_and_mirrored_images():
-    pixels = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    seen = []
-
-    def logits(shown):
-        seen.append(np.array(shown))
-        return tf.constant(np.log([[0.1 * len(seen), 1.0 - 0.1 * len(seen)]] * 2), tf.float32)
-
-    shares = image_views.probabilities(
-        logits, pixels, image_views.views(mirrored=True, shift=1), "black"
-    )
-    np.testing.assert_allclose(shares[:, 0], 0.35, rtol=1e-5)
-    np.testing.assert_array_equal(seen[0], pixels)
-    np.testing.assert_array_equal(seen[1], pixels[:, :, ::-1])
-    np.testing.assert_array_equal(seen[2][:, 1:, 1:], pixels[:, :-1, :-1])
-    assert not seen[2][:, 0].any() and not seen[4][:, -1].any()
-    np.testing.assert_array_equal(seen[4][:, :-1, :-1], pixels[:, 1:, 1:])
-    np.testing.assert_array_equal(seen[5], seen[4][:, :, ::-1])
+def test_other_images_train_from_here_on(images, bank, tmp_path):
+    """A training of all images ends alike, wherever it had them from."""
+    whole = training(images, bank, planned=8)
+    whole.run()
+    part = training((images[0][:30], images[1][:30]), bank, planned=8)
+    part.give_images(images)
+    part.run(4)
+    part.save(tmp_path / "kept.npz")
+    again = training(images, bank)
+    again.restore(tmp_path / "kept.npz")
+    again.run()
+    np.testing.assert_array_equal(vectors(again)[1], vectors(whole)[1])
+    with pytest.raises(UserError, match="of another training"):
+        training((images[0][:30], images[1][:30]), bank).restore(tmp_path / "kept.npz")
 
 
 def test_small_images_first(images, bank):

@@ -246,7 +246,7 @@ def test_unknown_spaces_and_impossible_sizes() -> None:
         spaces.find("nasnet", 10_000)
 
 
-@pytest.mark.parametrize("name", ["nasnet", "pnas", "amoebanet", "enas", "darts"])
+@pytest.mark.parametrize("name", list(spaces.SPACES))
 @pytest.mark.parametrize("growable", [False, True])
 def test_encode_is_the_inverse_of_decode(name: str, growable: bool) -> None:
     space = spaces.find(name, growable=growable)
@@ -261,6 +261,7 @@ def test_encode_is_the_inverse_of_decode(name: str, growable: bool) -> None:
 def test_published_cells_are_points_of_their_spaces() -> None:
     pairs = {"nasnet_a": "nasnet", "pnasnet_5": "pnas"}
     pairs |= {"enas": "enas", "darts_v2": "darts", "snas_mild": "darts"}
+    pairs |= {"hand_written": "nasnet_joined"}
     for name, space in pairs.items():
         genotype = catalogue.load(name)
         there = spaces.find(space)

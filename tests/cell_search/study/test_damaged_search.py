@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from damaged_copies import damaged_copy, damages
+from hypothesis import given
 from hypothesis import strategies as st
 from search_commands import run_command
 
@@ -140,14 +141,27 @@ def test_a_lost_configuration_is_restored(
         config.write_text(text[: len(text) // 2 if how == "cut" else 0])
     again = search(path, 8)
     assert again.config.strategy.type == "random" and len(again.trials) == 8
-    assert "it is restored from study.journal" in capsys.readouterr().err
+    assert "the settings are those that study.journal recorded" in capsys.readouterr().err
     assert config.read_text() == text.replace("trials: 6", "trials: 8")
+
+
+@pytest.mark.parametrize("how", ["deleted", "cut", "whole"])
+def test_a_search_is_opened_without_writing(path: pathlib.Path, how: str) -> None:
+    config = path / "config.yaml"
+    if how == "deleted":
+        config.unlink()
+    elif how == "cut":
+        config.write_text(config.read_text()[:60])
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    opened = cell_search.open_search(path)
+    assert opened.config.strategy.type == "random" and len(opened.trials) == 6
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
 def test_a_changed_configuration_is_refused_with_what_differs(path: pathlib.Path) -> None:
     config = path / "config.yaml"
     config.write_text(config.read_text().replace("seed: 0", "seed: 5"))
-    with pytest.raises(UserError, match=r"seed is 5, was 0.*remove it, and it is restored"):
+    with pytest.raises(UserError, match=r"seed is 5, was 0.*remove it, and the search goes on"):
         search(path, 8)
 
 
@@ -163,21 +177,13 @@ def test_a_directory_of_a_version_that_recorded_no_configuration_goes_on(
         cell_search.open_search(path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@damages
 @given(st.data())
 def test_any_damage_ends_in_a_result_or_in_a_sentence(
     finished: pathlib.Path, tmp_path: pathlib.Path, data: st.DataObject
 ) -> None:
-    copy = tmp_path / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(finished, copy)
-    name = data.draw(st.sampled_from(["study.journal", "config.yaml", "genotype.json"]))
-    content = (copy / name).read_bytes()
-    start = data.draw(st.integers(0, len(content)))
-    end = data.draw(st.integers(start, min(len(content), start + 200)))
-    (copy / name).write_bytes(content[:start] + data.draw(st.binary(max_size=20)) + content[end:])
+    names = ["study.journal", "config.yaml", "genotype.json"]
+    copy = damaged_copy(finished, tmp_path / "copy", names, data)
     try:
         result = cell_search.open_search(copy)
     except UserError:

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from search_commands import ROOT
 
-from cell_search.config import resolve, schema
+from cell_search.config import comparison, resolve, schema
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides
 from cells.support.errors import UserError
@@ -80,7 +80,7 @@ def test_a_second_driver_is_refused_and_told_who_is_at_work(tmp_path: pathlib.Pa
 def test_a_directory_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(UserError, match=r"--search_dir: .*file/below cannot be written"),
+        pytest.raises(UserError, match=r"^directory: .*file/below cannot be written"),
         SearchDirectory(tmp_path / "file" / "below").locked(),
     ):
         pass
@@ -100,9 +100,9 @@ def test_what_may_change_between_two_runs_and_what_may_not() -> None:
         # A section of a type that is not chosen means nothing.
         "strategy.regularized_evolution.population=3",
     ):
-        schema.require_same(_config(f"{base},{allowed}"), stored, "config.yaml")
+        comparison.require_same(_config(f"{base},{allowed}"), stored, "config.yaml")
     with pytest.raises(UserError) as error:
-        schema.require_same(
+        comparison.require_same(
             _config("trials=9,seed=1,evaluator.train.filters=8"), stored, "there/config.yaml"
         )
     sentence = str(error.value)

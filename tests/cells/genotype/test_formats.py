@@ -89,7 +89,11 @@ def test_the_tpu_lists_count_the_newer_cell_as_0():
     assert "reduction_used_hiddenstates = [1, 1, 1, 0, 0, 0, 0]" in text
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+#: No code has a notation for cells that nobody published.
+PUBLISHED = [n for n in catalogue.names() if catalogue.load(n).provenance["checked_against"]]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_published_cell_survives_its_own_notation(name):
     genotype = catalogue.load(name)
     notation = {"darts": "darts", "enas": "enas"}.get(genotype.stacking, "tpu")

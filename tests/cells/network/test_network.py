@@ -36,7 +36,7 @@ def images(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("genotype", [NASNET, PNASNET], ids=["nasnet_a", "pnasnet_5"])
-@pytest.mark.parametrize("network", ["cifar", "imagenet_mobile"])
+@pytest.mark.parametrize("network", ["cifar", "cifar_pooled", "imagenet_mobile"])
 def test_both_namespaces_give_equal_logits(genotype, network):
     config = presets.configure(genotype, network, image_size=(64, 64), **SMALL)
     ours = build_network(genotype, config, keras)
@@ -84,7 +84,7 @@ def test_multiply_adds_equal_those_of_the_traced_graph():
     assert products == counted.multiply_adds
 
 
-@pytest.mark.parametrize("network", ["cifar", "imagenet_mobile"])
+@pytest.mark.parametrize("network", ["cifar", "cifar_pooled", "imagenet_mobile"])
 def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
     config = presets.configure(NASNET, network, **SMALL)
     dynamic = build_network(NASNET, config.replace(image_size=None), keras)

@@ -43,6 +43,7 @@ def test_nasnet_inserts_reduction_cells_and_pnasnet_replaces_by_them():
         ("imagenet_mobile", {"level_1": 111, "level_2": 56, "level_3": 28, "level_5": 7}),
         ("imagenet_large", {"level_1": 165, "level_2": 83, "level_3": 42, "level_5": 11}),
         ("cifar", {"level_1": 16, "level_2": 8}),
+        ("cifar_pooled", {"level_1": 16, "level_2": 8, "level_3": 4}),
     ],
 )
 def test_maps_have_the_published_sizes(network, sizes):
@@ -137,7 +138,7 @@ def test_every_genotype_stacks_with_any_filters(genotype, network, filters):
     for node in graph.nodes.values():
         # Maps of one stride have one size: what addition and concatenation rely on.
         assert len({sizes[t.name] for t in node.inputs}) <= 1
-    last = graph.outputs["level_5" if config.stem == "imagenet" else "level_2"]
+    last = graph.outputs[{"cifar": "level_2", "pooled": "level_3"}.get(config.stem, "level_5")]
     assert last.channels == penultimate_filters(genotype, config)
     counted = count(list(graph.nodes.values()), None)
     assert counted.trainable > 0

@@ -187,6 +187,55 @@ def test_published_amoebanets(name, changes, trainable, multiply_adds):
     assert (counts.trainable, counts.multiply_adds) == (trainable, multiply_adds)
 
 
+@pytest.mark.parametrize("f", [8, 20])
+def test_the_hand_written_cell_has_the_convolutions_of_its_description(f):
+    """Normal: conv 3x3 of h(i) + h(i-1), then conv 3x3 of that + h(i), both joined."""
+
+    def convolution(size, given, made):
+        return size * size * given * made + 2 * made  # with its batch norm
+
+    stem = convolution(3, 3, 3 * f)
+    # Fit and squeeze 1x1; h(i-1) of the first cell is the stem, which its identity brings to F.
+    normal = [
+        2 * convolution(1, 3 * f, f) + 2 * convolution(3, f, f),
+        convolution(1, 2 * f, 2 * f)
+        + convolution(1, 4 * f, 2 * f)
+        + 2 * convolution(3, 2 * f, 2 * f),
+        convolution(1, 4 * f, 4 * f)
+        + convolution(1, 8 * f, 4 * f)
+        + 2 * convolution(3, 4 * f, 4 * f),
+    ]
+    # The pool has no weights, and a strided identity is a convolution; the second's fits as it is.
+    reduction = [
+        convolution(1, 3 * f, 2 * f)
+        + 2 * convolution(1, 2 * f, 2 * f)
+        + 2 * convolution(3, 2 * f, 2 * f),
+        2 * convolution(1, 4 * f, 4 * f) + 2 * convolution(3, 4 * f, 4 * f),
+    ]
+    genotype = catalogue.load("hand_written")
+    config = presets.configure(genotype, "cifar", normal_cells=1, filters=f)
+    counted = summarize(stack(genotype, config), ("logits",), config.image_size)
+    assert counted.trainable == stem + sum(normal) + sum(reduction) + 8 * f * 10 + 10
+
+
+@pytest.mark.parametrize("f", [8, 22])
+def test_a_pooled_stem_has_two_convolutions_and_quarters_all_that_follows(f):
+    """Numbers of the hand-written cell, N = 1: its first cell reads F channels, and not 3 F."""
+    genotype = catalogue.load("hand_written")
+    networks = [
+        presets.configure(genotype, network, normal_cells=1, filters=f, stem_filters=f)
+        for network in ("cifar", "cifar_pooled")
+    ]
+    plain, pooled = (summarize(stack(genotype, c), ("logits",), (32, 32)) for c in networks)
+    half, head = f // 2, 8 * f * 10
+    before, now = 9 * 3 * f, 9 * 3 * half + 9 * half * f
+    assert pooled.trainable - plain.trainable == now + 2 * half - before
+    # Statistics of the first batch norm come on top: as many as its trained numbers.
+    assert pooled.total - plain.total == now + 4 * half - before
+    cells = plain.multiply_adds - 1024 * before - head
+    assert pooled.multiply_adds == 1024 * now + cells / 4 + head
+
+
 def test_without_a_head_as_keras_counts_it():
     genotype = catalogue.load("nasnet_a")
     config = presets.configure(genotype, "imagenet_mobile").replace(num_classes=None)

@@ -92,5 +92,5 @@ def test_a_key_that_is_given_twice_is_told(text, key):
 def test_missing_file():
     with pytest.raises(UserError, match=r"nowhere\.yaml: there is no such configuration file"):
         override(experiment(), ["nowhere.yaml"])
-    with pytest.raises(UserError, match=r"--params_override: .*there is no such key"):
+    with pytest.raises(UserError, match=r"^params_override: .*there is no such key"):
         override(experiment(), text="trainer.nothing=1")

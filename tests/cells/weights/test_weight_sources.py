@@ -40,7 +40,6 @@ def keras_file(tmp_path_factory):
     model.save_weights(path)
     x = photographs(224)
     features = tf_keras.Model(model.input, model.layers[-2].output)
-    tf_keras.applications.NASNetMobile(weights=None, include_top=False)  # the other layout
     no_top = folder / "nasnet_mobile_no_top.h5"
     tf_keras.Model(model.input, model.layers[-3].output).save_weights(no_top)
     return path, no_top, x, np.asarray(model(x)), np.asarray(features(x))

@@ -477,7 +477,7 @@ def test_the_command_converts(tmp_path, photos):
     result = detection.convert(annotations, tmp_path / "out", photos)
     assert (result.images, result.objects, result.classes) == (2, 1, ("dog", "cat"))
     assert result.records == records.find(str(tmp_path / "out"))
-    with pytest.raises(UserError, match="--images: is needed here"):
+    with pytest.raises(UserError, match=r"^images: is needed here"):
         detection.convert(annotations, tmp_path / "out2")
     result = detection.convert(annotations, tmp_path / "again.json")
     assert (result.images, result.objects, result.classes) == (3, 1, ("dog", "cat"))

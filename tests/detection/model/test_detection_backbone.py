@@ -107,8 +107,8 @@ def test_every_stacking_family_has_levels_2_to_5(genotype_path, tmp_path, stacki
     assert model(tf.zeros([1, 64, 96, 3]))["5"].shape[1:3] == (2, 3)
 
 
-@pytest.fixture
-def small_weights(genotype_path, tmp_path):
+@pytest.fixture(scope="module")
+def small_weights(genotype_path, tmp_path_factory):
     """A weights file of a classifier with the stack of the small detector."""
     genotype = genotype_file.read(genotype_path)
     config = presets.configure(
@@ -124,7 +124,7 @@ def small_weights(genotype_path, tmp_path):
     model = build_network(genotype, config, tf_keras)
     randomise(model, seed=2)
     layers = {layer.name: layer.get_weights() for layer in weighted_layers(model)}
-    path = str(tmp_path / "small.safetensors")
+    path = str(tmp_path_factory.mktemp("weights") / "small.safetensors")
     weights_file.write(weights_file.WeightsFile(genotype, config, layers, "a test"), path)
     return path, layers
 

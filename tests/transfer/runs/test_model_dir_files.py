@@ -6,7 +6,8 @@ import pathlib
 import shutil
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from damaged_copies import damaged_copy, damages
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cells.genotype import catalogue
@@ -41,25 +42,17 @@ def test_a_configuration_that_is_cut_is_not_completed_by_defaults(
     assert model_dir.read_params(str(copy)).as_dict() == whole.as_dict()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@damages
 @given(st.data())
 def test_any_damage_ends_in_a_configuration_or_in_a_sentence(
     folder: pathlib.Path, tmp_path: pathlib.Path, data: st.DataObject
 ) -> None:
-    copy = tmp_path / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder, copy)
-    name = data.draw(st.sampled_from(["params.yaml", "genotype.json", "classes.json"]))
-    content = (copy / name).read_bytes()
-    start = data.draw(st.integers(0, len(content)))
-    end = data.draw(st.integers(start, min(len(content), start + 200)))
-    (copy / name).write_bytes(content[:start] + data.draw(st.binary(max_size=20)) + content[end:])
+    names = ["params.yaml", "genotype.json", "classes.json"]
+    copy = damaged_copy(folder, tmp_path / "copy", names, data)
     try:
         params = model_dir.read_params(str(copy))
-        names = model_dir.class_names(str(copy))
+        classes = model_dir.class_names(str(copy))
         params.task.model.cells.load_genotype()
     except UserError:
         return
-    assert names
+    assert classes

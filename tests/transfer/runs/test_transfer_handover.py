@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from official.core import train_utils
-from transfer_runs import TINY, params
+from transfer_runs import LIGHT, TINY, params
 
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
@@ -121,12 +121,12 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(digits_dir, tmp_path
         "trainer: {train_steps: 8, steps_per_loop: 2, summary_interval: 2, checkpoint_interval: 4}"
     )
     folder = tmp_path / "model"
-    runner.run(params(digits_dir, settings), "train", str(folder))
+    runner.run(params(digits_dir, settings, LIGHT), "train", str(folder))
     shutil.copytree(folder, tmp_path / "whole")
     before = tf.train.load_checkpoint(str(tmp_path / "whole" / "ckpt-8"))
     (data_file,) = folder.glob("ckpt-8.data*")
     data_file.write_bytes(b"")
-    runner.run(params(digits_dir, settings), "train", str(folder))
+    runner.run(params(digits_dir, settings, LIGHT), "train", str(folder))
     assert "continues at step 6 of 8" in capsys.readouterr().out  # The last that was saved.
     after = tf.train.load_checkpoint(str(folder / "ckpt-8"))
     names = before.get_variable_to_dtype_map()

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from transfer_runs import free_addresses, training
+from transfer_runs import LIGHT, free_addresses, training
 
 HERE = pathlib.Path(__file__).parents[2] / "helpers"
 SMALL = """
@@ -29,7 +29,7 @@ class Workers:
 
     def __init__(self, folder: pathlib.Path, digits_dir: pathlib.Path, steps: int):
         self.folder = folder
-        self.arguments = training(folder, digits_dir, SMALL % steps)
+        self.arguments = training(folder, digits_dir, SMALL % steps, LIGHT)
         self.before = self.checkpoints()
         hosts = free_addresses(2)
         self.processes = [self._start(hosts, i) for i in range(2)]

@@ -70,7 +70,7 @@ REFUSED = {
     "task: {losses: {one_hot: false, label_smoothing: 0.1}}": "no effect without",
     "task.losses.label_smoothing=1.0": "label_smoothing: 1.0 is too large; use less than 1",
     "task.losses.l2_weight_decay=-1.0": "l2_weight_decay: -1.0 is too small; use at least 0",
-    "task.init_checkpoint=/nowhere": "/nowhere is no folder of a run",
+    "task.init_checkpoint=/nowhere": "/nowhere is not the folder of a run",
     "task.unfreeze_every=5,task.model.baseline=resnet_50": "resnet_50 has no groups of cells",
     "task.unfreeze_every=5": "there are none without task.init_checkpoint",
     "task.model.cells.genotype=''": "task.init_checkpoint: is needed",
@@ -109,7 +109,7 @@ def test_a_file_names_its_experiment_and_the_flag_may_not_name_another(tmp_path)
     assert configure.experiment_of([file, other]) == "cells_cifar10"
     assert configure.experiment_of([file], "cells_cifar10") == "cells_cifar10"
     assert configure.experiment_of([other]) is None
-    with pytest.raises(UserError, match=r"cells_imagenet_large in --experiment, cells_cifar10 in"):
+    with pytest.raises(UserError, match=r"cells_imagenet_large in the argument, cells_cifar10 in"):
         configure.experiment_of([file], "cells_imagenet_large")
     params = configure.configure(configure.experiment("cells_cifar10"), files=[file])
     assert params.trainer.train_steps == 5

@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-from transfer_runs import free_addresses, training
+from transfer_runs import LIGHT, free_addresses, training
 
 SMALL = """
 task: {model: {auxiliary_head: false, input_size: [8, 8, 3], cells: {filters: 4}},
@@ -48,7 +48,7 @@ def cluster(folder: pathlib.Path, *arguments: str):
 
 
 def test_workers_share_the_steps_of_a_chief(digits_dir, tmp_path):
-    with cluster(tmp_path, *training(tmp_path, digits_dir, SMALL)) as processes:
+    with cluster(tmp_path, *training(tmp_path, digits_dir, SMALL, LIGHT)) as processes:
         said = (tmp_path / "chief0.out").read_text
         assert processes["chief", 0].wait(300) == 0, said()
         processes["ps", 0].send_signal(signal.SIGTERM)

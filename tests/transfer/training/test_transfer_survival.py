@@ -19,7 +19,7 @@ import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
-from transfer_runs import SETTINGS, STEPS, TINY, params
+from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, params
 
 from cells.support.errors import Stopped, UserError
 from transfer import cli
@@ -147,6 +147,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoint(digits_dir
         SMALL + "trainer: {train_steps: 12, steps_per_loop: 4, summary_interval: 4, "
         "checkpoint_interval: 4, optimizer_config: {learning_rate: {type: stepwise, "
         "stepwise: {boundaries: [5], values: [0.001, 1.0]}}}}",
+        LIGHT,
     )
     # More than a configuration may say, so that the loss is no number at once.
     settings.trainer.optimizer_config.learning_rate.stepwise.values = [0.001, 1e30]
@@ -165,6 +166,7 @@ def test_sigterm_saves_and_says_the_step(digits_dir, tmp_path):
         digits_dir,
         SMALL + "trainer: {train_steps: 2000, steps_per_loop: 4, summary_interval: 4, "
         "checkpoint_interval: 8}",
+        LIGHT,
     )
 
     def send() -> None:
@@ -201,7 +203,7 @@ def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
     threading.Thread(target=fill, daemon=True).start()
     try:
         with pytest.raises(UserError, match="cannot be written at step") as error:
-            runner.run(params(digits_dir, settings % 2000), "train", str(folder))
+            runner.run(params(digits_dir, settings % 2000, LIGHT), "train", str(folder))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, free)
     kept = checkpoints.find(str(folder))
@@ -212,7 +214,7 @@ def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
     state = tf.train.get_checkpoint_state(str(folder))
     assert found == {os.path.basename(path) for path in state.all_model_checkpoint_paths}
     step = checkpoints.step_of(kept)
-    runner.run(params(digits_dir, settings % (step + 4)), "train", str(folder))
+    runner.run(params(digits_dir, settings % (step + 4), LIGHT), "train", str(folder))
     assert checkpoints.step_of(checkpoints.find(str(folder))) == step + 4
 
 

@@ -1,0 +1,152 @@
+"""Who takes part in the race: cells, or the residual network, each at a size that the time allows.
+
+All numbers here are ours; they suit minutes to hours on a CPU and small pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from auto.context import Run
+from auto.test_split import Divided
+from cell_search.recipes.recipe import Recipe
+from cells.genotype.genotype import Genotype
+from cells.network import presets
+from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
+from cells.network.stack import stack
+from cells.operations.counts import summarize
+from cells.operations.graph import Graph
+from transfer.model.baselines import OWN as RESIDUAL
+
+#: Cells of the catalogue that take part, by what was seen of them; see docs/auto.md.
+CELLS = ("hand_written", "snas_mild", "nasnet_a")
+
+#: From so many seconds on there are so many entrants that no search found.
+COUNTS = ((0.0, 2), (1200.0, 3), (3600.0, 4))
+
+#: N and F of the networks that may be trained, from the smallest. The residual network has no N.
+SIZES = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
+
+#: The largest network takes part that sees every image so often in the time that there is.
+EPOCHS = 30
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A network that takes part.
+
+    Attributes:
+        cells: a name of the catalogue, a file in the folder of the run, or `RESIDUAL`.
+        normal_cells: N; 0 of the residual network.
+        filters: F.
+    """
+
+    cells: str
+    normal_cells: int
+    filters: int
+
+    @property
+    def name(self) -> str:
+        """Such as `nasnet_a (N = 1, F = 16)`."""
+        size = f"N = {self.normal_cells}, " if self.normal_cells else ""
+        return f"{self.cells} ({size}F = {self.filters})"
+
+    def layout(self, run: Run, divided: Divided) -> tuple[Graph, Any]:
+        """The network, and what it was laid out from.
+
+        Args:
+            run: gives the size of the images, and has the files of cells.
+            divided: has the classes.
+
+        Raises:
+            UserError: the images are too small, or the cells are unknown.
+        """
+        size, classes = (run.settings.size, run.settings.size), len(divided.classes)
+        if self.cells == RESIDUAL:
+            plain = ResidualConfig(filters=self.filters, image_size=size, num_classes=classes)
+            return residual(plain), plain
+        genotype = run.cells(self.cells)
+        config = presets.configure(
+            genotype,
+            "cifar",
+            normal_cells=self.normal_cells,
+            filters=self.filters,
+            image_size=size,
+            num_classes=classes,
+        )
+        return stack(genotype, config), config
+
+    def genotype(self, run: Run) -> Genotype | None:
+        """The cells; None of the residual network."""
+        return None if self.cells == RESIDUAL else run.cells(self.cells)
+
+    def model_values(self) -> dict[str, Any]:
+        """The network as `task.model` of the transfer stage says it, but for its images."""
+        cells = {"network": "cifar", "filters": self.filters}
+        if self.cells == RESIDUAL:
+            return {"baseline": RESIDUAL, "baseline_filters": self.filters}
+        return {"cells": {**cells, "normal_cells": self.normal_cells}}
+
+
+def known(run: Run) -> list[str]:
+    """The networks that take part without a search, by name; the first is the likeliest to win."""
+    asked = run.settings
+    if asked.genotype:
+        return [asked.genotype]
+    residuals = [RESIDUAL] if asked.entrants == "all" and asked.size >= LEAST_SIZE else []
+    count = max(number for least, number in COUNTS if asked.budget >= least)
+    return [*residuals, *CELLS][:count]
+
+
+def smallest(cells: str) -> Entrant:
+    """A network at the size at which its pace is looked at first."""
+    return _of_size(cells, *SIZES[0])
+
+
+def largest(
+    run: Run, divided: Divided, cells: str, pace: float, seconds: float, steps: int
+) -> Entrant:
+    """A network at the largest size that can make so many steps in time.
+
+    Args:
+        run, divided: see `Entrant.layout`.
+        cells: whose network it is.
+        pace: seconds of a step of the smallest; larger ones use a processor no worse.
+        seconds: that there are.
+        steps: that must fit into them.
+    """
+    least = multiply_adds(smallest(cells), run, divided)
+    every = dict.fromkeys(_of_size(cells, *size) for size in SIZES)
+    fit = [
+        entrant
+        for entrant in every
+        if steps * pace * multiply_adds(entrant, run, divided) / least <= seconds
+    ]
+    return fit[-1] if fit else smallest(cells)
+
+
+def _of_size(cells: str, normal_cells: int, filters: int) -> Entrant:
+    return Entrant(cells, 0 if cells == RESIDUAL else normal_cells, filters)
+
+
+def multiply_adds(entrant: Entrant, run: Run, divided: Divided) -> int:
+    """Of one image."""
+    graph, config = entrant.layout(run, divided)
+    count = summarize(graph, ("logits",), config.image_size).multiply_adds
+    assert count is not None
+    return count
+
+
+def recipe_of(run: Run, divided: Divided) -> Recipe:
+    """How all of them are trained."""
+    asked = run.settings
+    return Recipe(
+        schedule="trapezoid",
+        batch=64 if divided.training >= 1000 else 32,
+        learning_rate=0.1 if divided.training >= 1000 else 0.05,
+        flip=asked.flip,
+        shift=asked.size // 8,
+        cutout=asked.size // 4,
+        balance=asked.balance,
+    )

@@ -1,0 +1,1 @@
+"""All contenders and `cells auto` side by side, on the same images with the same budget."""

@@ -1,0 +1,1 @@
+"""The search of record, the random search beside it, and what their cells are worth."""

@@ -1,0 +1,77 @@
+"""Whether a search may go on with other settings than it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cell_search.config.from_dataclasses import section
+from cell_search.config.schema import CHOICES, SearchConfig
+from cells.support.errors import UserError
+from cells.support.settings_differences import flat, settings_differences
+
+#: Settings that say where and how to look at a search, and not what is searched.
+_FREE = (
+    "images.data_dir",
+    "trials",
+    # What it holds must stay the same, wherever it lies.
+    "costs",
+    "pool",
+    "top",
+    "report_minutes",
+    "weights_dir",
+    "rerank",
+)
+
+
+def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
+    """Checks that a search directory may be continued with a configuration.
+
+    More trials than before are allowed, and so is whatever does not touch the results.
+
+    Args:
+        config: what is asked for.
+        stored: what the directory was made with.
+        where: the directory's configuration file.
+
+    Raises:
+        UserError: something else differs; names the keys, with both values.
+    """
+    now = flat(config.as_dict())
+    # What the directory's version did not know yet was as it is by default.
+    before = flat(SearchConfig().as_dict()) | flat(stored)
+    different = settings_differences(
+        now, before, free=lambda key: _free(key) or not _used(key, now)
+    )
+    if now["trials"] < before["trials"]:
+        different.append(f"trials is {now['trials']}, was {before['trials']} (it may grow only)")
+    if different:
+        raise UserError(
+            f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
+            "use another search directory, or the old settings"
+        )
+
+
+def used_settings(config: SearchConfig) -> dict[str, Any]:
+    """The settings that matter, as `a.b.c: value`.
+
+    Args:
+        config: of a search.
+    """
+    settings = flat(config.as_dict())
+    other = ("rerank.", "sieve.")
+    used = {k: v for k, v in settings.items() if _used(k, settings) and not k.startswith(other)}
+    return used | flat({"sieve": config.sieve.used_values()})
+
+
+def _free(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in _FREE)
+
+
+def _used(key: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a key matters: the sections of types that are not chosen do not."""
+    part, _, rest = key.partition(".")
+    found, dot, _ = rest.partition(".")
+    if key == "pruner.rungs":
+        return settings["pruner.type"] != "none"
+    return part not in CHOICES or not dot or found == section(settings[f"{part}.type"])
