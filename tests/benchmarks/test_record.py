@@ -89,7 +89,9 @@ def small(tmp_path: pathlib.Path, digits_dir: pathlib.Path) -> Record:
 def go_on(record: Record, arm: str, trials: int) -> list:
     """The trials of an arm, in this process."""
     found = cell_search.search(
-        str(record.config), override=record.settings(arm, trials), directory=record.directory(arm)
+        str(record.config),
+        params_override=record.settings(arm, trials),
+        directory=record.directory(arm),
     )
     return [(t.params, t.values, t.user_attrs.get("first")) for t in found.study.trials]
 
