@@ -25,6 +25,9 @@ CELLS = ("hand_written", "snas_mild", "nasnet_a")
 #: From so many seconds on there are so many entrants that no search found.
 COUNTS = ((0.0, 2), (1200.0, 3), (3600.0, 4))
 
+#: How cells are stacked: at the full size of images they cost more than they are worth.
+NETWORK = "cifar_pooled"
+
 #: N and F of the networks that may be trained, from the smallest. The residual network has no N.
 SIZES = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
 
@@ -69,7 +72,7 @@ class Entrant:
         genotype = run.cells(self.cells)
         config = presets.configure(
             genotype,
-            "cifar",
+            NETWORK,
             normal_cells=self.normal_cells,
             filters=self.filters,
             image_size=size,
@@ -83,7 +86,7 @@ class Entrant:
 
     def model_values(self) -> dict[str, Any]:
         """The network as `task.model` of the transfer stage says it, but for its images."""
-        cells = {"network": "cifar", "filters": self.filters}
+        cells = {"network": NETWORK, "filters": self.filters}
         if self.cells == RESIDUAL:
             return {"baseline": RESIDUAL, "baseline_filters": self.filters}
         return {"cells": {**cells, "normal_cells": self.normal_cells}}

@@ -98,6 +98,7 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
         "evaluator": {
             "type": "train",
             "train": {
+                "stem": "pooled",
                 "normal_cells": NORMAL_CELLS[0],
                 "filters": FILTERS[0],
                 "predicted_seconds": max(run.budget.share("search") / CANDIDATES, LEAST_SECONDS),
