@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -93,6 +94,21 @@ def amount_of(piece: Piece, batch: int) -> Amount:
     pixels = float(batch * math.prod(size))
     ragged = pixels if any(c % _LANES for c in (*piece.channels, channels[0])) else 0.0
     return Amount(pixels, ragged, batch * read, batch * made, batch * products, weights)
+
+
+def split(piece: Piece, count: int) -> tuple[Piece, Piece]:
+    """A piece as two, one after the other.
+
+    Args:
+        piece: what is computed.
+        count: primitives of the first.
+    """
+    size, channels = piece.size, piece.channels
+    for primitive in piece.primitives[:count]:
+        size, channels = primitive.out_size(size), (primitive.out_channels(channels),)
+    first = dataclasses.replace(piece, primitives=piece.primitives[:count])
+    rest = Piece(piece.primitives[count:], channels, size)
+    return first, rest
 
 
 def sums_of(places: Iterable[Place]) -> list[Piece]:

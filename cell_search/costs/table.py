@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from cell_search.children.pieces import Piece
-from cell_search.costs.kinds import Amount, amount_of, kind_of
+from cell_search.costs.kinds import Amount, amount_of, kind_of, split
 from cell_search.costs.machine import Machine
 from cells.support import files, json_file
 from cells.support.errors import UserError
@@ -90,20 +90,41 @@ class CostTable:
         Raises:
             UserError: no piece of that kind was measured.
         """
-        return sum(
-            float(self._rates(pass_, kind_of(piece)) @ [1.0, *amount_of(piece, batch)])
-            for piece in pieces
-        )
+        total = 0.0
+        for piece in pieces:
+            parts = self._parts(piece, batch, pass_)
+            if not parts:
+                raise UserError(
+                    f"costs: the table has no time of {kind_of(piece)!r} in {pass_}, which this "
+                    "network needs; measure anew, with --mode=costs"
+                )
+            for kind, amount in parts:
+                total += float(self._all_rates[pass_, kind] @ [1.0, *amount])
+        return total
 
-    def _rates(self, pass_: str, kind: str) -> np.ndarray:
-        # A relu costs little beside what follows it.
-        for near in (kind, f"Relu+{kind}", kind.removeprefix("Relu+")):
-            if (pass_, near) in self._all_rates:
-                return self._all_rates[pass_, near]
-        raise UserError(
-            f"costs: the table has no time of {kind!r} in {pass_}, which this network needs; "
-            "measure anew, with --mode=costs"
-        )
+    def _parts(self, piece: Piece, batch: int, pass_: str) -> list[tuple[str, Amount]]:
+        """Kinds that were measured, with amounts; what cells do not have is what it consists of."""
+        amount = amount_of(piece, batch)
+        if kind := self._measured(pass_, kind_of(piece), amount):
+            return [(kind, amount)]
+        for count in range(len(piece.primitives) - 1, 0, -1):
+            halves = [self._parts(half, batch, pass_) for half in split(piece, count)]
+            if all(halves):
+                return [*halves[0], *halves[1]]
+        return []
+
+    def _measured(self, pass_: str, kind: str, amount: Amount) -> str:
+        """The kind itself or one near it, with as many weights as are asked for, if possible;
+        empty where there is none.
+
+        Convolutions of images, which have few channels, say nothing of others.
+        """
+        # A relu costs little beside what follows it; alone it moves as many numbers as a sum.
+        near = [kind, f"Relu+{kind}", kind.removeprefix("Relu+"), *["Add"][: kind == "Relu"]]
+        known = [name for name in near if name in self.samples[pass_]]
+        most = {n: max(a.weights for a, _ in self.samples[pass_][n]) for n in known}
+        fitting = (name for name in known if most[name] >= amount.weights)
+        return next(fitting, max(known, key=most.__getitem__, default=""))
 
     @functools.cached_property
     def _all_rates(self) -> Mapping[tuple[str, str], np.ndarray]:

@@ -17,6 +17,7 @@ from cell_search.costs.kinds import Amount, amount_of, kind_of, sums_of
 from cell_search.costs.table import CostTable, Overheads
 from cells.genotype import catalogue
 from cells.network import presets
+from cells.network.residual import ResidualConfig, residual
 from cells.network.stack import stack
 from cells.operations.counts import summarize
 from cells.operations.primitives import Add, BatchNorm, Conv, Pool, Relu
@@ -206,3 +207,14 @@ def test_the_summary_of_a_genotype_tells_what_it_costs(
     with pytest.raises(SystemExit):
         run("--cost")
     assert "--cost: name a cost table" in capsys.readouterr().err
+
+
+def test_a_network_without_cells_costs_what_its_pieces_are_made_of() -> None:
+    """Its convolutions behind pools are no pieces of cells, but for that of the image."""
+    made = cost_tables.made(("identity", "conv_3x3", "max_pool_2x2"))
+    config = ResidualConfig()
+    places = cut(residual(config), ["logits"], (32, 32))
+    pieces = [place.piece for place in places]
+    alone = sum(cost_tables.seconds(amount_of(piece, 64)) for piece in pieces)
+    # Where one is taken as two, the map between them is read once more.
+    assert alone < made.seconds(pieces, 64) < 1.1 * alone
