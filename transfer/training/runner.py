@@ -18,7 +18,7 @@ from cells.network.keras_settings import overridden
 from cells.support.errors import Stopped, UserError
 from transfer.data import damaged_images
 from transfer.runs import model_dir
-from transfer.training import checkpoints, cluster, devices, failures, trainer
+from transfer.training import checkpoints, cluster, devices, experiment_runner, failures
 from transfer.training import complete as resolve
 from transfer.training.failures import Signals, check_numbers
 from transfer.training.progress import Progress, numbers
@@ -152,7 +152,7 @@ class _Run:
         # settings stay as they are: they are compared with those of a run that goes on.
         params = self.params.replace(trainer={"preemption_on_demand_checkpoint": False})
         with self.progress.quiet():
-            self.runner = trainer.Runner(
+            self.runner = experiment_runner.Runner(
                 distribution_strategy=self.strategy,
                 task=task,
                 mode=self.mode,
