@@ -101,7 +101,7 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.support.errors import UserError
+    from cells.support.errors import UserError, printable
 
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
@@ -116,7 +116,7 @@ def _main(argv: Sequence[str]) -> None:
         "summary": _summary,
     }
     for line in lines[mode](argv[1:]):
-        print(line)
+        print(printable(line))
 
 
 def _settings(*, trained: bool = True) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from absl import logging
 from cells.data import encoding, image_files, listing, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
-from cells.support.errors import UserError
+from cells.support.errors import UserError, printable
 from cells.support.settings_differences import settings_differences
 
 VERSION = "1.0.0"
@@ -146,7 +146,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
         lines += [f"  {path}: {why}" for path, why in list(unreadable.items())[:most]]
         if most is not None and len(unreadable) > most:
             lines.append(f"  and {len(unreadable) - most:,} more, see {folder / 'metadata.json'}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def facts(folder: Path) -> dict[str, Any]:

@@ -31,7 +31,10 @@ from transfer.training.task import ClassificationTask
 BEST = "best_checkpoint_export_subdir"
 
 #: How TensorFlow says which objects found nothing in a checkpoint.
-_LACKS, _VARIABLES = re.compile(r"Found (\d+) Python objects"), re.compile(r"'([^']+):0'")
+_LACKS, _VARIABLES = re.compile(r"Found \d+ Python objects"), re.compile(r"'([^']+):0'")
+
+#: What a run that goes on in float16 begins with anew.
+_LOSS_SCALE = ["current_loss_scale", "good_steps"]
 
 
 @dataclass(frozen=True)
@@ -273,6 +276,8 @@ def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
         status.assert_existing_objects_matched()
     # The last is raised for values that are listed and not there.
     except (AssertionError, ValueError, tf.errors.NotFoundError) as error:
+        if _lacking(error) in (_LOSS_SCALE, _LOSS_SCALE[::-1]):
+            return
         raise UserError(
             f"{path}: the checkpoint is of another network than {runs.PARAMS} beside it "
             f"({_mismatch(error)}); use the folder as its training left it"
@@ -332,13 +337,18 @@ def take_weights(source: str, target: Any) -> Moved:
     return moved
 
 
+def _lacking(error: Exception) -> list[str]:
+    """Some of the variables that a checkpoint lacks; none where something else does not fit."""
+    lacks = _LACKS.search(str(error))
+    return _VARIABLES.findall(str(error)) if lacks else []
+
+
 def _mismatch(error: Exception) -> str:
     """What does not fit: the variables that a checkpoint lacks, or what TensorFlow says."""
-    count, names = _LACKS.search(str(error)), _VARIABLES.findall(str(error))
-    if not count or not names:
+    names = _lacking(error)
+    if not names:
         return _first_line(error)
-    more = " and others" if int(count[1]) > 1 else ""
-    return f"it lacks {cut(names[0])}{more}"
+    return f"it lacks {cut(names[0])}{' and others' if len(names) > 1 else ''}"
 
 
 def _first_line(error: Exception) -> str:

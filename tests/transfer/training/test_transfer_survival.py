@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from absl import flags
 from absl.testing import flagsaver
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
@@ -125,6 +126,26 @@ def test_a_checkpoint_that_lacks_a_variable_does_not_go_on_with_a_new_one(copy, 
     with pytest.raises(UserError, match=rf"ckpt-{STEPS}: the checkpoint is of .*\(it lacks .*/"):
         runner.run(settings, "train", str(copy))
     assert checkpoints.find(str(copy)) == prefix
+
+
+def test_a_run_may_go_on_in_float16_whose_loss_scale_is_new(tmp_path):
+    weight = tf.Variable(1.0, name="weight")
+
+    def momentum(scaled: bool) -> tf_keras.optimizers.Optimizer:
+        sgd = tf_keras.optimizers.legacy.SGD(0.1, momentum=0.9)
+        optimizer = tf_keras.mixed_precision.LossScaleOptimizer(sgd) if scaled else sgd
+        optimizer._create_all_weights([weight])
+        return optimizer
+
+    optimizer = momentum(scaled=False)
+    optimizer.get_slot(weight, "momentum").assign(0.5)
+    path = tf.train.Checkpoint(weight=weight, optimizer=optimizer).save(str(tmp_path / "ckpt"))
+    scaled = momentum(scaled=True)
+    checkpoints.restore(tf.train.Checkpoint(weight=weight, optimizer=scaled), path)
+    assert float(scaled.get_slot(weight, "momentum")) == 0.5 and scaled.loss_scale == 2**15
+    more = tf.train.Checkpoint(weight=weight, bias=tf.Variable(0.0, name="bias"), optimizer=scaled)
+    with pytest.raises(UserError, match=r"\(it lacks .* and others\)"):
+        checkpoints.restore(more, path)
 
 
 def test_a_lost_list_of_checkpoints_is_no_loss(copy):
