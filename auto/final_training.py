@@ -19,7 +19,7 @@ MISS = 0.01
 
 #: What follows the training: building the network three times, files, report, in seconds; and the
 #: time of the test images, which a busy machine lengthens.
-FIXED, LONGER = 25.0, 1.3
+FIXED, LONGER = 18.0, 1.3
 
 #: Images by which the time of the test is known.
 _TIMED = 250

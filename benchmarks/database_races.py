@@ -4,7 +4,7 @@
   python -m benchmarks.database_races --rounds=3 --searches=4
 
 Each round has a new database, in which there are no tables yet; once with SQLite, once with a
-PostgreSQL server that is started for it. Every search has to end with all its trials.
+PostgreSQL server that is started for it. Every search has to find its study, and its trial in it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from benchmarks.report import print_figures, required
 LIMITS = {
     "*: searches that end otherwise": ("<= 0", 1, "one of two that began at once, in every pair"),
 }
-
-_TRIALS = 3
 
 
 def main() -> None:
@@ -56,7 +54,7 @@ def _faults(folder: Path, urls: Sequence[str], count: int) -> list[str]:
     context = multiprocessing.get_context("spawn")
     barrier, faults = context.Barrier(count), context.SimpleQueue()
     processes = [
-        context.Process(target=_searches, args=(number, folder, urls, barrier, faults))
+        context.Process(target=_searches, args=(number, folder, urls, barrier, faults), daemon=True)
         for number in range(count)
     ]
     for process in processes:
@@ -68,32 +66,25 @@ def _faults(folder: Path, urls: Sequence[str], count: int) -> list[str]:
 
 
 def _searches(number: int, folder: Path, urls: Sequence[str], barrier: Barrier, told: Any) -> None:
-    """One search of every round."""
-    import cell_search
+    """Begins one search of every round."""
+    from cell_search.study.directory import SearchDirectory
 
-    _search(cell_search, folder / f"first {number}", {})  # Imports what it needs.
     faults = []
     for index, url in enumerate(urls):
-        settings = {"storage": url, "study": f"search {number}"}
-        barrier.wait()
-        try:
-            result = _search(cell_search, folder / f"{index} {number}", settings)
-            trials = [(trial["number"], trial["state"]) for trial in result.trials]
-            if trials != [(i, "COMPLETE") for i in range(_TRIALS)]:
-                faults.append(f"search {number} of round {index}: has the trials {trials}")
-        except Exception as error:
-            faults.append(f"search {number} of round {index}: {type(error).__name__}: {error}")
+        directory = SearchDirectory(folder / f"{index} {number}")
+        name = f"search {number}"
+        with directory.locked():
+            directory.store_config({"storage": url, "study": name})
+            barrier.wait()
+            try:
+                directory.open_study().tell(directory.open_study().ask(), number)
+                study = directory.read_study()
+                found = study.study_name, [trial.value for trial in study.trials]
+                if found != (name, [number]):
+                    faults.append(f"{name} of round {index}: finds {found}")
+            except Exception as error:
+                faults.append(f"{name} of round {index}: {type(error).__name__}: {error}")
     told.put(faults)
-
-
-def _search(cell_search: Any, folder: Path, settings: dict[str, str]) -> Any:
-    def joined(genotype: Any) -> float:
-        return float(len(genotype.normal.concat))
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return cell_search.search(
-        score=joined, strategy="random", trials=_TRIALS, directory=folder, settings=settings
-    )
 
 
 if __name__ == "__main__":

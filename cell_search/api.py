@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell_search.config import read, resolve, schema
+from cell_search.config.from_dataclasses import section
 from cell_search.config.read import Config
 from cell_search.config.resolve import Search
 from cell_search.costs import table
@@ -235,7 +236,7 @@ def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     """What the configuration says of an evaluator."""
     for name, known in EVALUATORS.items():
         if type(evaluator) is known:
-            return {"type": name, schema.section(name): dict(vars(evaluator))}
+            return {"type": name, section(name): dict(vars(evaluator))}
     # One of the caller's own, which no configuration can make.
     name = f"{type(evaluator).__module__}.{type(evaluator).__qualname__}"
     return {"type": "function", "function": {"name": name}}

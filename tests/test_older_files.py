@@ -11,70 +11,32 @@ import json
 import os
 import pathlib
 import re
-import subprocess
-import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from forked_commands import run_forked
 
 ROOT = pathlib.Path(__file__).parents[1]
 
 Run = Callable[..., str]
 
-#: Forks a process for each command, so that TensorFlow is imported once and not eight times.
-_FORKS = """
-import json, os, runpy, sys
-import tensorflow, tensorflow_datasets, official.vision.modeling.factory
-for line in sys.stdin:
-    log, folder, module, *arguments = json.loads(line)
-    child = os.fork()
-    if not child:
-        os.chdir(folder)
-        for stream in (1, 2):
-            os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-        sys.argv = [module, *arguments]
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-        sys.exit()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs a command of this project in a folder, to its good end; gives what it said."""
-    work = tmp_path_factory.mktemp("commands")
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    server = subprocess.Popen(
-        [sys.executable, "-c", _FORKS],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        # The embedded sets are drawn into a folder of data that is empty.
-        env={
-            **os.environ,
-            "PYTHONPATH": path,
-            "CELLS_DATA_DIR": str(work / "data"),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        },
-    )
-    assert server.stdin is not None and server.stdout is not None
+    # The embedded sets are drawn into a folder of data that is empty.
+    data = str(tmp_path_factory.mktemp("data"))
 
     def run(folder: pathlib.Path, module: str, *arguments: str) -> str:
-        log = work / "log"
-        log.unlink(missing_ok=True)
-        print(
-            json.dumps([str(log), str(folder), module, *arguments]), file=server.stdin, flush=True
-        )
-        code = server.stdout.readline().strip()
-        assert code == "0", log.read_text()
-        return log.read_text()
+        environment = {**os.environ, "CELLS_DATA_DIR": data}
+        done = run_forked(module, *arguments, folder=folder, environment=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-    yield run
-    server.stdin.close()
-    assert server.wait() == 0
+    return run
 
 
 def unpacked(name: str, folder: pathlib.Path) -> pathlib.Path:

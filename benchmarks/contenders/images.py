@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.contenders.task import Task
+from benchmarks.record import lists
 
 #: Height and width to which all images are brought, before anybody gets them.
 SIZE = 32
@@ -21,15 +22,18 @@ class Source:
     Attributes:
         name: as TFDS has it.
         mirror: whether a mirrored image is of the same class.
+        part: of `benchmarks.record.lists`, from which training images are drawn: no search of the
+            record and no weights of the package have seen them. "": all of the split.
     """
 
     name: str
     mirror: bool
+    part: str = ""
 
 
 #: By the name of `--dataset`.
 SOURCES = {
-    "cifar10": Source("cifar10", mirror=True),
+    "cifar10": Source("cifar10", mirror=True, part="comparison"),
     "signs": Source("sign_language_digits", mirror=False),
     "bangla": Source("cmaterdb", mirror=False),
 }
@@ -53,15 +57,16 @@ class Images:
         return len(self.labels)
 
 
-def draw(of_split: int, wanted: int, seed: int) -> np.ndarray:
-    """The numbers of so many images, each at most once; all where there are no more."""
-    return np.sort(np.random.default_rng(seed).permutation(of_split)[:wanted])
+def draw(pool: np.ndarray, wanted: int, seed: int) -> np.ndarray:
+    """So many of these numbers, each at most once; all where there are no more."""
+    return np.sort(np.random.default_rng(seed).permutation(pool)[:wanted])
 
 
 def read(dataset: str, data_dir: str, split: str, wanted: int, seed: int) -> Images:
     """Images of a split: `wanted` of them, drawn by `seed`."""
     pixels, labels = _whole(dataset, data_dir, split)
-    numbers = draw(len(labels), wanted, seed)
+    part = SOURCES[dataset].part if split == "train" else ""
+    numbers = draw(lists.numbers(part) if part else np.arange(len(labels)), wanted, seed)
     return Images(pixels[numbers], labels[numbers], numbers)
 
 

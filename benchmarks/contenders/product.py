@@ -1,8 +1,8 @@
 """`cells auto` as people run it, and what its classifier says of each test image.
 
 The command gets the folders `train` and `test`, and its own report has the accuracy. Afterwards,
-uncounted, the exported classifier names the test images one by one, so that runs can be paired by
-image, too.
+uncounted, what it trained names the test images one by one as `cell-transfer --mode=predict` does,
+so that runs can be paired by image, too.
 """
 
 from __future__ import annotations
@@ -51,26 +51,19 @@ def told(folder: pathlib.Path) -> dict[str, Any]:
     facts = json.loads((folder / "run" / "report.json").read_text(encoding="utf-8"))
     return {
         "accuracy": facts["test"]["accuracy"],
-        "cells": facts["cells"],
+        "network": facts["network"],
         "epochs": round(facts["training"]["epochs"], 1),
     }
 
 
 def _predict(folder: pathlib.Path) -> None:
-    """Writes the classes that the exported classifier gives the test images."""
-    import keras
+    """Writes the class that the trained network gives each test image."""
+    import transfer
 
-    from benchmarks.contenders.answering import read_task
-
-    exported = folder / "run" / "exported"
-    model = keras.models.load_model(exported / "classifier.keras")
-    classes = json.loads((exported / "classifier.json").read_text(encoding="utf-8"))["classes"]
-    pixels = read_task(folder).test
-    logits = [
-        model.predict_on_batch(pixels[i : i + 250].astype("float32") / 127.5 - 1.0)
-        for i in range(0, len(pixels), 250)
-    ]
-    np.save(folder / "names.npy", np.array(classes)[np.concatenate(logits).argmax(1)])
+    # Named by their places among the test images.
+    files = sorted((folder / "images" / "test").glob("*/*.png"), key=lambda file: file.name)
+    found = transfer.predict(folder / "run" / "training", files, top=1)
+    np.save(folder / "names.npy", np.array([prediction.guesses[0].name for prediction in found]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cell_search.config.schema import CHOICES, SearchConfig, section
+from cell_search.config.from_dataclasses import section
+from cell_search.config.schema import CHOICES, SearchConfig
 from cells.support.errors import UserError
 from cells.support.settings_differences import flat, settings_differences
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from cell_search.config import early_stopping, searched_settings
 from cell_search.config.early_stopping import Rungs
-from cell_search.config.schema import SearchConfig, SieveConfig, SpaceChoice, section
+from cell_search.config.from_dataclasses import section
+from cell_search.config.schema import SearchConfig, SieveConfig, SpaceChoice
 from cell_search.costs import table
 from cell_search.costs.table import CostTable
 from cell_search.evaluators import EVALUATORS, Evaluator

@@ -14,12 +14,20 @@ that a new one needs no line here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from official.modeling import hyperparams
 
 from cell_search.config import early_stopping
+from cell_search.config.from_dataclasses import (
+    Changes,
+    Choice,
+    changes_of,
+    one_of,
+    section,
+    settings_of,
+)
 from cell_search.evaluators import EVALUATORS
 from cell_search.images import ImageSettings
 from cell_search.pools import POOLS
@@ -34,104 +42,38 @@ from cells.support.settings import setting
 MAX_TRIALS, MAX_MINUTES, MAX_SEED = 10_000_000, 60 * 24 * 31, 2**32 - 1
 
 
-def _settings(thing: type) -> type[hyperparams.Config]:
-    """A configuration with the fields of a frozen dataclass."""
-    fields: list[Any] = [
-        (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
-        for f in _fields(thing)
-    ]
-    return dataclasses.make_dataclass(thing.__name__, fields, bases=(hyperparams.Config,))
-
-
-def _fields(thing: Any) -> Iterable[dataclasses.Field]:
-    return dataclasses.fields(thing)
-
-
-class Choice(hyperparams.Config):
-    """A choice by `type`, with a section of settings for each type.
-
-    Unlike Model Garden's one-of, it shows all sections: one can be set before it is chosen.
-    """
-
-    type: str
-
-    def chosen(self) -> dict[str, Any]:
-        """The settings of the chosen type."""
-        return getattr(self, section(self.type)).as_dict()
-
-
-def section(name: str) -> str:
-    """Where the settings of a type are: `optuna_TPESampler` holds those of `optuna:TPESampler`."""
-    return name.replace(":", "_")
-
-
-def _one_of(
-    name: str, types: Mapping[str, type], default: str, more: Iterable[Any] = ()
-) -> type[Choice]:
-    """A `Choice` between settings by the names of their types, with more fields beside it."""
-    fields: list[Any] = [("type", str, dataclasses.field(default=default)), *more]
-    for key, settings in types.items():
-        made = _settings(settings)
-        fields.append((section(key), made, dataclasses.field(default_factory=made)))
-    return dataclasses.make_dataclass(name, fields, bases=(Choice,))
-
-
-_StrategyChoice = _one_of(
+_StrategyChoice = one_of(
     "StrategyChoice",
     {name: strategy.Settings for name, strategy in STRATEGIES.items()},
     "regularized_evolution",
     [("first", list, dataclasses.field(default_factory=list))],
 )
-_EvaluatorChoice = _one_of("EvaluatorChoice", EVALUATORS, "train")
-_PrunerChoice = _one_of(
+_EvaluatorChoice = one_of("EvaluatorChoice", EVALUATORS, "train")
+_PrunerChoice = one_of(
     "PrunerChoice",
     early_stopping.PRUNERS,
     "none",
     [("rungs", list, dataclasses.field(default_factory=list))],
 )
-_PoolChoice = _one_of("PoolChoice", POOLS, "inline")
-_Images = _settings(ImageSettings)
-_Limits = _settings(Limits)
-
-
-class Changes(hyperparams.Config):
-    """Changes to another section; what is None stays."""
-
-    def set_values(self) -> dict[str, Any]:
-        """What is set, nested."""
-        found: dict[str, Any] = {}
-        for key in self.as_dict():
-            value = getattr(self, key)
-            if isinstance(value, Changes):
-                value = value.set_values() or None
-            if value is not None:
-                found[key] = value
-        return found
-
-
-def _changes(thing: type) -> type[Changes]:
-    """A configuration of the same fields that sets none of them: they are None."""
-    fields: list[Any] = [
-        (f.name, f"{f.type} | None", dataclasses.field(default=None, metadata=f.metadata))
-        for f in _fields(thing)
-    ]
-    return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(Changes,))
+_PoolChoice = one_of("PoolChoice", POOLS, "inline")
+_Images = settings_of(ImageSettings)
+_Limits = settings_of(Limits)
 
 
 def _evaluator_changes() -> type[Changes]:
     fields: list[Any] = [("type", "str | None", dataclasses.field(default=None))]
     for name, thing in EVALUATORS.items():
-        made = _changes(thing)
+        made = changes_of(thing)
         fields.append((section(name), made, dataclasses.field(default_factory=made)))
     return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(Changes,))
 
 
-_EvaluatorChanges, _ImageChanges = _evaluator_changes(), _changes(ImageSettings)
+_EvaluatorChanges, _ImageChanges = _evaluator_changes(), changes_of(ImageSettings)
 
 
 def _searched_settings() -> type[hyperparams.Config]:
     """Lists of choices by the name of a setting, for every setting that an evaluator has."""
-    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in _fields(e))
+    names = dict.fromkeys(f.name for e in EVALUATORS.values() for f in dataclasses.fields(e))
     fields: list[Any] = [(n, list, dataclasses.field(default_factory=list)) for n in names]
     return dataclasses.make_dataclass("Settings", fields, bases=(hyperparams.Config,))
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import optuna
 
+from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
-from cell_search.config.schema import SearchConfig, section
+from cell_search.config.schema import SearchConfig
 from cell_search.driver import driver, inputs
 from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator

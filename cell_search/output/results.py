@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import pathlib
 import platform
-from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -14,7 +13,8 @@ from optuna.trial import FrozenTrial
 from cell_search.config import searched_settings
 from cell_search.config.comparison import used_settings
 from cell_search.config.resolve import Search
-from cell_search.images import builder_of, facts, transfer_name
+from cell_search.images import facts
+from cell_search.output import train_file
 from cell_search.selection import reranking
 from cell_search.selection.reranking import Reranking
 from cell_search.space.cell_space import CellSpace
@@ -23,27 +23,14 @@ from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
 from cell_search.trial_keys import METRICS
 from cells.genotype import genotype_file
-from cells.support import yaml_file
 from cells.support.errors import UserError
-from cells.support.files import write_atomically, write_json
+from cells.support.files import write_json
 from cells.support.version import __version__
 
 #: Of the files that hold decisions instead of a genotype.
 DECISIONS_VERSION = 1
 
 _PACKAGES = ("tensorflow", "keras", "optuna", "numpy")
-
-_TRAIN = """\
-# Trains the winner of a cell search, trial {number} ({score}), as a classifier:
-#
-#   cell-transfer --mode=train_and_eval --config_file={path} --model_dir=DIRECTORY
-#
-# Network and images are those of the search, the test split scores; more cells (normal_cells),
-# filters and steps give better classifiers.{searched}
-"""
-
-#: Steps of the training that `train.yaml` proposes.
-_STEPS, _BATCH = 2000, 64
 
 
 def best_of(
@@ -146,27 +133,14 @@ def write(directory: SearchDirectory, search: Search, study: optuna.Study) -> li
     _write_candidate(best[0], search, winner, again)
     written = [str(winner)]
     if search.trains_winner:
-        written.append(_write_training(best[0], search, directory, again))
+        train = directory.path / "train.yaml"
+        train_file.write(train, best[0], search, _scores(best[0], search, again))
+        written.append(str(train))
     if again is not None:
         path = directory.path / "rerank.json"
         write_json(path, again.as_dict())
         written.append(str(path))
     return written
-
-
-def _write_training(
-    best: FrozenTrial, search: Search, directory: SearchDirectory, again: Reranking | None
-) -> str:
-    train = directory.path / "train.yaml"
-    text = _TRAIN.format(
-        number=best.number,
-        score=_scores(best, search, again),
-        path=train,
-        searched=_stated(best, search),
-    )
-    values = train_settings(search, best.params)
-    write_atomically(train, (text + yaml_file.dumps(values)).encode())
-    return str(train)
 
 
 def _scores(trial: FrozenTrial, search: Search, again: Reranking | None) -> str:
@@ -175,21 +149,6 @@ def _scores(trial: FrozenTrial, search: Search, again: Reranking | None) -> str:
     if again is not None and (new := again.said_of(trial)):
         said += f", trained again {again.reward} {new[again.reward]:.4g}"
     return said
-
-
-def _stated(trial: FrozenTrial, search: Search) -> str:
-    """Lines of comment with the settings that were searched along, as they were for the child."""
-    searched = searched_settings.chosen(trial.params)
-    if not searched:
-        return ""
-    batch = search.evaluator_of(trial.params).batch
-    images = f", with {batch} images a step" if batch else ""
-    values = ", ".join(f"{name} {value}" for name, value in searched.items())
-    return (
-        f"\n#\n# Searched along (the child's{images}): {values}."
-        f"\n# What has a counterpart here is handed on: the learning rate in proportion to the"
-        f"\n# images of a step, l2 as weight decay (half of which is the factor of the squares)."
-    )
 
 
 def _write_ranked(
@@ -252,52 +211,3 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in _PACKAGES},
     }
-
-
-def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What `cell-transfer --config_file` takes to train a genotype on the set of the search.
-
-    Args:
-        search: the search.
-        point: the decisions, for the settings that were searched along.
-    """
-    from cells import data as datasets
-
-    images = search.images
-    builder = builder_of(images)
-    test = datasets.test_split(builder)
-    data = {"tfds_name": transfer_name(images)}
-    train = {
-        **data,
-        "tfds_split": images.split.split("[")[0],
-        "global_batch_size": _BATCH,
-    }
-    # Without a split of its own, the last tenth scores what the rest has trained.
-    if test is None:
-        train["tfds_split"] = f"{images.split.split('[')[0]}[:90%]"
-    validation = {
-        **data,
-        "tfds_split": test or f"{images.split.split('[')[0]}[90%:]",
-        "global_batch_size": 4 * _BATCH,
-    }
-    values: dict[str, Any] = {
-        "task": {
-            "model": {
-                # Relative to this file, so that the directory can be moved.
-                "cells": {"genotype": "genotype.json", "network": "cifar"},
-                "input_size": [*facts(images)["size"], 3],
-            },
-            "train_data": train,
-            "validation_data": validation,
-        },
-        "trainer": {"train_steps": _STEPS},
-    }
-    evaluator = search.evaluator_of(point or {})
-    searched = searched_settings.chosen(point or {})
-    for path, value in evaluator.transfer_settings(searched, _BATCH).items():
-        *sections, last = path.split(".")
-        at = values
-        for section in sections:
-            at = at.setdefault(section, {})
-        at[last] = value
-    return values

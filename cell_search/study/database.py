@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 import time
@@ -21,7 +22,10 @@ _PAUSE, _LONGEST_PAUSE, _PATIENCE = 1.0, 15.0, 3600.0
 #: How often tables are made that another search makes at the same moment, and what a database says
 #: then.
 _ATTEMPTS = 20
-_MADE_TWICE = re.compile(r"already exists|database is locked|UNIQUE", re.IGNORECASE)
+_MADE_TWICE = re.compile(
+    r"already exists|relation .* does not exist|no such table|is locked|unique|duplicate key",
+    re.IGNORECASE,
+)
 
 
 class ConnectionLost(Exception):
@@ -67,7 +71,8 @@ def open_url(
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
         raise UserError(f"storage: {shown} cannot be opened ({_said(error)})") from None
     sqlalchemy.event.listen(made.engine, "handle_error", _tell_lost)
-    return Patient(optuna.storages.get_storage(made), shown, permit, pause)
+    storage = optuna.storages.get_storage(made)
+    return Patient(storage, shown, permit, pause, made.engine.dispose)
 
 
 def _made(url: str, pause: Callable[[float], None]) -> optuna.storages.RDBStorage:
@@ -78,11 +83,12 @@ def _made(url: str, pause: Callable[[float], None]) -> optuna.storages.RDBStorag
     for _ in range(_ATTEMPTS):
         try:
             return optuna.storages.RDBStorage(url)
-        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-            pass
-        except sqlalchemy.exc.OperationalError as error:
-            if not _MADE_TWICE.search(str(error.orig)):
+        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            # Optuna wraps what fails as it commits.
+            cause = error if isinstance(error, sqlalchemy.exc.SQLAlchemyError) else error.__cause__
+            if not _MADE_TWICE.search(str(getattr(cause, "orig", None))):
                 raise
+        gc.collect()  # Closes the connections of this attempt; a server has a hundred in all.
         pause(_PAUSE / 4)
     return optuna.storages.RDBStorage(url)
 
@@ -108,6 +114,7 @@ class Patient:
         storage: what is asked.
         name: of it, for people.
         permit, pause: as in `open_url`.
+        close: closes the connections, which are opened again when they are needed.
     """
 
     def __init__(
@@ -116,9 +123,10 @@ class Patient:
         name: str,
         permit: Callable[[], None],
         pause: Callable[[float], None],
+        close: Callable[[], None] = lambda: None,
     ):
         self._storage, self._name = storage, name
-        self._permit, self._pause = permit, pause
+        self._permit, self._pause, self.close = permit, pause, close
         self._counts: dict[int, int] = {}
 
     def __getattr__(self, name: str) -> Any:

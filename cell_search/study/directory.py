@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -50,6 +50,7 @@ class SearchDirectory(Studies):
         self.costs = self.path / "costs.json"
         self._ownership = Ownership(self.path)
         self._recovered: dict[str, Any] | None = None
+        self._opened: tuple[str, database.Patient] | None = None
 
     def weights(self, weights_dir: str = "", study: str = STUDY_NAME) -> str:
         if "://" in weights_dir:
@@ -124,7 +125,8 @@ class SearchDirectory(Studies):
         """A name for the study in a database that other searches share."""
         return f"{self.path.resolve().name}-{uuid.uuid4().hex[:8]}"
 
-    def locked(self, takeover: bool = False) -> AbstractContextManager[None]:
+    @contextmanager
+    def locked(self, takeover: bool = False) -> Iterator[None]:
         """Keeps other drivers out for the time of a `with` block.
 
         Args:
@@ -134,7 +136,12 @@ class SearchDirectory(Studies):
             UserError: another driver is at work here (says which), or the directory cannot be
                 written.
         """
-        return self._ownership.held(takeover, self._silence)
+        with self._ownership.held(takeover, self._silence):
+            try:
+                yield
+            finally:
+                if self._opened is not None:
+                    self._opened[1].close()
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
@@ -246,5 +253,9 @@ class SearchDirectory(Studies):
     def _storage(self) -> Any:
         permit = self._ownership.permit
         if url := self._url():
-            return database.open_url(url, permit, lambda seconds: self._pause(seconds))
+            # Each has connections of its own, of which a server has a hundred in all.
+            if self._opened is None or self._opened[0] != url:
+                patient = database.open_url(url, permit, lambda seconds: self._pause(seconds))
+                self._opened = url, patient
+            return self._opened[1]
         return FileStorage(Journal(self.journal, permit))

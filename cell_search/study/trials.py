@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -319,33 +318,6 @@ def seconds(trial: FrozenTrial) -> float:
         trial: a trial of a study.
     """
     return float(trial.user_attrs.get(METRICS, {}).get("seconds", 0.0))
-
-
-@dataclass(frozen=True)
-class Work:
-    """Who evaluated a trial, and when.
-
-    Attributes:
-        worker: host and process.
-        began: seconds since 1970.
-        ended: the same.
-    """
-
-    worker: str
-    began: float
-    ended: float
-
-
-def work(trial: FrozenTrial) -> Work | None:
-    """Who evaluated a finished trial; None where no worker came to the end.
-
-    Args:
-        trial: a trial of a study.
-    """
-    noted = trial.user_attrs.get(WORK)
-    if noted is None or not trial.state.is_finished():
-        return None
-    return Work(noted["name"], noted["began"], noted["began"] + seconds(trial))
 
 
 def best(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ from typing import Any
 
 from absl import logging
 
-from cells.data import image_files, listing, prepared
+from cells.data import encoding, image_files, listing, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.support.errors import UserError
@@ -277,61 +276,12 @@ def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Check
     return Checked(splits, (height, width, 3), turned, unreadable)
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """An image as a data set keeps it.
-
-    Attributes:
-        data: a JPEG or PNG file.
-        size: height and width, as it is stored in there.
-        turn: how EXIF says in there that it lies, 1 to 8.
-    """
-
-    data: bytes
-    size: tuple[int, int]
-    turn: int
-
-
-def encoded(data: bytes) -> Encoded:
-    """A file as it is kept: JPEG and PNG, the formats of TFDS, byte for byte, others as PNG.
-
-    It is decoded once, but only after Pillow has looked at its head: what a few bytes unfold to may
-    not fit into memory, and TensorFlow's readers of rarer formats are not safe.
-
-    Raises:
-        Exception: it is damaged, too large, or no image; of many types, see `reason`.
-    """
-    import tensorflow as tf
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as file:
-        turn = image_files.orientation(file)
-        if not data.startswith((image_files.JPEG, image_files.PNG)):
-            return Encoded(image_files.as_png(file), (file.height, file.width), turn)
-    with tf.device("CPU"):
-        height, width, _ = tf.io.decode_image(data, 3, expand_animations=False).shape
-    return Encoded(data, (int(height), int(width)), turn)
-
-
-def _read(path: Path) -> Encoded | str:
+def _read(path: Path) -> encoding.Encoded | str:
     """An image as it is kept, or why it cannot be decoded."""
     try:
-        return dataclasses.replace(encoded(path.read_bytes()), data=b"")
+        return dataclasses.replace(encoding.encoded(path.read_bytes()), data=b"")
     except Exception as error:
-        return reason(error)
-
-
-def reason(error: Exception) -> str:
-    """Why an image could not be decoded, in a few words."""
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "is no image of a known format"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    # TensorFlow puts the operation before what went wrong.
-    text = str(error).rpartition("}} ")[2].split(" [Op:")[0].strip()
-    return (text.splitlines() or [type(error).__name__])[0][:120]
+        return encoding.reason(error)
 
 
 def _drawn(

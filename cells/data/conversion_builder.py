@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
-from cells.data import conversion
+from cells.data import conversion, encoding
 from cells.data.image_folders import ImageFile
 
 
@@ -66,5 +66,5 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
     def _generate_examples(self, files: list[ImageFile]) -> Iterator[tuple[str, dict[str, Any]]]:
         # TFDS shuffles by the keys: equal folders give equal records, wherever they lie.
         for file in files:
-            image = conversion.encoded((self._root / file.path).read_bytes()).data
+            image = encoding.encoded((self._root / file.path).read_bytes()).data
             yield file.path, {"image": image, "label": file.label, "file_name": file.path}

@@ -16,8 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
 from typing import Any
 
-from cells.data import conversion as image_sets
-from cells.data import image_files, listing, prepared
+from cells.data import encoding, image_files, listing, prepared
 from cells.support import files, json_file
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, expanded, write_atomically
@@ -324,13 +323,13 @@ def _encoded(
             turn = turns.of(image, annotated)
             if turn is Turn.TURNED:
                 data = tf.io.encode_png(image_files.upright(image)).numpy()
-        kept = image_sets.encoded(data)
+        kept = encoding.encoded(data)
     except Image.DecompressionBombError as error:
         return b"", f"is too large ({error}); cut it into parts", Turn.NONE
     except OSError as error:
         return b"", f"cannot be read ({files.reason(error)})", Turn.NONE
     except Exception as error:  # TensorFlow has many types of errors for one and the same.
-        return b"", f"cannot be decoded ({image_sets.reason(error)})", Turn.NONE
+        return b"", f"cannot be decoded ({encoding.reason(error)})", Turn.NONE
     return kept.data, kept.size, turn
 
 

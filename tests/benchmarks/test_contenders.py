@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.contenders import comparison, hog_svm, images, measured, product, residual_network
 from benchmarks.kept import ROOT
+from benchmarks.record import lists
 
 #: Runs a Python text in a process that its parent does not wait for, and waits for its end by a
 #: pipe; or leaves it behind.
@@ -82,6 +83,11 @@ def test_training_and_test_images_are_disjoint(data_dir: pathlib.Path) -> None:
     two = images.read("signs", str(data_dir), "test", 500, 0)
     assert len(one) == 500 and len(two) == 418
     assert not {p.tobytes() for p in one.pixels} & {p.tobytes() for p in two.pixels}
+
+
+def test_no_search_of_the_record_saw_what_is_compared() -> None:
+    drawn = images.draw(lists.numbers(images.SOURCES["cifar10"].part), 5_000, 0)
+    assert not set(drawn) & {*lists.numbers("search"), *lists.numbers("weights")}
 
 
 def test_files_hold_the_same_pixels(tmp_path: pathlib.Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from forked_commands import run_forked
 
 import detection
 from cells import data
@@ -123,14 +121,7 @@ def test_a_folder_of_no_run_is_named(tmp_path):
     ],
 )
 def test_the_command_ends_with_2_and_one_line(arguments, sentence, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "detection", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        check=False,
-    )
+    done = run_forked("detection", *arguments, folder=tmp_path)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,13 +10,12 @@ import json
 import logging
 import pathlib
 import shutil
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked_commands import run_forked
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -103,15 +102,9 @@ def test_the_folder_is_complete_without_its_sources(trained, tmp_path, scenes_di
     """Evaluated after a move, with the genotype that lies in it, the numbers are the same."""
     moved = tmp_path / "moved"
     shutil.copytree(trained, moved)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "detection", "--mode=eval", f"--model_dir={moved}"),
-            f"--output={tmp_path / 'again.json'}",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    output = f"--output={tmp_path / 'again.json'}"
+    done = run_forked("detection", "--mode=eval", f"--model_dir={moved}", output)
+    assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[-1].endswith(f"after {STEPS} steps; written to {tmp_path / 'again.json'}")
     assert [line for line in lines if line.startswith(("AP", "AR"))] == lines[-13:-1]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import socket
 import subprocess
-import sys
+
+from forked_commands import run_forked
 
 from transfer.config import configure
 
@@ -62,16 +64,9 @@ def training(
     ]
 
 
-def command(*arguments: str, **options):
-    """Starts `cell-transfer` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "transfer", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=pathlib.Path(__file__).parents[2],
-        **options,
-    )
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `cell-transfer` in a process of its own, with further variables of the environment."""
+    return run_forked("transfer", *arguments, environment={**os.environ, **environment})
 
 
 def free_addresses(count: int) -> list[str]:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.output import charts
 from cell_search.output.progress import duration
-from cell_search.study import trials
+from cell_search.study.work import work_of
 from cells.support.html import row, table
 
 #: Stretches of time on the chart; rows of the table at most.
@@ -47,7 +47,7 @@ def workers_of(known: Sequence[FrozenTrial]) -> list[Worker]:
     """The workers that returned results, in the order in which they began."""
     found: dict[str, Worker] = {}
     for trial in known:
-        if (work := trials.work(trial)) is None:
+        if (work := work_of(trial)) is None:
             continue
         worker = found.setdefault(work.worker, Worker(work.worker, work.began, work.ended))
         worker.began, worker.ended = min(worker.began, work.began), max(worker.ended, work.ended)
@@ -78,7 +78,7 @@ def levels(spans: np.ndarray, stretches: int = _STRETCHES) -> np.ndarray:
 
 def workers(known: Sequence[FrozenTrial]) -> str:
     """The section of the page; nothing before the first result."""
-    done = [work for t in known if (work := trials.work(t)) is not None]
+    done = [work for t in known if (work := work_of(t)) is not None]
     if not done:
         return ""
     spans = np.array([(work.began, work.ended) for work in done])

@@ -11,10 +11,11 @@ import sys
 
 import pytest
 import yaml
+from forked_commands import run_forked
 from search_commands import run_command
 
 from cell_search.config import resolve, schema
-from cell_search.output import results
+from cell_search.output import train_file
 from cell_search.output.charts import curve
 from cell_search.output.charts._frame import ticks
 from cells.genotype import genotype_file
@@ -174,7 +175,7 @@ def test_a_set_without_test_split_is_divided(data_dir: pathlib.Path) -> None:
     settings = {"name": "imagenet2012", "data_dir": str(data_dir), "size": 32, "split": "train"}
     values = schema.from_values({"images": settings}, "test")
     search = resolve.resolve(values)
-    written = results.train_settings(search)["task"]
+    written = train_file.train_settings(search)["task"]
     assert written["validation_data"]["tfds_split"] == "validation"
     assert written["model"]["input_size"] == [32, 32, 3]
 
@@ -217,20 +218,7 @@ def test_the_curve_only_rises_and_failed_trials_are_shown() -> None:
 def test_bad_input_ends_in_one_sentence_and_writes_nothing(
     arguments: list[str], sentence: str, tmp_path: pathlib.Path
 ) -> None:
-    import os
-    import subprocess
-
-    from search_commands import ROOT
-
-    done = subprocess.run(
-        [sys.executable, "-m", "cell_search", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_forked("cell_search", *arguments, folder=tmp_path)
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("cell-search: ")

@@ -18,6 +18,7 @@ from cell_search.config import resolve, schema
 from cell_search.evaluators import Result
 from cell_search.space.published import named
 from cell_search.study import database
+from cell_search.study.directory import SearchDirectory
 from cell_search.study.trials import begin, finish, propose
 from cells.support import overrides
 from cells.support.errors import UserError
@@ -99,6 +100,32 @@ def test_a_driver_killed_with_a_database(
     ends(start(job))
     _told_once(job, 25)
     assert story(job.path) == story(undisturbed.path)
+
+
+def test_a_search_has_few_connections_and_leaves_none(
+    server: postgresql.Server, tmp_path: pathlib.Path
+) -> None:
+    """Of the hundred that a server has for all; each opening of a study had its own."""
+    import psycopg
+
+    url = server.new_database("connections")
+    with psycopg.connect(url, autocommit=True) as looking:
+
+        def others() -> int:
+            looking.execute("select pg_stat_clear_snapshot()")
+            query = "select count(*) - 1 from pg_stat_activity where datname = 'connections'"
+            return looking.execute(query).fetchone()[0]
+
+        directory = SearchDirectory(tmp_path / "search")
+        with directory.locked():
+            directory.store_config({"storage": url, "study": "mine"})
+            for number in range(5):
+                study = directory.open_study()
+                study.tell(study.ask(), number)
+                assert len(directory.read_study().trials) == number + 1
+            assert others() <= 2
+        wait_for(lambda: others() == 0, 10)
+        assert len(study.trials) == 5  # It connects again.
 
 
 class Forgetful(optuna.storages.InMemoryStorage):

@@ -16,7 +16,15 @@ import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 from tensorflow_datasets.core import constants
 
-from cells.data import builder, conversion, examples_at, image_classes, image_files, image_folders
+from cells.data import (
+    builder,
+    conversion,
+    encoding,
+    examples_at,
+    image_classes,
+    image_files,
+    image_folders,
+)
 from cells.support.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -202,7 +210,7 @@ def test_jpeg_and_png_are_kept_byte_for_byte(tmp_path):
     for format_, kept in (("JPEG", True), ("PNG", True), ("BMP", False), ("WEBP", False)):
         out = io.BytesIO()
         Image.fromarray(picture(0)).save(out, format_)
-        assert (conversion.encoded(out.getvalue()).data == out.getvalue()) is kept
+        assert (encoding.encoded(out.getvalue()).data == out.getvalue()) is kept
 
 
 def test_a_folder_is_converted_once_and_again_when_it_changes(flowers, tmp_path, caplog):
@@ -240,7 +248,7 @@ def test_a_read_only_collection_leaves_the_copy_to_tfds_own_folder(flowers, tmp_
 
 
 def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(flowers, tmp_path, monkeypatch):
-    kept, calls = conversion.encoded, []
+    kept, calls = encoding.encoded, []
 
     def dies(data):
         calls.append(1)
@@ -248,7 +256,7 @@ def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(flowers, tmp_
             raise KeyboardInterrupt
         return kept(data)
 
-    monkeypatch.setattr(conversion, "encoded", dies)
+    monkeypatch.setattr(encoding, "encoded", dies)
     images = image_folders.find(flowers)
     with pytest.raises(KeyboardInterrupt):
         conversion.convert(images, tmp_path / "sets", "flowers")

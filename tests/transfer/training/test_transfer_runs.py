@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -72,7 +71,7 @@ def test_evaluation_by_command_needs_the_folder_only(run, digits_dir):
     done = command(
         "--mode=eval",
         f"--model_dir={folder}",
-        env={**os.environ, "CELLS_DATA_DIR": str(digits_dir)},
+        CELLS_DATA_DIR=str(digits_dir),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"accuracy {metrics['accuracy']:.4f}")

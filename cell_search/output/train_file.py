@@ -1,0 +1,108 @@
+"""How the winner of a search is trained as a classifier: `train.yaml`."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from cell_search.config import searched_settings
+from cell_search.config.resolve import Search
+from cell_search.images import builder_of, facts, transfer_name
+from cells.support import yaml_file
+from cells.support.files import write_atomically
+
+_TRAIN = """\
+# Trains the winner of a cell search, trial {number} ({score}), as a classifier:
+#
+#   cell-transfer --mode=train_and_eval --config_file={path} --model_dir=DIRECTORY
+#
+# Network and images are those of the search, the test split scores; more cells (normal_cells),
+# filters and steps give better classifiers.{searched}
+"""
+
+#: Steps of the training that `train.yaml` proposes.
+_STEPS, _BATCH = 2000, 64
+
+
+def write(path: pathlib.Path, best: FrozenTrial, search: Search, score: str) -> None:
+    """Writes the file.
+
+    Args:
+        path: of the file.
+        best: the trial of the winner.
+        search: the search.
+        score: of the winner, for people.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    text = _TRAIN.format(number=best.number, score=score, path=path, searched=_stated(best, search))
+    values = train_settings(search, best.params)
+    write_atomically(path, (text + yaml_file.dumps(values)).encode())
+
+
+def _stated(trial: FrozenTrial, search: Search) -> str:
+    """Lines of comment with the settings that were searched along, as they were for the child."""
+    searched = searched_settings.chosen(trial.params)
+    if not searched:
+        return ""
+    batch = search.evaluator_of(trial.params).batch
+    images = f", with {batch} images a step" if batch else ""
+    values = ", ".join(f"{name} {value}" for name, value in searched.items())
+    return (
+        f"\n#\n# Searched along (the child's{images}): {values}."
+        f"\n# What has a counterpart here is handed on: the learning rate in proportion to the"
+        f"\n# images of a step, l2 as weight decay (half of which is the factor of the squares)."
+    )
+
+
+def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What `cell-transfer --config_file` takes to train a genotype on the set of the search.
+
+    Args:
+        search: the search.
+        point: the decisions, for the settings that were searched along.
+    """
+    from cells import data as datasets
+
+    images = search.images
+    builder = builder_of(images)
+    test = datasets.test_split(builder)
+    data = {"tfds_name": transfer_name(images)}
+    train = {
+        **data,
+        "tfds_split": images.split.split("[")[0],
+        "global_batch_size": _BATCH,
+    }
+    # Without a split of its own, the last tenth scores what the rest has trained.
+    if test is None:
+        train["tfds_split"] = f"{images.split.split('[')[0]}[:90%]"
+    validation = {
+        **data,
+        "tfds_split": test or f"{images.split.split('[')[0]}[90%:]",
+        "global_batch_size": 4 * _BATCH,
+    }
+    values: dict[str, Any] = {
+        "task": {
+            "model": {
+                # Relative to this file, so that the directory can be moved.
+                "cells": {"genotype": "genotype.json", "network": "cifar"},
+                "input_size": [*facts(images)["size"], 3],
+            },
+            "train_data": train,
+            "validation_data": validation,
+        },
+        "trainer": {"train_steps": _STEPS},
+    }
+    evaluator = search.evaluator_of(point or {})
+    searched = searched_settings.chosen(point or {})
+    for path, value in evaluator.transfer_settings(searched, _BATCH).items():
+        *sections, last = path.split(".")
+        at = values
+        for section in sections:
+            at = at.setdefault(section, {})
+        at[last] = value
+    return values
