@@ -268,8 +268,7 @@ class Work:
         finally:
             # Whatever ends us, Ctrl-C among it, ends the search; what was running alone is lost.
             if process.poll() is None:
-                process.terminate()
-                process.wait(_PATIENCE)
+                _end(process)
             self.processor_seconds = _processor_seconds() - used
             self.seconds = time.monotonic() - began - self.paused
         if process.returncode and not asked:
@@ -286,6 +285,16 @@ class Work:
         finally:
             os.killpg(process.pid, signal.SIGCONT)
             self.paused += time.monotonic() - began
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        # On a machine that leaves it no time; a search survives that, too.
+        process.kill()
+        process.wait()
 
 
 def _prepare() -> None:

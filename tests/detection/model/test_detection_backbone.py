@@ -12,9 +12,10 @@ import tensorflow as tf
 import tf_keras
 from official.vision.configs import common
 
-from cells.genotype import genotype_file
+from cells.genotype import catalogue, genotype_file
 from cells.network import presets
 from cells.network.build import build_network
+from cells.network.stack import stack
 from cells.operations.families import FAMILIES
 from cells.support.errors import UserError
 from cells.weights import import_weights, weights_file
@@ -22,7 +23,7 @@ from cells.weights.by_layer import weighted_layers
 from detection.model import backbone_weights
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
-from transfer.config.cells_backbone import Backbone, CellBackbone, build_backbone
+from transfer.config.cells_backbone import Backbone, CellBackbone, build_backbone, levels_of
 from transfer.training import checkpoints
 
 
@@ -54,6 +55,18 @@ def imported(tmp_path_factory):
     size = tf_keras.layers.InputSpec(shape=[None, 224, 224, 3])
     ours = build_backbone(size, Backbone(type="cells", cells=settings), common.NormActivation())
     return theirs, ours, settings, checkpoints.take_weights(path, ours)
+
+
+@pytest.mark.parametrize(("network", "deepest"), [("cifar", 2), ("cifar_pooled", 3)])
+def test_small_stacks_have_as_many_levels_as_they_halve(network, deepest):
+    genotype = catalogue.load("hand_written")
+    config = presets.configure(genotype, network, normal_cells=1, filters=4)
+    levels = levels_of(CellBackbone(min_level=1, max_level=deepest), config)
+    outputs = stack(genotype, config).outputs
+    for level, name in levels.items():
+        assert outputs[name].stride == (2 ** int(level),) * 2
+    with pytest.raises(UserError, match=f"the {config.stem} stack has levels 1 to {deepest}"):
+        levels_of(CellBackbone(min_level=1, max_level=deepest + 1), config)
 
 
 def test_level_5_is_what_the_classifier_sees_to_1e_5(imported):

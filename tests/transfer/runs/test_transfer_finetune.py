@@ -43,11 +43,12 @@ def test_cells_stack_and_size_are_those_of_the_run(run, digits_dir):
         complete.resolve(finetune("", digits_dir))
 
 
-def test_an_imported_network_is_laid_out_as_its_file_says(digits_dir, tmp_path):
+@pytest.mark.parametrize("network", ["cifar", "cifar_pooled"])
+def test_an_imported_network_is_laid_out_as_its_file_says(network, digits_dir, tmp_path):
     genotype = catalogue.load("pnasnet_5")
     stack = presets.configure(
         genotype,
-        "cifar",
+        network,
         normal_cells=1,
         filters=4,
         image_size=(24, 24),
@@ -59,6 +60,7 @@ def test_an_imported_network_is_laid_out_as_its_file_says(digits_dir, tmp_path):
     params = finetune(path, digits_dir)
     complete.resolve(params)
     model = params.task.model
+    assert model.cells.network == network
     assert model.cells.genotype == "pnasnet_5" and model.input_size == [24, 24, 3]
     assert (model.cells.normal_cells, model.cells.filters) == (1, 4)
     assert model.cells.border_rule == "timm"
