@@ -86,12 +86,15 @@ def _whole(dataset: str, data_dir: str, split: str) -> tuple[np.ndarray, np.ndar
 
     builder = data.builder(SOURCES[dataset].name, data_dir)
     classes = data.image_classes(builder)
-    pixels, labels = [], []
-    for example in builder.as_dataset(split=split, shuffle_files=False):
+
+    def prepared(example):
         image = resize(with_channels(example[classes.image_key], 3), (SIZE, SIZE))
-        pixels.append(tf.cast(tf.round(tf.cast(image, tf.float32)), tf.uint8).numpy())
-        labels.append(int(example[classes.label_key]))
-    return np.stack(pixels), np.array(labels, np.int32)
+        pixels = tf.cast(tf.round(tf.cast(image, tf.float32)), tf.uint8)
+        return pixels, tf.cast(example[classes.label_key], tf.int32)
+
+    batches = builder.as_dataset(split=split, shuffle_files=False).map(prepared).batch(500)
+    pixels, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    return np.concatenate(pixels), np.concatenate(labels)
 
 
 def write_files(task: Task, test_labels: np.ndarray, names: tuple[str, ...], folder: pathlib.Path):

@@ -7,6 +7,7 @@ so that runs can be paired by image, too.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contenders.measured import ROOT
 from benchmarks.contenders.task import Task
 
 #: By name: flags that are added to the command.
@@ -31,6 +33,16 @@ FLAGS: dict[str, tuple[str, ...]] = {}
 def flags(arm: str, dataset: str) -> list[str]:
     """What an arm adds to the command."""
     return [*FLAGS.get(dataset, ()), *ARMS[arm]]
+
+
+def code() -> str:
+    """A digest of all that the packages hold: code, cells, costs, weights."""
+    digest = hashlib.sha256()
+    for package in ("auto", "cell_search", "cells", "transfer"):
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def command(task: Task, arm: str, dataset: str, folder: pathlib.Path) -> list[str]:

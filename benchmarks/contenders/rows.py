@@ -23,8 +23,12 @@ from benchmarks.recording.machine import versions
 #: that is shared takes longer.
 _BUDGETS, _MORE = 4.0, 1200.0
 
-#: What makes the tasks of all of them alike.
-_HARNESS = ("benchmarks.contenders.answering", "benchmarks.contenders.images")
+#: What makes the tasks of all of them and measures what they take.
+_HARNESS = (
+    "benchmarks.contenders.answering",
+    "benchmarks.contenders.images",
+    "benchmarks.contenders.measured",
+)
 
 
 class FailedError(Exception):
@@ -100,17 +104,24 @@ class Rows:
             packed = {kind: np.packbits(r).tobytes().hex() for kind, r in row.right.items()}
             kept = {**dataclasses.asdict(row), "right": packed, "images": len(row.right["answer"])}
             self._records.add(key, kept)
-        count = kept.pop("images")
-        right = {kind: _unpacked(packed, count) for kind, packed in kept["right"].items()}
-        return Row(**{**kept, "right": right})
+        values = dict(kept)
+        count = values.pop("images")
+        values["right"] = {kind: _unpacked(bits, count) for kind, bits in kept["right"].items()}
+        return Row(**values)
 
     def _key(self, name: str, seed: int) -> dict[str, Any]:
-        module = OTHERS[name].module if name in OTHERS else "cells.__main__"
+        depends: dict[str, Any]
+        if name in OTHERS:
+            depends = {"code": code_of_modules(OTHERS[name].module, *_HARNESS)}
+        else:
+            depends = {
+                "arguments": product.flags(name, self._conditions.dataset),
+                "code": f"{code_of_modules(*_HARNESS)}-{product.code()}",
+            }
         conditions = dataclasses.asdict(self._conditions)
         return {
             "contender": name,
-            "arguments": [] if name in OTHERS else product.flags(name, self._conditions.dataset),
-            "code": code_of_modules(module, *_HARNESS),
+            **depends,
             **{n: list(v) if isinstance(v, tuple) else v for n, v in conditions.items()},
             "seed": seed,
             "versions": versions(),
