@@ -346,7 +346,7 @@ def test_an_evaluator_of_networks_refuses_a_space_without_genotypes() -> None:
         ("nas_bench_201", "scores the space nas_bench_201 only; use space.name=nas_bench_201"),
         ("nats_bench", "scores the space nas_bench_201 only; use space.name=nas_bench_201"),
         ("nas_bench_301", "scores the space darts only; use space.name=darts"),
-        ("table", r"evaluator\.table\.file: is not set; --table=FILE\.csv sets it"),
+        ("table", r"evaluator\.table\.file: is not set; cell-search --table=FILE\.csv sets it"),
     ],
 )
 def test_a_table_wants_its_own_space(evaluator: str, message: str) -> None:

@@ -91,8 +91,8 @@ def _config(text: str) -> schema.SearchConfig:
 
 
 def test_what_may_change_between_two_runs_and_what_may_not() -> None:
-    base = "trials=10,strategy.type=random"
-    stored = schema.used_values(_config(base))
+    base = "strategy.type=random"
+    stored = schema.used_values(_config(f"trials=10,{base}"))
     for allowed in (
         "trials=11",
         "images.data_dir=/elsewhere",
