@@ -91,14 +91,14 @@ def _config(text: str) -> schema.SearchConfig:
 
 
 def test_what_may_change_between_two_runs_and_what_may_not() -> None:
-    base = "trials=10,strategy.type=random"
-    stored = schema.used_values(_config(base))
+    base = "strategy.type=random"
+    stored = schema.used_values(_config(f"{base},trials=10"))
     for allowed in (
         "trials=11",
-        "images.data_dir=/elsewhere",
-        "report_minutes=7,top=3",
+        "trials=10,images.data_dir=/elsewhere",
+        "trials=10,report_minutes=7,top=3",
         # A section of a type that is not chosen means nothing.
-        "strategy.regularized_evolution.population=3",
+        "trials=10,strategy.regularized_evolution.population=3",
     ):
         comparison.require_same(_config(f"{base},{allowed}"), stored, "config.yaml")
     with pytest.raises(UserError) as error:

@@ -85,7 +85,7 @@ def test_errors_name_file_key_and_remedy(content, sentence, tmp_path):
 )
 def test_a_key_that_is_given_twice_is_told(text, key):
     """Either may be the one that is meant."""
-    with pytest.raises(UserError, match=f"--params_override: .*'{key}' is given twice"):
+    with pytest.raises(UserError, match=f"params_override: .*'{key}' is given twice"):
         override(experiment(), text=text)
 
 
