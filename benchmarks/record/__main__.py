@@ -168,9 +168,10 @@ def _of_arm(arm: str, rows: list[dict[str, Any]], again: list[dict[str, Any]]) -
         observed(f"{arm}: median score, %", round(statistics.median(scores), 2)),
     ]
     for row in rows:
-        if "first" in row["user"] and row["state"] == "COMPLETE":
+        known = row.get("user", {}).get("first")
+        if known and row["state"] == "COMPLETE":
             value = round(100.0 * row["values"][0], 2)
-            found.append(observed(f"{arm}: score of {row['user']['first']}, %", value))
+            found.append(observed(f"{arm}: score of {known}, %", value))
     if _scores(again):
         groups: dict[str, list[float]] = {}
         for row in again:

@@ -11,6 +11,7 @@ import pytest
 from cost_tables import made
 
 from benchmarks.record import compare, contestants, packed
+from benchmarks.record.__main__ import figures
 from benchmarks.record.contestants import Contestant
 from benchmarks.record.runs import ARMS, ROOT, Record
 from cell_search.config import searched_settings
@@ -38,6 +39,8 @@ def record(tmp_path: pathlib.Path) -> Record:
         for number in range(6):
             trials.begin(study, SPACE, SPACE.random(rng))
             study.tell(number, 0.1 * number)
+        # One is running when the record is committed.
+        trials.begin(study, SPACE, SPACE.random(rng))
         packed.write(study, record.files(arm)[""])
     table.write(made(), tmp_path / "costs.json")
     return record
@@ -46,7 +49,7 @@ def record(tmp_path: pathlib.Path) -> Record:
 def test_what_was_found_is_laid_out_as_it_was_trained(record: Record) -> None:
     best, second = list(contestants.found(record, 2))[:2]
     known = packed.trials_of(*packed.read(record.files("search")[""]))
-    params = known[-1].params
+    params = known[-2].params
     genotype = SPACE.decode(params, name="search-1")
     assert genotype_file.from_dict(best.genotype) == genotype
     assert second.genotype != best.genotype
@@ -66,6 +69,11 @@ def test_what_was_trained_again_counts_more_than_the_search(record: Record) -> N
     ranked = contestants._ranked(record, "search")
     # Means 0.70 and 0.75, then those that were not trained again, best first.
     assert ranked == [known[i].params for i in (1, 0, 5, 4, 3, 2)]
+    shown = {figure.name: figure for figure in figures(record)}
+    assert shown["random: trials"].value == 6
+    assert shown["search: best score, held-out %"].value == 50.0
+    assert shown["search: best mean when trained again, %"].value == 75.0
+    assert not shown["processor hours of both arms"].ok, "no turn is recorded"
 
 
 def test_everybody_is_screened_and_the_best_of_each_group_are_finalists(record: Record) -> None:
