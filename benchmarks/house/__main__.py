@@ -77,7 +77,7 @@ def _circle_figures(product: list[Module]) -> list[Figure]:
         print()
         members = sum(len(circle.members) for circle in found)
         figures.append(required(LIMITS, name, len(found)))
-        figures.append(observed(f"{name}, members", members))
+        figures.append(observed(f"members of {name}", members))
     return figures
 
 
