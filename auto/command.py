@@ -9,15 +9,13 @@ from pathlib import Path
 from auto import budget as budgets
 from auto import test_split
 from auto.record import Settings, opened
+from cell_search.recipes.recipe import BALANCES
 from cells.genotype import catalogue
 from cells.support.errors import Stopped, UserError, unknown
 from cells.support.files import FilePath, expanded, writing
 
 #: Who may take part in the race.
 ENTRANTS = ("all", "cells")
-
-#: As in `cell_search.recipes.recipe`, which takes a second to import.
-BALANCES = ("none", "weights", "sampling")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 from auto.context import Run
 from auto.test_split import Divided
 from cell_search.recipes.recipe import Recipe
-from cells.genotype.genotype import Genotype
 from cells.network import presets
 from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
 from cells.network.stack import stack
@@ -80,16 +79,12 @@ class Entrant:
         )
         return stack(genotype, config), config
 
-    def genotype(self, run: Run) -> Genotype | None:
-        """The cells; None of the residual network."""
-        return None if self.cells == RESIDUAL else run.cells(self.cells)
-
     def model_values(self) -> dict[str, Any]:
         """The network as `task.model` of the transfer stage says it, but for its images."""
-        cells = {"network": NETWORK, "filters": self.filters}
         if self.cells == RESIDUAL:
             return {"baseline": RESIDUAL, "baseline_filters": self.filters}
-        return {"cells": {**cells, "normal_cells": self.normal_cells}}
+        sizes = {"normal_cells": self.normal_cells, "filters": self.filters}
+        return {"cells": {"network": NETWORK, **sizes}}
 
 
 def known(run: Run) -> list[str]:
@@ -143,11 +138,11 @@ def multiply_adds(entrant: Entrant, run: Run, divided: Divided) -> int:
 
 def recipe_of(run: Run, divided: Divided) -> Recipe:
     """How all of them are trained."""
-    asked = run.settings
+    asked, batch = run.settings, 64 if divided.training >= 1000 else 32
     return Recipe(
         schedule="trapezoid",
-        batch=64 if divided.training >= 1000 else 32,
-        learning_rate=0.1 if divided.training >= 1000 else 0.05,
+        batch=batch,
+        learning_rate=0.1 * batch / 64,
         flip=asked.flip,
         shift=asked.size // 8,
         cutout=asked.size // 4,

@@ -183,32 +183,32 @@ class Race:
 
     def _line_up(self, begun: dict[str, Any]) -> None:
         """Decides who takes part at which size, by what a step costs each of them."""
-        run, divided = self._run, self._divided
-        names, found = entrants.known(run), [Entrant(*each) for each in _found(run)]
+        sized = [entrants.smallest(cells) for cells in entrants.known(self._run)]
+        found = [Entrant(*each) for each in _found(self._run)]
         chosen: dict[Entrant, Cost] = {}
-        for cells in names:
+        failed: list[Entrant] = []
+        for first in [*sized, *found]:
             try:
-                first = entrants.smallest(cells)
-                cost = self._probe(first)
-                share = (1.0 - SHARE) * run.budget.left("training")
-                epoch = self.training(first).images.per_epoch
-                wanted = entrants.largest(
-                    run, divided, cells, cost.wall, share, entrants.EPOCHS * epoch
-                )
-                if wanted != first:
-                    del self._trainings[first.name]
-                chosen[wanted] = cost if wanted == first else self._probe(wanted)
+                entrant, cost = first, self._probe(first)
+                if first in sized:
+                    entrant, cost = self._largest(first, cost)
+                chosen[entrant] = cost
             except (UserError, FloatingPointError, MemoryError, tf.errors.OpError) as error:
-                begun["failed"][entrants.smallest(cells).name] = _line(error)
-        for entrant in found:
-            try:
-                chosen[entrant] = self._probe(entrant)
-            except (UserError, FloatingPointError, MemoryError, tf.errors.OpError) as error:
-                begun["failed"][entrant.name] = _line(error)
-        failed = [e for e in map(entrants.smallest, names) if e.name in begun["failed"]]
+                begun["failed"][first.name] = _line(error)
+                failed.append(first)
         begun["entrants"] = [dataclasses.astuple(e) for e in [*chosen, *failed]]
         begun["costs"] = {e.name: tuple(cost) for e, cost in chosen.items()}
-        run.record.keep(HEATS, begun)
+        self._run.record.keep(HEATS, begun)
+
+    def _largest(self, first: Entrant, cost: Cost) -> tuple[Entrant, Cost]:
+        """The largest size that the time allows of a network, and what its steps cost."""
+        seconds = (1.0 - SHARE) * self._run.budget.left("training")
+        steps = entrants.EPOCHS * self.training(first).images.per_epoch
+        wanted = entrants.largest(self._run, self._divided, first.cells, cost.wall, seconds, steps)
+        if wanted == first:
+            return first, cost
+        del self._trainings[first.name]
+        return wanted, self._probe(wanted)
 
     def _probe(self, entrant: Entrant) -> Cost:
         """What a step costs, by the first steps of the training."""

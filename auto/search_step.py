@@ -132,24 +132,23 @@ def _costs(run: Run) -> str:
     from cell_search.costs.machine import this_machine
 
     path = run.folder / "costs.json"
-    named = os.environ.get(command.VARIABLE, "")
-    if path.exists() or not named:
-        known = None
-    else:
+    if path.exists():
+        return str(path)
+    known, named = None, os.environ.get(command.VARIABLE, "")
+    if named:
         known = table.read(named)
         if different := known.machine.differences(this_machine()):
             print(f"{named} is of another machine ({', '.join(different)}): measures anew")
             known = None
-    if not path.exists():
-        made = known or measure.measure(
-            filters=sorted({*FILTERS, *(2 * f for f in FILTERS)}),
-            families=("nasnet",),
-            mixed=_MIXED,
-            most=_MOST,
-            whole=_WHOLE,
-            report=lambda line: print(f"costs: {line}", flush=True),
-        )
-        table.write(made, path)
+    known = known or measure.measure(
+        filters=sorted({*FILTERS, *(2 * f for f in FILTERS)}),
+        families=("nasnet",),
+        mixed=_MIXED,
+        most=_MOST,
+        whole=_WHOLE,
+        report=lambda line: print(f"costs: {line}", flush=True),
+    )
+    table.write(known, path)
     return str(path)
 
 

@@ -22,12 +22,11 @@ from cell_search.recipes.batches import TrainingImages
 from cell_search.recipes.recipe import Recipe
 from cells.data import preprocessing
 from cells.data import views as image_views
-from cells.network.build import NetworkConfig, build_graph
+from cells.network.build import NetworkConfig
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_atomically
 from cells.support.settings_differences import settings_differences
-from cells.weights.by_layer import move_weights
 
 #: Steps after which it is asked whether losses are finite; the processor would have to be waited
 #: for after each.
@@ -238,24 +237,6 @@ class WholeTraining:
                 child.moved = self._statistics(child)
             self._scored = self.steps, child
         return self._scored[1]
-
-    def keras_model(self, keras: Any, name: str = "classifier") -> Any:
-        """The network as it is scored, as a Keras model.
-
-        Args:
-            keras: the module `keras` or `tf_keras`.
-            name: of the model.
-
-        Returns:
-            A model `(batch, height, width, channels)` -> logits `(batch, classes)`; its images
-            are scaled as `cells.data.preprocessing.scale` does. What only training needs is left
-            out.
-        """
-        model = build_graph(self.graph.for_inference(), self.config, keras, name=name)
-        moved = move_weights(self.network(), model)
-        # Names follow from the layout: if one is missing, the two layouts differ.
-        assert not moved.missing and not moved.unfit, moved
-        return model
 
     def _statistics(self, child: Child) -> Any:
         """Batch-norm statistics of training images that are not augmented.
