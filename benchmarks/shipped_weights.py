@@ -51,13 +51,13 @@ that never saw them. The official test images were not looked at. Weights are ke
 numbers.
 
 - **Made by** `python -m benchmarks.shipped_weights`, whose log lies beside each file.
-- **Data**: {count:,} training images of CIFAR-10 (Krizhevsky 2009), numbers {first:,} to {last:,} of
-  TFDS's `cifar10:3.0.2`. Its authors state no licence for the images, which were collected from the
-  web, so the terms of the data are unknown: take the weights for research, and ask a lawyer before
-  anything else. Code and file format are under the licence of this project.
-- **Use**: a start for pictures of a few dozen pixels. **Not** for decisions about people; ten classes
-  of animals and vehicles say nothing about other pictures before the network has been trained on
-  those.
+- **Data**: {count:,} training images of CIFAR-10 (Krizhevsky 2009), numbers {first:,} to {last:,}
+  of TFDS's `cifar10:3.0.2`. Its authors state no licence for the images, which were collected from
+  the web, so the terms of the data are unknown: take the weights for research, and ask a lawyer
+  before anything else. Code and file format are under the licence of this project.
+- **Use**: a start for pictures of a few dozen pixels. **Not** for decisions about people; ten
+  classes of animals and vehicles say nothing about other pictures before the network has been
+  trained on those.
 - Figures on CIFAR-10 itself are measured without these weights.
 """
 
