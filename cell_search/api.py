@@ -16,7 +16,6 @@ from cell_search.costs import table
 from cell_search.costs.machine import this_machine
 from cell_search.driver import driver
 from cell_search.driver import rerank as reranks
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
@@ -24,6 +23,7 @@ from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 Directory = str | os.PathLike[str] | SearchDirectory
 

@@ -112,18 +112,14 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _interruptibly(call: Callable[[Any], Any]) -> None:
-    from cell_search.driver.interruption import Interruptible, Interruption
+    from cells.support.errors import Stopped
+    from cells.support.signals import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:
             print("\n".join(call(interruptible).paths))
         except Interruption as stop:
-            print(
-                f"cell-search: stopped by {stop}; every finished trial is kept, and the same "
-                "command goes on",
-                file=sys.stderr,
-            )
-            sys.exit(128 + stop.signum)
+            raise Stopped(stop.signum, "with every finished trial kept") from None
 
 
 def _asked() -> dict[str, Any]:

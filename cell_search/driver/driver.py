@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
 from cell_search.driver import inputs
-from cell_search.driver.interruption import Interruptible
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
 from cell_search.output import report, results
@@ -32,6 +31,7 @@ from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 #: A space of so many points, at most, is looked at for candidates that are left.
 LISTED = 4096

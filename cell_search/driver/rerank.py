@@ -13,7 +13,6 @@ from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig
 from cell_search.driver import driver, inputs
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
@@ -25,6 +24,7 @@ from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
 from cells.support.settings_differences import settings_differences
+from cells.support.signals import Interruptible
 
 #: The seeds of a re-ranking lie beyond those of searches.
 _SEED = 2**32

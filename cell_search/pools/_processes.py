@@ -119,7 +119,13 @@ class _Process(Worker):
         with self._starting:
             if self._killed:
                 raise WorkerDied("killed before it began")
-            self._process.start()
+            # Ctrl-C in a terminal goes to all its processes; it is the driver that ends the
+            # workers. What is blocked here is blocked there from the first moment.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                self._process.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._other.close()
         self._receive(None)
 

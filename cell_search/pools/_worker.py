@@ -10,7 +10,6 @@ import logging
 import multiprocessing
 import os
 import pickle
-import signal
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -27,8 +26,6 @@ def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, 
         levels: of loggers by name, as in the driver.
     """
     os.environ.update(environment)
-    # Ctrl-C in a terminal goes to all its processes; it is the driver that ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
     from cell_search.evaluators import evaluate

@@ -6,12 +6,13 @@ import logging as python_logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from absl import app, flags, logging
 
-from cells.support.errors import BAD_INPUT, Stopped, UserError, printable
+from cells.support.errors import UserError, told_errors
 from cells.support.files import path_text
+from cells.support.version import __version__
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
@@ -30,7 +31,7 @@ def run(
     """Parses absl flags and runs `main`; never returns.
 
     Flags and arguments may be mixed. `--help` prints `text` and the flags of `module` without
-    importing anything else. A `UserError` ends in one line on standard error and exit code 2.
+    importing anything else, `--version` the version. Errors are told as `told_errors` does.
 
     Args:
         main: called with the program's name and the arguments that are not flags.
@@ -44,22 +45,22 @@ def run(
     if any(argument in _HELP for argument in sys.argv[1:]):
         print(f"{text.strip()}\n\nflags:\n{flags.FLAGS.module_help(module)}")
         sys.exit(0)
+    if "--version" in sys.argv[1:]:
+        print(f"{prog} {__version__}")
+        sys.exit(0)
     flags.FLAGS.set_gnu_getopt(True)
 
     def guarded(argv: Sequence[str]) -> None:
-        try:
+        with told_errors(prog):
             _spell_out_homes(module)
             main(argv)
-        except UserError as error:
-            _end(prog, error.with_flag)
-        except Stopped as stop:
-            _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             return flags.FLAGS(argv)
         except flags.Error as error:
-            _end(prog, f"{str(error).strip()}; see {prog} --help")
+            with told_errors(prog):
+                raise UserError(f"{str(error).strip()}; see {prog} --help") from None
 
     app.run(guarded, flags_parser=parse)
 
@@ -111,12 +112,6 @@ def hush() -> None:
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
         python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
-
-
-def _end(prog: str, sentence: str, code: int = BAD_INPUT) -> NoReturn:
-    logging.flush()
-    print(f"{prog}: {printable(sentence)}", file=sys.stderr)
-    sys.exit(code)
 
 
 def required(name: str) -> str:

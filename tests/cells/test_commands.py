@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cells.__main__ import main
+from cells.__main__ import run as main
 from cells.genotype import catalogue, genotype_file
 from cells.operations.operations import OPERATIONS
 

@@ -21,12 +21,14 @@ class Progress:
     """Actions for Model Garden's training and evaluation loops.
 
     Attributes:
+        step: of the training, as far as it has been told.
+        begun: the step that training began at, or goes on from.
         evaluated: metrics of the last evaluation by name; None before the first.
     """
 
-    def __init__(self, train_steps: int):
+    def __init__(self, train_steps: int, begun: int = 0):
         self.train_steps = train_steps
-        self.step = 0
+        self.step = self.begun = begun
         self.evaluated: dict[str, float] | None = None
         self._out = sys.stdout
         self._last: tuple[int, float] | None = None

@@ -17,12 +17,12 @@ from search_commands import ROOT, run_command
 
 import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible, Interruption
 
 
 def _search(path: pathlib.Path, settings: dict, evaluator: Evaluator | None = None) -> list[str]:

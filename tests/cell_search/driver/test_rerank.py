@@ -23,12 +23,12 @@ from search_commands import run_command
 import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 
 class Killed(BaseException):
