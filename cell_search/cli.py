@@ -33,7 +33,7 @@ cell-search: searches a Normal and a Reduction cell on small images.
   On image files, CLASS/* or SPLIT/CLASS/* (see docs/data.md):
     ... --params_override=images.name=/data/flowers,images.split=train,images.size=32
   On a benchmark table (seconds), or on a table of your own:
-    cell-search --search_dir=/tmp/nb201 --data_dir=DIR \
+    cell-search --search_dir=/tmp/nb201 --data_dir=DIR \\
       --config_file=configs/search/nas_bench_201.yaml
     cell-search --search_dir=/tmp/table --table=FILE.csv --space=FILE.json
   Another strategy or another space, everything else the same:
