@@ -248,10 +248,10 @@ def _checked(
     resolved = resolve.resolve(merged, own if isinstance(own, Evaluator) else None, folder)
     if isinstance(own, Function) and merged.pool.type != "inline":
         own.check_workers()
+    _check_machine(resolved)
+    known_cells(resolved)
     with signals.block():
         resolved.check()
-    known_cells(resolved)
-    _check_machine(resolved)
     return resolved
 
 

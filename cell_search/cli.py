@@ -94,7 +94,7 @@ def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
-    command_line.hush()
+    command_line.hush("cell-search")
     if mode == "costs":
         _measure()
         return
@@ -117,7 +117,8 @@ def _interruptibly(call: Callable[[Any], Any]) -> None:
 
     with Interruptible().listening() as interruptible:
         try:
-            print("\n".join(call(interruptible).paths))
+            result = call(interruptible)
+            print("\n".join((result.summary, *result.paths)))
         except Interruption as stop:
             raise Stopped(stop.signum, "with every finished trial kept") from None
 

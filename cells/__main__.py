@@ -45,7 +45,7 @@ def auto(args: argparse.Namespace) -> Iterator[str]:
     from cells.support import command_line
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command_line.hush()
+    command_line.hush("cells")
     result = command.run(
         args.images,
         args.output,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging as python_logging
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -103,15 +104,35 @@ def define_run_flags(modes: Sequence[str], experiment: str) -> None:
     flags.DEFINE_string("data_dir", os.environ.get("CELLS_DATA_DIR"), DATA_DIR_HELP)
 
 
-def hush() -> None:
+def hush(prog: str) -> None:
     """Keeps what concerns developers of the libraries from the screen; `--verbosity` shows it.
 
     TFDS and Model Garden tell all that they read, TensorFlow warns of every child that its
-    functions are traced anew.
+    functions are traced anew. Warnings of this project are lines of the program, without absl's
+    `W1129 ... :47]`, and those of the libraries are left out.
+
+    Args:
+        prog: name of the program.
     """
     if not flags.FLAGS["verbosity"].present:
+        logging.use_absl_handler()
+        handler = logging.get_absl_handler()
+        handler.setFormatter(python_logging.Formatter(f"{prog}: %(message)s"))
+        handler.addFilter(_is_ours)
         logging.set_verbosity(logging.WARNING)
         python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
+
+
+def _is_ours(record: python_logging.LogRecord) -> bool:
+    """Whether a message is of this project, or too serious to be left out."""
+    return record.levelno >= python_logging.ERROR or record.pathname.startswith(_OURS)
+
+
+#: Where the code of this project lies, which may be a folder with others beside it.
+_OURS = tuple(
+    os.path.join(pathlib.Path(__file__).parents[2], package, "")
+    for package in ("cells", "cell_search", "transfer", "detection", "auto")
+)
 
 
 def required(name: str) -> str:
