@@ -56,6 +56,8 @@ def auto(args: argparse.Namespace) -> Iterator[str]:
         size=args.size,
         flip=args.flip,
         balance=args.balance,
+        weights=args.weights,
+        shipped_weights=args.shipped_weights == "on",
         seed=args.seed,
     )
     yield (

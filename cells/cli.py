@@ -167,6 +167,15 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--balance", default="none", help="unequal classes: none, weights or sampling (none)"
     )
+    sub.add_argument(
+        "--weights", help="a weights file (.safetensors) whose network takes part, fine-tuned"
+    )
+    sub.add_argument(
+        "--shipped-weights",
+        choices=("on", "off"),
+        default="on",
+        help="whether networks trained on CIFAR-10 that come along take part (on)",
+    )
     sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
 
 
