@@ -247,7 +247,7 @@ def test_facts_are_lines_of_the_program_and_those_of_libraries_are_left_out(
 ) -> None:
     write(tmp_path / "photos", {"red": 8, "green": 8})
     (tmp_path / "photos" / "red" / "notes.txt").write_text("none of mine")
-    images = "images.name=./photos,images.split=train,evaluator.train.batch=500"
+    images = "images.name=./photos,images.split=train"
     done = run_forked(
         *("cell_search", "--search_dir=new", "--data_dir=made", f"--params_override={images}"),
         folder=tmp_path,
@@ -257,4 +257,4 @@ def test_facts_are_lines_of_the_program_and_those_of_libraries_are_left_out(
     assert all(line.startswith("cell-search: ") for line in lines), lines
     assert "16 image files in 2 classes are converted" in lines[0]
     assert "cell-search: files that were left out: 1 .txt" in lines
-    assert len(lines) == 4 and "batch: 500 is more than" in lines[-1]
+    assert len(lines) == 4 and "images.held_out: 5,000 of the 12 images" in lines[-1]
