@@ -112,6 +112,7 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _interruptibly(call: Callable[[Any], Any]) -> None:
+    import cell_search.api  # noqa: F401  Which takes a while, and may be left at any moment.
     from cells.support.errors import Stopped
     from cells.support.signals import Interruptible, Interruption
 

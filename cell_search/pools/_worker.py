@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 
-def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, int]) -> None:
+def work(
+    pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, int], prog: str
+) -> None:
     """Evaluates requests until the pipe is closed.
 
     Args:
@@ -24,13 +26,16 @@ def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, 
             fault.
         environment: variables to set first.
         levels: of loggers by name, as in the driver.
+        prog: see `command_line.warn_as`.
     """
     os.environ.update(environment)
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
     from cell_search.evaluators import evaluate
+    from cells.support.command_line import warn_as
     from cells.support.errors import UserError
 
+    warn_as(prog)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     try:

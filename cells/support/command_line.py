@@ -115,12 +115,32 @@ def hush(prog: str) -> None:
         prog: name of the program.
     """
     if not flags.FLAGS["verbosity"].present:
+        warn_as(prog)
+        logging.set_verbosity(logging.WARNING)
+        python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
+
+
+def warn_as(prog: str) -> None:
+    """Has warnings of this project be lines of a program, and leaves those of libraries out.
+
+    Args:
+        prog: name of the program; "": as it is.
+    """
+    global _prog
+    if prog:
+        _prog = prog
         logging.use_absl_handler()
         handler = logging.get_absl_handler()
         handler.setFormatter(python_logging.Formatter(f"{prog}: %(message)s"))
         handler.addFilter(_is_ours)
-        logging.set_verbosity(logging.WARNING)
-        python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
+
+
+def warns_as() -> str:
+    """The program whose lines warnings are; "" where they are not."""
+    return _prog
+
+
+_prog = ""
 
 
 def _is_ours(record: python_logging.LogRecord) -> bool:
