@@ -18,6 +18,7 @@ from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
+from cells.support import shipped
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, expanded, read_text, write_atomically
 
@@ -68,6 +69,16 @@ def operations(args: argparse.Namespace) -> Iterator[str]:
     yield f"{'name':<14} {'kind':<12} {'title':<14} parameters at {args.filters} filters"
     for row in rows:
         yield f"{row['name']:<14} {row['kind']:<12} {row['title']:<14} {row['parameters']:,}"
+
+
+def docs(args: argparse.Namespace) -> Iterator[str]:
+    """`cells docs`: a page of the documentation, or which there are."""
+    if args.page is not None:
+        yield shipped.page(args.page).rstrip("\n")
+        return
+    for name in shipped.pages():
+        title = shipped.page(name).partition("\n")[0].lstrip("# ")
+        yield f"{name:<14} {title}"
 
 
 def summary(
