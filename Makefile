@@ -12,11 +12,12 @@ TESTS ?= tests
 # files come first (tests/conftest.py).
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: help venv demo test check figures catalogue lock clean
+.PHONY: help venv demo test test-extras check figures catalogue lock clean
 
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
 	@echo 'make test     all tests (TESTS=tests/cells for some)'
+	@echo 'make test-extras  a wheel in a new environment, with what pip finds today (minutes)'
 	@echo 'make check    ruff, mypy, and whether the measured figures are what they say'
 	@echo 'make figures  all measured figures, or one: FIGURE=01-demo; rows go to docs/figures.json'
 	@echo 'make venv     .venv with the pinned dependencies, nothing else'
@@ -37,6 +38,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(TESTS)
+
+test-extras: $(INSTALLED)
+	$(BIN)/python -m pytest -m extras $(TESTS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
