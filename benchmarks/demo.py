@@ -65,8 +65,9 @@ def commands(folder: str = "demo") -> Iterator[tuple[str, ...]]:
     yield (
         "cell-detect",
         "--mode=train_and_eval",
-        "--config_file=configs/detection/digits_scenes.yaml",
+        "--config_file=configs/detection/digits_demo.yaml",
         genotype,
+        f"--params_override=task.init_checkpoint={folder}/classifier",
         f"--model_dir={folder}/detector",
         data,
     )
