@@ -1,6 +1,6 @@
 """What pyproject.toml cannot say: `configs` and the pages of `docs` are installed inside `cells`.
 
-A wheel holds them as `cells/_configs` and `cells/_docs` (`cells.support.shipped` finds them), so
+A wheel holds them as `cells/_configs` and `cells/_docs` (`cells.shipped` finds them), so
 that no package named `configs` lands among those of other projects.
 """
 

@@ -134,7 +134,7 @@ def _tell(folder: pathlib.Path, minutes: float, accuracy: float, ap50: float) ->
     print(f"\n{'-' * 72}")
     for name, path in rows.items():
         assert path.is_file(), f"{path} was not written"
-        print(f"  {name:<26} {path.relative_to(ROOT)}")
+        print(f"  {name:<26} {os.path.relpath(path)}")
     print(
         f"\nIn {minutes:.1f} minutes a search found two cells; stacked into a classifier they read "
         f"{accuracy:.1%} of the\ntest digits right, and as the backbone of a detector they find "

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
-from cells import api
+from cells import api, shipped
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.diff import describe_cell, differences
 from cells.genotype.genotype import Genotype
@@ -18,7 +18,6 @@ from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
-from cells.support import shipped
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, expanded, read_text, write_atomically
 

@@ -12,7 +12,8 @@ from cell_search.config import schema
 from cell_search.config.comparison import require_same
 from cell_search.config.schema import SearchConfig
 from cell_search.study.directory import SearchDirectory
-from cells.support import overrides, shipped, yaml_file
+from cells import shipped
+from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
 
 #: What a configuration may be given as: itself, its values, or one or more YAML files.

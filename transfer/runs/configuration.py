@@ -9,8 +9,8 @@ from typing import Any
 
 from official.core.config_definitions import ExperimentConfig
 
+from cells import shipped
 from cells.genotype.genotype import Genotype
-from cells.support import shipped
 from cells.support.files import FilePath, FilePaths, as_paths, path_text
 from transfer.config import configure, experiments
 from transfer.runs import model_dir as runs
@@ -37,7 +37,7 @@ def read_params(
         experiment: its name, or the configuration itself; by default the one that the files name,
             else the first of `known`.
         config_file: YAML file or files, applied in order; also by the names of those that come with
-            this (`cells.support.shipped`).
+            this (`cells.shipped`).
         params_override: applied after the files: nested settings, or text as the flag of that name
             takes it.
         data_dir: folder of prepared TFDS sets.

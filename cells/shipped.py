@@ -24,7 +24,7 @@ _NOT_OURS = "kubernetes"
 
 def folder(name: str) -> pathlib.Path:
     """Where the files are that a clone has in its folder `name`, `configs` or `docs`."""
-    package = pathlib.Path(__file__).parents[1]
+    package = pathlib.Path(__file__).parent
     installed = package / f"_{name}"
     return installed if installed.is_dir() else package.parent / name
 

@@ -6,10 +6,10 @@ import pathlib
 
 import pytest
 
-from cells.support import shipped
+from cells import shipped
 from cells.support.errors import UserError
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
