@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
+import re
 
 import pytest
 
-from cells import shipped
+from cells import commands, shipped
 from cells.support.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -65,3 +67,21 @@ def test_all_pages_are_there():
     assert shipped.page("search") == (ROOT / "docs/search.md").read_text(encoding="utf-8")
     with pytest.raises(UserError, match="unknown page 'serach'; did you mean 'search'"):
         shipped.page("serach")
+
+
+def test_the_command_lists_pages_by_their_titles_and_prints_one():
+    listed = list(commands.docs(argparse.Namespace(page=None)))
+    assert len(listed) == len(shipped.pages())
+    assert "search         Searching cells" in listed
+    (page,) = commands.docs(argparse.Namespace(page="data"))
+    assert page.startswith("# Images\n")
+
+
+@pytest.mark.parametrize("stage", ["cells", "cell_search", "transfer", "detection"])
+def test_help_names_pages_that_are_there_and_no_file_of_a_clone(stage):
+    module = "__main__.py" if stage == "cells" else "cli.py"
+    text = (ROOT / stage / module).read_text(encoding="utf-8")
+    named = re.findall(r"`cells docs (\w+)`", text)
+    assert set(named) <= shipped.pages().keys()
+    assert named or stage == "cells"
+    assert not re.findall(r"docs/\w+\.md", text)
