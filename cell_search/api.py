@@ -55,13 +55,13 @@ def search(
             without genotypes) that returns a number, larger is better, or a dictionary of metrics
             with `score` among them. It takes the place of the evaluator.
         evaluator: how candidates are scored: a name, or an `Evaluator` with its settings.
-        space: the name of a space, or a JSON file with one (docs/tables.md).
+        space: the name of a space, or a JSON file with one (`cells docs tables`).
         strategy: the name of a strategy.
         trials: candidates in all, those of a search that is continued included.
         seed: of everything random.
         workers: processes that score candidates at the same time; 1 is this process.
         settings: further values of the configuration, such as `{"strategy": {"bayesian":
-            {"initial": 20}}}`; docs/search.md explains all of them.
+            {"initial": 20}}}`; `cells docs search` explains all of them.
         directory: where the search is recorded, so that it can go on after a crash; it holds the
             genotypes, the report and all else that `cell-search` writes. None: nothing is written,
             and the result lives in memory.

@@ -30,7 +30,7 @@ cell-search: searches a Normal and a Reduction cell on small images.
   On any other set of labelled images that TFDS knows, or that lies prepared in a folder:
     cell-search --search_dir=/tmp/mine --config_file=configs/search/cifar10_smoke.yaml \\
       --params_override=images.name=/data/my_set/1.0.0,images.size=32
-  On image files, CLASS/* or SPLIT/CLASS/* (see docs/data.md):
+  On image files, CLASS/* or SPLIT/CLASS/* (see `cells docs data`):
     ... --params_override=images.name=/data/flowers,images.split=train,images.size=32
   On a benchmark table (seconds), or on a table of your own:
     cell-search --search_dir=/tmp/nb201 --data_dir=DIR \\
@@ -62,7 +62,8 @@ Modes:
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
 report.html, rerank.json and tensorboard/. The configuration is: that of the directory or each
---config_file, then --params_override, then the other flags. docs/search.md explains all settings.
+--config_file, then --params_override, then the other flags. `cells docs search` explains all
+settings.
 """
 
 
@@ -77,9 +78,15 @@ def _define_flags() -> None:
     flags.DEFINE_enum("mode", "search", MODES, "What to do.")
     flags.DEFINE_string("search_dir", None, "Folder of the search: study, genotypes, report.")
     command_line.define_settings_flags()
-    flags.DEFINE_string("table", None, "CSV file that scores are looked up in; docs/tables.md.")
-    flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
-    flags.DEFINE_string("costs", None, "JSON file with the times of this machine; docs/costs.md.")
+    flags.DEFINE_string(
+        "table", None, "CSV file that scores are looked up in; `cells docs tables`."
+    )
+    flags.DEFINE_string(
+        "space", None, "JSON file of the space that is searched; `cells docs tables`."
+    )
+    flags.DEFINE_string(
+        "costs", None, "JSON file with the times of this machine; `cells docs costs`."
+    )
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, command_line.DATA_DIR_HELP)
     flags.DEFINE_bool(

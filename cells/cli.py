@@ -35,6 +35,7 @@ Genotypes: the published ones by name, your own by file.
                                                   from a folder of images to a classifier
   cells import-weights --from=timm --file=nasnetalarge.safetensors \\
       --genotype=nasnet_a --output=nasnet_a_large.safetensors
+  cells docs                                      pages of the documentation; cells docs search
 """
 
 
@@ -141,6 +142,8 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
     )
     _add_dataset(add("dataset", commands.dataset))
     _add_auto(add("auto", auto))
+    sub = add("docs", commands.docs)
+    sub.add_argument("page", nargs="?", metavar="PAGE", help="of those that `cells docs` lists")
     sub = add("validate", commands.validate)
     sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
     return parser

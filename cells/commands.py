@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cells import api
+from cells import api, shipped
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.diff import describe_cell, differences
 from cells.genotype.genotype import Genotype
@@ -121,6 +121,16 @@ def operations(args: argparse.Namespace) -> Iterator[str]:
     yield from _table(
         [head, *((r["name"], r["kind"], r["title"], f"{r['parameters']:,}") for r in rows)]
     )
+
+
+def docs(args: argparse.Namespace) -> Iterator[str]:
+    """`cells docs`: a page of the documentation, or which there are."""
+    if args.page is not None:
+        yield shipped.page(args.page).rstrip("\n")
+        return
+    for name in shipped.pages():
+        title = shipped.page(name).partition("\n")[0].lstrip("# ")
+        yield f"{name:<14} {title}"
 
 
 def summary(

@@ -62,7 +62,7 @@ then --params_override, then --genotype. The experiments are cells_retinanet (th
 named), cells_fasterrcnn and cells_maskrcnn, small for a computer without accelerator; each with
 _coco behind its name; resnet_retinanet_coco, resnet_fasterrcnn_coco and resnet_maskrcnn_coco to
 compare with. eval and predict start from the configuration that --model_dir holds instead.
-docs/detection.md explains all of it.
+`cells docs detection` explains all of it.
 """
 
 

@@ -64,7 +64,7 @@ The configuration is: the experiment that --experiment or a file's `experiment:`
 (any TFDS set or folder of labelled images), cells_cifar10, cells_imagenet_mobile,
 cells_imagenet_large and cells_finetune (from earlier weights).
 eval, predict and export start from the configuration that --model_dir holds instead.
-docs/transfer.md explains all of it.
+`cells docs transfer` explains all of it.
 """
 
 

@@ -88,7 +88,7 @@ class SpaceChoice(hyperparams.Config):
     Attributes:
         name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
-        file: a JSON file with a space of one's own (docs/tables.md), instead of a name.
+        file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.
         growable: whether cells may have fewer blocks; always so where the strategy grows them.
     """
 

@@ -80,7 +80,11 @@ def _spell_out_homes(module: str) -> None:
 
 def define_settings_flags() -> None:
     """Defines the flags by which every stage takes settings, as Model Garden does."""
-    flags.DEFINE_multi_string("config_file", [], "YAML file of settings; may be given repeatedly.")
+    flags.DEFINE_multi_string(
+        "config_file",
+        [],
+        "YAML file of settings, one's own or one that comes with this; may be given repeatedly.",
+    )
     flags.DEFINE_string(
         "params_override",
         None,
