@@ -286,11 +286,25 @@ def test_the_command(flowers, tmp_path):
         "  rose/text.png: is no image of a known format",
         f"use it as images.name=my_flowers_2 with --data_dir={sets}",
     ]
-    assert "images/s" in done.stderr, "the progress bar"
+    assert "images/s" not in done.stderr, "a bar is for terminals"
     other = command(str(flowers), f"--output={sets}", "--test=0.4", "--seed=3")
     assert other.returncode == 2
     assert "was made of" in other.stderr and "test is 0.4, was 0.5" in other.stderr
     assert len(other.stderr.splitlines()) == 1
+
+
+def test_a_bar_moves_on_a_terminal(flowers, tmp_path):
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "cells", "dataset", str(flowers), f"--output={tmp_path / 'sets'}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    assert done.returncode == 0
+    assert b"images/s" in os.read(ours, 1 << 16)
+    os.close(ours)
+    os.close(theirs)
 
 
 def one_class(root: Path) -> None:
