@@ -54,6 +54,8 @@ def final(search: Search) -> Search:
         overrides.apply(config.evaluator, values, "rerank.evaluator")
     if changes:
         evaluator = change_evaluator(config, changes, "rerank.evaluator")
+        if evaluator.inherit is None:  # Nobody is there to start from.
+            evaluator = dataclasses.replace(evaluator, inherit=False)  # type: ignore[call-arg]
     else:
         evaluator = _longer(alone, config.evaluator.type)
     overrides.apply(config.images, wanted.images.set_values(), "rerank.images")
