@@ -118,9 +118,10 @@ def operations(args: argparse.Namespace) -> Iterator[str]:
         yield json.dumps(rows)
         return
     head = ("name", "kind", "title", f"parameters at {args.filters} filters")
-    yield from _table(
-        [head, *((r["name"], r["kind"], r["title"], f"{r['parameters']:,}") for r in rows)]
-    )
+    shown = [
+        (str(r["name"]), str(r["kind"]), str(r["title"]), f"{r['parameters']:,}") for r in rows
+    ]
+    yield from _table([head, *shown])
 
 
 def docs(args: argparse.Namespace) -> Iterator[str]:
