@@ -23,6 +23,7 @@ from cell_search.search_result import SearchResult
 from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
+from cells.support import stages
 from cells.support.errors import UserError
 
 Directory = str | os.PathLike[str] | SearchDirectory
@@ -111,6 +112,7 @@ def search(
         merged = read.read(config, changes, params_override)
         return driver.search(InMemory(), _checked(merged, own, signals, None), signals)
     folder = _directory(directory)
+    stages.require_own("search_dir", folder.path, stages.SEARCH, "directory")
     seen = folder.state()
     merged = read.read(config, changes, params_override, folder)
     # Before anything is written: what is wrong here would be wrong for every candidate.

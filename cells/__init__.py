@@ -27,6 +27,7 @@ __all__ = [
     "catalogue",
     "draw",
     "load_genotype",
+    "register_operation",
     "save_genotype",
     "summarize",
 ]
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
     from cells.genotype.genotype import Block, Cell, Genotype, Side
     from cells.operations.counts import Summary
+    from cells.operations.operations import register_operation
     from cells.support.errors import UserError
 else:
     from cells.support.lazy import lazy
@@ -61,6 +63,7 @@ else:
             "catalogue": "cells.api",
             "draw": "cells.api",
             "load_genotype": "cells.api",
+            "register_operation": "cells.operations.operations",
             "save_genotype": "cells.api",
             "summarize": "cells.api",
         },

@@ -13,6 +13,7 @@ from cells.genotype.notations import FORMATS
 from cells.network import presets
 from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
+from cells.support import extensions
 from cells.support.errors import BAD_INPUT, Stopped, UserError, cut, printable
 from cells.support.settings import Bounds, fit
 
@@ -78,6 +79,7 @@ def main() -> None:
     """Runs the command line; exits with 2 on bad input."""
     args = _parser().parse_args()
     try:
+        extensions.load(args.modules.split(","))
         for line in args.run(args):
             print(line)
     except UserError as error:
@@ -102,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         line = (run.__doc__ or "").split(": ", 1)[1].rstrip(".")
         sub = subparsers.add_parser(name, help=line, description=line)
         sub.set_defaults(run=run)
+        sub.add_argument(
+            "--import", dest="modules", default="", help="modules of one's own with operations"
+        )
         if genotype:
             sub.add_argument("genotype", help="a name of the catalogue, or a genotype file")
         return sub

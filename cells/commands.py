@@ -18,6 +18,7 @@ from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
+from cells.support import extensions
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, expanded, read_text, write_atomically
 
@@ -53,6 +54,7 @@ def show(args: argparse.Namespace) -> Iterator[str]:
 
 def operations(args: argparse.Namespace) -> Iterator[str]:
     """`cells operations`: the names that a genotype may use."""
+    extensions.load_installed()
     rows = [
         {
             "name": o.name,

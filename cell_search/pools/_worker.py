@@ -32,10 +32,12 @@ def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, 
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
     from cell_search.evaluators import evaluate
+    from cells.support import extensions
     from cells.support.errors import UserError
 
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
+    extensions.load_named()
     try:
         pipe.send(None)
         while True:

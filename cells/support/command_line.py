@@ -10,13 +10,19 @@ from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
+from cells.support import extensions
 from cells.support.errors import BAD_INPUT, Stopped, UserError, printable
 from cells.support.files import path_text
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
 
-DATA_DIR_HELP = (
+DATA_DIRIMPORT_HELP = (
+    "Modules of one's own that register strategies, evaluators or operations, such as "
+    "my_module; looked for in the current folder, too."
+)
+
+_HELP = (
     "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, else "
     "TFDS's own."
 )
@@ -49,6 +55,7 @@ def run(
     def guarded(argv: Sequence[str]) -> None:
         try:
             _spell_out_homes(module)
+            extensions.load(flags.FLAGS["import"].value if "import" in flags.FLAGS else ())
             main(argv)
         except UserError as error:
             _end(prog, error.with_flag)
@@ -85,6 +92,7 @@ def define_settings_flags() -> None:
         "Settings: a.b=1,c=2, YAML text, or a YAML file.",
         allow_overwrite=False,  # Of two, absl would drop the first.
     )
+    flags.DEFINE_list("import", [], IMPORT_HELP)
 
 
 def define_run_flags(modes: Sequence[str], experiment: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from cells.support import extensions
 from cells.support.errors import UserError, unknown
 
 T = TypeVar("T")
@@ -49,6 +50,16 @@ class Registry(dict[str, T]):
         """
         self._refused[name] = reason
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a thing of that name, here or in what is installed beside the project.
+
+        Args:
+            name: of the thing.
+        """
+        if name not in self:
+            extensions.load_installed()
+        return name in self
+
     def find(self, name: str) -> T:
         """The thing of that name.
 
@@ -60,6 +71,7 @@ class Registry(dict[str, T]):
         """
         if name in self._refused:
             raise UserError(f"{self._what}: {name!r} cannot be used, since {self._refused[name]}")
+        self.knows(name)
         return choose(self._what, name, self)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
-from cells.support import files, json_file, yaml_file
+from cells.support import files, json_file, stages, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.overrides import read_yaml
@@ -136,6 +136,8 @@ def read_params(folder: str, base: Any = None) -> Any:
         UserError: this is not the folder of a run, or its configuration is damaged.
     """
     path = os.path.join(folder, PARAMS)
+    base = base or configure.experiment()
+    stages.require_own("model_dir", folder, stages.of_training(base.as_dict()))
     if not os.path.exists(path):
         raise UserError(
             f"--model_dir: {folder} is not the folder of a run, since it has no {PARAMS}; give "
@@ -144,7 +146,7 @@ def read_params(folder: str, base: Any = None) -> Any:
     _require_whole(path)
     if not isinstance(read_yaml(path).get("task"), dict):
         raise UserError(f"{path}: is damaged, since it has no `task`; put it back, or train again")
-    params = configure.configure(base or configure.experiment(), files=[path])
+    params = configure.configure(base, files=[path])
     runtime = params.runtime
     if runtime.distribution_strategy in ("multi_worker_mirrored", "parameter_server"):
         runtime.distribution_strategy = "mirrored"

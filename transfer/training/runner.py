@@ -15,6 +15,7 @@ from official.modeling import performance
 
 from cells.data import turned
 from cells.network.keras_settings import overridden
+from cells.support import stages
 from cells.support.errors import Stopped, UserError
 from transfer.data import damaged_images
 from transfer.runs import model_dir
@@ -62,6 +63,8 @@ def run(
             the loss is no number any more.
         Stopped: by SIGTERM or Ctrl-C, behind a checkpoint.
     """
+    if "train" in mode:
+        stages.require_own("model_dir", folder, stages.of_training(params.as_dict()))
     resolve.resolve_runtime(params.runtime)
     worker = cluster.this(params.runtime)
     devices.check_mode(params.runtime, mode)
