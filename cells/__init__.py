@@ -27,6 +27,7 @@ __all__ = [
     "catalogue",
     "draw",
     "load_genotype",
+    "preprocess_input",
     "register_operation",
     "save_genotype",
     "summarize",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         catalogue,
         draw,
         load_genotype,
+        preprocess_input,
         save_genotype,
         summarize,
     )
@@ -63,6 +65,7 @@ else:
             "catalogue": "cells.api",
             "draw": "cells.api",
             "load_genotype": "cells.api",
+            "preprocess_input": "cells.api",
             "register_operation": "cells.operations.operations",
             "save_genotype": "cells.api",
             "summarize": "cells.api",

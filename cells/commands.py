@@ -117,6 +117,8 @@ def summary(
 def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
     genotype = api.load_genotype(args.genotype)
+    # 0 leaves the head out.
+    head = {} if args.num_classes is None else {"num_classes": args.num_classes or None}
     config = presets.configure(
         genotype,
         args.network,
@@ -125,13 +127,13 @@ def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
         normal_cells=args.normal_cells,
         filters=args.filters,
         stem_filters=args.stem_filters,
-        num_classes=args.num_classes or None,
         skip_reduction=args.skip_reduction,
         border_rule=args.border_rule,
         auxiliary_head=args.auxiliary_head,
         auxiliary_scale=args.auxiliary_scale,
+        **head,
     )
-    return genotype, config if args.num_classes != 0 else config.replace(num_classes=None)
+    return genotype, config
 
 
 def image_size(text: str) -> tuple[int, int]:

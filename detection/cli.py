@@ -33,8 +33,8 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
     cell-detect --mode=convert --annotations=train.json --images=photos.zip --output=boxes/train
     cell-detect --mode=convert --annotations=val.json --images=photos.zip --output=boxes/val
     cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
-      --model_dir=runs/boxes_detector --params_override=\\
-    task.train_data.input_path=boxes/train,task.validation_data.input_path=boxes/validation
+      --model_dir=runs/boxes_detector --params_override="task.train_data.input_path=boxes/train,\\
+      task.validation_data.input_path=boxes/val"
   Find objects in images, videos and folders; draws them, and writes COCO's result file:
     cell-detect --mode=predict --model_dir=runs/detector --output=found photo.jpg holiday/
   The same for images of the validation data, or of another split:

@@ -34,6 +34,37 @@ def data_root(root: str | None) -> Path:
     return expanded(root)
 
 
+def cache() -> Path:
+    """Returns the folder of sets that this project makes where nobody gave it a folder for them."""
+    if own := os.environ.get("CELLS_CACHE_DIR"):
+        return expanded(own)
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "transferable-cells"
+
+
+def places(root: str | None) -> list[Path]:
+    """Returns where a set of this project may lie prepared: `root`, TFDS' own folder, the cache."""
+    return list(dict.fromkeys([data_root(root), data_root(None), cache()]))
+
+
+def place_of_new(root: str | None, name: str) -> Path:
+    """Returns where a set of this project is to be made.
+
+    Somebody's collection stays as it is: only a folder that was given and is new or empty, or
+    where the set was begun, is filled.
+
+    Args:
+        root: the folder of prepared sets that was given.
+        name: of the set.
+    """
+    if root is None:
+        return cache()
+    base = expanded(root)
+    if base.is_dir() and not (base / name).is_dir() and any(base.iterdir()):
+        return cache()
+    # One that does not exist and cannot be made is a slip, and told when it is.
+    return base if writable(base) or not base.is_dir() else cache()
+
+
 def prepared(root: Path) -> dict[str, Path]:
     """Returns the sets that lie prepared in the folder: `name` or `name/config`, and where.
 

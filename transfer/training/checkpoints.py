@@ -42,7 +42,8 @@ class Trained:
     """A trained network.
 
     Attributes:
-        model: the `tf_keras` model with its trained weights, in float32.
+        model: the `tf_keras` model with its trained weights, in float32: images `(batch, height, width,
+            channels)` in [-1, 1], as `cells.preprocess_input` scales pixels, in; logits out.
         task: the task that built it.
         params: the resolved configuration of its run.
         class_names: in the order of the labels.
