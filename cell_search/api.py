@@ -24,17 +24,19 @@ from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
 from cells.support import stages
+from cells.support.arguments import checked
 from cells.support.errors import UserError
 
 Directory = str | os.PathLike[str] | SearchDirectory
 
 
+@checked
 def search(
     config: Config | None = None,
     *,
     score: ScoreFunction | None = None,
     evaluator: str | Evaluator | None = None,
-    space: str | None = None,
+    space: str | os.PathLike[str] | None = None,
     strategy: str | None = None,
     trials: int | None = None,
     seed: int | None = None,
@@ -127,6 +129,7 @@ def search(
         return driver.search(folder, resolved, signals)
 
 
+@checked
 def rerank(
     result: SearchResult | Directory,
     config: Config | None = None,
@@ -195,6 +198,7 @@ def rerank(
         return reranks.rerank(folder, resolved, longer, signals)
 
 
+@checked
 def open_search(
     directory: Directory,
     config: Config | None = None,

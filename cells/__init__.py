@@ -30,6 +30,7 @@ __all__ = [
     "preprocess_input",
     "register_operation",
     "save_genotype",
+    "save_images",
     "summarize",
 ]
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         save_genotype,
         summarize,
     )
+    from cells.data.saved_images import save_images
     from cells.genotype.genotype import Block, Cell, Genotype, Side
     from cells.operations.counts import Summary
     from cells.operations.operations import register_operation
@@ -68,6 +70,7 @@ else:
             "preprocess_input": "cells.api",
             "register_operation": "cells.operations.operations",
             "save_genotype": "cells.api",
+            "save_images": "cells.data.saved_images",
             "summarize": "cells.api",
         },
     )

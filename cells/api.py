@@ -14,6 +14,7 @@ from cells.genotype.genotype import Genotype
 from cells.network.arguments import NetworkSettings, configure
 from cells.network.stack import stack
 from cells.operations import counts
+from cells.support.arguments import checked
 from cells.support.errors import UserError, unknown
 from cells.support.files import FilePath
 
@@ -166,8 +167,8 @@ def build(
             `batch_norm_epsilon` in place of the network's own.
 
     Returns:
-        A `keras.Model`: float images `(batch, height, width, channels)` in [-1, 1] in; probabilities
-        `(batch, num_classes)`, or features, out.
+        A `keras.Model`: float images `(batch, height, width, channels)` in [-1, 1] in;
+        probabilities `(batch, num_classes)`, or features, out.
 
     Raises:
         UserError: an argument is of a wrong type, the network is impossible, or `weights` are
@@ -275,6 +276,7 @@ class Drawing:
         return self.svg
 
 
+@checked
 def draw(
     genotype: Genotype | FilePath, file: FilePath | None = None, *, dark: bool = False
 ) -> Drawing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
+from cells.support.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from detection.training import onednn
@@ -58,6 +59,7 @@ class EvaluationResult:
     figures: Evaluation | None
 
 
+@checked
 def train(
     model_dir: FilePath,
     *,
@@ -118,6 +120,7 @@ def train(
     return TrainingResult(path_text(model_dir), steps, evaluation)
 
 
+@checked
 def evaluate(
     model_dir: FilePath,
     *,
@@ -213,6 +216,7 @@ def _run(
     )
 
 
+@checked
 def predict(
     model_dir: FilePath | Detector,
     images: FilePaths = (),

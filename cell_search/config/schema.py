@@ -44,9 +44,7 @@ T = TypeVar("T")
 MAX_TRIALS, MAX_MINUTES, MAX_SEED = 10_000_000, 60 * 24 * 31, 2**32 - 1
 
 
-def _anew(
-    made: Callable[[], type[T]], registered: Mapping[str, Any]
-) -> Callable[[], T]:
+def _anew(made: Callable[[], type[T]], registered: Mapping[str, Any]) -> Callable[[], T]:
     """What makes a section of a class that is made anew once more is registered."""
     known: dict[tuple[str, ...], type[T]] = {}
 

@@ -8,9 +8,7 @@ are read.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -234,8 +232,7 @@ def _write(
         },
         data_dir=data_dir,
     )
-    # Stdout is for results, which other programs may read.
-    with contextlib.redirect_stdout(sys.stderr):
+    with prepared.report_on_stderr():
         builder.download_and_prepare()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +133,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def report_on_stderr() -> Iterator[None]:
+    """What TFDS tells while it prepares: stdout is for results, which other programs may read."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def no_set_in(folder: Path) -> UserError:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,8 +191,7 @@ def _prepare(
         if found.data_path.exists():
             return found
         try:
-            # Stdout is for results, which other programs may read.
-            with contextlib.redirect_stdout(sys.stderr):
+            with prepared.report_on_stderr():
                 found.download_and_prepare()
         except Exception as error:
             if short not in EMBEDDED:

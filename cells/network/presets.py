@@ -77,8 +77,8 @@ def configure(
         image_size: (height, width); the network's own by default. For a network of any size
             use `config.replace(image_size=None)`.
         penultimate_filters: P of "N @ P" in place of `filters`.
-        **changes: fields of `StackConfig`; None keeps the network's own, but for `num_classes`, where
-            it leaves the head out.
+        **changes: fields of `StackConfig`; None keeps the network's own, but for `num_classes`,
+            where it leaves the head out.
 
     Raises:
         UserError: the network is unknown or the configuration impossible.

@@ -17,12 +17,12 @@ from cells.support.files import path_text
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
 
-DATA_DIRIMPORT_HELP = (
+IMPORT_HELP = (
     "Modules of one's own that register strategies, evaluators or operations, such as "
     "my_module; looked for in the current folder, too."
 )
 
-_HELP = (
+DATA_DIR_HELP = (
     "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, else "
     "TFDS's own."
 )

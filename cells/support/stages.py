@@ -43,8 +43,8 @@ def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument:
     if found is not None and found[1] != stage:
         mark, owner = found
         raise UserError(
-            f"--{flag}: {os.fspath(folder)} is the folder of {_WHAT[owner]}, since it holds {mark}; "
-            f"give {stage} another one",
+            f"--{flag}: {os.fspath(folder)} is the folder of {_WHAT[owner]}, since it holds "
+            f"{mark}; give {stage} another one",
             argument,
         )
 

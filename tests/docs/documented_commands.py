@@ -24,7 +24,7 @@ MODULES = {
 _COMMAND = re.compile(
     r"(cell-search|cell-transfer|cell-detect|pip install|sbatch|kubectl|docker|optuna-dashboard"
     r"|python -m|make (demo|test|check|venv|figures|docs-test)"
-    r"|cells (list|operations|show|summary|draw|convert|diff|validate|import-weights|dataset|auto|docs)"
+    r"|cells (list|operations|show|summary|draw|convert|diff|validate|import-weights|dataset|auto)"
     r")(?=\s|$)"
 )
 
@@ -62,9 +62,7 @@ def pages() -> dict[str, list[Command]]:
     found |= {f"{program} --help": _joined(text.splitlines()) for program, text in helps().items()}
     for path in sorted((ROOT / "configs").rglob("*.*")):
         found[_name(path)] = _of_header(path.read_text(encoding="utf-8"))
-    return {
-        page: [Command(page, text) for text in texts] for page, texts in found.items() if texts
-    }
+    return {page: [Command(page, text) for text in texts] for page, texts in found.items() if texts}
 
 
 def helps() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Runs the commands of the documentation: `python tests/docs/run_documented.py [PAGE ...]`.
 
-Each page has a folder of its own, in which its commands run in their order, as they are printed or with the
-options of `shortened.yaml`. Says of each what came of it, and ends with 1 where one fails.
+Each page has a folder of its own, in which its commands run in their order, as they are printed or
+with the options of `shortened.yaml`. Says of each what came of it, and ends with 1 where one fails.
+`make docs-test` puts `tests/helpers` on Python's path.
 """
 
 from __future__ import annotations
@@ -15,15 +16,14 @@ import time
 import zipfile
 from collections import Counter
 
-ROOT = pathlib.Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
-
 import documented_commands as documented
 import shortening
 from example_files import LIGHT
 from folders import write
 from forked_commands import run_forked
 from PIL import Image
+
+ROOT = documented.ROOT
 
 FLOWERS = {"red": 30, "green": 30}
 
@@ -48,7 +48,9 @@ def make_files(folder: pathlib.Path, page: str) -> None:
     for name, source in shortening.page(page).files.items():
         (folder / name).write_text(content(page, source), encoding="utf-8")
     if page == "cells --help":
-        run_forked("cells", *"convert darts_v2 --to=darts -o darts.txt".split(), folder=folder)
+        run_forked(
+            "cells", *["convert", "darts_v2", "--to=darts", "-o", "darts.txt"], folder=folder
+        )
 
 
 def write_boxes(folder: pathlib.Path) -> None:
@@ -78,8 +80,8 @@ def content(page: str, source: str) -> str:
 
     Args:
         page: that names the file.
-        source: a path; or `block: LANGUAGE` of this page, or `PAGE: LANGUAGE`; or `block: # NAME`, an
-            indented block that begins so.
+        source: a path; or `block: LANGUAGE` of this page, or `PAGE: LANGUAGE`; or `block: # NAME`,
+            an indented block that begins so.
     """
     where, colon, language = source.partition(": ")
     if not colon:

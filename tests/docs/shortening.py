@@ -1,4 +1,4 @@
-"""How a documented command is run: as it is printed, with the options of `shortened.yaml`, or not."""
+"""How a documented command is run: as printed, with the options of `shortened.yaml`, or not."""
 
 from __future__ import annotations
 

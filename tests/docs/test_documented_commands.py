@@ -1,4 +1,4 @@
-"""The documentation's commands: known to the program that runs them, with flags and files that exist."""
+"""The documentation's commands: known to what runs them, with flags and files that exist."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def test_the_operations_of_the_documentation_are_those_that_there_are():
     table = text.partition("## Operations")[2].partition("\n\n## ")[0]
     rows = re.search(r"^\| name \|.*\n(?:\|.*\n)+", table, re.MULTILINE)
     assert rows is not None
-    named = {name for row in rows[0].splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    named = {
+        name for row in rows[0].splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
     assert named == set(OPERATIONS)
 
 

@@ -18,6 +18,7 @@ from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
 from cells.network.keras_settings import overridden
+from cells.support.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, path_text, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
@@ -31,6 +32,7 @@ COMPARED = 100
 _REPRESENTATIVE = 100
 
 
+@checked
 def export(
     model_dir: FilePath,
     output: FilePath,

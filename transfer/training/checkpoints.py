@@ -19,6 +19,7 @@ from official.core import train_utils
 from official.modeling import optimization
 
 from cells.network.keras_settings import overridden
+from cells.support.arguments import checked
 from cells.support.errors import UserError, cut
 from cells.support.files import FilePath, path_text
 from cells.weights import weights_file
@@ -42,8 +43,9 @@ class Trained:
     """A trained network.
 
     Attributes:
-        model: the `tf_keras` model with its trained weights, in float32: images `(batch, height, width,
-            channels)` in [-1, 1], as `cells.preprocess_input` scales pixels, in; logits out.
+        model: the `tf_keras` model with its trained weights, in float32: images `(batch, height,
+            width, channels)` in [-1, 1], as `cells.preprocess_input` scales pixels, in; logits
+            out.
         task: the task that built it.
         params: the resolved configuration of its run.
         class_names: in the order of the labels.
@@ -224,6 +226,7 @@ def open_trained(
     )
 
 
+@checked
 def open_classifier(model_dir: FilePath, checkpoint: str = "latest") -> Trained:
     """Opens the classifier of a run, with the moving averages of its weights where it keeps them.
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
-from tensorflow_datasets.core import constants
 
 from cells.data import (
     builder,
