@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import shlex
@@ -56,10 +57,11 @@ class Command:
 
 
 def pages() -> dict[str, list[Command]]:
-    """All commands in the order of each page; pages without any are left out."""
+    """All commands in the order of each page; pages without commands and Python are left out."""
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     found = {_name(path): _of_markdown(path.read_text(encoding="utf-8")) for path in files}
     found |= {f"{program} --help": _joined(text.splitlines()) for program, text in helps().items()}
+    found |= {_name(path): [] for path in sorted((ROOT / "docs").glob("*.ipynb"))}
     for path in sorted((ROOT / "configs").rglob("*.*")):
         found[_name(path)] = _of_header(path.read_text(encoding="utf-8"))
     return {page: [Command(page, text) for text in texts] for page, texts in found.items() if texts}
@@ -91,6 +93,19 @@ def block(page: str, language: str) -> str:
     found = re.search(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert found, f"{page} shows no {language}"
     return found[1]
+
+
+def scripts(page: str) -> list[str]:
+    """The blocks of Python of a page, or the cells of a notebook.
+
+    Args:
+        page: a Markdown file, or a notebook.
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if page.endswith(".ipynb"):
+        cells = json.loads(text)["cells"]
+        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def indented(page: str, first: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -81,11 +82,13 @@ def content(page: str, source: str) -> str:
     Args:
         page: that names the file.
         source: a path; or `block: LANGUAGE` of this page, or `PAGE: LANGUAGE`; or `block: # NAME`,
-            an indented block that begins so.
+            an indented block that begins so; or `python: WORD`, all Python with that word.
     """
     where, colon, language = source.partition(": ")
     if not colon:
         return (ROOT / source).read_text(encoding="utf-8")
+    if where == "python":
+        return "\n\n".join(script for script in documented.scripts(page) if language in script)
     if language.startswith("#"):
         return documented.indented(page, language)
     return documented.block(page if where == "block" else where, language)
@@ -118,7 +121,32 @@ def run_page(name: str, commands: list[documented.Command], folder: pathlib.Path
         if command not in before or kind == "failed":
             counts[kind] += 1
         print(f"  {kind:10} {' '.join(command.text.split())}\n             {said}", flush=True)
+    if scripts := documented.scripts(name) if name.endswith((".md", ".ipynb")) else []:
+        kind, said = run_python(name, "\n\n".join(scripts), folder)
+        counts[kind] += len(scripts)
+        print(f"  {kind:10} {len(scripts)} blocks of Python\n             {said}", flush=True)
     return counts
+
+
+def run_python(name: str, script: str, folder: pathlib.Path) -> tuple[str, str]:
+    """Runs the Python of a page in a process of its own; gives what came of it, and words."""
+    if why := shortening.page(name).no_python:
+        return "not run", why
+    began = time.monotonic()
+    (folder / "page.py").write_text(script, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "page.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = f"{time.monotonic() - began:.0f} s"
+    if done.returncode:
+        return "failed", f"{said}\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
+    return "as printed", said
 
 
 def main(wanted: list[str]) -> int:

@@ -29,6 +29,7 @@ class Page:
         shorter: options by a part of a command.
         skipped: why not, by a part of a command.
         needs: data sets by a part of a command.
+        no_python: why its Python is not run, behind its commands.
     """
 
     before: list[str] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Page:
     shorter: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     needs: dict[str, str] = field(default_factory=dict)
+    no_python: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def page(name: str) -> Page:
         shorter=said.get("with", {}),
         skipped=said.get("not", {}),
         needs=said.get("needs", {}),
+        no_python=said.get("python", ""),
     )
 
 
