@@ -32,7 +32,7 @@ Genotypes: the published ones by name, your own by file.
   cells dataset flowers --output=data             a folder of images as a TFDS set
   cells auto --images=flowers --output=mine --budget=30m
                                                   from a folder of images to a classifier
-  cells import-weights --from=timm --file=nasnetalarge.safetensors \
+  cells import-weights --from=timm --file=nasnetalarge.safetensors \\
       --genotype=nasnet_a --output=nasnet_a_large.safetensors
 """
 

@@ -64,7 +64,11 @@ def pages() -> dict[str, list[Command]]:
     found |= {_name(path): [] for path in sorted((ROOT / "docs").glob("*.ipynb"))}
     for path in sorted((ROOT / "configs").rglob("*.*")):
         found[_name(path)] = _of_header(path.read_text(encoding="utf-8"))
-    return {page: [Command(page, text) for text in texts] for page, texts in found.items() if texts}
+    return {
+        page: [Command(page, text) for text in texts]
+        for page, texts in found.items()
+        if texts or (page.endswith((".md", ".ipynb")) and scripts(page))
+    }
 
 
 def helps() -> dict[str, str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pathlib
 import re
-import shlex
+import subprocess
+import sys
 from collections import defaultdict
 
 import documented_commands as documented
 import pytest
 import shortening
 from documented_commands import ROOT, Command
-from forked_commands import run_forked
 
 PAGES = documented.pages()
 COMMANDS = [command for commands in PAGES.values() for command in commands]
@@ -57,7 +57,7 @@ def flags() -> dict[str, set[str]]:
         program: set(re.findall(r"^  --(?:\[no\])?(\w+)", shown, re.MULTILINE))
         for program, module in documented.MODULES.items()
         if program != "cells"
-        for shown in [run_forked(module, "--help").stdout]
+        for shown in [subprocess.check_output([sys.executable, "-m", module, "--help"], text=True)]
     }
 
 
@@ -110,15 +110,18 @@ def test_the_operations_of_the_documentation_are_those_that_there_are():
     assert named == set(OPERATIONS)
 
 
-def test_the_commands_of_the_readme_that_take_seconds(tmp_path):
+def test_the_commands_of_the_readme_that_take_seconds(tmp_path, monkeypatch):
     """Genotypes: what needs no TensorFlow."""
+    import cells.__main__
+
+    monkeypatch.chdir(tmp_path)
     quick = [c for c in PAGES["README.md"] if c.words[:2] != ["cells", "auto"]]
     for command in quick:
         call = shortening.call(command)
         if command.program == "cells" and not call.why_not:
             assert not call.shortened
-            done = run_forked("cells", *call.words[1:], folder=tmp_path)
-            assert done.returncode == 0, f"{shlex.join(call.words)}\n{done.stderr}"
+            monkeypatch.setattr(sys, "argv", list(call.words))
+            cells.__main__.main()
     assert {path.name for path in pathlib.Path(tmp_path).iterdir()} == {
         "darts.txt",
         "mine.json",
