@@ -81,7 +81,7 @@ def _plain(hint: Any) -> Any:
     origin = typing.get_origin(hint) or hint
     if origin is Callable:
         return callable
-    return origin if isinstance(origin, type) and origin is not object else None
+    return origin if isinstance(origin, type) and origin not in (object, Any) else None
 
 
 def _fits(value: Any, kind: Any) -> bool:

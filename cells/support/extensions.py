@@ -35,8 +35,8 @@ def load(modules: Iterable[str]) -> None:
     names = [name for name in modules if name]
     if not names:
         return
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())  # Programs that pip installs do not look there.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # Neither installed programs nor workers look there.
     for name in names:
         _import(f"--import: {name}", name)
     known = os.environ.get(VARIABLE, "").split(",")

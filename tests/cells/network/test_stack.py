@@ -24,6 +24,11 @@ def layout(genotype, network, **changes) -> Graph:
     return stack(genotype, presets.configure(genotype, network, **changes))
 
 
+def test_no_classes_are_no_head():
+    assert layout(NASNET, "cifar", num_classes=None).outputs.keys() == {"features"}
+    assert layout(NASNET, "cifar").nodes["logits"].primitive.units == 10
+
+
 def cells_of(graph: Graph) -> list[str]:
     """The names of the cells in order, by the layer that squeezes their input."""
     return [n.removesuffix("_squeeze_conv") for n in graph.nodes if n.endswith("_squeeze_conv")]
