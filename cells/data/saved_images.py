@@ -125,7 +125,7 @@ def _checked(
                 "to 255, (height, width, 1 or 3)"
             )
         if boxes != isinstance(label, Mapping):
-            raise UserError(f"{where} has {'no' if boxes else ''} boxes, unlike the first image")
+            raise UserError(f"{where} has {'no ' if boxes else ''}boxes, unlike the first image")
         if boxes:
             label = _boxes(where, label, pixels.shape)
         several = label[1] if boxes else [label]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from cells.data import conversion, image_folders, prepared
 from cells.data.downloads import first_line, not_downloaded, require_network
+from cells.support.addresses import is_address
 from cells.support.errors import UserError, nearest
-from cells.support.files import expanded
+from cells.support.files import expanded, path_text
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -34,7 +35,8 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             TFDS does not know but that lies prepared in `data_dir`; or the folder of a prepared
             set, which holds its `dataset_info.json`; or a folder of image files, `CLASS/*` or
             `SPLIT/CLASS/*`, given as a path (`./flowers`, not `flowers`). Such a folder is
-            converted to a set once, see `cells.data.conversion`.
+            converted to a set once, see `cells.data.conversion`. Addresses that TFDS knows (`gs://`)
+            do for prepared sets.
         data_dir: the local folder that holds the prepared sets and receives those that TFDS
             downloads; without it, TFDS' own: the environment variable `TFDS_DATA_DIR`, or
             `~/tensorflow_datasets`. What this project makes itself, its own sets and copies of
@@ -47,26 +49,35 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             set that can be neither found nor downloaded, a folder that cannot be written, or a
             prepared set that is damaged or lacks files.
     """
-    found = _find(name, str(expanded(data_dir)) if data_dir else None)
-    prepared.require_whole(found)
+    found = _find(name, path_text(data_dir) if data_dir else None)
+    if not is_address(found.data_dir):
+        prepared.require_whole(found)
     return found
 
 
 def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
+    if is_address(name):
+        return _read(name)
     folder = expanded(name)
     if (folder / prepared.INFO).is_file():
         return _read(folder)
+    # What this project makes lies on this machine.
+    local = None if root and is_address(root) else root
     if prepared.is_path(name):
         if (images := image_folders.find(folder)) is not None:
-            return _read(conversion.cached(images, root))
+            return _read(conversion.cached(images, local))
         raise prepared.no_set_in(folder)
 
     short, given = _parsed(name)
     if short in EMBEDDED:
-        return _embedded(name, short, root)
+        return _embedded(name, short, local)
     found = _open(name, short, root)
     if found.data_path.exists():
         return found
+    if local != root:
+        raise UserError(
+            f"the data set {name!r} is not prepared in {root}; have TFDS prepare it there"
+        )
     if "config" not in given:
         _require_meant(found, short, root)
     base = prepared.data_root(root)
@@ -90,14 +101,14 @@ def _embedded(name: str, short: str, root: str | None) -> tfds.core.DatasetBuild
     return _prepare(_open(name, short, place), name, short, place)
 
 
-def _read(folder: Path) -> tfds.core.DatasetBuilder:
+def _read(folder: Path | str) -> tfds.core.DatasetBuilder:
     import tensorflow_datasets as tfds
 
     try:
         return tfds.builder_from_directory(folder)
     # Over broken files TFDS raises errors of many types, none of them documented.
     except Exception as error:
-        raise prepared.damaged(folder, first_line(error)) from error
+        raise prepared.damaged(Path(folder), first_line(error)) from error
 
 
 def _parsed(name: str) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cells.support.errors import UserError
+from cells.support.files import exists
 from cells.support.overrides import read_yaml
 
 SEARCH, CLASSIFIER, DETECTOR, AUTO = "cell-search", "cell-transfer", "cell-detect", "cells auto"
@@ -53,11 +54,11 @@ def _mark(folder: str) -> tuple[str, str] | None:
     """A file that only one program writes, and the program."""
     for name, stage in (("auto.json", AUTO), ("study.journal", SEARCH), ("params.yaml", "")):
         path = os.path.join(folder, name)
-        if os.path.isfile(path):
+        if exists(path):
             return name, stage or _trainer(path)
     # A search whose study lies in a database has no journal.
     path = os.path.join(folder, "config.yaml")
-    if os.path.isfile(path) and {"strategy", "evaluator"} <= set(_values(path)):
+    if exists(path) and {"strategy", "evaluator"} <= set(_values(path)):
         return "config.yaml", SEARCH
     return None
 

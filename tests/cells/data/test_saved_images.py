@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import cells
-from cells import UserError
-from cells.data import builder, detection_classes, image_classes, split_size, test_split
+from cells import UserError, data
+from cells.data import builder, detection_classes, image_classes, split_size
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 10, 14, 3), np.uint8)
@@ -38,7 +38,7 @@ def test_arrays_and_datasets_are_kept_pixel_by_pixel(tmp_path):
         slice(9, 12)
     )
     found = image_classes(builder(path))
-    assert found.class_names == ("0", "1", "2") and test_split(builder(path)) == "test"
+    assert found.class_names == ("0", "1", "2") and data.test_split(builder(path)) == "test"
 
     datasets = {name: tf.data.Dataset.from_tensor_slices(pair) for name, pair in arrays.items()}
     same = cells.save_images(tmp_path / "again", datasets, class_names=["a", "b", "c"])

@@ -25,8 +25,9 @@ def layout(genotype, network, **changes) -> Graph:
 
 
 def test_no_classes_are_no_head():
-    assert layout(NASNET, "cifar", num_classes=None).outputs.keys() == {"features"}
-    assert layout(NASNET, "cifar").nodes["logits"].primitive.units == 10
+    headless = layout(NASNET, "cifar", num_classes=None).outputs
+    assert "features" in headless and "logits" not in headless
+    assert "logits" in layout(NASNET, "cifar", num_classes=7).outputs
 
 
 def cells_of(graph: Graph) -> list[str]:

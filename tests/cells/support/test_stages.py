@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import pytest
-import yaml
 from folders import write
 
 import auto
@@ -27,11 +27,11 @@ def of_search(folder: pathlib.Path) -> None:
 
 
 def of_classifier(folder: pathlib.Path) -> None:
-    (folder / "params.yaml").write_text(yaml.dump(configure.experiment().as_dict()))
+    (folder / "params.yaml").write_text(json.dumps(configure.experiment().as_dict()))
 
 
 def of_detector(folder: pathlib.Path) -> None:
-    (folder / "params.yaml").write_text(yaml.dump(experiments.cells_retinanet().as_dict()))
+    (folder / "params.yaml").write_text(json.dumps(experiments.cells_retinanet().as_dict()))
 
 
 def of_auto(folder: pathlib.Path) -> None:
