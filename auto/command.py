@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,8 @@ def run(
     size: int = 32,
     flip: bool = False,
     balance: str = "none",
+    weights: FilePath | None = None,
+    shipped_weights: bool = True,
     seed: int = 0,
 ) -> AutoResult:
     """Makes a classifier of a folder of images, with the network that suits them; or goes on.
@@ -83,6 +86,11 @@ def run(
         flip: whether images may be mirrored in training, and are at prediction.
         balance: what unequal classes are met with: `weights` of the loss, `sampling` of equally
             many images of each, or `none`.
+        weights: a weights file (`.safetensors`) of `cells import-weights` or of an export, whose
+            network takes part in the race, at the size of images that it wants; with `genotype`,
+            it alone.
+        shipped_weights: whether small networks that were trained on CIFAR-10 and come with the
+            package take part, where images are small.
         seed: of everything random, at least 0.
 
     Returns:
@@ -108,6 +116,7 @@ def run(
         catalogue.find(cells)
     if cells.endswith(".json"):
         cells = str(expanded(cells).absolute())
+    given = _weights(weights, cells)
     if search is None:
         search = 0.0 if cells else budgets.search_of(total)
     if not 0.0 <= search < 1.0:
@@ -134,6 +143,9 @@ def run(
         seed=seed,
         entrants=entrants,
         balance=balance,
+        weights=given,
+        weights_digest=hashlib.sha256(Path(given).read_bytes()).hexdigest() if given else "",
+        shipped_weights=shipped_weights,
     )
     record = opened(folder, settings)
 
@@ -163,3 +175,24 @@ def run(
         report=Path(page),
         data=Path(data),
     )
+
+
+def _weights(weights: FilePath | None, cells: str) -> str:
+    """The file of the weights, absolute, once it is known to be one; "" where there is none."""
+    if weights is None:
+        return ""
+    from cells.weights import weights_file
+
+    path = expanded(weights).absolute()
+    if path.suffix != weights_file.ENDING:
+        raise UserError(
+            f"--weights: {weights} does not end in {weights_file.ENDING}; `cells import-weights` "
+            "makes such a file of others"
+        )
+    own = weights_file.read(path).genotype
+    if cells and catalogue.find(cells).cells != own.cells:
+        raise UserError(
+            f"--weights: {weights} holds weights of other cells ({own.name}) than --genotype; "
+            "leave out one of the two"
+        )
+    return str(path)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from auto import pretrained
 from auto.budget import Budget
 from auto.record import Record, Settings
 from cell_search.driver.interruption import Interruptible
@@ -54,7 +55,9 @@ class Run:
         return self.folder / "genotype.json"
 
     def cells(self, name: str) -> Genotype:
-        """Cells of a file in the folder, or those of the catalogue."""
+        """Cells of a file in the folder, of weights, or those of the catalogue."""
+        if pretrained.pretrained(name):
+            return pretrained.read(name).genotype
         return catalogue.find(str(self.folder / name) if name.endswith(".json") else name)
 
     @property

@@ -5,9 +5,11 @@ All numbers here are ours; they suit minutes to hours on a CPU and small picture
 
 from __future__ import annotations
 
+import pathlib
 from dataclasses import dataclass
 from typing import Any
 
+from auto import pretrained
 from auto.context import Run
 from auto.test_split import Divided
 from cell_search.recipes.recipe import Recipe
@@ -16,7 +18,9 @@ from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
 from cells.network.stack import stack
 from cells.operations.counts import summarize
 from cells.operations.graph import Graph
+from cells.weights import shipped
 from transfer.model.baselines import OWN as RESIDUAL
+from transfer.runs import initial_weights
 
 #: Cells of the catalogue that take part, by what was seen of them; see docs/auto.md.
 CELLS = ("hand_written", "snas_mild", "nasnet_a")
@@ -30,6 +34,10 @@ NETWORK = "cifar_pooled"
 #: N and F of the networks that may be trained, from the smallest. The residual network has no N.
 SIZES = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
 
+#: Weights that come with the package are of small images, up to so many pixels of a side; beyond
+#: the second number, minibatches are small, or they would not fit into the memory of a desk.
+SMALL, LARGE = 64, 128
+
 #: The largest network takes part that sees every image so often in the time that there is.
 EPOCHS = 30
 
@@ -39,7 +47,8 @@ class Entrant:
     """A network that takes part.
 
     Attributes:
-        cells: a name of the catalogue, a file in the folder of the run, or `RESIDUAL`.
+        cells: a name of the catalogue, a file in the folder of the run, `RESIDUAL`, or weights
+            (see `auto.pretrained`), whose network has the size that it has.
         normal_cells: N; 0 of the residual network.
         filters: F.
     """
@@ -52,7 +61,17 @@ class Entrant:
     def name(self) -> str:
         """Such as `nasnet_a (N = 1, F = 16)`."""
         size = f"N = {self.normal_cells}, " if self.normal_cells else ""
-        return f"{self.cells} ({size}F = {self.filters})"
+        return f"{pathlib.PurePath(self.cells).name} ({size}F = {self.filters})"
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it begins with trained weights."""
+        return pretrained.pretrained(self.cells)
+
+    def side(self, run: Run) -> int:
+        """Height and width of the images that it sees."""
+        asked = run.settings.size
+        return pretrained.side(self.cells, asked) if self.pretrained else asked
 
     def layout(self, run: Run, divided: Divided) -> tuple[Graph, Any]:
         """The network, and what it was laid out from.
@@ -64,7 +83,10 @@ class Entrant:
         Raises:
             UserError: the images are too small, or the cells are unknown.
         """
-        size, classes = (run.settings.size, run.settings.size), len(divided.classes)
+        side, classes = self.side(run), len(divided.classes)
+        size = side, side
+        if self.pretrained:
+            return pretrained.layout(self.cells, size, classes)
         if self.cells == RESIDUAL:
             plain = ResidualConfig(filters=self.filters, image_size=size, num_classes=classes)
             return residual(plain), plain
@@ -83,6 +105,8 @@ class Entrant:
         """The network as `task.model` of the transfer stage says it, but for its images."""
         if self.cells == RESIDUAL:
             return {"baseline": RESIDUAL, "baseline_filters": self.filters}
+        if self.pretrained:
+            return {"cells": initial_weights.stack_values(pretrained.read(self.cells).config)}
         sizes = {"normal_cells": self.normal_cells, "filters": self.filters}
         return {"cells": {"network": NETWORK, **sizes}}
 
@@ -90,15 +114,20 @@ class Entrant:
 def known(run: Run) -> list[str]:
     """The networks that take part without a search, by name; the first is the likeliest to win."""
     asked = run.settings
+    given = [asked.weights] if asked.weights else []
     if asked.genotype:
-        return [asked.genotype]
+        return given or [asked.genotype]
     residuals = [RESIDUAL] if asked.entrants == "all" and asked.size >= LEAST_SIZE else []
     count = max(number for least, number in COUNTS if asked.budget >= least)
-    return [*residuals, *CELLS][:count]
+    come_along = asked.shipped_weights and asked.size <= SMALL
+    return [*given, *[*residuals, *CELLS][:count], *(shipped.names() if come_along else [])]
 
 
 def smallest(cells: str) -> Entrant:
     """A network at the size at which its pace is looked at first."""
+    if pretrained.pretrained(cells):
+        own = pretrained.read(cells).config
+        return Entrant(cells, own.normal_cells, own.filters)
     return _of_size(cells, *SIZES[0])
 
 
@@ -114,6 +143,8 @@ def largest(
         seconds: that there are.
         steps: that must fit into them.
     """
+    if pretrained.pretrained(cells):
+        return smallest(cells)
     least = multiply_adds(smallest(cells), run, divided)
     every = dict.fromkeys(_of_size(cells, *size) for size in SIZES)
     fit = [
@@ -136,15 +167,18 @@ def multiply_adds(entrant: Entrant, run: Run, divided: Divided) -> int:
     return count
 
 
-def recipe_of(run: Run, divided: Divided) -> Recipe:
-    """How all of them are trained."""
-    asked, batch = run.settings, 64 if divided.training >= 1000 else 32
+def recipe_of(run: Run, divided: Divided, entrant: Entrant | None = None) -> Recipe:
+    """How all of them are trained; those that begin with weights at a lower rate."""
+    asked = run.settings
+    size = entrant.side(run) if entrant else asked.size
+    large, begins = size > LARGE, entrant is not None and entrant.pretrained
+    batch = 64 if divided.training >= 1000 and not large else 32
     return Recipe(
         schedule="trapezoid",
         batch=batch,
-        learning_rate=0.1 * batch / 64,
+        learning_rate=0.1 * batch / 64 * (pretrained.RATE if begins else 1.0),
         flip=asked.flip,
-        shift=asked.size // 8,
-        cutout=asked.size // 4,
+        shift=size // 8,
+        cutout=size // 4,
         balance=asked.balance,
     )

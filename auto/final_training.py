@@ -42,11 +42,11 @@ def train(run: Run, divided: Divided, race: Race) -> dict[str, Any]:
     """
     entrant, training = race.winner(run.results["race"]["winner"])
     of_race, path = training.steps, run.folder / "race" / "final.npz"
-    training.give_images(race.everything())
+    training.give_images(race.everything(entrant))
     if path.exists():
         training.restore(path)
     if "kept_back" not in run.results:
-        run.record.keep("kept_back", _time_after(race, training, divided))
+        run.record.keep("kept_back", _time_after(race, entrant, training, divided))
     run.budget.kept_back = run.results["kept_back"]
     _prolong(run, training, path, race.costs[entrant.name].wall)
     _adopt(run, divided, entrant, training)
@@ -63,9 +63,9 @@ def train(run: Run, divided: Divided, race: Race) -> dict[str, Any]:
     }
 
 
-def _time_after(race: Race, training: WholeTraining, divided: Divided) -> float:
+def _time_after(race: Race, entrant: Entrant, training: WholeTraining, divided: Divided) -> float:
     """Seconds of test and export."""
-    pixels = race.images.held_out[0][:_TIMED]
+    pixels = race.images(entrant).held_out[0][:_TIMED]
     training.probabilities(pixels, training.views)
     began = time.monotonic()
     training.probabilities(pixels, training.views)
@@ -149,7 +149,10 @@ def _values(
     return {
         "task": {
             "seed": asked.seed,
-            "model": {"input_size": [asked.size, asked.size, 3], **entrant.model_values()},
+            "model": {
+                "input_size": [entrant.side(run), entrant.side(run), 3],
+                **entrant.model_values(),
+            },
             # Weight decay is counted here as half of the factor of the squares.
             "losses": {"l2_weight_decay": 2.0 * recipe.l2, "label_smoothing": recipe.smoothing},
             "train_data": {

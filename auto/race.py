@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from auto import entrants
+from auto import entrants, pretrained
 from auto.context import Run
 from auto.entrants import Entrant
 from auto.test_split import Divided
@@ -34,14 +34,17 @@ from cells.support.files import writing
 #: The part of the time of race and training that all rungs take together.
 SHARE = 0.15
 
+#: The part of the same time in which the features of a pretrained network are to be had.
+FEATURES = 0.05
+
 #: Images that score: a fifth of those that train, at most so many.
 SCORING, MOST_SCORING = 0.2, 2000
 
 #: Bytes of images in memory; of a larger set a part trains.
 MOST_BYTES = 4 * 2**30
 
-#: Steps by which the cost of one is known, after those that compile.
-WARM, PROBE = 3, 12
+#: Steps by which the cost of one is known, after those that compile; fewer where they are long.
+WARM, PROBE, LONG = 3, 12, 1.0
 
 #: A rung makes sense from so many steps on.
 LEAST_STEPS = 50
@@ -60,13 +63,18 @@ class Cost(NamedTuple):
     wall: float
 
 
-def load(run: Run, divided: Divided) -> Images:
+def load(run: Run, divided: Divided, side: int = 0) -> Images:
     """The training images, of which some are held out to score.
+
+    Args:
+        run: what was asked for.
+        divided: the images.
+        side: height and width; by default those that were asked for.
 
     Raises:
         UserError: a class has so few images beside the others that none of them scores.
     """
-    size = run.settings.size
+    size = side or run.settings.size
     count = min(divided.training, MOST_BYTES // (3 * size * size))
     scoring = min(max(round(SCORING * count), len(divided.classes)), MOST_SCORING)
     images = image_files.load(
@@ -96,7 +104,6 @@ class Race:
         divided: its images.
 
     Attributes:
-        images: those that train, and those that are held out.
         costs: of the entrants, by name.
     """
 
@@ -104,8 +111,7 @@ class Race:
         self._run, self._divided = run, divided
         with writing(run.folder):
             (run.folder / "race").mkdir(exist_ok=True)
-        self.images = load(run, divided)
-        self._recipe = entrants.recipe_of(run, divided)
+        self._images: dict[int, Images] = {}
         self._trainings: dict[str, WholeTraining] = {}
         self._entrants: dict[str, Entrant] = {}
         self.costs: dict[str, Cost] = {}
@@ -116,17 +122,34 @@ class Race:
         self._entrants = {e.name: e for e in (Entrant(*each) for each in begun["entrants"])}
         self.costs = {name: Cost(*cost) for name, cost in begun["costs"].items()}
 
+    def images(self, entrant: Entrant) -> Images:
+        """Those that train an entrant, and those that are held out."""
+        side = entrant.side(self._run)
+        if side not in self._images:
+            self._images[side] = load(self._run, self._divided, side)
+        return self._images[side]
+
     def training(self, entrant: Entrant) -> WholeTraining:
         """The training of an entrant, as far as it is."""
         if entrant.name not in self._trainings:
-            graph, config = entrant.layout(self._run, self._divided)
-            training = WholeTraining(
-                graph, config, self._recipe, self.images.training, self._run.settings.seed
-            )
+            run = self._run
+            graph, config = entrant.layout(run, self._divided)
+            recipe = entrants.recipe_of(run, self._divided, entrant)
+            images = self.images(entrant).training
+            training = WholeTraining(graph, config, recipe, images, run.settings.seed)
             if self.file(entrant).exists():
                 training.restore(self.file(entrant))
+            elif entrant.pretrained:
+                self._begin(entrant, training)
             self._trainings[entrant.name] = training
         return self._trainings[entrant.name]
+
+    def _begin(self, entrant: Entrant, training: WholeTraining) -> None:
+        seconds = FEATURES * self._run.budget.left("training")
+        check = self._run.interruptible.check
+        count = pretrained.begin(training, entrant.cells, seconds, check)
+        training.save(self.file(entrant))
+        print(f"{entrant.name}: a new head is fitted to its features of {count:,} images")
 
     def file(self, entrant: Entrant) -> pathlib.Path:
         """Where the training of an entrant is kept."""
@@ -154,7 +177,7 @@ class Race:
                 break
             if number == len(begun["rungs"]):
                 steps = self._steps(alive, rungs - number)
-                if min(steps.values()) < LEAST_STEPS:
+                if not self._worth(alive, steps):
                     begun["short"] = True
                     run.record.keep(HEATS, begun)
                     break
@@ -163,6 +186,11 @@ class Race:
             self._rung(begun, begun["rungs"][number], alive)
             alive = self._alive(begun)
         return {**begun, "winner": alive[0].name}
+
+    def _worth(self, alive: list[Entrant], steps: dict[str, int]) -> bool:
+        """Whether a rung tells anything: trained weights do without any step."""
+        scratch = [steps[entrant.name] for entrant in alive if not entrant.pretrained]
+        return min(scratch, default=LEAST_STEPS) >= LEAST_STEPS
 
     def _alive(self, begun: dict[str, Any]) -> list[Entrant]:
         """Who still runs, the best first."""
@@ -214,11 +242,9 @@ class Race:
         """What a step costs, by the first steps of the training."""
         training = self.training(entrant)
         self._run.interruptible.check()
-        training.run(WARM)
-        began, clock = time.process_time(), time.monotonic()
-        training.run(PROBE)
-        training.child.trained.numpy()
-        cost = Cost((time.process_time() - began) / PROBE, (time.monotonic() - clock) / PROBE)
+        training.run(WARM - 1)
+        cost = _timed(training, 1)
+        cost = _timed(training, PROBE if cost.wall < LONG else 1)
         print(f"{entrant.name}: {1000 * cost.processor:.0f} ms of processor a step", flush=True)
         return cost
 
@@ -242,7 +268,7 @@ class Race:
                 training = self.training(entrant)
                 training.plan(max(rung["steps"][name], training.steps))
                 self.run(entrant, training)
-                score = training.score(*self.images.held_out)
+                score = training.score(*self.images(entrant).held_out)
                 rung["scores"][name] = [score.accuracy, score.loss]
                 said = (
                     f"{score.accuracy:.1%} of the images held out, after {training.steps:,} steps"
@@ -283,9 +309,10 @@ class Race:
         cells = [self._entrants[name].cells for name in order if name not in begun["failed"]]
         return next((name for name in cells if name != entrants.RESIDUAL), entrants.CELLS[0])
 
-    def everything(self) -> tuple[np.ndarray, np.ndarray]:
+    def everything(self, entrant: Entrant) -> tuple[np.ndarray, np.ndarray]:
         """All training images, also those that were held out, in a fixed order."""
-        parts = zip(self.images.training, self.images.held_out, strict=True)
+        images = self.images(entrant)
+        parts = zip(images.training, images.held_out, strict=True)
         pixels, labels = (np.concatenate(pair) for pair in parts)
         return pixels, labels
 
@@ -319,6 +346,13 @@ class Keeper:
 def _found(run: Run) -> list[Any]:
     """The entrants that a search of the run found."""
     return run.results.get("search", {}).get("entrants", [])
+
+
+def _timed(training: WholeTraining, steps: int) -> Cost:
+    began, clock = time.process_time(), time.monotonic()
+    training.run(steps)
+    training.child.trained.numpy()  # The processor is waited for.
+    return Cost((time.process_time() - began) / steps, (time.monotonic() - clock) / steps)
 
 
 def _line(error: Exception) -> str:

@@ -30,6 +30,9 @@ class Settings:
         seed: of everything random.
         entrants: `all`, or `cells` to leave the residual network out.
         balance: what unequal classes are met with, see `cell_search.recipes.recipe.Recipe`.
+        weights: a file of trained weights that takes part; "": none.
+        weights_digest: of its content.
+        shipped_weights: whether the weights that come with the package take part.
     """
 
     images: str
@@ -42,6 +45,9 @@ class Settings:
     seed: int
     entrants: str = "all"
     balance: str = "none"
+    weights: str = ""
+    weights_digest: str = ""
+    shipped_weights: bool = True
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from auto import pretrained
 from auto.budget import Budget
 from auto.entrants import RESIDUAL, Entrant
 from auto.record import Settings
@@ -19,6 +20,7 @@ from cells.genotype import genotype_file
 from cells.support import html
 from cells.support.files import write_atomically, write_json
 from cells.support.html import number, pairs, row, table
+from cells.weights import shipped
 
 #: What people call the steps.
 NAMES = {
@@ -161,6 +163,8 @@ def _parts(
             "images turned upright, as their EXIF data say": images["turned"],
             "entrants": settings.entrants,
             "unequal classes": settings.balance,
+            "weights that took part": settings.weights or "none were given",
+            "weights of the package": "took part" if _came_along(told) else "did not take part",
         }.items()
     )
     yield "<h2>Versions</h2>"
@@ -172,12 +176,18 @@ def _origin(settings: Settings, told: dict[str, Any]) -> str:
     cells = told["training"]["cells"]
     if cells == RESIDUAL:
         return "a residual network, which was better than networks of cells"
-    name = escape(cells)
+    name = escape(pathlib.PurePath(cells).name)
+    if pretrained.pretrained(cells):
+        return f"a network that began with trained weights (<b>{name}</b>)"
     if settings.genotype:
         return f"a network of the cells that were given (<b>{name}</b>)"
     if cells.startswith("search/"):
         return "a network of cells that a search on these images found"
     return f"a network of the cells <b>{name}</b>, the best of those that raced"
+
+
+def _came_along(told: dict[str, Any]) -> bool:
+    return any(cells in shipped.names() for cells, *_ in told["race"]["entrants"])
 
 
 def _searched(settings: Settings) -> str:

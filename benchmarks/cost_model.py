@@ -28,6 +28,11 @@ from benchmarks.report import Figure, observed, print_figures, required
 LIMITS = {
     "step seconds predicted, median error": ("<= 0.15", 0.6, "one time for all networks, about"),
     "step seconds predicted, rank correlation": (">= 0.95", 0.0, "one time for all networks"),
+    "default cells of `cells auto` in training, G multiply-adds a second": (
+        ">= 6",
+        2.0,
+        "cells of separable operations, `snas_mild` at N = 1, F = 8",
+    ),
 }
 
 #: Height and width of the images, and their classes.
@@ -61,7 +66,7 @@ def main() -> None:
             f"{last['predicted']:.4f} s predicted, {last['seconds']:.4f} s taken",
             flush=True,
         )
-    print_figures(_figures(rows), seeds=range(args.networks))
+    print_figures(_figures(rows) + _paces(args.runs), seeds=range(args.networks))
 
 
 def _table(path: pathlib.Path) -> Any:
@@ -160,6 +165,51 @@ def _figures(rows: list[dict[str, Any]]) -> list[Figure]:
             "multiply-adds with one pace, rank correlation",
             round(float(spearmanr(by_pace, taken).statistic), 4),
         ),
+    ]
+
+
+def _paces(runs: int) -> list[Figure]:
+    """What those who take part in `cells auto` make of a processor: of the forward pass, as the
+    multiply-adds of a network are counted, in seconds of the whole step."""
+    from auto.entrants import CELLS, NETWORK, SIZES
+    from cell_search.costs.measure import shortest
+    from cell_search.recipes.recipe import Recipe
+    from cell_search.recipes.training import WholeTraining
+    from cells.genotype import catalogue
+    from cells.network import presets
+    from cells.network.residual import ResidualConfig, residual
+    from cells.network.stack import stack
+    from cells.operations.counts import summarize
+
+    normal_cells, filters = SIZES[0]
+    batch = max(BATCHES)
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(batch, SIZE, SIZE, 3), dtype=np.uint8)
+    labels = rng.integers(CLASSES, size=batch)
+
+    def pace(graph: Any, config: Any) -> float:
+        training = WholeTraining(graph, config, Recipe(schedule="trapezoid"), (images, labels))
+        training.run(2)
+        count = summarize(graph, ("logits",), (SIZE, SIZE)).multiply_adds
+        assert count is not None
+        return round(1e-9 * batch * count / shortest(lambda: training.run(1), runs), 2)
+
+    def of_cells(name: str) -> float:
+        genotype = catalogue.load(name)
+        sizes = {"normal_cells": normal_cells, "filters": filters, "num_classes": CLASSES}
+        config = presets.configure(genotype, NETWORK, image_size=(SIZE, SIZE), **sizes)
+        return pace(stack(genotype, config), config)
+
+    plain = ResidualConfig(filters=filters, image_size=(SIZE, SIZE), num_classes=CLASSES)
+    first, *others = CELLS
+    name = "default cells of `cells auto` in training, G multiply-adds a second"
+    return [
+        required(LIMITS, name, of_cells(first), note=f"{first}, N = {normal_cells}, F = {filters}"),
+        *(
+            observed(f"{cells} in training, G multiply-adds a second", of_cells(cells))
+            for cells in others
+        ),
+        observed("resnet_9 in training, G multiply-adds a second", pace(residual(plain), plain)),
     ]
 
 

@@ -177,6 +177,8 @@ def auto(args: argparse.Namespace) -> Iterator[str]:
         size=args.size,
         flip=args.flip,
         balance=args.balance,
+        weights=args.weights,
+        shipped_weights=args.shipped_weights == "on",
         seed=args.seed,
     )
     yield (
@@ -206,6 +208,15 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--flip", action="store_true", help="images may be mirrored (not letters)")
     sub.add_argument(
         "--balance", default="none", help="unequal classes: none, weights or sampling (none)"
+    )
+    sub.add_argument(
+        "--weights", help="a weights file (.safetensors) whose network takes part, fine-tuned"
+    )
+    sub.add_argument(
+        "--shipped-weights",
+        choices=("on", "off"),
+        default="on",
+        help="whether networks trained on CIFAR-10 that come along take part (on)",
     )
     sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
 

@@ -202,6 +202,24 @@ def descend_ahead(
     return weights + momentum * velocity - change, velocity
 
 
+@tf.function(autograph=False, input_signature=[*[_VECTOR] * 4, *[_SCALAR] * 4])
+def descend_decayed(
+    weights: Any,
+    velocity: Any,
+    gradient: Any,
+    kernels: Any,
+    learning_rate: Any,
+    momentum: Any,
+    l2: Any,
+    clip: Any,
+) -> tuple[Any, Any]:
+    """A step of momentum where the gradient of the loss alone is clipped, and weight decay comes
+    to it afterwards, as PyTorch's optimizers have it."""
+    gradient = tf.clip_by_norm(gradient, clip) + 2.0 * l2 * kernels * weights
+    velocity = momentum * velocity - learning_rate * gradient
+    return weights + velocity, velocity
+
+
 @tf.function(autograph=False, input_signature=[_VECTOR, _VECTOR, _SCALAR])
 def mixed(before: Any, now: Any, kept: Any) -> Any:
     """A moving average after another value: `kept` is the weight of what it was before."""

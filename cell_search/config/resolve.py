@@ -272,7 +272,10 @@ def resolve(
             f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
             "the candidates of this space are none; leave them out or use a space of cells"
         )
-    if evaluator.inherit and strategy.parent is Strategy.parent:
+    names_parents = strategy.parent is not Strategy.parent
+    if evaluator.inherit is None:
+        evaluator = dataclasses.replace(evaluator, inherit=names_parents)  # type: ignore[call-arg]
+    if evaluator.inherit and not names_parents:
         raise UserError(
             f"evaluator.train.inherit: {config.strategy.type} names no parents whose weights a "
             "child could start from; use strategy.type=large_scale_evolution, or inherit=false"

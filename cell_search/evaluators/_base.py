@@ -196,8 +196,9 @@ class Evaluator(abc.ABC):
         return Augmentation()
 
     @property
-    def inherit(self) -> bool:
-        """Whether a child starts from the weights of its parent, where the strategy names one."""
+    def inherit(self) -> bool | None:
+        """Whether a child starts from the weights of its parent, where the strategy names one;
+        None: that is decided by whether it does."""
         return False
 
     @abc.abstractmethod

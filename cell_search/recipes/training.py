@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from cells.operations.graph import Graph
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_atomically
 from cells.support.settings_differences import settings_differences
+from cells.weights.by_layer import Moved, move_weights
 
 #: Steps after which it is asked whether losses are finite; the processor would have to be waited
 #: for after each.
@@ -128,6 +129,21 @@ class WholeTraining:
         self._average = self.child.trained, self.child.moved
         #: The network to be scored, and after how many steps it was made.
         self._scored: tuple[int, Child] | None = None
+
+    def start_from(self, layers: Mapping[str, Sequence[np.ndarray]]) -> Moved:
+        """Begins with trained weights, before the first step.
+
+        Args:
+            layers: arrays by the names of layers, as `cells.weights.weights_file` reads them.
+
+        Returns:
+            Which layers took theirs, and which kept their own.
+        """
+        assert not self.steps
+        moved = move_weights(layers, self.child)
+        self._average = self.child.trained, self.child.moved
+        self._scored = None
+        return moved
 
     @property
     def steps(self) -> int:

@@ -9,6 +9,7 @@ from auto_runs import begin
 from folders import write
 
 from auto import entrants, race, search_step, test_split
+from auto.entrants import Entrant
 from cells.support.errors import UserError
 
 #: What the folder of another test would be.
@@ -38,7 +39,7 @@ def test_test_images_are_in_no_other_part(tmp_path):
         assert len(parts[0] | parts[1]) == 32 and not parts[0] & parts[1]
         assert not set(tested) & (parts[0] | parts[1])
     # The winner trains on all of them.
-    pixels, labels = race.Race(run, divided).everything()
+    pixels, labels = race.Race(run, divided).everything(Entrant("hand_written", 1, 16))
     assert len({p.tobytes() for p in pixels}) == 32 and labels.tolist().count(0) == 16
 
 

@@ -245,4 +245,4 @@ def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     whole, result = raced(run)
     assert found["entrants"][0] in result["entrants"]
     assert steps.FORMATS == ("keras", "tflite") and budget.search_of(1800.0) == 0.2
-    assert whole.images.size == (16, 16)
+    assert whole.images(Entrant(*result["entrants"][0])).size == (16, 16)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
+from typing import Any
 
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
+from cells.network.stack import StackConfig
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from transfer.config import schema
@@ -65,14 +67,23 @@ def _network(source: str) -> tuple[CellStack, list[int]]:
         return copy.deepcopy(model.cells), list(model.input_size)
     weights = weights_file.read(source)
     own = weights.config
-    stack = CellStack(
-        network=_NETWORKS[own.stem],
-        **{name: getattr(own, name) for name in _SHARED},
-    )
+    stack = CellStack(**stack_values(own))
     published = (n for n in catalogue.names() if _same(catalogue.load(n), weights.genotype))
     stack.carry(weights.genotype, next(published, weights.genotype.name))
     size = own.image_size or ((224, 224) if own.stem == "imagenet" else (32, 32))
     return stack, [*size, own.image_channels]
+
+
+def stack_values(config: StackConfig) -> dict[str, Any]:
+    """The stack of a weights file as `task.model.cells` says it, but for the genotype.
+
+    Args:
+        config: the file's.
+    """
+    return {
+        "network": _NETWORKS[config.stem],
+        **{name: getattr(config, name) for name in _SHARED},
+    }
 
 
 def check(source: str, model: schema.Model) -> None:

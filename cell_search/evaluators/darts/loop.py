@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cell_search.children import bank_of, supernet
 from cell_search.children.supernet import Supernet
-from cell_search.children.training import descend, finite_mean
+from cell_search.children.training import descend_decayed, finite_mean
 from cell_search.evaluators._batches import Batches
 from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
@@ -177,7 +177,10 @@ class _Trainer:
             self._climb_down(gradient, state.epochs * self.batches.steps + step + 1)
             loss, by_weights, _ = self.net.gradients(weights, state.alphas, training)
             finite_mean([loss], f"step {{}} of epoch {state.epochs + 1}", step + 1)
-            weights, velocity = descend(weights, velocity, by_weights, self.net.kernels, *numbers)
+            # The authors' code clips before their optimizer adds weight decay.
+            weights, velocity = descend_decayed(
+                weights, velocity, by_weights, self.net.kernels, *numbers
+            )
         state.weights, state.velocity = weights.numpy(), velocity.numpy()
 
     def _climb_down(self, gradient: np.ndarray, step: int) -> None:

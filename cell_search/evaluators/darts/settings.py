@@ -50,7 +50,7 @@ class Darts(ChildEvaluator):
         learning_rate_end: at its end.
         momentum: of the weights' stochastic gradient descent.
         l2: factor of the sum of squares of all kernels (half the paper's weight decay).
-        clip: largest global norm of a gradient of the weights.
+        clip: largest global norm of a gradient of the weights, before L2 is added to it.
         alpha_rate: of the alphas' Adam.
         alpha_decay: weight decay of the alphas.
         flip: whether images are mirrored at random (not for digits and letters).

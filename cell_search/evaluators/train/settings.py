@@ -74,7 +74,8 @@ class Train(ChildEvaluator):
         reward_epochs: of how many last epochs; 0: of all.
         reward_power: to which the accuracy is raised (3 in Zoph & Le 2017, section 4.1).
         inherit: whether the child starts from the weights of its parent, where the strategy names
-            one, in all layers that both have in equal shapes (Real et al. 2017, section 3.6).
+            one, in all layers that both have in equal shapes (Real et al. 2017, section 3.6). None:
+            it does where the strategy names parents, as `large_scale_evolution`.
         seconds: time limit of a child's training; 0: none.
         latency_runs: how often the trained child's answer to one image is timed, for the metric
             `latency_ms`; 0: not at all.
@@ -102,7 +103,7 @@ class Train(ChildEvaluator):
     reward_of: str = setting("last", choices=REWARDS)
     reward_epochs: int = setting(5, least=0, most=MAX_COUNT)
     reward_power: float = setting(1.0, above=0, most=100)
-    inherit: bool = False
+    inherit: bool | None = None
     seconds: float = setting(0.0, least=0)
     latency_runs: int = setting(0, least=0, most=MAX_COUNT)
 

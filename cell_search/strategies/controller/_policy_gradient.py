@@ -40,9 +40,10 @@ class ControllerSettings:
         layers: of LSTM.
         width: weights start uniform between -width and width.
         learning_rate: of Adam.
-        entropy: the weight, in the objective, of the mean entropy of the decisions, in nats. The
-            mean, since what a reward tells of each decision shrinks with their number: a sum
-            would drown it in large spaces.
+        entropy: the weight, in the objective, of the entropy of a child, in nats.
+        entropy_of: what that is: the `sum` over its decisions, as in ENAS's code, or their `mean`.
+            What a reward tells of each decision shrinks with their number, so that large weights
+            of a sum would drown it in large spaces.
         baseline: the weight of the past in the moving average, in [0, 1).
         batch: results for an update.
         epochs: steps of Adam for an update.
@@ -61,6 +62,7 @@ class ControllerSettings:
     width: float = setting(above=0, most=1e3)
     learning_rate: float = setting(above=0, most=1e3)
     entropy: float = setting(least=0, most=1e9)
+    entropy_of: str = setting(choices=("mean", "sum"))
     baseline: float = setting(least=0, below=1)
     batch: int = setting(least=1, most=MAX_COUNT)
     epochs: int = setting(least=1, most=MAX_COUNT)
@@ -178,7 +180,8 @@ class PolicyGradient(Strategy):
         settings, controller = self.settings, self._controller
         choices = np.array([result.choices for result in self._batch])
         advantages = self._advantages()[:, None]
-        by_entropies = np.full(choices.shape, settings.entropy / choices.size)
+        parts = choices.size if settings.entropy_of == "mean" else len(choices)
+        by_entropies = np.full(choices.shape, settings.entropy / parts)
         weights = self._policies[-1].weights.copy()
         then = None
         for _ in range(settings.epochs):

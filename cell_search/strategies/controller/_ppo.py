@@ -26,8 +26,9 @@ class PPO(PolicyGradient):
     The preset `paper` has that paper's rates, made for 20,000 children: 100 units, weights in
     +-0.1, learning rate 0.00035, entropy 0.00001, baseline 0.95, 20 children for an update
     (appendix A). It does not state the clip (0.2 here, as in Schulman et al. 2017), the epochs (4
-    here), whether entropies are summed (here not), or how old a result may be (30 updates here: it
-    is 22 on average with 450 workers).
+    here), whether the entropies of a child's decisions are summed (here they are, as in the code of
+    ENAS, which has the same objective), or how old a result may be (30 updates here: it is 22 on
+    average with 450 workers).
 
     Everything else is as in `PolicyGradient`.
     """
@@ -40,6 +41,7 @@ class PPO(PolicyGradient):
             width=0.1,
             learning_rate=0.005,
             entropy=0.4,
+            entropy_of="mean",
             baseline=0.9,
             batch=5,
             epochs=4,
@@ -55,6 +57,7 @@ class PPO(PolicyGradient):
             width=0.1,
             learning_rate=0.00035,
             entropy=0.00001,
+            entropy_of="sum",
             baseline=0.95,
             batch=20,
             epochs=4,

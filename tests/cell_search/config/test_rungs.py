@@ -271,10 +271,11 @@ def test_the_best_are_trained_again_to_the_end() -> None:
     longer = rerank.final(search)
     assert longer.rungs.epochs == ()
     # From new weights, and without the search's time limit; the reward is the same.
-    assert longer.evaluator == Train(normal_cells=4, filters=64, epochs=20, reward_power=3.0)
+    expected = Train(normal_cells=4, filters=64, epochs=20, reward_power=3.0, inherit=False)
+    assert longer.evaluator == expected
     values["rerank"] = {"evaluator": {"train": {"seconds": 100.0, "epochs": 7}}}
     named = rerank.final(resolve.resolve(schema.from_values(values, "test")))
-    assert named.evaluator == Train(epochs=7, seconds=100.0, reward_power=3.0)
+    assert named.evaluator == Train(epochs=7, seconds=100.0, reward_power=3.0, inherit=False)
 
 
 def test_a_directory_keeps_its_rungs(tmp_path: pathlib.Path) -> None:

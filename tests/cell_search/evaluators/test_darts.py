@@ -17,6 +17,7 @@ from whole_searches import searched, story
 from cell_search.children import Bank, Child
 from cell_search.children.bank import vector_size
 from cell_search.children.supernet import Images, Supernet
+from cell_search.children.training import descend_decayed
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cell_search.driver.replay import replay
@@ -252,6 +253,27 @@ def settings(small: dict) -> dict[str, Any]:
 
 class Killed(BaseException):
     """As if the process had died: nothing catches it."""
+
+
+def test_weights_are_clipped_before_they_decay() -> None:
+    """The steps of PyTorch's `clip_grad_norm_` and `SGD(momentum=..., weight_decay=...)`, written out
+    as its documentation has them; L2 by factor is half of weight decay."""
+    rng = np.random.default_rng(0)
+    rate, momentum, decay, clip = 0.1, 0.9, 0.2, 1.0
+    weights = rng.normal(size=6)
+    kernels = np.array([1.0, 1, 1, 1, 0, 0])
+    ours, velocity = tf.constant(weights, tf.float32), tf.zeros(6)
+    buffer = np.zeros(6)
+    for length in (5.0, 0.5, 3.0):
+        gradient = rng.normal(size=6)
+        gradient *= length / np.linalg.norm(gradient)
+        clipped = gradient * min(1.0, clip / length)
+        buffer = momentum * buffer + clipped + decay * kernels * weights
+        weights = weights - rate * buffer
+        numbers = [tf.constant(v, tf.float32) for v in (rate, momentum, decay / 2, clip)]
+        given = tf.constant(gradient, tf.float32), tf.constant(kernels, tf.float32)
+        ours, velocity = descend_decayed(ours, velocity, *given, *numbers)
+        np.testing.assert_allclose(ours, weights, rtol=1e-5, atol=1e-6)
 
 
 def test_a_search_is_the_training_of_one_network(

@@ -92,6 +92,22 @@ def test_without_a_parent_or_its_file_a_child_starts_anew(
     assert evaluate(dataclasses.replace(wanted, number=2)).metrics["inherited"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("strategy", "given", "inherits"),
+    [
+        ("large_scale_evolution", {}, True),
+        ("large_scale_evolution", {"inherit": False}, False),
+        ("regularized_evolution", {}, False),
+    ],
+)
+def test_who_has_a_parent_begins_with_its_weights(strategy, given, inherits) -> None:
+    """As in Real et al. 2017, section 3.6, where identity alone trains on."""
+    values = {"strategy": {"type": strategy}, "evaluator": {"train": given}}
+    search = resolve.resolve(schema.from_values(values, "test"))
+    assert search.evaluator.inherit is inherits
+    assert ("inherited" in search.evaluator.metrics()) is inherits
+
+
 def test_a_strategy_without_parents_is_told() -> None:
     values = {"evaluator": {"train": {"inherit": True}}, "strategy": {"type": "random"}}
     with pytest.raises(UserError, match=r"train\.inherit: random names no parents whose weights"):

@@ -198,8 +198,11 @@ def space() -> Space:
     return Space(tuple(Decision(f"{i}/operation", ("identity", 1, None)) for i in range(4)))
 
 
+@pytest.mark.parametrize("entropy_of", ["mean", "sum"])
 @pytest.mark.parametrize("strategy", [Reinforce, PPO])
-def test_the_first_update_climbs_its_objective(strategy: type, space: Space) -> None:
+def test_the_first_update_climbs_its_objective(
+    strategy: type, entropy_of: str, space: Space
+) -> None:
     """Adam's first step is the learning rate in the direction of each derivative's sign; the
     derivatives here are finite differences of the objective, whose ratios are all 1."""
     rewards, entropy = np.array([0.1, 0.9, 0.4]), 0.8
@@ -212,6 +215,7 @@ def test_the_first_update_climbs_its_objective(strategy: type, space: Space) -> 
         epochs=1,
         rewards="raw",
         entropy=entropy,
+        entropy_of=entropy_of,
         learning_rate=0.003,
     )
     before = learner._policies[-1].weights.astype(float)
@@ -226,7 +230,8 @@ def test_the_first_update_climbs_its_objective(strategy: type, space: Space) -> 
     def objective(weights: np.ndarray) -> float:
         decided = exact.score(weights, choices)
         gains = (rewards - rewards.mean()) * decided.log_probs.sum(axis=1)
-        return float((gains + entropy * decided.entropies.mean(axis=1)).mean())
+        entropies = getattr(decided.entropies, entropy_of)(axis=1)
+        return float((gains + entropy * entropies).mean())
 
     steps = 1e-5 * np.eye(exact.count)
     slopes = np.array([(objective(before + s) - objective(before - s)) / 2e-5 for s in steps])
@@ -426,6 +431,8 @@ def test_the_presets_of_the_papers_have_their_rates() -> None:
     ppo = PPO.PRESETS["paper"]
     assert (ppo.units, ppo.layers, ppo.width) == (100, 1, 0.1)
     assert (ppo.learning_rate, ppo.entropy, ppo.baseline) == (0.00035, 0.00001, 0.95)
+    # As in the code of ENAS, which has the same objective.
+    assert ppo.entropy_of == "sum"
     assert (ppo.batch, ppo.rewards, ppo.attempts) == (20, "raw", 1)
     reinforce = Reinforce.PRESETS["paper"]
     assert (reinforce.units, reinforce.layers, reinforce.width) == (35, 2, 0.08)
