@@ -97,8 +97,8 @@ def _embedded(name: str, short: str, root: str | None) -> tfds.core.DatasetBuild
         found = _open(name, short, str(place))
         if found.data_path.exists():
             return found
-    place = str(prepared.place_of_new(root, short))
-    return _prepare(_open(name, short, place), name, short, place)
+    made = str(prepared.place_of_new(root, short))
+    return _prepare(_open(name, short, made), name, short, made)
 
 
 def _read(folder: Path | str) -> tfds.core.DatasetBuilder:
