@@ -23,8 +23,8 @@ from cell_search.search_result import SearchResult
 from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
-from cells.support import stages
-from cells.support.arguments import checked
+from cells.checks import stages
+from cells.checks.arguments import checked
 from cells.support.errors import UserError
 
 Directory = str | os.PathLike[str] | SearchDirectory

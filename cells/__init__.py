@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         save_genotype,
         summarize,
     )
-    from cells.data.saved_images import save_images
+    from cells.data.saved.images import save_images
     from cells.genotype.genotype import Block, Cell, Genotype, Side
     from cells.operations.counts import Summary
     from cells.operations.operations import register_operation
@@ -70,7 +70,7 @@ else:
             "preprocess_input": "cells.api",
             "register_operation": "cells.operations.operations",
             "save_genotype": "cells.api",
-            "save_images": "cells.data.saved_images",
+            "save_images": "cells.data.saved.images",
             "summarize": "cells.api",
         },
     )

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+from cells.checks.arguments import checked
 from cells.genotype import catalogue as published
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.network.arguments import NetworkSettings, configure
 from cells.network.stack import stack
 from cells.operations import counts
-from cells.support.arguments import checked
 from cells.support.errors import UserError, unknown
 from cells.support.files import FilePath
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cells.checks.arguments import checked
 from cells.genotype.genotype import Genotype
-from cells.support.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from detection.training import onednn

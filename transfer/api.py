@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cells.checks.arguments import checked
 from cells.genotype.genotype import Genotype
-from cells.support.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from transfer.training.result import TrainingResult

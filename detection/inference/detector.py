@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cells.support.arguments import checked
+from cells.checks.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, path_text
 from detection.config.read import read_params

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from cells.checks.arguments import checked
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
 from cells.network.keras_settings import overridden
-from cells.support.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, path_text, write_json
 from cells.weights.by_layer import move_weights, weighted_layers

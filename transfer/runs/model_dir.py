@@ -13,9 +13,10 @@ import random
 import re
 from typing import Any
 
+from cells.checks import stages
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
-from cells.support import files, json_file, stages, yaml_file
+from cells.support import files, json_file, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.overrides import read_yaml

@@ -17,9 +17,9 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells.checks.arguments import checked
 from cells.network.keras_settings import overridden
 from cells.support.addresses import is_address
-from cells.support.arguments import checked
 from cells.support.errors import UserError, cut
 from cells.support.files import FilePath, path_text
 from cells.weights import weights_file

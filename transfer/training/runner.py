@@ -13,9 +13,9 @@ import tensorflow as tf
 import tf_keras
 from official.modeling import performance
 
+from cells.checks import stages
 from cells.data import turned
 from cells.network.keras_settings import overridden
-from cells.support import stages
 from cells.support.errors import Stopped, UserError
 from transfer.data import damaged_images
 from transfer.runs import model_dir

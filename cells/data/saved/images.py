@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cells.checks.arguments import checked
 from cells.data import prepared
-from cells.support.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, expanded, writing
 
@@ -59,7 +59,7 @@ def save_images(
     names = list(class_names) or _numbers(splits)
     boxes = _has_boxes(next(iter(_examples(*next(iter(splits.items()))))))
 
-    from cells.data.saved_images_builder import SavedImages
+    from cells.data.saved.builder import SavedImages
 
     with writing(place):
         builder = SavedImages(

@@ -1,4 +1,4 @@
-"""The TFDS builder behind `cells.data.saved_images`. Import it only where TFDS is wanted."""
+"""The TFDS builder behind `cells.data.saved.images`. Import it only where TFDS is wanted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cells.data import saved_images
+from cells.data.saved import images
 
 #: Number, image, and label or (boxes, labels).
 Examples = Iterator[tuple[int, np.ndarray, Any]]
@@ -26,8 +26,8 @@ class SavedImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
         data_dir: the folder of prepared sets.
     """
 
-    VERSION = tfds.core.Version(saved_images.VERSION)
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {saved_images.VERSION: "First version."}
+    VERSION = tfds.core.Version(images.VERSION)
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {images.VERSION: "First version."}
 
     def __init__(
         self,
