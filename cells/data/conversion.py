@@ -105,12 +105,12 @@ def cached(images: ImageFolder, root: str | None) -> Path:
         UserError: as `convert`.
     """
     name = f"{images.set_name}_{images.fingerprint[:8]}"
-    for place in prepared.places(root):
-        folder = place / name / VERSION
-        if (folder / prepared.INFO).is_file():
-            return folder
-    base = prepared.place_of_new(root, name)
+    base = prepared.place_of(
+        root, [name], lambda place: (place / name / VERSION / prepared.INFO).is_file()
+    )
     folder = base / name / VERSION
+    if (folder / prepared.INFO).is_file():
+        return folder
     logging.warning(
         "%s: %d image files in %d classes are converted to the data set %s, once",
         images.root,

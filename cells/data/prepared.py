@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,28 +42,27 @@ def cache() -> Path:
     return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "transferable-cells"
 
 
-def places(root: str | None) -> list[Path]:
-    """Returns where a set of this project may lie prepared: `root`, TFDS' own folder, the cache."""
-    return list(dict.fromkeys([data_root(root), data_root(None), cache()]))
+def place_of(root: str | None, ours: Collection[str], has: Callable[[Path], bool]) -> Path:
+    """Returns where a set of this project lies prepared, or is to be made.
 
-
-def place_of_new(root: str | None, name: str) -> Path:
-    """Returns where a set of this project is to be made.
-
-    Somebody's collection stays as it is: only a folder that was given and is new or empty, or
-    where the set was begun, is filled.
+    Somebody's collection stays as it is: a folder that was given is filled only if it is new or
+    empty, or holds nothing but sets of this project. Else TFDS' own folder and the cache are looked
+    into, and the cache is filled.
 
     Args:
         root: the folder of prepared sets that was given.
-        name: of the set.
+        ours: the names of this project's sets.
+        has: whether a folder has the set.
     """
-    if root is None:
-        return cache()
-    base = expanded(root)
-    if base.is_dir() and not (base / name).is_dir() and any(base.iterdir()):
-        return cache()
-    # One that does not exist and cannot be made is a slip, and told when it is.
-    return base if writable(base) or not base.is_dir() else cache()
+    if root is not None and (has(base := expanded(root)) or _may_fill(base, ours)):
+        return base
+    return next((place for place in (data_root(None), cache()) if has(place)), cache())
+
+
+def _may_fill(base: Path, ours: Collection[str]) -> bool:
+    if not base.is_dir():
+        return True  # One that cannot be made is a slip, and told when it is.
+    return writable(base) and all(path.name in ours for path in base.iterdir())
 
 
 def prepared(root: Path) -> dict[str, Path]:

@@ -41,7 +41,7 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             downloads; without it, TFDS' own: the environment variable `TFDS_DATA_DIR`, or
             `~/tensorflow_datasets`. What this project makes itself, its own sets and copies of
             folders of images, is found there, too, but written there only if the folder is new or
-            empty; else to the environment variable `CELLS_CACHE_DIR`, or
+            holds nothing else; else to the environment variable `CELLS_CACHE_DIR`, or
             `~/.cache/transferable-cells`. It is not looked at where `name` is a prepared folder.
 
     Raises:
@@ -93,12 +93,13 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
 def _embedded(name: str, short: str, root: str | None) -> tfds.core.DatasetBuilder:
     """A set of this project, from wherever it lies, or made."""
     importlib.import_module(EMBEDDED[short])  # This registers it with TFDS.
-    for place in prepared.places(root):
-        found = _open(name, short, str(place))
-        if found.data_path.exists():
-            return found
-    made = str(prepared.place_of_new(root, short))
-    return _prepare(_open(name, short, made), name, short, made)
+
+    def has(place: Path) -> bool:
+        return _open(name, short, str(place)).data_path.exists()
+
+    place = str(prepared.place_of(root, EMBEDDED, has))
+    found = _open(name, short, place)
+    return found if found.data_path.exists() else _prepare(found, name, short, place)
 
 
 def _read(folder: Path | str) -> tfds.core.DatasetBuilder:
