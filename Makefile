@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -13,12 +13,13 @@ PAGES ?=
 # files come first (tests/conftest.py).
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: help venv demo test docs-test check figures catalogue lock clean
+.PHONY: help venv demo test docs-test test-extras check figures catalogue lock clean
 
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
 	@echo 'make test     all tests (TESTS=tests/cells for some)'
 	@echo 'make docs-test  the commands of the documentation, shortened (PAGES=README.md for some)'
+	@echo 'make test-extras  a wheel in a new environment, with what pip finds today (minutes)'
 	@echo 'make check    ruff, mypy, and whether the measured figures are what they say'
 	@echo 'make figures  all measured figures, or one: FIGURE=01-demo; rows go to docs/figures.json'
 	@echo 'make venv     .venv with the pinned dependencies, nothing else'
@@ -27,7 +28,7 @@ venv: $(INSTALLED)
 
 # The lock file pins every package; pyproject.toml says why each is needed (docs/dependencies.md).
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), f"Python 3.11 is needed, {sys.version.split()[0]} found: set PYTHON=/path/to/python3.11"'
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13), f"Python 3.11 or 3.12 is needed, {sys.version.split()[0]} found: set PYTHON=/path/to/python3.11"'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -43,6 +44,9 @@ test: $(INSTALLED)
 # What shortens the commands, and which are not run, and why: tests/docs/shortened.yaml.
 docs-test: $(INSTALLED)
 	PYTHONPATH=.:tests/helpers $(BIN)/python tests/docs/run_documented.py $(PAGES)
+
+test-extras: $(INSTALLED)
+	$(BIN)/python -m pytest -m extras tests/test_fresh_install.py
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -64,4 +68,4 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo .build dist *.egg-info

@@ -31,7 +31,7 @@ _STRATEGIES = (
 
 #: Figures by name, with the arguments of `python`.
 FIGURES = {
-    "01-demo": "-m benchmarks.demo --output=demo",
+    "01-demo": "-m benchmarks.demo --output=demo --again --figures",
     "02-counts": "-m benchmarks.counts",
     "03-sizes": "-m benchmarks.sizes",
     "04-help": "-m benchmarks.help_time",

@@ -5,7 +5,7 @@
     result = cell_search.search(score=my_function, space="nasnet", strategy="bayesian", trials=30)
     result.genotype
 
-`docs/python.md` and `docs/search.md` explain it; the command `cell-search` does the same.
+`cells docs python` and `cells docs search` explain it; the command `cell-search` does the same.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from cell_search.costs import table
 from cell_search.costs.machine import this_machine
 from cell_search.driver import driver
 from cell_search.driver import rerank as reranks
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
@@ -26,6 +25,7 @@ from cell_search.study.in_memory import InMemory
 from cells.checks import stages
 from cells.checks.arguments import checked
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 Directory = str | os.PathLike[str] | SearchDirectory
 
@@ -58,13 +58,13 @@ def search(
             without genotypes) that returns a number, larger is better, or a dictionary of metrics
             with `score` among them. It takes the place of the evaluator.
         evaluator: how candidates are scored: a name, or an `Evaluator` with its settings.
-        space: the name of a space, or a JSON file with one (docs/tables.md).
+        space: the name of a space, or a JSON file with one (`cells docs tables`).
         strategy: the name of a strategy.
         trials: candidates in all, those of a search that is continued included.
         seed: of everything random.
         workers: processes that score candidates at the same time; 1 is this process.
         settings: further values of the configuration, such as `{"strategy": {"bayesian":
-            {"initial": 20}}}`; docs/search.md explains all of them.
+            {"initial": 20}}}`; `cells docs search` explains all of them.
         directory: where the search is recorded, so that it can go on after a crash; it holds the
             genotypes, the report and all else that `cell-search` writes. None: nothing is written,
             and the result lives in memory.
@@ -110,15 +110,16 @@ def search(
     changes = _merged(settings or {}, chosen)
 
     signals = interruptible or Interruptible()
-    if directory is None:
-        merged = read.read(config, changes, params_override)
-        return driver.search(InMemory(), _checked(merged, own, signals, None), signals)
-    folder = _directory(directory)
-    stages.require_own("search_dir", folder.path, stages.SEARCH, "directory")
-    seen = folder.state()
-    merged = read.read(config, changes, params_override, folder)
+    folder = None if directory is None else _directory(directory)
+    if folder is not None:
+        stages.require_own("search_dir", folder.path, stages.SEARCH, "directory")
     # Before anything is written: what is wrong here would be wrong for every candidate.
-    resolved = _checked(merged, own, signals, folder)
+    with signals.block():
+        seen = folder.state() if folder else None
+        merged = read.read(config, changes, params_override, folder)
+        resolved = _checked(merged, own, folder)
+    if folder is None:
+        return driver.search(InMemory(), resolved, signals)
     with folder.locked(takeover):
         if folder.state() != seen:
             # Another search has begun or gone on here meanwhile.
@@ -183,14 +184,16 @@ def rerank(
     if isinstance(result, SearchResult) and result.directory is None:
         merged = read.read(config or result.config, changes, params_override)
         resolved = dataclasses.replace(result.resolved, config=merged)
-        longer = _checked_rerank(resolved, signals)
+        with signals.block():
+            longer = _checked_rerank(resolved)
         return reranks.rerank(result.studies, resolved, longer, signals)
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
-    seen = folder.state()
-    merged = read.read(config, changes, params_override, folder)
-    folder.read_study()  # Whether there is one.
-    resolved = resolve.resolve(merged, directory=folder)
-    longer = _checked_rerank(resolved, signals)
+    with signals.block():
+        seen = folder.state()
+        merged = read.read(config, changes, params_override, folder)
+        folder.read_study()  # Whether there is one.
+        resolved = resolve.resolve(merged, directory=folder)
+        longer = _checked_rerank(resolved)
     with folder.locked(takeover):
         if folder.state() != seen:
             read.read(config, changes, params_override, folder)
@@ -248,16 +251,13 @@ def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 
 
-def _checked(
-    merged: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
-) -> Search:
+def _checked(merged: Any, own: Any, folder: SearchDirectory | None) -> Search:
     resolved = resolve.resolve(merged, own if isinstance(own, Evaluator) else None, folder)
     if isinstance(own, Function) and merged.pool.type != "inline":
         own.check_workers()
-    with signals.block():
-        resolved.check()
-    known_cells(resolved)
     _check_machine(resolved)
+    known_cells(resolved)
+    resolved.check()
     return resolved
 
 
@@ -276,10 +276,9 @@ def _check_machine(resolved: Search) -> None:
     print(f"cell-search: {words}; they are used all the same", file=sys.stderr, flush=True)
 
 
-def _checked_rerank(resolved: Search, signals: Interruptible) -> Search:
+def _checked_rerank(resolved: Search) -> Search:
     longer = reranks.final(resolved)
-    with signals.block():
-        longer.check()
+    longer.check()
     return longer
 
 

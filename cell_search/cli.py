@@ -30,7 +30,7 @@ cell-search: searches a Normal and a Reduction cell on small images.
   On any other set of labelled images that TFDS knows, or that lies prepared in a folder:
     cell-search --search_dir=runs/mine --config_file=configs/search/cifar10_smoke.yaml \\
       --params_override=images.name=data/my_set/1.0.0,images.size=32
-  On image files, CLASS/* or SPLIT/CLASS/* (see docs/data.md):
+  On image files, CLASS/* or SPLIT/CLASS/* (see `cells docs data`):
     cell-search --search_dir=runs/flowers --config_file=configs/search/cifar10_smoke.yaml \\
       --params_override=images.name=./flowers,images.split=train,images.held_out=500,images.size=32
   On a benchmark table (seconds), or on a table of your own:
@@ -64,7 +64,8 @@ Modes:
 --search_dir holds everything: study.journal (all trials, an Optuna study; `optuna-dashboard
 DIR/study.journal` opens it), config.yaml, genotype.json (the best), top/NN.json, train.yaml,
 report.html, rerank.json and tensorboard/. The configuration is: that of the directory or each
---config_file, then --params_override, then the other flags. docs/search.md explains all settings.
+--config_file, then --params_override, then the other flags. `cells docs search` explains all
+settings.
 """
 
 
@@ -79,9 +80,15 @@ def _define_flags() -> None:
     flags.DEFINE_enum("mode", "search", MODES, "What to do.")
     flags.DEFINE_string("search_dir", None, "Folder of the search: study, genotypes, report.")
     command_line.define_settings_flags()
-    flags.DEFINE_string("table", None, "CSV file that scores are looked up in; docs/tables.md.")
-    flags.DEFINE_string("space", None, "JSON file of the space that is searched; docs/tables.md.")
-    flags.DEFINE_string("costs", None, "JSON file with the times of this machine; docs/costs.md.")
+    flags.DEFINE_string(
+        "table", None, "CSV file that scores are looked up in; `cells docs tables`."
+    )
+    flags.DEFINE_string(
+        "space", None, "JSON file of the space that is searched; `cells docs tables`."
+    )
+    flags.DEFINE_string(
+        "costs", None, "JSON file with the times of this machine; `cells docs costs`."
+    )
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, command_line.DATA_DIR_HELP)
     flags.DEFINE_bool(
@@ -96,7 +103,7 @@ def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
-    command_line.hush()
+    command_line.hush("cell-search")
     if mode == "costs":
         _measure()
         return
@@ -114,18 +121,16 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _interruptibly(call: Callable[[Any], Any]) -> None:
-    from cell_search.driver.interruption import Interruptible, Interruption
+    import cell_search.api  # noqa: F401  Which takes a while, and may be left at any moment.
+    from cells.support.errors import Stopped
+    from cells.support.signals import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:
-            print("\n".join(call(interruptible).paths))
+            result = call(interruptible)
+            print("\n".join((result.summary, *result.paths)))
         except Interruption as stop:
-            print(
-                f"cell-search: stopped by {stop}; every finished trial is kept, and the same "
-                "command goes on",
-                file=sys.stderr,
-            )
-            sys.exit(128 + stop.signum)
+            raise Stopped(stop.signum, "with every finished trial kept") from None
 
 
 def _asked() -> dict[str, Any]:

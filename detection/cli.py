@@ -63,7 +63,7 @@ then --params_override, then --genotype. The experiments are cells_retinanet (th
 named), cells_fasterrcnn and cells_maskrcnn, small for a computer without accelerator; each with
 _coco behind its name; resnet_retinanet_coco, resnet_fasterrcnn_coco and resnet_maskrcnn_coco to
 compare with. eval and predict start from the configuration that --model_dir holds instead.
-docs/detection.md explains all of it.
+`cells docs detection` explains all of it.
 """
 
 
@@ -110,7 +110,7 @@ def _define_flags() -> None:
 def _main(argv: Sequence[str]) -> None:
     from cells.support.errors import UserError, printable
 
-    command_line.hush()
+    command_line.hush("cell-detect")
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-detect --help")

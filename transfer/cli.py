@@ -64,7 +64,7 @@ The configuration is: the experiment that --experiment or a file's `experiment:`
 (any TFDS set or folder of labelled images), cells_cifar10, cells_imagenet_mobile,
 cells_imagenet_large and cells_finetune (from earlier weights).
 eval, predict and export start from the configuration that --model_dir holds instead.
-docs/transfer.md explains all of it.
+`cells docs transfer` explains all of it.
 """
 
 
@@ -106,7 +106,7 @@ def _main(argv: Sequence[str]) -> None:
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-transfer --help")
-    command_line.hush()
+    command_line.hush("cell-transfer")
     lines = {
         "train": _train,
         "train_and_eval": _train,

@@ -12,6 +12,7 @@ from cell_search.config import schema
 from cell_search.config.comparison import require_same
 from cell_search.config.schema import SearchConfig
 from cell_search.study.directory import SearchDirectory
+from cells import shipped
 from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
 
@@ -28,7 +29,8 @@ def read(
     """Puts a configuration together.
 
     Args:
-        config: what it begins with; None: with that of the directory, or with the defaults.
+        config: what it begins with, files also by the names of those that come with this; None:
+            with that of the directory, or with the defaults.
         changes: values on top of it, nested as in a file.
         text: further ones, as `--params_override` takes them; they come before `changes`.
         directory: of the search, which may hold one already.
@@ -50,7 +52,8 @@ def read(
         wanted = schema.from_values(stored, str(directory.config))
     else:
         files = [config] if isinstance(config, str | os.PathLike) else (config or ())
-        wanted = overrides.override(SearchConfig(), map(os.fspath, files))
+        named = [shipped.configuration(file, "search") for file in files]
+        wanted = overrides.override(SearchConfig(), named)
     overrides.override(wanted, text=text)
     overrides.apply(wanted, changes, "the arguments")
     if directory is None:

@@ -34,7 +34,7 @@ from cell_search.pools import POOLS
 from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
 from cells.genotype.genotype import MAX_BLOCKS
-from cells.support import extensions, overrides
+from cells.support import overrides, registry
 from cells.support.settings import setting
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def _anew(made: Callable[[], type[T]], registered: Mapping[str, Any]) -> Callabl
     known: dict[tuple[str, ...], type[T]] = {}
 
     def section_of() -> T:
-        extensions.load_installed()
+        registry.import_installed()
         names = tuple(registered)
         if names not in known:
             known[names] = made()
@@ -109,7 +109,7 @@ class SpaceChoice(hyperparams.Config):
     Attributes:
         name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
-        file: a JSON file with a space of one's own (docs/tables.md), instead of a name.
+        file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.
         operations: what a side of a block may do, in place of the named space's own; names of
             `cells operations`, and of one's own.
         growable: whether cells may have fewer blocks; always so where the strategy grows them.

@@ -232,7 +232,7 @@ def _write(
         },
         data_dir=data_dir,
     )
-    with prepared.report_on_stderr():
+    with prepared.without_words():
         builder.download_and_prepare()
 
 
@@ -253,7 +253,11 @@ def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Check
         for file, outcome in zip(
             images.files,
             tqdm_utils.tqdm(
-                outcomes, desc="Reading images...", total=len(images.files), unit=" images"
+                outcomes,
+                desc="Reading images...",
+                total=len(images.files),
+                unit=" images",
+                disable=None,  # Where there is no terminal.
             ),
             strict=True,
         ):

@@ -203,7 +203,8 @@ def _prepare(
         if found.data_path.exists():
             return found
         try:
-            with prepared.report_on_stderr():
+            downloads = prepared.report_on_stderr()
+            with prepared.without_words() if short in EMBEDDED else downloads:
                 found.download_and_prepare()
         except Exception as error:
             if short not in EMBEDDED:

@@ -9,5 +9,8 @@ from transfer.runs import configuration
 
 #: `transfer.runs.configuration.read_params` for the experiments of this stage.
 read_params = functools.partial(
-    configuration.read_params, known=experiments.NAMES, of_run=experiments.of_model_dir
+    configuration.read_params,
+    stage="detection",
+    known=experiments.NAMES,
+    of_run=experiments.of_model_dir,
 )

@@ -25,7 +25,8 @@ MODULES = {
 _COMMAND = re.compile(
     r"(cell-search|cell-transfer|cell-detect|pip install|sbatch|kubectl|docker|optuna-dashboard"
     r"|python -m|make (demo|test|check|venv|figures|docs-test)"
-    r"|cells (list|operations|show|summary|draw|convert|diff|validate|import-weights|dataset|auto)"
+    r"|cells (list|operations|show|summary|draw|convert|diff|validate|import-weights"
+    r"|dataset|auto|docs)"
     r")(?=\s|$)"
 )
 
@@ -74,12 +75,12 @@ def pages() -> dict[str, list[Command]]:
 def helps() -> dict[str, str]:
     """The texts of `--help`, in which examples stand."""
     import cell_search.cli
-    import cells.__main__
+    import cells.cli
     import detection.cli
     import transfer.cli
 
     return {
-        "cells": cells.__main__._TEXT,
+        "cells": cells.cli._TEXT,
         "cell-search": cell_search.cli.HELP,
         "cell-transfer": transfer.cli.HELP,
         "cell-detect": detection.cli.HELP,

@@ -9,6 +9,7 @@ from typing import Any
 
 from official.core.config_definitions import ExperimentConfig
 
+from cells import shipped
 from cells.genotype.genotype import Genotype
 from cells.support.files import FilePath, FilePaths, as_paths, path_text
 from transfer.config import configure, experiments
@@ -23,6 +24,7 @@ def read_params(
     config_file: FilePaths = (),
     params_override: str | Mapping[str, Any] | None = None,
     data_dir: FilePath | None = None,
+    stage: str = "transfer",
     known: Sequence[str] = experiments.NAMES,
     of_run: Callable[[str], ExperimentConfig] = runs.read_params,
 ) -> ExperimentConfig:
@@ -34,17 +36,19 @@ def read_params(
         genotype: the cells, a name of the catalogue, or a file; applied last.
         experiment: its name, or the configuration itself; by default the one that the files name,
             else the first of `known`.
-        config_file: YAML file or files, applied in order.
+        config_file: YAML file or files, applied in order; also by the names of those that come with
+            this (`cells.shipped`).
         params_override: applied after the files: nested settings, or text as the flag of that name
             takes it.
         data_dir: folder of prepared TFDS sets.
+        stage: whose short names of configurations are known.
         known: the experiments of the stage, which has registered them.
         of_run: reads the configuration of a run of the stage.
 
     Raises:
         UserError: there is no such run, experiment or file, or a key does not exist; says where.
     """
-    files = as_paths(config_file)
+    files = [shipped.configuration(file, stage) for file in as_paths(config_file)]
     if model_dir is not None:
         base = of_run(path_text(model_dir))
     elif experiment is None or isinstance(experiment, str):

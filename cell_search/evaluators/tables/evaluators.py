@@ -144,7 +144,7 @@ class AnyTable(TableEvaluator):
     """A table of one's own.
 
     Attributes:
-        file: `.csv` or `.csv.gz`, see docs/tables.md.
+        file: `.csv` or `.csv.gz`, see `cells docs tables`.
     """
 
     file: str = ""

@@ -1,0 +1,89 @@
+"""Files without code that come with it: the configurations of `configs`, the pages of `docs`.
+
+In a clone they lie beside the package `cells`, in a wheel inside of it (`setup.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from cells.support.errors import UserError, cut, nearest, unknown
+from cells.support.files import expanded
+
+#: Folders of `configs` by stage, with what belongs behind any recipe of it.
+_FOLDERS = {
+    "search": ("search", "cluster"),
+    "transfer": ("transfer", "runtime"),
+    "detection": ("detection", "runtime"),
+}
+
+#: A file of `configs/cluster` that other programs read.
+_NOT_OURS = "kubernetes"
+
+
+def folder(name: str) -> pathlib.Path:
+    """Where the files are that a clone has in its folder `name`, `configs` or `docs`."""
+    package = pathlib.Path(__file__).parent
+    installed = package / f"_{name}"
+    return installed if installed.is_dir() else package.parent / name
+
+
+def configuration(given: str | os.PathLike[str], stage: str) -> str:
+    """The file that `--config_file` names: one of the user's own, else one that comes with this.
+
+    Args:
+        given: a file; or one of `configs`, as `configs/search/digits_demo.yaml` or `digits_demo`.
+        stage: whose short names are known: `search`, `transfer` or `detection`.
+
+    Returns:
+        The path of a file that is there, or is named like none of `configs`.
+
+    Raises:
+        UserError: there is neither such a file nor such a name; says which names there are.
+
+    Example:
+        >>> os.path.basename(configuration("digits_demo", "search"))
+        'digits_demo.yaml'
+    """
+    named = os.fspath(given)
+    own = expanded(named)
+    if own.is_absolute() or (own.exists() and not own.is_dir()):
+        return named
+    path, known = pathlib.PurePath(named), _short_names(stage)
+    file = known.get(named.removesuffix(".yaml"))
+    if path.parts[:1] == ("configs",):
+        file = folder("configs") / path.relative_to("configs")
+    if file is not None and file.is_file():
+        return str(file)
+    if own.is_dir():
+        return named
+    raise UserError(
+        f"{cut(named, 80)}: there is no such configuration file; {nearest(path.stem[:80], known)}"
+        f"those that come with this are {', '.join(known)}"
+    )
+
+
+def _short_names(stage: str) -> dict[str, pathlib.Path]:
+    files = (file for part in _FOLDERS[stage] for file in (folder("configs") / part).glob("*.yaml"))
+    return {file.stem: file for file in sorted(files) if file.stem != _NOT_OURS}
+
+
+def page(name: str) -> str:
+    """A page of the documentation, as Markdown.
+
+    Args:
+        name: such as `search`; see `pages`.
+
+    Raises:
+        UserError: there is no such page; says which there are.
+    """
+    known = pages()
+    if name not in known:
+        raise unknown("PAGE", name, known, "page")
+    return known[name].read_text(encoding="utf-8")
+
+
+def pages() -> dict[str, pathlib.Path]:
+    """The files of the documentation, by the names of their pages."""
+    return {file.stem: file for file in sorted(folder("docs").glob("*.md"))}
