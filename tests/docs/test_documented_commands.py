@@ -67,11 +67,13 @@ def given(command: Command) -> list[tuple[str, str]]:
 
 
 def test_flags_and_configurations_exist(flags):
+    import cells.__main__
     import cells.cli
 
+    parser = cells.cli._parser(cells.__main__.summary, cells.__main__.auto)
     for command in COMMANDS:
         if command.program == "cells":
-            cells.cli._parser(print, print).parse_args(command.words[1:])
+            parser.parse_args(command.words[1:])
         elif command.program in flags:
             assert {name for name, _ in given(command)} <= flags[command.program], command.text
         for name, value in given(command):
