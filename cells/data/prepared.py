@@ -150,13 +150,6 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-@contextlib.contextmanager
-def report_on_stderr() -> Iterator[None]:
-    """What TFDS tells while it prepares: stdout is for results, which other programs may read."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
-
-
 def no_set_in(folder: Path) -> UserError:
     """Returns the error for a given folder that holds no prepared set."""
     if not folder.exists():

@@ -203,7 +203,8 @@ def _prepare(
         if found.data_path.exists():
             return found
         try:
-            downloads = prepared.report_on_stderr()
+            # Stdout is for results, which other programs may read.
+            downloads = contextlib.redirect_stdout(sys.stderr)
             with prepared.without_words() if short in EMBEDDED else downloads:
                 found.download_and_prepare()
         except Exception as error:

@@ -70,7 +70,7 @@ def save_images(
             # TFDS adds the name and the version.
             data_dir=place.parent,
         )
-        with prepared.report_on_stderr():
+        with prepared.without_words():
             builder.download_and_prepare()
     return os.path.join(place.parent, name, VERSION)
 
