@@ -159,7 +159,7 @@ def _checked(
         if key not in known:
             raise UserError(
                 f"{where}{cut(at)}: there is no such key; {nearest(cut(str(key)), known)}"
-                f"{path or 'the top level'} has {', '.join(map(str, known))}"
+                f"{path or 'the top level'} has {cut(', '.join(map(str, known)), 500)}"
             )
         present = known[key]
         inner = _section(config, key, present, value)

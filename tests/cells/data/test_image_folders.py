@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +302,7 @@ def test_the_command(flowers, tmp_path):
 
 def test_a_bar_moves_on_a_terminal(flowers, tmp_path):
     ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
     command = [sys.executable, "-m", "cells", "dataset", str(flowers), "-o", str(tmp_path / "sets")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)

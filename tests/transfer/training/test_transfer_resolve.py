@@ -86,6 +86,7 @@ REFUSED = {
     "runtime.mixed_precision_dtype=float": "mixed_precision_dtype: unknown 'float'",
     "runtime.num_gpus=64": "64 GPUs are asked for and .* visible",
     "runtime.num_gpus=-3": "num_gpus: -3 is too small; use at least -1",
+    "task.train_data.apply_tf_data_servicparallel_trainers=1": "there is no such key; did you mean",
     "task.modell.num_classes=3": r"task.modell: there is no such key; did you mean 'model'",
 }
 
@@ -99,7 +100,7 @@ def test_refused_in_one_sentence_before_any_data_are_made(digits_dir, tmp_path, 
     folder = digits_dir if override in BY_DATA else tmp_path / "data"
     with pytest.raises(UserError, match=REFUSED[override]) as error:
         complete.resolve(digits(folder, override))
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 1000
     assert not list(tmp_path.iterdir())
 
 
