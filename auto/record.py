@@ -10,7 +10,7 @@ from typing import Any
 from cells.support import json_file
 from cells.support.errors import UserError
 from cells.support.files import write_json
-from cells.support.settings_differences import settings_differences
+from cells.support.settings_differences import in_words, settings_differences
 
 FILE = "auto.json"
 
@@ -108,7 +108,7 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
     different = settings_differences(dataclasses.asdict(settings), dataclasses.asdict(before))
     if different:
         raise UserError(
-            f"--output: {folder} is of a run with other settings ({'; '.join(different)}); give "
+            f"--output: {folder} is of a run with other settings ({in_words(different)}); give "
             "another folder, or the same settings and images"
         )
     return Record(path, settings, results)

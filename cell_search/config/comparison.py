@@ -7,8 +7,8 @@ from typing import Any
 
 from cell_search.config.from_dataclasses import section
 from cell_search.config.schema import CHOICES, SearchConfig
-from cells.support.errors import UserError
-from cells.support.settings_differences import flat, settings_differences
+from cells.support.errors import UserError, cut
+from cells.support.settings_differences import flat, in_words, settings_differences
 
 #: Settings that say where and how to look at a search, and not what is searched.
 _FREE = (
@@ -43,11 +43,12 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
     different = settings_differences(
         now, before, free=lambda key: _free(key) or not _used(key, now)
     )
-    if now["trials"] < before["trials"]:
-        different.append(f"trials is {now['trials']}, was {before['trials']} (it may grow only)")
+    trials = before["trials"]
+    if not isinstance(trials, int) or now["trials"] < trials:
+        different.append(f"trials is {now['trials']}, was {cut(repr(trials))} (it may grow only)")
     if different:
         raise UserError(
-            f"{where}: this directory was made by another configuration ({'; '.join(different)}); "
+            f"{where}: this directory was made by another configuration ({in_words(different)}); "
             "use another search directory, or the old settings"
         )
 

@@ -88,13 +88,9 @@ def _recover(directory: SearchDirectory) -> None:
     text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     if text == noted:
         return
+    recorded = _recorded(directory, noted)
     if not text.strip() or noted.startswith(text.rstrip()):
-        values = yaml_file.loads(noted)
-        if not isinstance(values, dict):
-            raise UserError(
-                f"{directory.journal}: what it recorded of {file.name} is damaged; put that back"
-            )
-        directory.recover(values)
+        directory.recover(recorded)
         print(
             f"cell-search: {file} is {'cut' if text else 'missing'}; the settings are those that "
             f"{directory.journal.name} recorded",
@@ -102,11 +98,7 @@ def _recover(directory: SearchDirectory) -> None:
         )
         return
     try:
-        require_same(
-            schema.from_values(overrides.read_yaml(file), str(file)),
-            yaml_file.loads(noted),
-            str(file),
-        )
+        require_same(schema.from_values(overrides.read_yaml(file), str(file)), recorded, str(file))
     except UserError as error:
         if not directory.has_trials():
             return
@@ -114,3 +106,17 @@ def _recover(directory: SearchDirectory) -> None:
             f"{error}; the file is not what {directory.journal.name} recorded: remove it, and the "
             "search goes on with what is recorded"
         ) from None
+
+
+def _recorded(directory: SearchDirectory, noted: Any) -> dict[str, Any]:
+    """The settings that a journal recorded as the text of a file."""
+    try:
+        values = yaml_file.loads(noted) if isinstance(noted, str) else None
+    except UserError:
+        values = None
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{directory.journal}: what it recorded of {directory.config.name} is damaged; put "
+            "that back"
+        )
+    return values

@@ -24,7 +24,7 @@ from cell_search.study.studies import Studies
 from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
-from cells.support.settings_differences import settings_differences
+from cells.support.settings_differences import in_words, settings_differences
 from cells.support.signals import Interruptible
 
 #: The seeds of a re-ranking lie beyond those of searches.
@@ -54,6 +54,8 @@ def final(search: Search) -> Search:
         overrides.apply(config.evaluator, values, "rerank.evaluator")
     if changes:
         evaluator = change_evaluator(config, changes, "rerank.evaluator")
+        if evaluator.inherit is None:  # Nobody is there to start from.
+            evaluator = dataclasses.replace(evaluator, inherit=False)  # type: ignore[call-arg]
     else:
         evaluator = _longer(alone, config.evaluator.type)
     overrides.apply(config.images, wanted.images.set_values(), "rerank.images")
@@ -153,7 +155,7 @@ def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
     if different := settings_differences(protocol, before, defaults=protocol_of(default)):
         raise UserError(
             f"{where}the best were trained again with other settings "
-            f"({'; '.join(different)}); use the same, or another rerank.name for a second "
+            f"({in_words(different)}); use the same, or another rerank.name for a second "
             "re-ranking"
         )
 

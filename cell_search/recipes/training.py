@@ -26,7 +26,7 @@ from cells.network.build import NetworkConfig
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
 from cells.support.files import FilePath, write_atomically
-from cells.support.settings_differences import settings_differences
+from cells.support.settings_differences import in_words, settings_differences
 from cells.weights.by_layer import Moved, move_weights
 
 #: Steps after which it is asked whether losses are finite; the processor would have to be waited
@@ -380,7 +380,7 @@ class WholeTraining:
             ) from None
         if differences:
             raise UserError(
-                f"{path}: is of another training ({'; '.join(differences)}); use the settings of "
+                f"{path}: is of another training ({in_words(differences)}); use the settings of "
                 "then, or another file"
             )
         self._training.restore(arrays, steps)

@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optuna.storages import JournalStorage
@@ -17,6 +17,15 @@ from optuna.storages.journal._storage import JournalOperation
 
 from cells.support.errors import UserError
 from cells.support.files import write_atomically
+
+#: What comes of a record that is none, or that Optuna cannot make sense of.
+_OF_RECORDS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError),
+    *(TypeError, ValueError),
+)
+
+
+_END: Any = object()
 
 
 class DamagedJournal(UserError):
@@ -45,16 +54,17 @@ class FileStorage(JournalStorage):
         result = self._replay_result
         try:
             result.apply_logs(self._known(self._journal.read_logs(result.log_number_read)))
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError) as error:
+        except _OF_RECORDS as error:
             self._journal.damaged(self._line, error)
-        except ValueError as error:
-            # Of this record, or of the next line, which is none.
-            self._journal.damaged(self._line + (not self._journal.is_record(self._line)), error)
 
-    def _known(self, logs: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _known(self, logs: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The records; Optuna passes over those of trials that it does not know."""
-        for line, log in enumerate(logs, start=self._replay_result.log_number_read + 1):
-            self._line = line
+        self._line = self._replay_result.log_number_read
+        while True:
+            self._line += 1
+            # Where this line is none, that is told here, sometimes only as the next one is read.
+            if (log := next(logs, _END)) is _END:
+                return
             if isinstance(log, dict) and "trial_id" in log:
                 self._replay_result.get_trial(log["trial_id"])
             yield log
@@ -96,19 +106,6 @@ class Journal(JournalFileBackend):
             super().__init__(str(path))
         except OSError as error:
             raise _unwritable(path, error) from None
-
-    def is_record(self, line: int) -> bool:
-        """Whether a line is JSON, as all records are.
-
-        Args:
-            line: from 0; what lies after the end counts as one.
-        """
-        with open(self._path, "rb") as file:
-            text = next((t for i, t in enumerate(file) if i == line), b"{}")
-        try:
-            return isinstance(json.loads(text), dict)
-        except ValueError:
-            return False
 
     def damaged(self, line: int, error: Exception) -> None:
         """Raises a DamagedJournal.
@@ -221,7 +218,7 @@ def noted(path: pathlib.Path, key: str) -> Any:
     with open(path, "rb") as file:
         for line in file:
             if sign in line:
-                with contextlib.suppress(ValueError, KeyError, TypeError):
+                with contextlib.suppress(*_OF_RECORDS):
                     value = json.loads(line)["user_attr"][key]
     return value
 

@@ -22,7 +22,7 @@ from cells.data import encoding, image_files, listing, prepared
 from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.support.errors import UserError, printable
-from cells.support.settings_differences import settings_differences
+from cells.support.settings_differences import in_words, settings_differences
 
 VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
@@ -199,7 +199,7 @@ def _require_same(folder: Path, root: Path, source: dict[str, Any]) -> None:
         )
     if different := settings_differences(source, noted):
         raise UserError(
-            f"{folder}: was made of {root} with other settings ({'; '.join(different)}); use the "
+            f"{folder}: was made of {root} with other settings ({in_words(different)}); use the "
             "same, another --name or --output, or delete it"
         )
 

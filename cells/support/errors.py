@@ -107,16 +107,17 @@ def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
     return "did you mean " + " or ".join(repr(cut(n)) for n in near) + "? "
 
 
-def listed(items: Iterable[object], most: int = 3) -> str:
+def listed(items: Iterable[object], most: int = 3, between: str = ", ") -> str:
     """The first of many things in words: `a, b, c and 4 more`.
 
     Args:
         items: the things.
         most: how many to show at most.
+        between: stands between two of them.
     """
     names = [str(item) for item in items]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return between.join(names[:most]) + more
 
 
 def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> UserError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from cells.support.errors import cut, listed
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def settings_differences(
         free: whether a key, `a.b.c`, may differ.
 
     Returns:
-        `a.b.c is VALUE, was VALUE` for each key that differs, in the order of `now`.
+        `a.b.c is VALUE, was VALUE` for each key that differs, in the order of `now`; long ones cut.
 
     Example:
         >>> settings_differences({"a": {"b": 1, "c": [2]}}, {"a": {"b": 1, "c": (3,)}})
@@ -47,10 +49,19 @@ def settings_differences(
     """
     new, old = flat(now), flat(defaults or {}) | flat(before)
     return [
-        f"{key} is {_shown(new, key)}, was {_shown(old, key)}"
+        f"{cut(str(key))} is {_shown(new, key)}, was {_shown(old, key)}"
         for key in dict.fromkeys([*new, *old])
         if new.get(key) != old.get(key) and not free(key)
     ]
+
+
+def in_words(different: Sequence[str]) -> str:
+    """What differs, as a sentence can hold it: the first keys, and how many more.
+
+    Args:
+        different: of `settings_differences`.
+    """
+    return listed(different, 4, "; ")
 
 
 def _plain(value: Any) -> Any:
@@ -62,4 +73,4 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:
-    return repr(values[key]) if key in values else "not set"
+    return cut(repr(values[key])) if key in values else "not set"

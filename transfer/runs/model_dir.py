@@ -20,7 +20,7 @@ from cells.support import files, json_file, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
 from cells.support.overrides import read_yaml
-from cells.support.settings_differences import flat, settings_differences
+from cells.support.settings_differences import flat, in_words, settings_differences
 from transfer.config import configure
 from transfer.config.cells_backbone import CellStack, cells_of
 
@@ -220,10 +220,9 @@ def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, 
 
     differences += settings_differences(params.as_dict(), before, free=free)
     if differences:
-        more = f" and {len(differences) - 4} more" if len(differences) > 4 else ""
         raise UserError(
             f"--model_dir: {folder} is of a run with other settings: "
-            f"{'; '.join(differences[:4])}{more}; give another folder, or the same settings"
+            f"{in_words(differences)}; give another folder, or the same settings"
         )
 
 

@@ -113,7 +113,7 @@ def test_failed_candidates_are_failed_trials_with_the_reason(
     assert known[6].user_attrs["failure"] == "RuntimeError: <b>no</b> & in a bad mood 1"
     lines = capsys.readouterr().out.splitlines()
     assert lines[6].startswith("trial 6  7/40  failed: RuntimeError: <b>no</b>")
-    assert "best 5 (trial 5)" in lines[6]
+    assert "best 5.0000 (trial 5)" in lines[6]
     page = (tmp_path / "report.html").read_text()
     assert "&lt;b&gt;no&lt;/b&gt; &amp; in a bad mood" in page
     assert "<b>no</b>" not in page

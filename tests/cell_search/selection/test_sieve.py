@@ -181,7 +181,7 @@ def test_less_can_be_better(
     counts = sorted(t.value for t in sieve_trials(directory))
     assert [t.value for t in directory.read_study().trials[:6]] == counts[:6]
     last = next(line for line in capsys.readouterr().out.splitlines() if " 30/30 " in line)
-    assert f"best {counts[0]:,.4g} (trial" in last
+    assert f"best {counts[0]:,.0f} (candidate " in last
 
 
 @pytest.mark.parametrize("dies_at", [0, 17])

@@ -65,6 +65,8 @@ DAMAGES = [
     b'{"op_code": 99, "worker_id": "x"}',
     b'{"op_code": 4, "worker_id": "x"}',
     b'{"op_code": 6, "worker_id": "x", "trial_id": "a", "state": 77}',
+    b"null",
+    b"[" * 100_000,
 ]
 
 
@@ -80,6 +82,38 @@ def test_a_damaged_record_is_named_and_what_is_before_it_is_shown(
     shown = cell_search.open_search(path)
     assert [t["number"] for t in shown.trials] == [0, 1, 2]
     assert f"line {line} is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"datetime_start": "2026-11-30T02:-Infinity"},
+        {"distributions": {"normal/0/left": "[" * 100_000}},
+    ],
+)
+def test_of_two_damaged_records_the_first_is_named(path: pathlib.Path, change: dict) -> None:
+    """One that is JSON, and means nothing, before one that is none."""
+    line = beginnings(path)[3]
+    record = json.loads((path / "study.journal").read_bytes().splitlines()[line - 1])
+    assert record.keys() >= change.keys()
+    damage(path, line, json.dumps({**record, **change}).encode())
+    damage(path, line + 1, b"\xff")
+    with pytest.raises(UserError, match=rf"study\.journal: line {line} is damaged"):
+        cell_search.open_search(path, strict=True)
+    assert [t["number"] for t in cell_search.open_search(path).trials] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("noted", [7, "- a list", "trials: [", "trials: many"])
+def test_settings_whose_record_is_damaged_are_told(path: pathlib.Path, noted: Any) -> None:
+    journal = path / "study.journal"
+    lines = journal.read_text().splitlines()
+    at = max(i for i, line in enumerate(lines) if '"user_attr":{"config"' in line)
+    record = json.loads(lines[at])
+    lines[at] = json.dumps({**record, "user_attr": {"config": noted}}, separators=(",", ":"))
+    journal.write_text("\n".join([*lines, ""]))
+    with pytest.raises(UserError) as told:
+        cell_search.open_search(path)
+    assert "config.yaml is damaged" in str(told.value) or "was 'many'" in str(told.value)
 
 
 def test_repair_keeps_what_is_whole_and_the_search_goes_on(path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -291,11 +292,24 @@ def test_the_command(flowers, tmp_path):
         "  rose/text.png: is no image of a known format",
         f"use it as images.name=my_flowers_2 with --data_dir={sets}",
     ]
-    assert "images/s" in done.stderr, "the progress bar"
+    assert "images/s" not in done.stderr, "a bar is for terminals"
     other = command(str(flowers), f"--output={sets}", "--test=0.4", "--seed=3")
     assert other.returncode == 2
     assert "was made of" in other.stderr and "test is 0.4, was 0.5" in other.stderr
     assert len(other.stderr.splitlines()) == 1
+
+
+def test_a_bar_moves_on_a_terminal(flowers, tmp_path):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "cells", "dataset", str(flowers), "-o", str(tmp_path / "sets")]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # The terminal is closed at the other end.
+        while chunk := os.read(ours, 1 << 16):
+            said += chunk
+    os.close(ours)
+    assert process.wait() == 0 and b"images/s" in said
 
 
 def one_class(root: Path) -> None:

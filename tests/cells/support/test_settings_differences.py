@@ -6,7 +6,7 @@ import json
 
 import yaml
 
-from cells.support.settings_differences import flat, settings_differences
+from cells.support.settings_differences import flat, in_words, settings_differences
 
 NOW = {"trainer": {"steps": 20, "rates": (0.1, 0.2)}, "seed": 1, "data": {"name": "digits"}}
 
@@ -32,6 +32,12 @@ def test_every_key_that_differs_is_told_with_both_values():
         "b is False, was not set",
         "c is not set, was ''",
     ]
+
+
+def test_what_differs_is_told_in_a_sentence_however_long_it_is():
+    long = {f"key_{'x' * 1000}_{i}": "y" * 10_000 for i in range(100)}
+    told = in_words(settings_differences(long, {"a": 1}))
+    assert len(told) < 900 and told.endswith(" and 97 more")
 
 
 def test_a_section_that_became_a_value_differs():
