@@ -149,8 +149,8 @@ def run(
 
     from auto import report, steps
     from auto.context import Run
-    from cell_search.driver.interruption import Interruptible, Interruption
     from cell_search.study.directory import SearchDirectory
+    from cells.support.signals import Interruptible, Interruption
 
     time = budgets.Budget(total, folder / "seconds.json", search)
     directory = SearchDirectory(folder / "search")

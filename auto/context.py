@@ -11,12 +11,12 @@ from typing import Any
 from auto import pretrained
 from auto.budget import Budget
 from auto.record import Record, Settings
-from cell_search.driver.interruption import Interruptible
 from cell_search.output.progress import duration
 from cell_search.study.directory import SearchDirectory
 from cells.data.image_folders import ImageFolder
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
+from cells.support.signals import Interruptible
 
 
 @dataclass(frozen=True)

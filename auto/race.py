@@ -25,11 +25,11 @@ from auto.context import Run
 from auto.entrants import Entrant
 from auto.test_split import Divided
 from cell_search import images as image_files
-from cell_search.driver.interruption import Interruption
 from cell_search.images import Images, ImageSettings
 from cell_search.recipes.training import WholeTraining
 from cells.support.errors import UserError
 from cells.support.files import writing
+from cells.support.signals import Interruption
 
 #: The part of the time of race and training that all rungs take together.
 SHARE = 0.15

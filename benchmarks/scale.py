@@ -40,12 +40,12 @@ from benchmarks.report import Figure, judged, observed, print_figures, required
 from benchmarks.strategy_cost import value
 from cell_search.config import resolve, schema
 from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Request, Result
 from cell_search.output import report
 from cell_search.pools import Pool, PoolSettings
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import STUDY_NAME
+from cells.support.signals import Interruptible
 
 LIMITS = {
     "512 workers, children of 1,800 s, utilisation": (

@@ -16,7 +16,6 @@ from cell_search.costs import table
 from cell_search.costs.machine import this_machine
 from cell_search.driver import driver
 from cell_search.driver import rerank as reranks
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
@@ -24,6 +23,7 @@ from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 Directory = str | os.PathLike[str] | SearchDirectory
 
@@ -107,14 +107,14 @@ def search(
     changes = _merged(settings or {}, chosen)
 
     signals = interruptible or Interruptible()
-    if directory is None:
-        merged = read.read(config, changes, params_override)
-        return driver.search(InMemory(), _checked(merged, own, signals, None), signals)
-    folder = _directory(directory)
-    seen = folder.state()
-    merged = read.read(config, changes, params_override, folder)
+    folder = None if directory is None else _directory(directory)
     # Before anything is written: what is wrong here would be wrong for every candidate.
-    resolved = _checked(merged, own, signals, folder)
+    with signals.block():
+        seen = folder.state() if folder else None
+        merged = read.read(config, changes, params_override, folder)
+        resolved = _checked(merged, own, folder)
+    if folder is None:
+        return driver.search(InMemory(), resolved, signals)
     with folder.locked(takeover):
         if folder.state() != seen:
             # Another search has begun or gone on here meanwhile.
@@ -178,14 +178,16 @@ def rerank(
     if isinstance(result, SearchResult) and result.directory is None:
         merged = read.read(config or result.config, changes, params_override)
         resolved = dataclasses.replace(result.resolved, config=merged)
-        longer = _checked_rerank(resolved, signals)
+        with signals.block():
+            longer = _checked_rerank(resolved)
         return reranks.rerank(result.studies, resolved, longer, signals)
     folder = _directory(result.studies if isinstance(result, SearchResult) else result)
-    seen = folder.state()
-    merged = read.read(config, changes, params_override, folder)
-    folder.read_study()  # Whether there is one.
-    resolved = resolve.resolve(merged, directory=folder)
-    longer = _checked_rerank(resolved, signals)
+    with signals.block():
+        seen = folder.state()
+        merged = read.read(config, changes, params_override, folder)
+        folder.read_study()  # Whether there is one.
+        resolved = resolve.resolve(merged, directory=folder)
+        longer = _checked_rerank(resolved)
     with folder.locked(takeover):
         if folder.state() != seen:
             read.read(config, changes, params_override, folder)
@@ -242,16 +244,13 @@ def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 
 
-def _checked(
-    merged: Any, own: Any, signals: Interruptible, folder: SearchDirectory | None
-) -> Search:
+def _checked(merged: Any, own: Any, folder: SearchDirectory | None) -> Search:
     resolved = resolve.resolve(merged, own if isinstance(own, Evaluator) else None, folder)
     if isinstance(own, Function) and merged.pool.type != "inline":
         own.check_workers()
-    with signals.block():
-        resolved.check()
-    known_cells(resolved)
     _check_machine(resolved)
+    known_cells(resolved)
+    resolved.check()
     return resolved
 
 
@@ -270,10 +269,9 @@ def _check_machine(resolved: Search) -> None:
     print(f"cell-search: {words}; they are used all the same", file=sys.stderr, flush=True)
 
 
-def _checked_rerank(resolved: Search, signals: Interruptible) -> Search:
+def _checked_rerank(resolved: Search) -> Search:
     longer = reranks.final(resolved)
-    with signals.block():
-        longer.check()
+    longer.check()
     return longer
 
 

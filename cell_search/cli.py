@@ -33,7 +33,7 @@ cell-search: searches a Normal and a Reduction cell on small images.
   On image files, CLASS/* or SPLIT/CLASS/* (see `cells docs data`):
     ... --params_override=images.name=/data/flowers,images.split=train,images.size=32
   On a benchmark table (seconds), or on a table of your own:
-    cell-search --search_dir=/tmp/nb201 --data_dir=DIR \
+    cell-search --search_dir=/tmp/nb201 --data_dir=DIR \\
       --config_file=configs/search/nas_bench_201.yaml
     cell-search --search_dir=/tmp/table --table=FILE.csv --space=FILE.json
   Another strategy or another space, everything else the same:
@@ -101,7 +101,7 @@ def _main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
-    command_line.hush()
+    command_line.hush("cell-search")
     if mode == "costs":
         _measure()
         return
@@ -119,18 +119,16 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _interruptibly(call: Callable[[Any], Any]) -> None:
-    from cell_search.driver.interruption import Interruptible, Interruption
+    import cell_search.api  # noqa: F401  Which takes a while, and may be left at any moment.
+    from cells.support.errors import Stopped
+    from cells.support.signals import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:
-            print("\n".join(call(interruptible).paths))
+            result = call(interruptible)
+            print("\n".join((result.summary, *result.paths)))
         except Interruption as stop:
-            print(
-                f"cell-search: stopped by {stop}; every finished trial is kept, and the same "
-                "command goes on",
-                file=sys.stderr,
-            )
-            sys.exit(128 + stop.signum)
+            raise Stopped(stop.signum, "with every finished trial kept") from None
 
 
 def _asked() -> dict[str, Any]:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import pathlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
 from cell_search.config.schema import SearchConfig
 from cell_search.output import results
+from cell_search.output.progress import number
 from cell_search.space.cell_space import genotype_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
 from cell_search.trial_keys import METRICS
 from cells.genotype.genotype import Genotype
+
+_STATES = {
+    TrialState.COMPLETE: "with a score",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,23 @@ class SearchResult:
         return found
 
     @property
+    def summary(self) -> str:
+        """How many trials there are, and the best of them, in a line.
+
+        Raises:
+            UserError: no candidate has a score.
+        """
+        states = Counter(trial.state for trial in self.study.get_trials(deepcopy=False))
+        counts = [f"{states[state]:,} {word}" for state, word in _STATES.items() if states[state]]
+        best = self.best
+        score = ", ".join(f"{name} {number(value)}" for name, value in best.score.items())
+        line = f"{states.total():,} trials ({', '.join(counts)}), best {score} (trial {best.trial})"
+        again = results.reranking_of(self.resolved, self.study)
+        if again is not None and again.scored:
+            line += f"; trained again, {again.reward} {number(again.scored[0].mean)}"
+        return line
+
+    @property
     def trials(self) -> list[dict[str, Any]]:
         """All trials as flat records, such as a table (`pandas.DataFrame(result.trials)`) takes.
 
@@ -127,7 +153,7 @@ class SearchResult:
         records = []
         for trial in self.study.get_trials(deepcopy=False):
             values = trial.values or [None] * len(names)
-            failed = trial.state == optuna.trial.TrialState.FAIL
+            failed = trial.state == TrialState.FAIL
             records.append(
                 {
                     "number": trial.number,

@@ -109,7 +109,7 @@ def _define_flags() -> None:
 def _main(argv: Sequence[str]) -> None:
     from cells.support.errors import UserError, printable
 
-    command_line.hush()
+    command_line.hush("cell-detect")
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-detect --help")

@@ -106,7 +106,7 @@ def _main(argv: Sequence[str]) -> None:
     mode = command_line.required("mode")
     if len(argv) > 1 and mode != "predict":
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-transfer --help")
-    command_line.hush()
+    command_line.hush("cell-transfer")
     lines = {
         "train": _train,
         "train_and_eval": _train,

@@ -166,8 +166,6 @@ class Search:
     def check(self) -> None:
         """Raises a UserError where no candidate could be scored; called before the first."""
         self.pool.check()
-        if self.sieve is not None:
-            self.sieve.check()
         if self.evaluator.proposes != self.strategy.follows:
             able = [name for name, other in STRATEGIES.items() if other.follows]
             kind, wanted = self.config.evaluator.type, self.config.strategy.type
@@ -187,6 +185,9 @@ class Search:
                 f"{self.config.evaluator.type}, whose candidates are scored one after the other; "
                 "use 1, or pool.type=inline"
             )
+        # From here on images are looked at, and made a data set where they are none.
+        if self.sieve is not None:
+            self.sieve.check()
         self.evaluator.check(self.images, self.space)
         for decision in self.space.decisions:
             if decision.kind == searched_settings.KIND:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
@@ -15,11 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
 from cell_search.driver import inputs
-from cell_search.driver.interruption import Interruptible
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
 from cell_search.output import report, results
-from cell_search.output.progress import Progress
+from cell_search.output.progress import Progress, trial_name
 from cell_search.output.tensorboard_logs import Boards
 from cell_search.pools import Pool
 from cell_search.search_result import SearchResult
@@ -32,6 +31,7 @@ from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 #: A space of so many points, at most, is looked at for candidates that are left.
 LISTED = 4096
@@ -110,7 +110,9 @@ def _sieved(
     key = search.space.canonical_key
     met = {key(trial.point) for trial in known}
     sieve.begin(study, search.sieve, lambda p: key(p) not in met and search.feasible(p))
-    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files)
+    # The search has trials of these numbers, too.
+    named = "candidate {0.number} of the sieve".format
+    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files, named=named)
     return [FirstTrial(search.space.point(t) or {}) for t in sieve.kept(search, study)]
 
 
@@ -122,6 +124,7 @@ def run(
     interruptible: Interruptible,
     files: Files | None,
     first: Sequence[FirstTrial] = (),
+    named: Callable[[FrozenTrial], str] = trial_name,
 ) -> None:
     """Evaluates trials until the study has as many as the configuration says.
 
@@ -133,6 +136,7 @@ def run(
         interruptible: listens for Ctrl-C and SIGTERM.
         files: what is written now and then; None where there is no directory.
         first: the first trials; the strategy proposes those of the others.
+        named: what a trial is called on the screen.
 
     Raises:
         UserError: the settings are at fault.
@@ -141,7 +145,7 @@ def run(
     trials.name_objectives(study, search.objectives)
     weights = studies.weights(search.config.weights_dir, part)
     boards = Boards(files.directory.tensorboard(part), search) if files else None
-    driver = _Driver(boards, weights, search, study, interruptible, files, first)
+    driver = _Driver(boards, weights, search, study, interruptible, files, first, named)
     try:
         with driver.progress:
             driver.run()
@@ -205,6 +209,7 @@ class _Driver:
         interruptible: Interruptible,
         files: Files | None,
         first: Sequence[FirstTrial],
+        named: Callable[[FrozenTrial], str],
     ):
         self.search, self.study, self.first = search, study, first
         self.weights = Weights(weights, search.evaluator, search.strategy)
@@ -216,7 +221,7 @@ class _Driver:
         self.again: list[FrozenTrial] = []
         self.begun, self.finished = len(known), len(finished)
         self.news: list[int] = []
-        self.progress = Progress(search.config.trials, finished, search.objectives)
+        self.progress = Progress(search.config.trials, finished, search.objectives, named)
         self.reported, self.warned = time.monotonic(), False
         self.untried = _untried(search, known)
 

@@ -8,12 +8,12 @@ from collections import Counter
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig
 from cell_search.driver import driver, inputs
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
@@ -25,6 +25,7 @@ from cell_search.trial_keys import PROTOCOL, REWARD
 from cells.support import overrides
 from cells.support.errors import UserError
 from cells.support.settings_differences import settings_differences
+from cells.support.signals import Interruptible
 
 #: The seeds of a re-ranking lie beyond those of searches.
 _SEED = 2**32
@@ -115,12 +116,19 @@ def rerank(
         for trial in best:
             if there[space.canonical_key(trial.params)] < seed:
                 trials.begin(study, space, space.point(trial) or {})
-    numbers = ", ".join(str(trial.number) for trial in best)
+    numbers = {space.canonical_key(trial.params): trial.number for trial in best}
     times = "once" if wanted.seeds == 1 else f"{wanted.seeds} times"
-    print(f"the cells of trials {numbers} are trained again, {times} each", flush=True)
+    told = ", ".join(map(str, numbers.values()))
+    trial_or_trials = "trial" if len(numbers) == 1 else "trials"
+    print(f"the cells of {trial_or_trials} {told} are trained again, {times} each", flush=True)
     longer.config.trials = len(study.get_trials(deepcopy=False))
     files = driver.Files(directory, search, found) if directory else None
-    driver.run(studies, wanted.name, longer, study, interruptible, files)
+
+    def named(trial: FrozenTrial) -> str:
+        # As in the search; earlier re-rankings may have had others.
+        return f"trial {numbers.get(space.canonical_key(trial.params), '?')} again"
+
+    driver.run(studies, wanted.name, longer, study, interruptible, files, named=named)
     again = results.reranking_of(search, found)
     assert again is not None
     if not again.scored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +29,16 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // 86400):,} d {int(seconds % 86400 // 3600)} h"
 
 
+def number(value: float) -> str:
+    """Such as `0.9633` or `49,230`: a score as it stands in every line."""
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def trial_name(trial: FrozenTrial) -> str:
+    """What a trial of a search is called."""
+    return f"trial {trial.number}"
+
+
 class Progress:
     """How far a search is; prints it while it is entered.
 
@@ -39,6 +49,7 @@ class Progress:
         total: how many trials there will be.
         known: the trials that had finished before.
         objectives: what is wanted; the best is that by the first.
+        named: what a trial is called.
 
     Attributes:
         total: how many trials there will be.
@@ -48,8 +59,14 @@ class Progress:
         best: the best trial so far.
     """
 
-    def __init__(self, total: int, known: Sequence[FrozenTrial], objectives: Sequence[Objective]):
-        self.total, self.objectives = total, objectives
+    def __init__(
+        self,
+        total: int,
+        known: Sequence[FrozenTrial],
+        objectives: Sequence[Objective],
+        named: Callable[[FrozenTrial], str] = trial_name,
+    ):
+        self.total, self.objectives, self._named = total, objectives, named
         self.done, self.running = 0, 0
         self.states: Counter[TrialState] = Counter()
         self.best: FrozenTrial | None = None
@@ -108,15 +125,15 @@ class Progress:
         if trial.state == TrialState.PRUNED:
             metric, (value,) = self.objectives[0].metric, trial.values
             epochs = "1 epoch" if trial.last_step == 1 else f"{trial.last_step} epochs"
-            what = f"stopped after {epochs}, {metric} {value:.4f}"
+            what = f"stopped after {epochs}, {metric} {number(value)}"
         elif trials.reward(trial) is None:
             what = f"failed: {trials.failure(trial)}"
         else:
             what = "  ".join(
-                f"{o.metric} {value:.4f}" if abs(value) < 1000 else f"{o.metric} {value:,.0f}"
+                f"{o.metric} {number(value)}"
                 for o, value in zip(self.objectives, trial.values, strict=True)
             )
-        parts = [f"trial {trial.number}  {self.done}/{self.total}", what]
+        parts = [f"{self._named(trial)}  {self.done}/{self.total}", what]
         if self.best is not None:
             parts.append(self.best_so_far)
         parts.append(duration(trials.seconds(trial)))
@@ -130,4 +147,4 @@ class Progress:
         if self.best is None:
             return "best none yet"
         of = f" {self.objectives[0].metric}" if len(self.objectives) > 1 else ""
-        return f"best{of} {self.best.values[0]:,.4g} (trial {self.best.number})"
+        return f"best{of} {number(self.best.values[0])} ({self._named(self.best)})"

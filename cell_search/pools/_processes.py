@@ -20,6 +20,7 @@ from cell_search.pools._pool import MAX_WORKERS, POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
 from cell_search.pools._worker import work
+from cells.support import command_line
 from cells.support.settings import check, setting
 
 _GPUS = "CUDA_VISIBLE_DEVICES"
@@ -110,7 +111,9 @@ class _Process(Worker):
         self._pipe, self._other = context.Pipe()
         levels = {name: logging.getLogger(name).level for name in _LOGGERS}
         self._process = context.Process(
-            target=work, args=(self._other, environment, levels), daemon=True
+            target=work,
+            args=(self._other, environment, levels, command_line.warns_as()),
+            daemon=True,
         )
         self._starting = threading.Lock()
         self._killed = False
@@ -119,7 +122,13 @@ class _Process(Worker):
         with self._starting:
             if self._killed:
                 raise WorkerDied("killed before it began")
-            self._process.start()
+            # Ctrl-C in a terminal goes to all its processes; it is the driver that ends the
+            # workers. What is blocked here is blocked there from the first moment.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                self._process.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._other.close()
         self._receive(None)
 

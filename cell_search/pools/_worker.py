@@ -10,13 +10,14 @@ import logging
 import multiprocessing
 import os
 import pickle
-import signal
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 
-def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, int]) -> None:
+def work(
+    pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, int], prog: str
+) -> None:
     """Evaluates requests until the pipe is closed.
 
     Args:
@@ -25,15 +26,16 @@ def work(pipe: Connection, environment: Mapping[str, str], levels: Mapping[str, 
             fault.
         environment: variables to set first.
         levels: of loggers by name, as in the driver.
+        prog: see `command_line.warn_as`.
     """
     os.environ.update(environment)
-    # Ctrl-C in a terminal goes to all its processes; it is the driver that ends the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
     from cell_search.evaluators import evaluate
+    from cells.support.command_line import warn_as
     from cells.support.errors import UserError
 
+    warn_as(prog)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     try:

@@ -8,9 +8,7 @@ are read.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -227,8 +225,7 @@ def _write(
         },
         data_dir=data_dir,
     )
-    # Stdout is for results, which other programs may read.
-    with contextlib.redirect_stdout(sys.stderr):
+    with prepared.without_words():
         builder.download_and_prepare()
 
 
@@ -249,7 +246,11 @@ def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Check
         for file, outcome in zip(
             images.files,
             tqdm_utils.tqdm(
-                outcomes, desc="Reading images...", total=len(images.files), unit=" images"
+                outcomes,
+                desc="Reading images...",
+                total=len(images.files),
+                unit=" images",
+                disable=None,  # Where there is no terminal.
             ),
             strict=True,
         ):

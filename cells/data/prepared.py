@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,22 @@ def prepared(root: Path) -> dict[str, Path]:
     """
     found = sorted([*root.glob(f"*/*/{INFO}"), *root.glob(f"*/*/*/{INFO}")])
     return {file.parent.parent.relative_to(root).as_posix(): file.parent for file in found}
+
+
+@contextlib.contextmanager
+def without_words() -> Iterator[None]:
+    """Keeps from the screen what TFDS says of a set that is made here, without any download.
+
+    Its bars are shown on a terminal, where they move.
+    """
+    import tensorflow_datasets as tfds
+
+    bars = contextlib.ExitStack()
+    if not sys.stderr.isatty():
+        tfds.display_progress_bar(False)
+        bars.callback(tfds.display_progress_bar, True)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), bars:
+        yield
 
 
 def require_whole(builder: tfds.core.DatasetBuilder) -> None:

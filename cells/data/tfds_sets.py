@@ -192,7 +192,8 @@ def _prepare(
             return found
         try:
             # Stdout is for results, which other programs may read.
-            with contextlib.redirect_stdout(sys.stderr):
+            downloads = contextlib.redirect_stdout(sys.stderr)
+            with prepared.without_words() if short in EMBEDDED else downloads:
                 found.download_and_prepare()
         except Exception as error:
             if short not in EMBEDDED:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging as python_logging
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from absl import app, flags, logging
 
-from cells.support.errors import BAD_INPUT, Stopped, UserError, printable
+from cells.support.errors import UserError, told_errors
 from cells.support.files import path_text
+from cells.support.version import __version__
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
@@ -30,7 +32,7 @@ def run(
     """Parses absl flags and runs `main`; never returns.
 
     Flags and arguments may be mixed. `--help` prints `text` and the flags of `module` without
-    importing anything else. A `UserError` ends in one line on standard error and exit code 2.
+    importing anything else, `--version` the version. Errors are told as `told_errors` does.
 
     Args:
         main: called with the program's name and the arguments that are not flags.
@@ -44,22 +46,22 @@ def run(
     if any(argument in _HELP for argument in sys.argv[1:]):
         print(f"{text.strip()}\n\nflags:\n{flags.FLAGS.module_help(module)}")
         sys.exit(0)
+    if "--version" in sys.argv[1:]:
+        print(f"{prog} {__version__}")
+        sys.exit(0)
     flags.FLAGS.set_gnu_getopt(True)
 
     def guarded(argv: Sequence[str]) -> None:
-        try:
+        with told_errors(prog):
             _spell_out_homes(module)
             main(argv)
-        except UserError as error:
-            _end(prog, error.with_flag)
-        except Stopped as stop:
-            _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 
     def parse(argv: Sequence[str]) -> list[str]:
         try:
             return flags.FLAGS(argv)
         except flags.Error as error:
-            _end(prog, f"{str(error).strip()}; see {prog} --help")
+            with told_errors(prog):
+                raise UserError(f"{str(error).strip()}; see {prog} --help") from None
 
     app.run(guarded, flags_parser=parse)
 
@@ -106,21 +108,55 @@ def define_run_flags(modes: Sequence[str], experiment: str) -> None:
     flags.DEFINE_string("data_dir", os.environ.get("CELLS_DATA_DIR"), DATA_DIR_HELP)
 
 
-def hush() -> None:
+def hush(prog: str) -> None:
     """Keeps what concerns developers of the libraries from the screen; `--verbosity` shows it.
 
     TFDS and Model Garden tell all that they read, TensorFlow warns of every child that its
-    functions are traced anew.
+    functions are traced anew. Warnings of this project are lines of the program, without absl's
+    `W1129 ... :47]`, and those of the libraries are left out.
+
+    Args:
+        prog: name of the program.
     """
     if not flags.FLAGS["verbosity"].present:
+        warn_as(prog)
         logging.set_verbosity(logging.WARNING)
         python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
 
 
-def _end(prog: str, sentence: str, code: int = BAD_INPUT) -> NoReturn:
-    logging.flush()
-    print(f"{prog}: {printable(sentence)}", file=sys.stderr)
-    sys.exit(code)
+def warn_as(prog: str) -> None:
+    """Has warnings of this project be lines of a program, and leaves those of libraries out.
+
+    Args:
+        prog: name of the program; "": as it is.
+    """
+    global _prog
+    if prog:
+        _prog = prog
+        logging.use_absl_handler()
+        handler = logging.get_absl_handler()
+        handler.setFormatter(python_logging.Formatter(f"{prog}: %(message)s"))
+        handler.addFilter(_is_ours)
+
+
+def warns_as() -> str:
+    """The program whose lines warnings are; "" where they are not."""
+    return _prog
+
+
+_prog = ""
+
+
+def _is_ours(record: python_logging.LogRecord) -> bool:
+    """Whether a message is of this project, or too serious to be left out."""
+    return record.levelno >= python_logging.ERROR or record.pathname.startswith(_OURS)
+
+
+#: Where the code of this project lies, which may be a folder with others beside it.
+_OURS = tuple(
+    os.path.join(pathlib.Path(__file__).parents[2], package, "")
+    for package in ("cells", "cell_search", "transfer", "detection", "auto")
+)
 
 
 def required(name: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import signal
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
 
 #: Exit code of everything that the user can mend.
 BAD_INPUT = 2
@@ -18,7 +21,7 @@ class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.
 
     The command lines print the sentence without a traceback and exit with code 2
-    (`cells.support.command_line.run`); everything else that is raised is a fault of this project.
+    (`told_errors`); everything else that is raised is a fault of this project.
 
     A sentence about an argument is written with its flag, `--output: ...`: the command lines print
     it so, and Python users read `output: ...`, as they call the argument.
@@ -47,8 +50,7 @@ class UserError(Exception):
 class Stopped(Exception):
     """A signal ended what was running, at a moment when nothing is lost.
 
-    The command lines print it and exit with 128 and the signal's number
-    (`cells.support.command_line.run`).
+    The command lines print it and exit with 128 and the signal's number (`told_errors`).
 
     Attributes:
         signum: the signal.
@@ -57,6 +59,28 @@ class Stopped(Exception):
     def __init__(self, signum: int, where: str):
         super().__init__(f"stopped by {signal.Signals(signum).name} {where}")
         self.signum = signum
+
+
+@contextmanager
+def told_errors(prog: str) -> Iterator[None]:
+    """Ends a program by what people are meant to read: one line on standard error.
+
+    A `UserError` makes exit code 2, `Stopped` 128 and the signal's number.
+
+    Args:
+        prog: name of the program, with which the line begins.
+    """
+    try:
+        yield
+    except UserError as error:
+        _end(prog, error.with_flag, BAD_INPUT)
+    except Stopped as stop:
+        _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
+
+
+def _end(prog: str, sentence: str, code: int) -> NoReturn:
+    print(f"{prog}: {printable(sentence)}", file=sys.stderr)
+    sys.exit(code)
 
 
 def cut(text: str, most: int = 60) -> str:

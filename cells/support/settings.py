@@ -13,7 +13,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,7 +138,20 @@ def type_of(kind: type, name: str, present: Any) -> Any:
         name: of the field.
         present: its value, which says the type where there is no annotation.
     """
-    default = _default(kind, name, present)
+    field = getattr(kind, "__dataclass_fields__", {}).get(name)
+    if field is None or field.default is field.default_factory is dataclasses.MISSING:
+        return _type(kind, name, present)
+    return _type_of_default(kind, name)
+
+
+@functools.cache
+def _type_of_default(kind: Any, name: str) -> Any:
+    field = kind.__dataclass_fields__[name]
+    made = field.default is dataclasses.MISSING
+    return _type(kind, name, field.default_factory() if made else field.default)
+
+
+def _type(kind: type, name: str, default: Any) -> Any:
     annotated = _annotations(kind).get(name)
     if annotated is None:
         return Any if default is None else type(default)
@@ -207,16 +220,6 @@ def _of_items(arguments: Sequence[Any], value: Sequence[Any]) -> Sequence[Any]:
 
 def _noun(kind: type) -> str:
     return _NOUNS.get(kind, kind.__name__)
-
-
-def _default(kind: type, name: str, present: Any) -> Any:
-    field = getattr(kind, "__dataclass_fields__", {}).get(name)
-    if field is None:
-        return present
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    make: Callable[[], Any] | Any = field.default_factory
-    return present if make is dataclasses.MISSING else make()
 
 
 @functools.cache

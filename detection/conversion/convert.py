@@ -133,7 +133,8 @@ def _write(
     notes = [folder / f".records-{i:05d}.json" for i in range(shards)]
     _require_own(folder, notes, source)
     bounds = [len(named) * i // shards for i in range(shards + 1)]
-    with tqdm_utils.tqdm(desc="Converting...", total=len(named), unit=" images") as progress:
+    bar = tqdm_utils.tqdm(desc="Converting...", total=len(named), unit=" images", disable=None)
+    with bar as progress:
         for i, note in enumerate(notes):
             part = named[bounds[i] : bounds[i + 1]]
             if note.is_file():

@@ -40,11 +40,11 @@ def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Catego
     check_model(params.task.model)
     _check_task(params.task, train=train)
     sides = {"train_data": train, "validation_data": evaluate}
-    found = _resolve_classes(params.task, [side for side, wanted in sides.items() if wanted])
     cells = params.task.model.backbone.cells if _has_cells(params.task.model) else None
     common.resolve_steps(params, cells)
     common.resolve_runtime(params.runtime)
-    return found
+    # From here on data are looked at, and made where they are not there.
+    return _resolve_classes(params.task, [side for side, wanted in sides.items() if wanted])
 
 
 def resolve_model(params: Any) -> None:

@@ -16,8 +16,8 @@ from folders import write
 
 from auto import budget, entrants, final_training, race, search_step, steps
 from auto.entrants import Entrant
-from cell_search.driver.interruption import Interruption
-from cells.__main__ import main
+from cells.__main__ import run as main
+from cells.support.signals import Interruption
 
 ROOT = pathlib.Path(__file__).parents[2]
 

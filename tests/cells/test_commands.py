@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from cells.__main__ import main
+from cells.__main__ import run as main
 from cells.genotype import catalogue, genotype_file
 from cells.operations.operations import OPERATIONS
 
@@ -69,6 +71,50 @@ def test_control_characters_of_names_do_not_reach_the_terminal(capsys, monkeypat
     assert told == "cells: a\\n\\x1b[31mb.json: there is no such genotype file\n"
 
 
+@pytest.mark.parametrize(
+    "package, program",
+    [
+        ("cells", "cells"),
+        ("cell_search", "cell-search"),
+        ("transfer", "cell-transfer"),
+        ("detection", "cell-detect"),
+    ],
+)
+def test_every_program_says_its_version(package, program):
+    done = subprocess.run([sys.executable, "-m", package, "--version"], capture_output=True)
+    assert done.stdout.decode() == f"{program} {importlib.metadata.version('transferable-cells')}\n"
+
+
+def aligned(lines: list[str]) -> list[list[str]]:
+    """The cells of a table whose columns begin below each other."""
+    starts = [0, *(m.end() for m in re.finditer("  +", lines[0]))]
+    ends = [*starts[1:], None]
+    assert all(line[at - 1] == " " for line in lines for at in starts[1:] if at < len(line))
+    return [[line[a:b].strip() for a, b in zip(starts, ends, strict=True)] for line in lines]
+
+
+def test_the_list_tells_all_cells_apart():
+    head, *rows = aligned(cells("list").stdout.splitlines()[:-1])
+    assert [row[0] for row in rows] == catalogue.names()
+    # The network of 6 @ 768 has 3.3M parameters in the paper, and an error of 2.65 % with cutout.
+    found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert found["nasnet_a"] == {
+        "name": "nasnet_a",
+        "stacking": "nasnet",
+        "parameters": "3,346,538",
+        "CIFAR-10 error": "2.65 %",
+        "ImageNet top-1": "74.0 %",
+        "by": "Zoph et al., CVPR 2018",
+    }
+    assert len({tuple(row[1:]) for row in rows}) == len(rows)
+
+
+def test_show_ends_where_people_stop_reading():
+    lines = cells("show", "nasnet_a").stdout.splitlines()
+    assert all(len(line) <= 160 and "[{" not in line for line in lines)
+    assert lines[-1] == "checked_against, published: see --json"
+
+
 def test_list_and_show():
     listed = json.loads(cells("list", "--json").stdout)
     assert {row["name"] for row in listed} == set(catalogue.names())
@@ -82,6 +128,8 @@ def test_list_and_show():
 
 
 def test_operations_are_listed_with_their_parameters():
+    table = aligned(cells("operations").stdout.splitlines())
+    assert [row[0] for row in table] == ["name", *OPERATIONS]
     rows = json.loads(cells("operations", "--json", "-F", "10").stdout)
     assert [row["name"] for row in rows] == list(OPERATIONS)
     counted = {row["name"]: row["parameters"] for row in rows}

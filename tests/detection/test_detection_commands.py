@@ -10,12 +10,13 @@ import json
 import logging
 import pathlib
 import shutil
+import signal
 import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from forked_commands import run_forked
+from forked_commands import begin_forked, run_forked
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -96,6 +97,15 @@ def test_evaluation_holds_the_twelve_numbers(training, trained):
     lines = evaluation_report.coco_lines(values)
     assert len(lines) == 12
     assert "no such object" in lines[5]
+
+
+def test_ctrl_c_ends_it_in_one_line(trained, tmp_path):
+    output = f"--output={tmp_path / 'found'}"
+    process = begin_forked("detection", "--mode=predict", f"--model_dir={trained}", output)
+    process.send(signal.SIGINT, seconds=0.5)
+    done = process.end()
+    assert done.returncode == 130
+    assert done.stderr == "cell-detect: stopping; once more to stop now\n"
 
 
 def test_the_folder_is_complete_without_its_sources(trained, tmp_path, scenes_dir):

@@ -9,8 +9,8 @@ from auto import test_split
 from auto.budget import Budget
 from auto.context import Run
 from auto.record import Settings, opened
-from cell_search.driver.interruption import Interruptible
 from cell_search.study.directory import SearchDirectory
+from cells.support.signals import Interruptible
 
 
 def begin(folder: pathlib.Path, root: pathlib.Path, **changes: Any) -> Run:

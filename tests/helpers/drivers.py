@@ -82,7 +82,7 @@ class Job:
     def run(self) -> None:
         """Searches, here."""
         import cell_search
-        from cell_search.driver.interruption import Interruptible
+        from cells.support.signals import Interruptible
 
         with Interruptible().listening() as interruptible:
             cell_search.search(
@@ -96,7 +96,7 @@ class Job:
 def _work(job: Job) -> None:
     """A driver's process; what it says on standard error is kept in a file."""
     import cell_search
-    from cell_search.driver.interruption import Interruption
+    from cells.support.signals import Interruption
 
     here = pathlib.Path(cell_search.__file__).parents[1]
     assert here == pathlib.Path(__file__).parents[2], "another copy of the project is installed"

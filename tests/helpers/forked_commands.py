@@ -7,10 +7,14 @@ import functools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -33,6 +37,7 @@ for line in sys.stdin:
         sys.argv = [module, *arguments]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         sys.exit()
+    print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -57,13 +62,72 @@ def _end(server: subprocess.Popen) -> None:
     server.wait()
 
 
-def run_forked(
+@dataclass(frozen=True)
+class Forked:
+    """A command that was begun; one at a time.
+
+    Attributes:
+        command: module and arguments.
+        pid: its process.
+        out, err: the files of what it prints.
+    """
+
+    command: Sequence[str]
+    pid: int
+    out: IO[str]
+    err: IO[str]
+
+    def hears(self) -> bool:
+        """Whether it has handlers of signals: it is past the start-up of Python itself."""
+        return catches(self.pid, signal.SIGTERM)
+
+    def send(self, signum: int, when: Callable[[], bool] | None = None, seconds: float = 0) -> None:
+        """Sends a signal.
+
+        Args:
+            signum: the signal.
+            when: says that the moment has come; by default it has once the command hears signals.
+            seconds: that pass then.
+        """
+        wait_until(when or self.hears)
+        time.sleep(seconds)
+        os.kill(self.pid, signum)
+
+    def said(self) -> str:
+        """What it has printed so far."""
+        return pathlib.Path(self.out.name).read_text()
+
+    def end(self) -> subprocess.CompletedProcess[str]:
+        """Waits for the end; gives the exit code, and what was printed."""
+        server = _server()
+        assert server.stdout is not None
+        code = int(server.stdout.readline())
+        with self.out, self.err:
+            return subprocess.CompletedProcess(self.command, code, self.out.read(), self.err.read())
+
+
+def catches(pid: int, signum: int) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.split("SigCgt:")[1].split()[0], 16)
+    return bool(caught & (1 << (signum - 1)))
+
+
+def wait_until(moment: Callable[[], bool]) -> None:
+    """Waits, for two minutes at most."""
+    last = time.monotonic() + 120
+    while not moment():
+        assert time.monotonic() < last, "the moment did not come"
+        time.sleep(0.005)
+
+
+def begin_forked(
     module: str,
     *arguments: str,
     folder: pathlib.Path = ROOT,
     environment: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Does what `python -m MODULE ARGUMENTS` does, and waits for its end.
+) -> Forked:
+    """Begins what `python -m MODULE ARGUMENTS` does; `end` of it has to be called.
 
     Args:
         module: such as `cell_search`.
@@ -71,19 +135,25 @@ def run_forked(
         folder: where it runs.
         environment: in place of this process's own; variables that TensorFlow reads when it is
             imported change nothing any more.
-
-    Returns:
-        The exit code, and what it printed.
     """
     server = _server()
     assert server.stdin is not None and server.stdout is not None
-    with tempfile.NamedTemporaryFile("r") as out, tempfile.NamedTemporaryFile("r") as err:
-        command = {
-            "command": [module, *arguments],
-            "folder": str(folder),
-            "environment": dict(os.environ if environment is None else environment),
-            "streams": [out.name, err.name],
-        }
-        print(json.dumps(command), file=server.stdin, flush=True)
-        code = int(server.stdout.readline())
-        return subprocess.CompletedProcess([module, *arguments], code, out.read(), err.read())
+    out, err = (tempfile.NamedTemporaryFile("r") for _ in range(2))  # noqa: SIM115  See `end`.
+    command = {
+        "command": [module, *arguments],
+        "folder": str(folder),
+        "environment": dict(os.environ if environment is None else environment),
+        "streams": [out.name, err.name],
+    }
+    print(json.dumps(command), file=server.stdin, flush=True)
+    return Forked([module, *arguments], int(server.stdout.readline()), out, err)
+
+
+def run_forked(
+    module: str,
+    *arguments: str,
+    folder: pathlib.Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """As `begin_forked`, and waits for the end: the exit code, and what was printed."""
+    return begin_forked(module, *arguments, folder=folder, environment=environment).end()

@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 from cell_search.config import resolve, schema
 from cell_search.config.resolve import Search
 from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request, Result, Score, evaluate
 from cell_search.images import ImageSettings
 from cell_search.pools import Pool, PoolSettings
 from cell_search.search_result import SearchResult
 from cell_search.space.space import Space
 from cell_search.study.directory import SearchDirectory
+from cells.support.signals import Interruptible
 
 
 @dataclass(frozen=True)

@@ -46,25 +46,36 @@ def resolve(
     Raises:
         UserError: names the key, what is wrong, and the remedy.
     """
+    task = params.task
+    sides = {"train_data": train, "validation_data": evaluate}
+    read = [side for side, wanted in sides.items() if wanted]
+    _check_settings(params, read)
+    # From here on data are looked at, and made where they are not there.
+    names = _resolve_classes(task, read[0])
+    task.evaluation.top_k = min(task.evaluation.top_k, task.model.num_classes)
+    for side in read:
+        _check_data(side, getattr(task, side))
+    network.check(task.model)
+    return names
+
+
+def _check_settings(params: schema.Experiment, read: Sequence[str]) -> None:
+    """Completes and checks what no data are needed for."""
     check_restrictions(params)
     task = params.task
     initial_weights.complete(task)
     _check_input_size(task.model)
-    sides = {"train_data": train, "validation_data": evaluate}
-    read = [side for side, wanted in sides.items() if wanted]
-    names = _resolve_classes(task, read[0])
-    task.evaluation.top_k = min(task.evaluation.top_k, task.model.num_classes)
     if task.evaluation.shift >= min(task.model.input_size[:2]):
         raise UserError(
             f"task.evaluation.shift: {task.evaluation.shift} pixels are as much as the image has; "
             "use 1 or 2, or 0 for none"
         )
     for side in read:
-        _check_data(side, getattr(task, side), task)
+        _check_side(side, getattr(task, side), task)
     _check_losses(task)
     resolve_steps(params, task.model.cells)
     resolve_runtime(params.runtime)
-    network.check(task.model)
+    network.check(task.model.replace(num_classes=task.model.num_classes or 2))
     if task.init_checkpoint:
         initial_weights.check(task.init_checkpoint, task.model)
     if task.unfreeze_every < 0:
@@ -79,7 +90,6 @@ def resolve(
             "task.unfreeze_every: holds back layers that have learnt before, and there are none "
             "without task.init_checkpoint; give it, or set 0"
         )
-    return names
 
 
 def resolve_model(params: schema.Experiment) -> None:
@@ -146,17 +156,20 @@ def _builder(data: schema.DataConfig) -> Any:
     return datasets.builder(data.tfds_name, data.tfds_data_dir or None)
 
 
-def _check_data(side: str, data: schema.DataConfig, task: schema.Task) -> None:
+def _check_data(side: str, data: schema.DataConfig) -> None:
+    if data.tfds_name:
+        datasets.split_size(_builder(data), data.tfds_split)
+    else:
+        tfrecords.check(data, f"task.{side}")
+
+
+def _check_side(side: str, data: schema.DataConfig, task: schema.Task) -> None:
     at = f"task.{side}"
     if bool(data.tfds_name) == bool(data.input_path):
         raise UserError(
             f"{at}: needs either tfds_name (a TFDS set) or input_path (TFRecord files), and has "
             f"{'both' if data.tfds_name else 'neither'}"
         )
-    if data.tfds_name:
-        datasets.split_size(_builder(data), data.tfds_split)
-    else:
-        tfrecords.check(data, at)
     if data.max_damaged < 0:
         raise UserError(f"{at}.max_damaged: is negative; 0 stops at the first damaged image")
     if data.aug_crop and data.aug_shift:

@@ -1,42 +1,20 @@
-"""What a training survives: a signal, weights that are not finite, and a disk that is full."""
+"""What a training survives: weights that are not finite, and a disk that is full."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import glob
 import math
 import os
 import shutil
-from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 import tensorflow as tf
 
 from cells.support.errors import UserError
-from cells.support.signals import handled_by
 
 #: What the operating system has against a file.
 _REASONS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
-
-
-class Signals:
-    """Remembers Ctrl-C and SIGTERM, until there is a moment to stop without losing a step."""
-
-    def __init__(self) -> None:
-        self.received = 0
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[Signals]:
-        """Replaces the handlers for the time of a `with` block; a second signal acts at once."""
-        with handled_by(self._handle):
-            yield self
-
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self.received:
-            raise KeyboardInterrupt
-        self.received = signum
 
 
 def check_numbers(step: int, loss: float, weights: list[Any], kept: str | None) -> None:

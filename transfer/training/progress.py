@@ -21,12 +21,14 @@ class Progress:
     """Actions for Model Garden's training and evaluation loops.
 
     Attributes:
+        step: of the training, as far as it has been told.
+        begun: the step that training began at, or goes on from.
         evaluated: metrics of the last evaluation by name; None before the first.
     """
 
-    def __init__(self, train_steps: int):
+    def __init__(self, train_steps: int, begun: int = 0):
         self.train_steps = train_steps
-        self.step = 0
+        self.step = self.begun = begun
         self.evaluated: dict[str, float] | None = None
         self._out = sys.stdout
         self._last: tuple[int, float] | None = None
@@ -34,7 +36,6 @@ class Progress:
     def begin(self, step: int, *, training: bool) -> None:
         """Takes the step of the checkpoint that was restored, and says where training goes on."""
         self.step = step
-        self._last = (step, time.monotonic())
         if step > self.train_steps and training:
             self.say(
                 f"is at step {step:,} already, and trainer.train_steps is {self.train_steps:,}: "
@@ -42,19 +43,23 @@ class Progress:
             )
         elif step and training:
             self.say(f"continues at step {step:,} of {self.train_steps:,}")
+        elif training:
+            self.say(f"trains {self.train_steps:,} steps; the first of them wait for the compiler")
 
     def trained(self, step: int, output: dict[str, Any]) -> None:
         """Prints the mean loss and, of a classifier, accuracy of the loop that ended at `step`."""
         values = numbers(output)
-        before, then = self._last or (self.step, time.monotonic())
-        now = time.monotonic()
-        rate = (step - before) / max(now - then, 1e-9)
+        now, pace = time.monotonic(), ""
+        if self._last is not None:  # The time of the first loop is the compiler's.
+            before, then = self._last
+            rate = (step - before) / max(now - then, 1e-9)
+            left = datetime.timedelta(seconds=round((self.train_steps - step) / max(rate, 1e-9)))
+            pace = f"  {rate:.1f} steps/s  {left} left"
         self.step, self._last = step, (step, now)
-        left = datetime.timedelta(seconds=round((self.train_steps - step) / max(rate, 1e-9)))
         accuracy = f"accuracy {values['accuracy']:.4f}  " if "accuracy" in values else ""
         self.say(
             f"step {step:,}/{self.train_steps:,}  loss {values['training_loss']:.4f}  {accuracy}"
-            f"learning rate {values['learning_rate']:.3g}  {rate:.1f} steps/s  {left} left"
+            f"learning rate {values['learning_rate']:.3g}{pace}"
         )
 
     def evaluation(self, output: dict[str, Any]) -> None:

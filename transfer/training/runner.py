@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,12 @@ from official.modeling import performance
 from cells.data import turned
 from cells.network.keras_settings import overridden
 from cells.support.errors import Stopped, UserError
+from cells.support.signals import Interruptible, Interruption
 from transfer.data import damaged_images
 from transfer.runs import model_dir
 from transfer.training import checkpoints, cluster, devices, experiment_runner, failures
 from transfer.training import complete as resolve
-from transfer.training.failures import Signals, check_numbers
+from transfer.training.failures import check_numbers
 from transfer.training.progress import Progress, numbers
 from transfer.training.task import ClassificationTask
 
@@ -89,13 +90,15 @@ def run(
         stack.enter_context(overridden(tf_keras))
         if not devices.has_servers(strategy):  # There other processes read the images.
             stack.enter_context(turned.counted())
-        signals = Signals()
+        signals = Interruptible()
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())
-        progress = Progress(params.trainer.train_steps)
+        begun = checkpoints.step_of(start) if start else 0
+        progress = Progress(params.trainer.train_steps, begun)
         own = _Run(params, mode, folder, strategy, progress, signals, enough)
         try:
-            controller = own.controller(task_class, start, stack)
+            with own.at_once():
+                controller = own.controller(task_class, start, stack)
             stack.enter_context(progress.quiet())
             stack.enter_context(strategy.scope())
             _loop(controller, params.trainer, mode)
@@ -104,6 +107,8 @@ def run(
                 _loop(controller, params.trainer, "eval")
         except _Enough:
             pass
+        except Interruption as stop:
+            raise own.stopped(stop.signum) from None
         except tf.errors.OpError as error:
             told = own.explained(error)
             if told is None:
@@ -127,7 +132,7 @@ class _Run:
     folder: str
     strategy: tf.distribute.Strategy
     progress: Progress
-    signals: Signals
+    signals: Interruptible
     enough: Callable[[int], bool]
     runner: Any = None
 
@@ -144,7 +149,7 @@ class _Run:
             checkpoints.lend(self.folder, start, folder)
         with self.strategy.scope():
             task = task_class(self.params.task, logging_dir=self.folder)
-        task.first_step = checkpoints.step_of(start) if start else 0
+        task.first_step = self.progress.begun
         if runtime.enable_xla and not runtime.num_gpus:
             # Model Garden does this itself, on GPUs only.
             task.train_step = tf.function(task.train_step, jit_compile=True)
@@ -159,8 +164,9 @@ class _Run:
                 params=params,
                 model_dir=folder,
                 train_actions=[self.trained],
-                eval_actions=[self.progress.evaluation],
+                eval_actions=[self.evaluated],
             )
+        self.runner.trainer.evaluating = self.at_once
         step = int(self.runner.trainer.global_step.numpy())
         devices.check_same_step(self.strategy, step)
         self.progress.begin(step, training="train" in self.mode)
@@ -170,6 +176,13 @@ class _Run:
             self.progress.say(f"{replicas} replicas share each batch of {size:,} images")
         return self.runner.controller
 
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What a signal may end in the middle, unless other workers would wait for this one."""
+        alone = devices.count_workers(self.strategy) == 1
+        with self.signals.block() if alone and "train" in self.mode else contextlib.nullcontext():
+            yield
+
     def trained(self, output: dict[str, Any]) -> None:
         """Behind every loop, before its checkpoint is written."""
         of_run = self.runner.trainer
@@ -178,14 +191,31 @@ class _Run:
         if self.params.trainer.recovery_max_trials < 1:  # Else Model Garden goes back to one.
             loss = numbers({"loss": output["training_loss"]})["loss"]
             check_numbers(step, loss, of_run.model.trainable_variables, self._last())
-        received = max(devices.of_all_workers(self.strategy, self.signals.received))
-        if received:
-            self.runner.controller.save_checkpoint()
-            who = "" if self.signals.received else "of another worker "
-            raise Stopped(received, f"{who}at step {step:,}, whose checkpoint is saved")
+        self.check()
         if self.enough(step) and step < self.params.trainer.train_steps:
             self.runner.controller.save_checkpoint()
             raise _Enough
+
+    def evaluated(self, output: dict[str, Any]) -> None:
+        """Behind every evaluation."""
+        self.progress.evaluation(output)
+        if "train" in self.mode:
+            self.check()
+
+    def check(self) -> None:
+        """Stops where a worker was asked to; all of them have to call it at the same time."""
+        if received := max(devices.of_all_workers(self.strategy, self.signals.received)):
+            raise self.stopped(received)
+
+    def stopped(self, signum: int) -> Stopped:
+        """What a signal ends a training with, once a checkpoint is saved."""
+        step = self.progress.step
+        if not step:
+            return Stopped(signum, "before the first loop of steps was done")
+        if step > self.progress.begun:
+            self.runner.controller.save_checkpoint()
+        who = "" if self.signals.received else "of another worker "
+        return Stopped(signum, f"{who}at step {step:,}, whose checkpoint is saved")
 
     def explained(self, error: tf.errors.OpError) -> UserError | None:
         """What is to blame, in one sentence; None where it is a fault of this project."""

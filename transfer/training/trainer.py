@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 from official.core import base_trainer
 from official.modeling import optimization
 
+from cells.support.signals import Interruption
 from transfer.training import devices
 
 
@@ -26,7 +29,12 @@ class Trainer(base_trainer.Trainer):
     Moving averages begin with the weights that training begins with. Model Garden has them begin
     with 0, and so they are too small in the first steps, by which a network is spoilt whose
     statistics of batches are those of `task.init_checkpoint`.
+
+    Attributes:
+        evaluating: makes the context of an evaluation's steps.
     """
+
+    evaluating: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 
     def __init__(self, config: Any, task: Any, model: Any, optimizer: Any, **kwargs: Any):
         super().__init__(config, task, model, optimizer, **kwargs)
@@ -56,6 +64,21 @@ class Trainer(base_trainer.Trainer):
                     loop(iterator, own)
 
         return shared
+
+    def create_eval_loop_fn(self, has_state: bool) -> Any:
+        """The function of an iterator and a number of steps that does these steps."""
+        loop = super().create_eval_loop_fn(has_state)
+
+        def left_at_once(*args: Any, **kwargs: Any) -> Any:
+            try:
+                with self.evaluating():
+                    return loop(*args, **kwargs)
+            except Interruption:
+                if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
+                    self.optimizer.swap_weights()  # As the end of an evaluation does.
+                raise
+
+        return left_at_once
 
     def eval_step(self, iterator: Any) -> dict[str, Any]:
         """One step of all replicas."""

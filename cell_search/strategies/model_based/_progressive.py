@@ -13,6 +13,7 @@ from cell_search.strategies._base import MAX_COUNT, MAX_UNITS, STRATEGIES, Strat
 from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
 from cell_search.strategies.model_based._surrogates import SURROGATES, Ensemble
+from cells.support.errors import UserError
 from cells.support.settings import check, setting
 
 #: Tells the generators of levels from those of proposals, and of fits from those of growth.
@@ -57,8 +58,9 @@ class Progressive(Strategy):
 
     What a part is, and a point without it, the space says (`Space.growth`): a block of a cell, an
     edge of a graph; of flat decisions each is one. Of level 1, which no surrogate can know, K
-    points are drawn at random; with the paper's K that is all of them. No candidate (by canonical
-    key) is proposed twice.
+    points are drawn at random: with the paper's K of 256 that is all of its 136 cells of one block,
+    as there; with the 10 of `quick` it is a sample, so that what it leaves out may never be met. No
+    candidate (by canonical key) is proposed twice.
 
     A level ends when as many trials have finished as it has points. Who asks before goes on with
     what the surrogate thinks next best, so no worker waits. Then the surrogate is fitted anew to
@@ -84,7 +86,13 @@ class Progressive(Strategy):
     }
 
     def _prepare(self) -> None:
-        self.settings = from_preset(_WHERE, self.settings, self.PRESETS)
+        given = self.settings
+        self.settings = from_preset(_WHERE, given, self.PRESETS)
+        if getattr(given, "learning_rate", None) is not None and self.settings.surrogate == "mlp":
+            raise UserError(
+                f"{_WHERE}.learning_rate: has no effect on the surrogate mlp, which is fitted by "
+                "L-BFGS; leave it out, or use surrogate: lstm"
+            )
 
     def reset(self) -> None:
         self._met: set[Hashable] = set()

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import abc
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from cell_search.space.growth import Growth
-from cell_search.strategies.model_based._lstm import LSTMRegressor
+from cell_search.strategies.model_based._lstm import LSTMEnsembleRegressor
 
 #: Members of an ensemble, each of which is fitted without one part of the data.
 MEMBERS = 5
@@ -54,31 +55,34 @@ class Ensemble(abc.ABC):
             values: float `(n,)`, of about mean 0 and variance 1.
             rng: of initial weights and of the division.
         """
-        inputs = self._encoded(points, fitting=True)
         folds = rng.permutation(len(points)) % MEMBERS
-        self._members = []
-        for fold in range(MEMBERS):
-            kept = folds != fold if len(points) > MEMBERS else slice(None)
-            member = self._member(int(rng.integers(2**31)))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # an end before convergence is meant
-                member.fit(inputs[kept], values[kept])
-            self._members.append(member)
+        kept = np.arange(MEMBERS)[:, None] != folds[None]
+        if len(points) <= MEMBERS:
+            kept[:] = True
+        seeds = [int(rng.integers(2**31)) for _ in range(MEMBERS)]
+        self._fit(self._encoded(points, fitting=True), values, kept, seeds)
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """The mean of the members' predictions, float `(n,)`."""
-        scores = [
-            np.mean([m.predict(inputs) for m in self._members], axis=0)
-            for start in range(0, len(points), _CHUNK)
-            for inputs in [self._encoded(points[start : start + _CHUNK], fitting=False)]
-        ]
-        return np.concatenate(scores)
+        return np.concatenate(
+            [
+                self._predict(self._encoded(points[start : start + _CHUNK], fitting=False))
+                for start in range(0, len(points), _CHUNK)
+            ]
+        )
+
+    @abc.abstractmethod
+    def _fit(
+        self, inputs: np.ndarray, values: np.ndarray, kept: np.ndarray, seeds: Sequence[int]
+    ) -> None:
+        """Fits each member to the inputs that `kept`, `(members, n)`, leaves it."""
+
+    @abc.abstractmethod
+    def _predict(self, inputs: np.ndarray) -> np.ndarray:
+        """The mean over members, `(n,)`."""
 
     @abc.abstractmethod
     def _encoded(self, points: np.ndarray, fitting: bool) -> np.ndarray: ...
-
-    @abc.abstractmethod
-    def _member(self, seed: int): ...
 
 
 class MLPEnsemble(Ensemble):
@@ -104,17 +108,28 @@ class MLPEnsemble(Ensemble):
             self._varied = varied if varied.any() else ~varied
         return inputs[:, self._varied]
 
-    def _member(self, seed: int):
+    def _fit(
+        self, inputs: np.ndarray, values: np.ndarray, kept: np.ndarray, seeds: Sequence[int]
+    ) -> None:
         from sklearn.neural_network import MLPRegressor
 
-        return MLPRegressor(
-            hidden_layer_sizes=(self._units, self._units),
-            # For hundreds of rows quicker than Adam, and better.
-            solver="lbfgs",
-            max_iter=self._epochs,
-            alpha=_PENALTY,
-            random_state=seed,
-        )
+        self._members = []
+        for rows, seed in zip(kept, seeds, strict=True):
+            member = MLPRegressor(
+                hidden_layer_sizes=(self._units, self._units),
+                # For hundreds of rows quicker than Adam, and better.
+                solver="lbfgs",
+                max_iter=self._epochs,
+                alpha=_PENALTY,
+                random_state=seed,
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an end before convergence is meant
+                member.fit(inputs[rows], values[rows])
+            self._members.append(member)
+
+    def _predict(self, inputs: np.ndarray) -> np.ndarray:
+        return np.mean([member.predict(inputs) for member in self._members], axis=0)
 
 
 class LSTMEnsemble(Ensemble):
@@ -133,14 +148,20 @@ class LSTMEnsemble(Ensemble):
                 steps.append(np.where(there[:, part] | (not self._growth.in_order), words, -1))
         return np.stack(steps, axis=1)
 
-    def _member(self, seed: int):
-        return LSTMRegressor(
+    def _fit(
+        self, inputs: np.ndarray, values: np.ndarray, kept: np.ndarray, seeds: Sequence[int]
+    ) -> None:
+        self._networks = LSTMEnsembleRegressor(
             words=len(self._words),
             units=self._units,
             learning_rate=self._rate,
             epochs=self._epochs,
-            seed=seed,
+            seeds=seeds,
         )
+        self._networks.fit(inputs, values, kept)
+
+    def _predict(self, inputs: np.ndarray) -> np.ndarray:
+        return self._networks.predict(inputs).mean(axis=0)
 
 
 SURROGATES: dict[str, type[Ensemble]] = {"mlp": MLPEnsemble, "lstm": LSTMEnsemble}

@@ -19,7 +19,6 @@ import cell_search
 from cell_search.config import comparison, early_stopping, resolve, schema
 from cell_search.config.resolve import Search
 from cell_search.driver import driver, rerank
-from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.driver.replay import replay
 from cell_search.evaluators import Evaluator, Request, Score, Train, evaluate
 from cell_search.evaluators._kept_files import TrainingFiles
@@ -30,6 +29,7 @@ from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible, Interruption
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,18 @@ from typing import ClassVar
 
 import optuna
 import pytest
+from forked_commands import begin_forked
 from optuna.trial import FrozenTrial, TrialState
 from search_commands import ROOT, run_command
 
 import cell_search
 from cell_search.config import resolve, schema
-from cell_search.driver.interruption import Interruptible, Interruption
 from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible, Interruption
 
 
 def _search(path: pathlib.Path, settings: dict, evaluator: Evaluator | None = None) -> list[str]:
@@ -157,6 +158,23 @@ def test_a_signal_stops_at_once_and_loses_nothing(
     assert signal.getsignal(signum) == before
     states = [t.state for t in _trials(tmp_path)]
     assert states == [TrialState.COMPLETE] * 5 + [TrialState.RUNNING]
+
+
+def test_the_command_says_at_once_that_it_stops_and_then_what_is_kept(
+    counting: dict, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "s.yaml").write_text(_yaml({**counting, "trials": 100_000}))
+    search = ("cell_search", "--search_dir=search", "--config_file=s.yaml")
+    process = begin_forked(*search, folder=tmp_path)
+    process.send(signal.SIGINT, lambda: "trial 3 " in process.said())
+    done = process.end()
+    assert done.returncode == 130
+    first, last = done.stderr.splitlines()
+    assert first.startswith("cell-search: stopping")
+    assert last == (
+        "cell-search: stopped by SIGINT with every finished trial kept; the same command goes on "
+        "from there"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import pathlib
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -23,12 +24,12 @@ from search_commands import run_command
 import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
-from cell_search.driver.interruption import Interruptible
 from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study.directory import SearchDirectory
 from cells.genotype import genotype_file
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 
 class Killed(BaseException):
@@ -325,7 +326,11 @@ def test_the_command(digits_dir: pathlib.Path, small: dict, tmp_path: pathlib.Pa
     done = run_command([*start, *more])
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == [str(path / "rerank.json"), str(path / "report.html")]
-    assert "trial 1  2/2  accuracy" in done.stdout
+    told = [line for line in done.stdout.splitlines() if not line.startswith(str(path))]
+    first, *again, summary = told
+    names = re.findall(r"\d+", first)
+    assert [line.split("  ")[0] for line in again] == [f"trial {n} again" for n in names]
+    assert "2/2  accuracy" in again[-1] and "; trained again, accuracy 0." in summary
     found = json.loads((path / "rerank.json").read_text())
     assert found["settings"]["evaluator.epochs"] == small["evaluator"]["train"]["epochs"]
     accuracies = [row["mean"] for row in found["candidates"]]

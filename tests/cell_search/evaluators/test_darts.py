@@ -256,8 +256,8 @@ class Killed(BaseException):
 
 
 def test_weights_are_clipped_before_they_decay() -> None:
-    """The steps of PyTorch's `clip_grad_norm_` and `SGD(momentum=..., weight_decay=...)`, written out
-    as its documentation has them; L2 by factor is half of weight decay."""
+    """The steps of PyTorch's `clip_grad_norm_` and `SGD(momentum=..., weight_decay=...)`, written
+    out as its documentation has them; L2 by factor is half of weight decay."""
     rng = np.random.default_rng(0)
     rate, momentum, decay, clip = 0.1, 0.9, 0.2, 1.0
     weights = rng.normal(size=6)

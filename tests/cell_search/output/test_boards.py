@@ -145,7 +145,7 @@ def test_the_panel_counts_and_the_lines_above_it_tell_what_is_new(
     assert "3 running   2 failed   0 pruned" in text
     # A result every 30 seconds, six to come.
     assert "2.0 trials a minute   3 min 0 s left" in text
-    assert f"best weight {best.values[0]:.4g} (trial {best.number})" in text
+    assert f"best weight {best.values[0]:.4f} (trial {best.number})" in text
     above = terminal.getvalue()
     for trial in known[4:]:
         new = trial.values is None or trial.values[0] > max(

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 import yaml
+from folders import write
 from forked_commands import run_forked
 from search_commands import run_command
 
@@ -41,10 +42,13 @@ def searched(digits_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory)
         ]
     )
     assert done.returncode == 0, done.stderr
-    assert [line.split("  ")[1] for line in done.stdout.splitlines()[:12]] == [
-        f"{i}/12" for i in range(1, 13)
-    ]
-    assert done.stdout.splitlines()[12:] == [
+    *lines, summary = done.stdout.splitlines()[:13]
+    assert [line.split("  ")[1] for line in lines] == [f"{i}/12" for i in range(1, 13)]
+    most = max(
+        (line.split("  ")[2] for line in lines), key=lambda told: int(re.sub(r"\D", "", told))
+    )
+    assert summary.startswith(f"12 trials (12 with a score), best {most} (trial ")
+    assert done.stdout.splitlines()[13:] == [
         str(path / name) for name in ("genotype.json", "train.yaml", "report.html")
     ]
     return path
@@ -210,6 +214,17 @@ def test_the_curve_only_rises_and_failed_trials_are_shown() -> None:
         (["--search_dir=new", "--config_file=missing.yaml"], "missing.yaml: there is no such"),
         (["--search_dir=new", "--mode=rerun"], "see cell-search --help"),
         (
+            ["--search_dir=new", "--data_dir=made", "--params_override=strategy.first=[nasnet_b]"],
+            "did you mean 'nasnet_a'",
+        ),
+        (
+            [
+                *("--search_dir=new", "--data_dir=made"),
+                "--params_override=images.name=digits,pool=processes,evaluator=shared_weights",
+            ],
+            "whose candidates are scored one after the other",
+        ),
+        (
             ["--search_dir=new", "--params_override=seed=1", "--params_override=trials=2"],
             "--params_override=trials=2: already defined as seed=1",
         ),
@@ -225,3 +240,21 @@ def test_bad_input_ends_in_one_sentence_and_writes_nothing(
     assert sentence in last
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_facts_are_lines_of_the_program_and_those_of_libraries_are_left_out(
+    tmp_path: pathlib.Path,
+) -> None:
+    write(tmp_path / "photos", {"red": 8, "green": 8})
+    (tmp_path / "photos" / "red" / "notes.txt").write_text("none of mine")
+    images = "images.name=./photos,images.split=train"
+    done = run_forked(
+        *("cell_search", "--search_dir=new", "--data_dir=made", f"--params_override={images}"),
+        folder=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("cell-search: ") for line in lines), lines
+    assert "16 image files in 2 classes are converted" in lines[0]
+    assert "cell-search: files that were left out: 1 .txt" in lines
+    assert len(lines) == 4 and "images.held_out: 5,000 of the 12 images" in lines[-1]

@@ -15,13 +15,13 @@ from search_commands import run_command
 
 from cell_search.config import resolve, schema
 from cell_search.driver import driver
-from cell_search.driver.interruption import Interruptible
 from cell_search.driver.replay import replay
 from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.evaluators._child_network import child_config, child_summary
 from cell_search.study.directory import SearchDirectory
 from cells.support import overrides
 from cells.support.errors import UserError
+from cells.support.signals import Interruptible
 
 
 class Killed(BaseException):

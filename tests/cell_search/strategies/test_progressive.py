@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
+import keras
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,7 +14,7 @@ from cell_search.config import resolve, schema
 from cell_search.space import published
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import Progressive, RandomSearch, Strategy
-from cell_search.strategies.model_based._lstm import LSTMRegressor
+from cell_search.strategies.model_based._lstm import LSTMEnsembleRegressor
 from cell_search.strategies.model_based._normal_scores import normal_scores
 from cell_search.strategies.model_based._surrogates import SURROGATES
 from cell_search.study import trials
@@ -168,36 +169,72 @@ def test_surrogates_rank_larger_cells_than_they_have_seen(name: str) -> None:
 
 
 def test_the_gradient_of_the_lstm_is_right() -> None:
-    """Against differences of the loss."""
+    """Against differences of the loss, of which each network counts other sequences."""
     rng = np.random.default_rng(0)
-    network = LSTMRegressor(words=5, units=3, learning_rate=0.01, epochs=1, seed=0)
+    networks = LSTMEnsembleRegressor(
+        words=5, units=3, learning_rate=0.01, epochs=1, seeds=[0, 1], dtype=np.float64
+    )
     inputs = rng.integers(-1, 5, size=(6, 4))
+    inputs[3] = inputs[1]  # Equal ones, and such as have a beginning in common.
+    inputs[4, :3] = inputs[1, :3]
     targets = rng.normal(size=6)
-    gradient = network.gradient(inputs, targets)
+    counted = np.array([[True] * 6, [True] * 4 + [False] * 2])
+    twice = np.stack([inputs] * 2), np.stack([targets] * 2)
+    gradient = networks.gradient(*twice, counted)
 
     def loss() -> float:
-        return float(np.mean((network.predict(inputs) - targets) ** 2) / 2)
+        errors = (networks.predict(inputs) - targets) ** 2 / 2
+        return float(sum(np.mean(row[there]) for row, there in zip(errors, counted, strict=True)))
 
-    for i in range(0, len(network.weights), 7):
-        before, values = network.weights[i], []
+    for i in range(0, len(networks.weights), 7):
+        before, values = networks.weights[i], []
         for change in (1e-5, -1e-5):
-            network.weights[i] = before + change
+            networks.weights[i] = before + change
             values.append(loss())
-        network.weights[i] = before
+        networks.weights[i] = before
         assert gradient[i] == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-7)
+
+
+def test_the_lstm_is_that_of_keras() -> None:
+    networks = LSTMEnsembleRegressor(
+        words=7, units=4, learning_rate=0.01, epochs=1, seeds=[3, 4], dtype=np.float64
+    )
+    rng = np.random.default_rng(1)
+    networks.weights += rng.normal(size=networks.weights.shape)
+    inputs = rng.integers(0, 7, size=(5, 6))
+    for member, found in enumerate(networks.predict(inputs)):
+        parts = [part[member] for part in networks._parts(networks.weights)]
+        words, recurrent, biases, head, last = parts
+        layer = keras.layers.LSTM(4, dtype="float64")
+        # A word's part of the gates is its row; Keras has input, forget, new, output.
+        order = np.r_[0:4, 4:8, 12:16, 8:12]
+        layer.build((None, 6, 7))
+        layer.set_weights([words[:, order], recurrent[:, order], biases[order]])
+        expected = np.asarray(layer(np.eye(7)[inputs])) @ head + last
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_the_lstm_predicts_long_sequences_in_the_memory_of_short_ones() -> None:
     """It is asked of thousands of candidates at once; only a gradient needs all steps."""
-    network = LSTMRegressor(words=5, units=8, learning_rate=0.01, epochs=1, seed=0)
+    networks = LSTMEnsembleRegressor(
+        words=5, units=32, learning_rate=0.01, epochs=1, seeds=range(5)
+    )
     peaks = []
-    for steps in (4, 64):
-        inputs = np.zeros((2000, steps), int)
+    for steps in (8, 64):
+        inputs = np.random.default_rng(0).integers(5, size=(2000, steps)).astype(np.int16)
         tracemalloc.start()
-        network.predict(inputs)
+        networks.predict(inputs)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"surrogate": "mlp"}, {"preset": "paper"}])
+def test_a_setting_that_would_have_no_effect_is_refused(settings: dict) -> None:
+    with pytest.raises(UserError, match=r"strategy\.progressive\.learning_rate: .*lstm"):
+        Progressive(EDGES, learning_rate=0.02, **settings)
+    chosen = Progressive(EDGES, learning_rate=0.02, **{**settings, "surrogate": "lstm"})
+    assert chosen.settings.learning_rate == 0.02
 
 
 def test_failed_trials_do_not_stop_a_level() -> None:

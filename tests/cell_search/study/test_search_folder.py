@@ -12,7 +12,7 @@ import yaml
 from search_commands import run_command
 
 from cells import data
-from cells.__main__ import main
+from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from transfer.config import configure
 from transfer.training import runner

@@ -19,6 +19,8 @@ import tensorflow as tf
 import tf_keras
 from absl import flags
 from absl.testing import flagsaver
+from forked_commands import begin_forked
+from PIL import Image
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, params
 
@@ -28,7 +30,7 @@ from transfer.config import configure, schema
 from transfer.data import damaged_images
 from transfer.data import dataset as data
 from transfer.runs import model_dir
-from transfer.training import checkpoints, complete, runner
+from transfer.training import checkpoints, complete, runner, task
 
 #: The name under which a checkpoint has the graph of its objects.
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -203,6 +205,58 @@ def test_sigterm_saves_and_says_the_step(digits_dir, tmp_path):
     assert signal.getsignal(signal.SIGTERM) == handler
     step = int(str(stop.value).split("at step ")[1].split(",")[0])
     assert step >= 8 and checkpoints.find(str(folder)) == str(folder / f"ckpt-{step}")
+
+
+class StoppedInEvaluation(task.ClassificationTask):
+    """A task whose evaluation gets a signal in its first step."""
+
+    def validation_step(self, *args, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+        return super().validation_step(*args, **kwargs)
+
+
+def test_a_signal_in_the_last_evaluation_loses_no_step(digits_dir, tmp_path):
+    """Nor are the averaged weights, which evaluations lend to the model, taken for its own."""
+    given = SMALL + (
+        "trainer: {train_steps: 8, steps_per_loop: 8, summary_interval: 8, checkpoint_interval: 80}"
+    )
+    settings = params(digits_dir, given, LIGHT)
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    with pytest.raises(Stopped, match="stopped by SIGINT at step 8, whose checkpoint is saved"):
+        runner.run(settings, "train_and_eval", str(stopped), task_class=StoppedInEvaluation)
+    due_metrics = runner.run(params(digits_dir, given, LIGHT), "train_and_eval", str(whole))
+    kept, due = (tf.train.load_checkpoint(str(path / "ckpt-8")) for path in (stopped, whole))
+    averages = [n for n in due.get_variable_to_shape_map() if "average" in n.lower()]
+    assert averages
+    for name, dtype in due.get_variable_to_dtype_map().items():
+        if dtype.is_floating:
+            np.testing.assert_allclose(
+                kept.get_tensor(name), due.get_tensor(name), rtol=1e-4, atol=1e-5, err_msg=name
+            )
+    # The same command goes on from there, with the evaluation.
+    metrics = runner.run(params(digits_dir, given, LIGHT), "train_and_eval", str(stopped))
+    assert metrics == pytest.approx(due_metrics, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "mode, signum, seconds",
+    [
+        ("eval", signal.SIGINT, 0.3),
+        ("eval", signal.SIGTERM, 1.5),
+        ("predict", signal.SIGINT, 0.5),
+        ("export", signal.SIGTERM, 0.5),
+    ],
+)
+def test_a_signal_ends_every_mode_in_one_line(run, tmp_path, mode, signum, seconds):
+    Image.new("RGB", (20, 20)).save(tmp_path / "photo.png")
+    output = f"--output={tmp_path / 'made' / ('written.keras' if mode == 'export' else 'it.json')}"
+    images = [str(tmp_path / "photo.png")] if mode == "predict" else []
+    process = begin_forked("transfer", f"--mode={mode}", f"--model_dir={run[0]}", output, *images)
+    process.send(signum, seconds=seconds)
+    done = process.end()
+    assert done.returncode == 128 + signum, done.stderr
+    assert done.stderr == "cell-transfer: stopping; once more to stop now\n"
+    assert not (tmp_path / "made").exists() or not list((tmp_path / "made").iterdir())
 
 
 def test_a_full_disk_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):

@@ -1,0 +1,234 @@
+"""The command line of `cells`: look at genotypes, count their networks, draw them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from cells import commands
+from cells.genotype.notations import FORMATS
+from cells.network import presets
+from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
+from cells.operations.primitives import BORDER_RULES
+from cells.support.errors import BAD_INPUT, cut, printable, told_errors
+from cells.support.settings import Bounds, fit
+from cells.support.version import __version__
+
+Command = Callable[[argparse.Namespace], Iterator[str]]
+
+_TEXT = """\
+Genotypes: the published ones by name, your own by file.
+
+  cells list                                      the catalogue
+  cells show nasnet_a                             its cells, in words
+  cells summary nasnet_a --network=imagenet_mobile
+  cells summary mine.json --network=cifar -N 2 -F 32 --json
+  cells draw mine.json --output=mine.svg          also .png and .pdf
+  cells validate mine.json
+  cells operations                                what a genotype may use
+  cells convert darts.txt --from=darts --to=json -o darts.json
+  cells diff darts_v1 darts_v2
+  cells dataset flowers --output=data             a folder of images as a TFDS set
+  cells auto --images=flowers --output=mine --budget=30m
+                                                  from a folder of images to a classifier
+  cells import-weights --from=timm --file=nasnetalarge.safetensors \\
+      --genotype=nasnet_a --output=nasnet_a_large.safetensors
+  cells docs                                      pages of the documentation; cells docs search
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells faults in one sentence, as the other command lines do."""
+
+    def error(self, message: str) -> NoReturn:
+        message = printable(cut(message.removeprefix("argument "), 400))
+        print(f"cells: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _number(kind: type, bounds: Bounds) -> Callable[[str], float]:
+    """What reads a number of an argument."""
+
+    def read(text: str) -> float:
+        try:
+            # Python's own words are as long as the number.
+            value = kind(text) if len(text) <= 40 else None
+        except ValueError:
+            value = None
+        value, expected = fit(kind, value)
+        if expected:
+            raise argparse.ArgumentTypeError(f"{cut(text, 40)!r} is not a {expected}")
+        if fault := bounds.fault(value):
+            raise argparse.ArgumentTypeError(fault)
+        return value
+
+    return read
+
+
+_batch = _number(int, Bounds(least=1, most=100_000))
+_cells = _number(int, Bounds(least=1, most=MAX_CELLS))
+_classes = _number(int, Bounds(least=0, most=MAX_CLASSES))
+_factor = _number(float, Bounds(above=0, most=100))
+_filters = _number(int, Bounds(least=1, most=100 * MAX_FILTERS))
+_seed = _number(int, Bounds(least=0, most=2**32 - 1))
+_share = _number(float, Bounds(least=0, below=1))
+_size = _number(int, Bounds(least=16, most=1024))
+
+
+def main(summary: Command, auto: Command) -> None:
+    """Runs the command line; exits with 2 on bad input.
+
+    Args:
+        summary: `cells summary`, which may need the first stage.
+        auto: `cells auto`, which needs all of them.
+    """
+    args = _parser(summary, auto).parse_args()
+    try:
+        with told_errors("cells"):
+            for line in args.run(args):
+                print(line)
+    except BrokenPipeError:
+        # `cells show ... | head` is no mistake; nobody reads what is still to come.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cells", description=_TEXT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"cells {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, run, genotype: bool = False) -> argparse.ArgumentParser:
+        line = (run.__doc__ or "").split(": ", 1)[1].rstrip(".")
+        sub = subparsers.add_parser(name, help=line, description=line)
+        sub.set_defaults(run=run)
+        if genotype:
+            sub.add_argument("genotype", help="a name of the catalogue, or a genotype file")
+        return sub
+
+    for name, run in (("list", commands.list_catalogue), ("operations", commands.operations)):
+        sub = add(name, run)
+        sub.add_argument("--json", action="store_true", help="for programs")
+    sub.add_argument("--filters", "-F", type=_filters, default=32, help="to count parameters at")
+    sub = add("show", commands.show, genotype=True)
+    sub.add_argument("--json", action="store_true", help="the genotype file")
+    _add_summary(add("summary", summary, genotype=True))
+    sub = add("draw", commands.draw, genotype=True)
+    sub.add_argument("--output", "-o", required=True, help="file ending in .svg, .png or .pdf")
+    sub.add_argument("--dark", action="store_true", help="for dark backgrounds")
+    sub = add("convert", commands.convert)
+    sub.add_argument("input", help="a file, a name of the catalogue, or - for standard input")
+    known = ", ".join(FORMATS)
+    sub.add_argument("--from", dest="source", default="json", help=f"{known} (default: json)")
+    sub.add_argument("--to", default="json", help=f"{known} (default: json)")
+    sub.add_argument("--output", "-o", help="a file; standard output by default")
+    sub.add_argument("--name", help="of the genotype, where the notation holds none")
+    sub = add("diff", commands.diff)
+    for which in ("old", "new"):
+        sub.add_argument(which, help="a name of the catalogue, or a genotype file")
+    sub = add("import-weights", commands.import_weights)
+    sub.add_argument("--from", dest="source", required=True, help="keras_applications or timm")
+    sub.add_argument("--file", required=True, help="the library's own weights file")
+    sub.add_argument("--genotype", required=True, help="nasnet_a or pnasnet_5")
+    sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
+    sub.add_argument(
+        "--num_classes",
+        type=_classes,
+        help="leave a head of another count out",
+    )
+    _add_dataset(add("dataset", commands.dataset))
+    _add_auto(add("auto", auto))
+    sub = add("docs", commands.docs)
+    sub.add_argument("page", nargs="?", metavar="PAGE", help="of those that `cells docs` lists")
+    sub = add("validate", commands.validate)
+    sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
+    return parser
+
+
+def _add_auto(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--images", required=True, help="images as CLASS/* or SPLIT/CLASS/*")
+    sub.add_argument("--output", "-o", required=True, help="folder of everything that is written")
+    sub.add_argument("--budget", default="30m", help="time for all, such as 30m or 2h (30m)")
+    sub.add_argument("--genotype", help="train these cells alone: a name or a file")
+    sub.add_argument(
+        "--search", type=_share, help="share of the time that searches cells (0: none)"
+    )
+    sub.add_argument(
+        "--entrants", default="all", help="who races: all, or cells (no residual network) (all)"
+    )
+    sub.add_argument(
+        "--size",
+        type=_size,
+        default=32,
+        help="to which images are brought (32)",
+    )
+    sub.add_argument("--flip", action="store_true", help="images may be mirrored (not letters)")
+    sub.add_argument(
+        "--balance", default="none", help="unequal classes: none, weights or sampling (none)"
+    )
+    sub.add_argument(
+        "--weights", help="a weights file (.safetensors) whose network takes part, fine-tuned"
+    )
+    sub.add_argument(
+        "--shipped-weights",
+        choices=("on", "off"),
+        default="on",
+        help="whether networks trained on CIFAR-10 that come along take part (on)",
+    )
+    sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
+
+
+def _add_dataset(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", help="images as CLASS/* or SPLIT/CLASS/*: jpg, png, webp, bmp")
+    sub.add_argument("--output", "-o", required=True, help="folder of prepared sets (data_dir)")
+    sub.add_argument("--name", help="of the set; the folder's name by default")
+    sub.add_argument(
+        "--test",
+        type=_share,
+        help="share of each class of CLASS/* that tests (default: 0.2)",
+    )
+    sub.add_argument("--seed", type=_seed, help="of the draw of the test images (default: 0)")
+
+
+def _add_summary(sub: argparse.ArgumentParser) -> None:
+    known = ", ".join(presets.NETWORKS)
+    sub.add_argument("--network", default="cifar", help=f"{known} (default: cifar)")
+    sub.add_argument("--json", action="store_true", help="trainable, total, multiply_adds")
+    sub.add_argument(
+        "--normal_cells",
+        "-N",
+        type=_cells,
+        help="Normal cells in each group",
+    )
+    sub.add_argument("--filters", "-F", type=_filters, help="filters in the first group")
+    sub.add_argument(
+        "--penultimate_filters", "-P", type=_filters, help='P of "N @ P", instead of F'
+    )
+    sub.add_argument("--stem_filters", type=_filters, help="channels of the stem's convolution")
+    sub.add_argument(
+        "--num_classes",
+        type=_classes,
+        help="classes of the head; 0 leaves it out",
+    )
+    sub.add_argument("--image_size", help="224, or HEIGHTxWIDTH")
+    sub.add_argument("--skip_reduction", action=argparse.BooleanOptionalAction)
+    sub.add_argument("--border_rule", help=", ".join(BORDER_RULES))
+    sub.add_argument("--auxiliary_head", action="store_true", default=None)
+    sub.add_argument(
+        "--cost",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="predict times by the table of a machine, which cell-search --mode=costs makes "
+        "(default: $CELLS_COSTS)",
+    )
+    sub.add_argument("--batch", type=_batch, default=64, help="images of a predicted step (64)")
+    sub.add_argument(
+        "--auxiliary_scale",
+        type=_factor,
+        help="factor of the auxiliary head's filters",
+    )
