@@ -127,7 +127,6 @@ def _tell(folder: pathlib.Path, minutes: float, accuracy: float, ap50: float) ->
         "their drawing": folder / "cells.svg",
         "report of the search": folder / "search" / "report.html",
         "classifier, for Keras": folder / "classifier.keras",
-        "how well it reads": folder / "classifier" / "evaluation.png",
         "picture with boxes": _fullest(folder / "pictures"),
         "all boxes, COCO's format": folder / "pictures" / "results.json",
     }

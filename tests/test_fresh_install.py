@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from benchmarks.house.modules import product_packages
+
 ROOT = pathlib.Path(__file__).parents[1]
 
 pytestmark = pytest.mark.extras
@@ -20,8 +22,11 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The folder of the commands of that environment."""
     folder = tmp_path_factory.mktemp("fresh")
     # Of a copy, so that nothing is built where the project lies.
-    ignored = shutil.ignore_patterns(".*", "runs", "demo", "dist", "*.egg-info")
-    shutil.copytree(ROOT, folder / "source", ignore=ignored)
+    (folder / "source").mkdir()
+    for name in ("README.md", "LICENSE", "pyproject.toml", "setup.py"):
+        shutil.copyfile(ROOT / name, folder / "source" / name)
+    for name in (*product_packages(ROOT), "configs", "docs"):
+        shutil.copytree(ROOT / name, folder / "source" / name)
     called(folder, sys.executable, "-m", "pip", "wheel", "--no-deps", "./source")
     called(folder, sys.executable, "-m", "venv", "environment")
     (wheel,) = folder.glob("*.whl")

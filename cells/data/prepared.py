@@ -62,7 +62,9 @@ def place_of(root: str | None, ours: Collection[str], has: Callable[[Path], bool
 def _may_fill(base: Path, ours: Collection[str]) -> bool:
     if not base.is_dir():
         return True  # One that cannot be made is a slip, and told when it is.
-    return writable(base) and all(path.name in ours for path in base.iterdir())
+    # TFDS makes a folder for downloads, whether there are any or not.
+    known = {*ours, "downloads"}
+    return writable(base) and all(path.name in known for path in base.iterdir())
 
 
 def prepared(root: Path) -> dict[str, Path]:

@@ -79,8 +79,7 @@ def test_the_command_lists_pages_by_their_titles_and_prints_one():
 
 @pytest.mark.parametrize("stage", ["cells", "cell_search", "transfer", "detection"])
 def test_help_names_pages_that_are_there_and_no_file_of_a_clone(stage):
-    module = "__main__.py" if stage == "cells" else "cli.py"
-    text = (ROOT / stage / module).read_text(encoding="utf-8")
+    text = (ROOT / stage / "cli.py").read_text(encoding="utf-8")
     named = re.findall(r"`cells docs (\w+)`", text)
     assert set(named) <= shipped.pages().keys()
     assert named or stage == "cells"

@@ -123,8 +123,10 @@ def test_settings_belong_to_the_candidate_and_not_to_its_genotype() -> None:
     other = {**point, "setting/l2": 0.3 - point["setting/l2"]}
     assert search.space.canonical_key(point) != search.space.canonical_key(other)
     assert search.space.decode(point) == search.space.decode(other)
-    assert search.evaluator_of(point) == Train(l2=point["setting/l2"], flip=point["setting/flip"])
-    assert search.evaluator_of({}) == Train()
+    # A strategy that names no parents leaves nothing to inherit.
+    own = Train(l2=point["setting/l2"], flip=point["setting/flip"], inherit=False)
+    assert search.evaluator_of(point) == own
+    assert search.evaluator_of({}) == Train(inherit=False)
 
 
 def test_what_was_searched_is_part_of_the_configuration() -> None:

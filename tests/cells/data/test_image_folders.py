@@ -369,9 +369,9 @@ def test_a_set_of_that_name_made_of_something_else_is_kept(flowers, tmp_path):
     write(flowers / "rose" / "new.png", picture(77))
     with pytest.raises(UserError, match=r"made of something else than .*My flowers-2 holds now"):
         conversion.convert(image_folders.find(flowers), tmp_path / "sets", "flowers")
-    builder("digits", tmp_path / "sets")
+    builder("digits", tmp_path / "others")
     with pytest.raises(UserError, match=r"made of something else"):
-        conversion.convert(image_folders.find(flowers), tmp_path / "sets", "digits")
+        conversion.convert(image_folders.find(flowers), tmp_path / "others", "digits")
 
 
 def test_a_folder_of_images_is_given_as_a_path(flowers, tmp_path, monkeypatch):
