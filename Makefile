@@ -8,15 +8,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FIGURE ?=
 TESTS ?= tests
+PAGES ?=
 # One process a core; a file's tests stay together, since they share what is dear to make, and long
 # files come first (tests/conftest.py).
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: help venv demo test test-extras check figures catalogue lock clean
+.PHONY: help venv demo test docs-test test-extras check figures catalogue lock clean
 
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
 	@echo 'make test     all tests (TESTS=tests/cells for some)'
+	@echo 'make docs-test  the commands of the documentation, shortened (PAGES=README.md for some)'
 	@echo 'make test-extras  a wheel in a new environment, with what pip finds today (minutes)'
 	@echo 'make check    ruff, mypy, and whether the measured figures are what they say'
 	@echo 'make figures  all measured figures, or one: FIGURE=01-demo; rows go to docs/figures.json'
@@ -38,6 +40,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(TESTS)
+
+# What shortens the commands, and which are not run, and why: tests/docs/shortened.yaml.
+docs-test: $(INSTALLED)
+	PYTHONPATH=.:tests/helpers $(BIN)/python tests/docs/run_documented.py $(PAGES)
 
 test-extras: $(INSTALLED)
 	$(BIN)/python -m pytest -m extras tests/test_fresh_install.py

@@ -11,6 +11,7 @@ from auto import budget as budgets
 from auto import test_split
 from auto.record import Settings, opened
 from cell_search.recipes.recipe import BALANCES
+from cells.checks.arguments import checked
 from cells.genotype import catalogue
 from cells.support.errors import Stopped, UserError, unknown
 from cells.support.files import FilePath, expanded, writing
@@ -53,6 +54,7 @@ class AutoResult:
     data: Path
 
 
+@checked
 def run(
     images: FilePath,
     output: FilePath,

@@ -22,18 +22,21 @@ from cell_search.search_result import SearchResult
 from cell_search.selection.first import known_cells
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
+from cells.checks import stages
+from cells.checks.arguments import checked
 from cells.support.errors import UserError
 from cells.support.signals import Interruptible
 
 Directory = str | os.PathLike[str] | SearchDirectory
 
 
+@checked
 def search(
     config: Config | None = None,
     *,
     score: ScoreFunction | None = None,
     evaluator: str | Evaluator | None = None,
-    space: str | None = None,
+    space: str | os.PathLike[str] | None = None,
     strategy: str | None = None,
     trials: int | None = None,
     seed: int | None = None,
@@ -108,6 +111,8 @@ def search(
 
     signals = interruptible or Interruptible()
     folder = None if directory is None else _directory(directory)
+    if folder is not None:
+        stages.require_own("search_dir", folder.path, stages.SEARCH, "directory")
     # Before anything is written: what is wrong here would be wrong for every candidate.
     with signals.block():
         seen = folder.state() if folder else None
@@ -125,6 +130,7 @@ def search(
         return driver.search(folder, resolved, signals)
 
 
+@checked
 def rerank(
     result: SearchResult | Directory,
     config: Config | None = None,
@@ -195,6 +201,7 @@ def rerank(
         return reranks.rerank(folder, resolved, longer, signals)
 
 
+@checked
 def open_search(
     directory: Directory,
     config: Config | None = None,

@@ -17,33 +17,35 @@ HELP = """\
 cell-search: searches a Normal and a Reduction cell on small images.
 
   A first search, on the handwritten digits that come with this project (2 minutes):
-    cell-search --search_dir=/tmp/digits --config_file=configs/search/digits_demo.yaml
+    cell-search --search_dir=runs/digits --config_file=configs/search/digits_demo.yaml
   The same command again goes on where it was stopped or killed. More trials:
-    cell-search --search_dir=/tmp/digits --params_override=trials=20
+    cell-search --search_dir=runs/digits --params_override=trials=20
   On CIFAR-10 prepared by TFDS in DIR (6 minutes on 2 cores):
-    cell-search --search_dir=/tmp/cifar10 --data_dir=DIR \\
+    cell-search --search_dir=runs/cifar10 --data_dir=DIR \\
       --config_file=configs/search/cifar10_smoke.yaml
   A sieve of 200 cells, short trainings of 32, a longer one of the best 6 (19 minutes on a core):
-    cell-search --search_dir=/tmp/afternoon --data_dir=DIR \\
+    cell-search --search_dir=runs/afternoon --data_dir=DIR \\
       --config_file=configs/search/cifar10_afternoon.yaml
-    cell-search --mode=rerank --search_dir=/tmp/afternoon --data_dir=DIR
+    cell-search --mode=rerank --search_dir=runs/afternoon --data_dir=DIR
   On any other set of labelled images that TFDS knows, or that lies prepared in a folder:
-    cell-search --search_dir=/tmp/mine --config_file=configs/search/cifar10_smoke.yaml \\
-      --params_override=images.name=/data/my_set/1.0.0,images.size=32
+    cell-search --search_dir=runs/mine --config_file=configs/search/cifar10_smoke.yaml \\
+      --params_override=images.name=data/my_set/1.0.0,images.size=32
   On image files, CLASS/* or SPLIT/CLASS/* (see `cells docs data`):
-    ... --params_override=images.name=/data/flowers,images.split=train,images.size=32
+    cell-search --search_dir=runs/flowers --config_file=configs/search/cifar10_smoke.yaml \\
+      --params_override=images.name=./flowers,images.split=train,images.held_out=500,images.size=32
   On a benchmark table (seconds), or on a table of your own:
-    cell-search --search_dir=/tmp/nb201 --data_dir=DIR \\
+    cell-search --search_dir=runs/nb201 --data_dir=DIR \\
       --config_file=configs/search/nas_bench_201.yaml
-    cell-search --search_dir=/tmp/table --table=FILE.csv --space=FILE.json
+    cell-search --search_dir=runs/table --table=table.csv --space=space.json
   Another strategy or another space, everything else the same:
-    ... --params_override=strategy.type=random,space.name=pnas
+    cell-search --search_dir=runs/random --config_file=configs/search/digits_demo.yaml \\
+      --params_override=strategy.type=random,space.name=pnas
   Then decide between the best by a longer training, three times each:
-    cell-search --mode=rerank --search_dir=/tmp/cifar10 --top_k=5 \\
+    cell-search --mode=rerank --search_dir=runs/cifar10 --top_k=5 \\
       --params_override=rerank.seeds=3,rerank.evaluator.train.epochs=20
 
 Then train the winner:
-    cell-transfer --mode=train_and_eval --config_file=/tmp/digits/train.yaml --model_dir=/tmp/won
+    cell-transfer --mode=train_and_eval --config_file=runs/digits/train.yaml --model_dir=runs/won
 
 Modes:
   search  searches; goes on with what --search_dir holds

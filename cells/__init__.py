@@ -27,7 +27,10 @@ __all__ = [
     "catalogue",
     "draw",
     "load_genotype",
+    "preprocess_input",
+    "register_operation",
     "save_genotype",
+    "save_images",
     "summarize",
 ]
 
@@ -38,11 +41,14 @@ if TYPE_CHECKING:
         catalogue,
         draw,
         load_genotype,
+        preprocess_input,
         save_genotype,
         summarize,
     )
+    from cells.data.saved.images import save_images
     from cells.genotype.genotype import Block, Cell, Genotype, Side
     from cells.operations.counts import Summary
+    from cells.operations.operations import register_operation
     from cells.support.errors import UserError
 else:
     from cells.support.lazy import lazy
@@ -61,7 +67,10 @@ else:
             "catalogue": "cells.api",
             "draw": "cells.api",
             "load_genotype": "cells.api",
+            "preprocess_input": "cells.api",
+            "register_operation": "cells.operations.operations",
             "save_genotype": "cells.api",
+            "save_images": "cells.data.saved.images",
             "summarize": "cells.api",
         },
     )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cells.support.errors import told_errors
 from cells.support.program import ended_by_signals
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def main() -> None:
 
 def run() -> None:
     """Runs the command line."""
-    from cells import cli
+    with told_errors("cells"):  # Whatever is wrong with a row of a table.
+        from cells import cli
 
     cli.main(summary, auto)
 

@@ -6,8 +6,9 @@ import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from cells.checks.arguments import checked
 from cells.genotype import catalogue as published
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
@@ -142,7 +143,7 @@ def build(
 ) -> keras.Model:
     """Builds the network of a genotype as a Keras model, as `keras.applications` does.
 
-    Images are to be scaled to [-1, 1]: `pixels / 127.5 - 1`.
+    Images are to be scaled to [-1, 1], as `preprocess_input` does.
 
     Args:
         genotype: the cells, or what `load_genotype` takes.
@@ -166,8 +167,8 @@ def build(
             `batch_norm_epsilon` in place of the network's own.
 
     Returns:
-        A `keras.Model`: float images `(batch, height, width, channels)` in; probabilities
-        `(batch, num_classes)`, or features, out.
+        A `keras.Model`: float images `(batch, height, width, channels)` in [-1, 1] in;
+        probabilities `(batch, num_classes)`, or features, out.
 
     Raises:
         UserError: an argument is of a wrong type, the network is impossible, or `weights` are
@@ -217,6 +218,37 @@ def build(
     return keras.Model(model.input, output, name=name or model.name)
 
 
+def preprocess_input(images: Any) -> Any:
+    """Scales pixels as all networks of this project see them, as `keras.applications` does.
+
+    Args:
+        images: pixels of 0 to 255, RGB, as an array or a tensor of any shape, such as
+            `(batch, height, width, 3)`; of the size that the network takes.
+
+    Returns:
+        float32 in [-1, 1]: `pixels / 127.5 - 1`, of the same shape; a tensor of a tensor, else an
+        array.
+
+    Raises:
+        UserError: these are no numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> cells.preprocess_input(np.array([0, 255], np.uint8)).tolist()
+        [-1.0, 1.0]
+    """
+    if hasattr(images, "numpy") or type(images).__name__ in ("Tensor", "SymbolicTensor"):
+        from cells.data.preprocessing import scale
+
+        return scale(images)
+    import numpy as np
+
+    pixels = np.asarray(images)
+    if pixels.dtype.kind not in "buif":
+        raise UserError(f"images: {images!r:.60} is no array of pixels; read the file first")
+    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A picture of the two cells of a genotype, which notebooks show.
@@ -244,6 +276,7 @@ class Drawing:
         return self.svg
 
 
+@checked
 def draw(
     genotype: Genotype | FilePath, file: FilePath | None = None, *, dark: bool = False
 ) -> Drawing:

@@ -13,6 +13,7 @@ from cells.network import presets
 from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
 from cells.support.errors import BAD_INPUT, cut, printable, told_errors
+from cells.support.registry import import_modules
 from cells.support.settings import Bounds, fit
 from cells.support.version import __version__
 
@@ -87,6 +88,7 @@ def main(summary: Command, auto: Command) -> None:
     args = _parser(summary, auto).parse_args()
     try:
         with told_errors("cells"):
+            import_modules(args.modules.split(","))
             for line in args.run(args):
                 print(line)
     except BrokenPipeError:
@@ -106,6 +108,9 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
         line = (run.__doc__ or "").split(": ", 1)[1].rstrip(".")
         sub = subparsers.add_parser(name, help=line, description=line)
         sub.set_defaults(run=run)
+        sub.add_argument(
+            "--import", dest="modules", default="", help="modules of one's own with operations"
+        )
         if genotype:
             sub.add_argument("genotype", help="a name of the catalogue, or a genotype file")
         return sub

@@ -19,6 +19,7 @@ from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
+from cells.support import registry
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, expanded, read_text, write_atomically
 
@@ -105,6 +106,7 @@ def _told(value: Any) -> str:
 
 def operations(args: argparse.Namespace) -> Iterator[str]:
     """`cells operations`: the names that a genotype may use."""
+    registry.import_installed()
     rows = [
         {
             "name": o.name,
@@ -118,9 +120,10 @@ def operations(args: argparse.Namespace) -> Iterator[str]:
         yield json.dumps(rows)
         return
     head = ("name", "kind", "title", f"parameters at {args.filters} filters")
-    yield from _table(
-        [head, *((r["name"], r["kind"], r["title"], f"{r['parameters']:,}") for r in rows)]
-    )
+    shown = [
+        (str(r["name"]), str(r["kind"]), str(r["title"]), f"{r['parameters']:,}") for r in rows
+    ]
+    yield from _table([head, *shown])
 
 
 def docs(args: argparse.Namespace) -> Iterator[str]:
@@ -178,6 +181,8 @@ def summary(
 def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
     genotype = api.load_genotype(args.genotype)
+    # 0 leaves the head out.
+    head = {} if args.num_classes is None else {"num_classes": args.num_classes or None}
     config = presets.configure(
         genotype,
         args.network,
@@ -186,13 +191,13 @@ def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
         normal_cells=args.normal_cells,
         filters=args.filters,
         stem_filters=args.stem_filters,
-        num_classes=args.num_classes or None,
         skip_reduction=args.skip_reduction,
         border_rule=args.border_rule,
         auxiliary_head=args.auxiliary_head,
         auxiliary_scale=args.auxiliary_scale,
+        **head,
     )
-    return genotype, config if args.num_classes != 0 else config.replace(num_classes=None)
+    return genotype, config
 
 
 def image_size(text: str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cells.checks.arguments import checked
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
@@ -58,6 +59,7 @@ class EvaluationResult:
     figures: Evaluation | None
 
 
+@checked
 def train(
     model_dir: FilePath,
     *,
@@ -118,6 +120,7 @@ def train(
     return TrainingResult(path_text(model_dir), steps, evaluation)
 
 
+@checked
 def evaluate(
     model_dir: FilePath,
     *,
@@ -213,6 +216,7 @@ def _run(
     )
 
 
+@checked
 def predict(
     model_dir: FilePath | Detector,
     images: FilePaths = (),

@@ -24,23 +24,24 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
 
   Train on scenes of handwritten digits, in minutes without an accelerator, and evaluate:
     cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
-      --genotype=genotype.json --model_dir=/tmp/detector
+      --genotype=genotype.json --model_dir=runs/detector
   COCO, from the weights of a classifier that cell-transfer trained with the same genotype:
     cell-detect --mode=train_and_eval --config_file=configs/detection/coco.yaml \\
-      --genotype=nasnet_a --model_dir=/tmp/coco \\
-      --params_override=task.init_checkpoint=/tmp/imagenet_mobile
+      --genotype=nasnet_a --model_dir=runs/coco \\
+      --params_override=task.init_checkpoint=runs/classifier
   Your own boxes: a COCO file, a folder of Pascal VOC's XML or of YOLO's text files, with images:
     cell-detect --mode=convert --annotations=train.json --images=photos.zip --output=boxes/train
+    cell-detect --mode=convert --annotations=val.json --images=photos.zip --output=boxes/val
     cell-detect --mode=train_and_eval --config_file=configs/detection/digits_scenes.yaml \\
-      --model_dir=/tmp/mine --params_override=\\
-    task.train_data.input_path=boxes/train,task.validation_data.input_path=boxes/validation
+      --model_dir=runs/boxes_detector --params_override="task.train_data.input_path=boxes/train,\\
+      task.validation_data.input_path=boxes/val"
   Find objects in images, videos and folders; draws them, and writes COCO's result file:
-    cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found photo.jpg holiday/
+    cell-detect --mode=predict --model_dir=runs/detector --output=found photo.jpg holiday/
   The same for images of the validation data, or of another split:
-    cell-detect --mode=predict --model_dir=/tmp/detector --output=/tmp/found \\
+    cell-detect --mode=predict --model_dir=runs/detector --output=found \\
       --params_override="task.validation_data.tfds_split='validation[:20]'"
   Write it for TensorFlow Serving, for phones and for ONNX Runtime:
-    cell-detect --mode=export --model_dir=/tmp/detector --output=/tmp/exported \\
+    cell-detect --mode=export --model_dir=runs/detector --output=exported_detector \\
       --formats=saved_model,tflite,onnx
   Count parameters of what would be trained:
     cell-detect --mode=summary --config_file=configs/detection/coco.yaml --genotype=pnasnet_5

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pathlib
+import shutil
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if "CELLS_CACHE_DIR" not in os.environ:
+    # The process that starts the others sets it for all of them, and removes it.
+    os.environ["CELLS_CACHE_DIR"] = tempfile.mkdtemp(prefix="cells-cache-")
+    atexit.register(shutil.rmtree, os.environ["CELLS_CACHE_DIR"], ignore_errors=True)
 
 import pytest
 

@@ -9,6 +9,7 @@ import pytest
 
 import auto
 import cell_search
+import cells
 import detection
 import transfer
 from cells import UserError
@@ -28,7 +29,29 @@ CALLS: list[tuple[Any, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "name", "arguments"), CALLS)
+#: Of another type than the argument has.
+TYPES: list[tuple[Any, str, dict[str, Any]]] = [
+    (auto.run, "flip", {"images": "photos", "output": "out", "flip": "no"}),
+    (cell_search.search, "trials", {"trials": "ten"}),
+    (cell_search.search, "trials", {"trials": True}),
+    (cell_search.search, "space", {"space": 3}),
+    (cell_search.search, "score", {"score": "accuracy"}),
+    (cell_search.rerank, "top_k", {"result": "runs", "top_k": 2.5}),
+    (cells.draw, "dark", {"genotype": "nasnet_a", "dark": "yes"}),
+    (transfer.train, "params_override", {"model_dir": "run", "params_override": 3}),
+    (transfer.evaluate, "crops", {"model_dir": "run", "crops": "10"}),
+    (transfer.predict, "images", {"model_dir": "run", "images": 3}),
+    (detection.train, "evaluate", {"model_dir": "run", "evaluate": 1}),
+    (detection.predict, "output", {"model_dir": "run", "output": 3}),
+    (
+        detection.predict,
+        "score_threshold",
+        {"model_dir": "run", "output": "o", "score_threshold": "x"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "name", "arguments"), [*CALLS, *TYPES])
 def test_the_argument_is_named(call, name, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cells.checks.arguments import checked
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
@@ -57,6 +58,7 @@ class EvaluationResult:
     picture: str | None = None
 
 
+@checked
 def train(
     model_dir: FilePath,
     *,
@@ -115,6 +117,7 @@ def train(
     return TrainingResult(folder, steps, _written(params, metrics, file))
 
 
+@checked
 def evaluate(
     model_dir: FilePath,
     *,
@@ -196,6 +199,7 @@ def _written(
     return EvaluationResult(metrics, data, split, file, by_class, confusion, picture)
 
 
+@checked
 def predict(
     model_dir: FilePath | Trained,
     images: FilePaths,

@@ -24,27 +24,27 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
 
   Train on CIFAR-10 for 200 steps and evaluate:
     cell-transfer --mode=train_and_eval --config_file=configs/transfer/cifar10_smoke.yaml \\
-      --genotype=genotype.json --model_dir=/tmp/cifar10
+      --genotype=genotype.json --model_dir=runs/classifier
   Your own images (a folder CLASS/*), from the weights of an earlier training:
     cell-transfer --mode=train_and_eval --config_file=configs/transfer/finetune.yaml \\
-      --model_dir=/tmp/flowers --params_override="task.init_checkpoint=/tmp/cifar10,\\
+      --model_dir=runs/flowers_classifier --params_override="task.init_checkpoint=runs/classifier,\\
       task.train_data.tfds_name=./flowers,task.validation_data.tfds_name=./flowers"
   Train what a search found, with the settings that it wrote:
-    cell-transfer --mode=train_and_eval --config_file=SEARCH_DIR/train.yaml --model_dir=/tmp/won
+    cell-transfer --mode=train_and_eval --config_file=runs/search/train.yaml --model_dir=runs/won
   The paper's recipe for ImageNet (mobile) on 8 GPUs:
     cell-transfer --mode=train_and_eval --config_file=configs/transfer/imagenet_mobile.yaml \\
-      --model_dir=/tmp/mobile
+      --model_dir=runs/mobile
   Evaluate a trained network again, on another split, or on a folder of images (CLASS/*):
-    cell-transfer --mode=eval --model_dir=/tmp/cifar10 \\
+    cell-transfer --mode=eval --model_dir=runs/classifier \\
       --params_override="task.validation_data.tfds_split=train[:1000]"
-    cell-transfer --mode=eval --model_dir=/tmp/cifar10 --crops=10 \\
-      --params_override="task.validation_data.tfds_name=./photos"
+    cell-transfer --mode=eval --model_dir=runs/classifier --crops=10 \\
+      --params_override="task.validation_data.tfds_name=./flowers"
   Say what is on images, in files or folders:
-    cell-transfer --mode=predict --model_dir=/tmp/cifar10 photo.jpg holiday/ --output=said.json
+    cell-transfer --mode=predict --model_dir=runs/classifier photo.jpg holiday/ --output=said.json
   Write it as a Keras file that opens without this project:
-    cell-transfer --mode=export --model_dir=/tmp/cifar10 --output=classifier.keras
+    cell-transfer --mode=export --model_dir=runs/classifier --output=classifier.keras
   Write it for TensorFlow Serving and for phones, in a folder with the labels:
-    cell-transfer --mode=export --model_dir=/tmp/cifar10 --output=exported \\
+    cell-transfer --mode=export --model_dir=runs/classifier --output=exported \\
       --formats=saved_model,tflite,tflite_int8
   Count parameters and multiply-adds of what would be trained:
     cell-transfer --mode=summary --config_file=configs/transfer/imagenet_mobile.yaml

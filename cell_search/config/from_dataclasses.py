@@ -73,6 +73,11 @@ class Changes(hyperparams.Config):
         return found
 
 
+def _written(kind: Any) -> str:
+    """A type as an annotation, which a module of somebody else may have left a type."""
+    return kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+
+
 def changes_of(thing: type) -> type[Changes]:
     """A configuration of the same fields that sets none of them: they are None.
 
@@ -80,7 +85,7 @@ def changes_of(thing: type) -> type[Changes]:
         thing: the dataclass.
     """
     fields: list[Any] = [
-        (f.name, f"{f.type} | None", dataclasses.field(default=None, metadata=f.metadata))
+        (f.name, f"{_written(f.type)} | None", dataclasses.field(default=None, metadata=f.metadata))
         for f in dataclasses.fields(thing)
     ]
     return dataclasses.make_dataclass(f"{thing.__name__}Changes", fields, bases=(Changes,))

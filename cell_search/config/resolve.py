@@ -28,8 +28,9 @@ from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import database, objectives
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
+from cells.operations.operations import OPERATIONS
 from cells.support import overrides
-from cells.support.errors import UserError
+from cells.support.errors import UserError, unknown
 from cells.support.registry import choose
 
 #: The seeds of a sieve lie beyond those of searches, and of re-rankings.
@@ -216,10 +217,24 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
     else:
         space = published.named(choice.name, choice.blocks)
     if isinstance(space, CellSpace):
-        return dataclasses.replace(space, growable=choice.growable or growing)
+        rules = dataclasses.replace(
+            space.rules, operations=_operations(choice) or space.rules.operations
+        )
+        return dataclasses.replace(space, rules=rules, growable=choice.growable or growing)
+    if choice.operations:
+        raise UserError("space.operations: only cells of blocks have them; leave it out")
     if choice.growable:
         raise UserError("space.growable: only cells of blocks can grow; leave it at false")
     return space
+
+
+def _operations(choice: SpaceChoice) -> tuple[str, ...]:
+    for name in choice.operations:
+        if not OPERATIONS.knows(name):
+            raise unknown("space.operations", name, OPERATIONS, "operation")
+    if len(set(choice.operations)) < len(choice.operations):
+        raise UserError("space.operations: an operation is named twice; name each once")
+    return tuple(choice.operations)
 
 
 def resolve(

@@ -14,8 +14,8 @@ that a new one needs no line here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from official.modeling import hyperparams
 
@@ -34,21 +34,39 @@ from cell_search.pools import POOLS
 from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
 from cells.genotype.genotype import MAX_BLOCKS
-from cells.support import overrides
+from cells.support import overrides, registry
 from cells.support.settings import setting
+
+T = TypeVar("T")
 
 #: Beyond what any search has had: 20,000 trials (Zoph et al. 2018), a month between reports. The
 #: seeds of sieves and re-rankings lie above.
 MAX_TRIALS, MAX_MINUTES, MAX_SEED = 10_000_000, 60 * 24 * 31, 2**32 - 1
 
 
-_StrategyChoice = one_of(
-    "StrategyChoice",
-    {name: strategy.Settings for name, strategy in STRATEGIES.items()},
-    "regularized_evolution",
-    [("first", list, dataclasses.field(default_factory=list))],
-)
-_EvaluatorChoice = one_of("EvaluatorChoice", EVALUATORS, "train")
+def _anew(made: Callable[[], type[T]], registered: Mapping[str, Any]) -> Callable[[], T]:
+    """What makes a section of a class that is made anew once more is registered."""
+    known: dict[tuple[str, ...], type[T]] = {}
+
+    def section_of() -> T:
+        registry.import_installed()
+        names = tuple(registered)
+        if names not in known:
+            known[names] = made()
+        return known[names]()
+
+    return section_of
+
+
+def _strategy_choice() -> type[Choice]:
+    return one_of(
+        "StrategyChoice",
+        {name: strategy.Settings for name, strategy in STRATEGIES.items()},
+        "regularized_evolution",
+        [("first", list, dataclasses.field(default_factory=list))],
+    )
+
+
 _PrunerChoice = one_of(
     "PrunerChoice",
     early_stopping.PRUNERS,
@@ -68,7 +86,7 @@ def _evaluator_changes() -> type[Changes]:
     return dataclasses.make_dataclass("EvaluatorChanges", fields, bases=(Changes,))
 
 
-_EvaluatorChanges, _ImageChanges = _evaluator_changes(), changes_of(ImageSettings)
+_ImageChanges = changes_of(ImageSettings)
 
 
 def _searched_settings() -> type[hyperparams.Config]:
@@ -78,7 +96,10 @@ def _searched_settings() -> type[hyperparams.Config]:
     return dataclasses.make_dataclass("Settings", fields, bases=(hyperparams.Config,))
 
 
-_SearchedSettings = _searched_settings()
+_new_strategy = _anew(_strategy_choice, STRATEGIES)
+_new_evaluator = _anew(lambda: one_of("EvaluatorChoice", EVALUATORS, "train"), EVALUATORS)
+_new_changes = _anew(_evaluator_changes, EVALUATORS)
+_new_settings = _anew(_searched_settings, EVALUATORS)
 
 
 @dataclasses.dataclass
@@ -89,12 +110,15 @@ class SpaceChoice(hyperparams.Config):
         name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.
+        operations: what a side of a block may do, in place of the named space's own; names of
+            `cells operations`, and of one's own.
         growable: whether cells may have fewer blocks; always so where the strategy grows them.
     """
 
     name: str = "nasnet"
     blocks: int = setting(0, least=0, most=MAX_BLOCKS)
     file: str = ""
+    operations: list[str] = dataclasses.field(default_factory=list)
     growable: bool = False
 
 
@@ -128,7 +152,7 @@ class RerankConfig(hyperparams.Config):
 
     top_k: int = setting(10, least=1, most=MAX_TRIALS)
     seeds: int = setting(1, least=1, most=1000)
-    evaluator: Changes = dataclasses.field(default_factory=_EvaluatorChanges)
+    evaluator: Changes = dataclasses.field(default_factory=_new_changes)
     images: Changes = dataclasses.field(default_factory=_ImageChanges)
     name: str = "rerank"
 
@@ -155,7 +179,7 @@ class SieveConfig(hyperparams.Config):
     candidates: int = setting(0, least=0, most=MAX_TRIALS)
     keep: int = setting(20, least=1, most=MAX_TRIALS)
     vote: list[str] = dataclasses.field(default_factory=list)
-    evaluator: Changes = dataclasses.field(default_factory=_EvaluatorChanges)
+    evaluator: Changes = dataclasses.field(default_factory=_new_changes)
 
     def used_values(self) -> dict[str, Any]:
         """The settings that matter, nested as in a configuration file."""
@@ -200,14 +224,14 @@ class SearchConfig(hyperparams.Config):
     """
 
     space: SpaceChoice = dataclasses.field(default_factory=SpaceChoice)
-    strategy: Choice = dataclasses.field(default_factory=_StrategyChoice)
-    evaluator: Choice = dataclasses.field(default_factory=_EvaluatorChoice)
+    strategy: Choice = dataclasses.field(default_factory=_new_strategy)
+    evaluator: Choice = dataclasses.field(default_factory=_new_evaluator)
     sieve: SieveConfig = dataclasses.field(default_factory=SieveConfig)
     images: hyperparams.Config = dataclasses.field(default_factory=_Images)
     objectives: list[str] = dataclasses.field(default_factory=list)
     costs: CostsConfig = dataclasses.field(default_factory=CostsConfig)
     limits: hyperparams.Config = dataclasses.field(default_factory=_Limits)
-    settings: hyperparams.Config = dataclasses.field(default_factory=_SearchedSettings)
+    settings: hyperparams.Config = dataclasses.field(default_factory=_new_settings)
     pruner: Choice = dataclasses.field(default_factory=_PrunerChoice)
     trials: int = setting(100, least=1, most=MAX_TRIALS)
     seed: int = setting(0, least=0, most=MAX_SEED)
@@ -240,6 +264,9 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         if part == "strategy" and values[part]["first"]:
             used["first"] = list(values[part]["first"])
         values[part] = used
+    values["space"]["operations"] = list(values["space"]["operations"])
+    if not values["space"]["operations"]:
+        del values["space"]["operations"]
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])
     values["sieve"] = config.sieve.used_values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.images import builder_of, facts, transfer_name
 from cells.support import yaml_file
-from cells.support.files import write_atomically
+from cells.support.files import expanded, write_atomically
 
 _TRAIN = """\
 # Trains the winner of a cell search, trial {number} ({score}), as a classifier:
@@ -72,6 +73,9 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
     builder = builder_of(images)
     test = datasets.test_split(builder)
     data = {"tfds_name": transfer_name(images)}
+    if images.data_dir:
+        # The variable of the environment is there for the training, too; the flag is not.
+        data["tfds_data_dir"] = os.path.abspath(expanded(images.data_dir))
     train = {
         **data,
         "tfds_split": images.split.split("[")[0],

@@ -14,6 +14,7 @@ from cell_search.evaluators import Request, Result, evaluate
 from cell_search.pools._pool import MAX_WORKERS, POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
+from cells.support import registry
 from cells.support.errors import UserError
 from cells.support.settings import check, setting
 
@@ -68,7 +69,9 @@ class Ray(PoolSettings):
             num_cpus=self.cpus,
             num_gpus=self.gpus,
             max_restarts=0,
-            runtime_env={"env_vars": thread_variables(max(1, int(self.cpus)))},
+            runtime_env={
+                "env_vars": thread_variables(max(1, int(self.cpus))) | registry.variables()
+            },
         )(_Actor)
         workers = self.workers or self._room()
         makers: list[Callable[[], Worker]] = [lambda: _RayWorker(made)] * workers
@@ -146,6 +149,7 @@ class _RayPool(Slots):
 class _Actor:
     def ready(self) -> None:
         """Answers once it is there."""
+        registry.import_named()
 
     def evaluate(self, request: Request) -> Result | UserError:
         try:

@@ -32,12 +32,14 @@ def work(
     threading.Thread(target=_end_with_driver, daemon=True).start()
 
     from cell_search.evaluators import evaluate
+    from cells.support import registry
     from cells.support.command_line import warn_as
     from cells.support.errors import UserError
 
     warn_as(prog)
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
+    registry.import_named()
     try:
         pipe.send(None)
         while True:

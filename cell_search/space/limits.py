@@ -95,7 +95,7 @@ class Limits:
             image_size=(self.image_size, self.image_size) if self.image_size else None,
             normal_cells=self.normal_cells or None,
             filters=self.filters or None,
-            num_classes=self.num_classes or None,
+            **({"num_classes": self.num_classes} if self.num_classes else {}),
         )
         counts = summarize(stack(genotype, config), ("logits",), config.image_size)
         assert counts.multiply_adds is not None

@@ -209,16 +209,19 @@ class Space:
         """
         return tuple(point[d.name] for d in self.decisions)
 
-    def point(self, trial: optuna.trial.FrozenTrial) -> Point | None:
+    def point(
+        self, trial: optuna.trial.FrozenTrial, others: Mapping[str, Any] | None = None
+    ) -> Point | None:
         """The decisions of a trial, or None where it has not made all of them.
 
         Args:
             trial: a trial of a study.
+            others: what stands for decisions that it has not made.
 
         Raises:
             UserError: a decision of that name has another choice in the trial.
         """
-        params = trial.params
+        params = {**(others or {}), **trial.params}
         for d in self.decisions:
             if d.name not in params:
                 return None

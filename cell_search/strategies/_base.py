@@ -34,17 +34,25 @@ class NoSettings:
     """Nothing can be set."""
 
 
+class OneObjective(UserError, ValueError):
+    """A study has several objectives; a ValueError, as Optuna's own samplers raise."""
+
+
 class Strategy(optuna.samplers.BaseSampler):
-    """A search strategy.
+    """A search strategy, and a sampler of any Optuna study with categorical parameters.
 
     A subclass says what it learns from a trial (`learn`) and what it proposes (`propose`). All
     that it knows must come from `observe` and `learn`, and all randomness from the generator that
     `propose` is given. Then a fresh sampler on a study with a history continues exactly as the
     old one would have: nothing but the study needs to be kept.
 
+    In a conditional study a trial may end without some of the decisions: nothing depended on them
+    there, so the first choice of each stands for them. A trial that made none of them teaches
+    nothing.
+
     Args:
         space: a `Space`, or categorical distributions by name (decisions without kinds).
-        seed: of all proposals.
+        seed: of all proposals; None draws one.
         **settings: the fields of `Settings`.
 
     Attributes:
@@ -89,11 +97,17 @@ class Strategy(optuna.samplers.BaseSampler):
     proposal: Mapping[str, Any] | None = None
 
     def __init__(
-        self, space: Space | Mapping[str, BaseDistribution], *, seed: int = 0, **settings: Any
+        self,
+        space: Space | Mapping[str, BaseDistribution],
+        *,
+        seed: int | None = 0,
+        **settings: Any,
     ):
         self.space = Space.of(space)
         self.settings = self.Settings(**settings)
-        self._seed = seed
+        self._seed = _drawn_seed() if seed is None else seed
+        self._first_choices = {d.name: d.choices[0] for d in self.space.decisions}
+        self._names = frozenset(self._first_choices)
         self._lock = threading.Lock()
         self._history: History | None = None
         self._prepare()
@@ -155,6 +169,18 @@ class Strategy(optuna.samplers.BaseSampler):
 
     # The sampler's side.
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The history is read again: it belongs to a study, and to a storage that may be elsewhere.
+        return {**vars(self), "_lock": None, "_history": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    def reseed_rng(self) -> None:
+        """Draws another seed, as Optuna asks of the samplers of several threads."""
+        with self._lock:
+            self._seed, self._history = _drawn_seed(), None
+
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -163,11 +189,7 @@ class Strategy(optuna.samplers.BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if len(study.directions) > 1 and not self.several_objectives:
-            raise UserError(
-                f"{type(self).__name__} takes one objective, but this study has "
-                f"{len(study.directions)}"
-            )
+        self._require_objectives(study)
         with self._lock:
             if self._history is None or not self._history.is_of(study):
                 self._history = History(study)
@@ -183,18 +205,23 @@ class Strategy(optuna.samplers.BaseSampler):
             attempt = trial.user_attrs.get(ATTEMPT, 0)
             point = self.propose(np.random.default_rng([self._seed, trial.number, attempt]))
             note_parent(study, trial, self.parent(point))
-            return point
+            # Of a study that fixes some of them, the others are wanted.
+            return {name: value for name, value in point.items() if name in search_space}
+
+    def _require_objectives(self, study: optuna.Study) -> None:
+        if len(study.directions) > 1 and not self.several_objectives:
+            raise OneObjective(
+                f"{type(self).__name__} takes one objective, but this study has "
+                f"{len(study.directions)}"
+            )
 
     def _take(self, trial: FrozenTrial, signs: list[float]) -> None:
-        point = self.space.point(trial)
+        others = None
+        if trial.state == TrialState.COMPLETE and not self._names.isdisjoint(trial.params):
+            others = self._first_choices
+        point = self.space.point(trial, others)
         self.finished += trial.state.is_finished()
         if point is None:
-            if trial.state == TrialState.COMPLETE:
-                missing = next(d.name for d in self.space.decisions if d.name not in trial.params)
-                raise UserError(
-                    f"trial {trial.number} of this study has made no decision {missing!r}; use a "
-                    "study that was made with the same space"
-                )
             return
         for indices in trial.user_attrs.get(REJECTED, ()):
             self.reject(self.space.from_indices(indices))
@@ -222,6 +249,11 @@ class Strategy(optuna.samplers.BaseSampler):
             param_name: of a parameter that the space does not have.
             param_distribution: its choices.
         """
+        self._require_objectives(study)
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
         uniform = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
         return uniform.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _drawn_seed() -> int:
+    return int(np.random.default_rng().integers(2**31))

@@ -157,7 +157,10 @@ def _register() -> None:
             and set(str(p.annotation).split(" | ")) <= _SIMPLE
         ]
         settings = dataclasses.make_dataclass(f"{name}Settings", arguments, frozen=True)
-        strategy = type(name, (OptunaSampler,), {"SAMPLER": name, "Settings": settings})
+        settings.__module__, settings.__qualname__ = __name__, f"{name}.Settings"
+        names = {"SAMPLER": name, "Settings": settings, "__module__": __name__}
+        # Found by their names here, so that they can be pickled.
+        strategy = globals()[name] = type(name, (OptunaSampler,), names)
         STRATEGIES.register(f"optuna:{name}")(strategy)
 
 

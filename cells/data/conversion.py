@@ -93,14 +93,21 @@ def convert(
     return folder
 
 
-def cached(images: ImageFolder, base: Path) -> Path:
+def cached(images: ImageFolder, root: str | None) -> Path:
     """The copy of a folder of images that was given as a data set: made once, under a name that
-    says what the folder held then, below the folder of prepared sets `base`.
+    says what the folder held then.
+
+    Args:
+        images: the folder of images.
+        root: the folder of prepared sets that was given.
 
     Raises:
         UserError: as `convert`.
     """
     name = f"{images.set_name}_{images.fingerprint[:8]}"
+    base = prepared.place_of(
+        root, [name], lambda place: (place / name / VERSION / prepared.INFO).is_file()
+    )
     folder = base / name / VERSION
     if (folder / prepared.INFO).is_file():
         return folder

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,36 @@ def data_root(root: str | None) -> Path:
 
         root = constants.DATA_DIR
     return expanded(root)
+
+
+def cache() -> Path:
+    """Returns the folder of sets that this project makes where nobody gave it a folder for them."""
+    if own := os.environ.get("CELLS_CACHE_DIR"):
+        return expanded(own)
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "transferable-cells"
+
+
+def place_of(root: str | None, ours: Collection[str], has: Callable[[Path], bool]) -> Path:
+    """Returns where a set of this project lies prepared, or is to be made.
+
+    Somebody's collection stays as it is: a folder that was given is filled only if it is new or
+    empty, or holds nothing but sets of this project. Else TFDS' own folder and the cache are looked
+    into, and the cache is filled.
+
+    Args:
+        root: the folder of prepared sets that was given.
+        ours: the names of this project's sets.
+        has: whether a folder has the set.
+    """
+    if root is not None and (has(base := expanded(root)) or _may_fill(base, ours)):
+        return base
+    return next((place for place in (data_root(None), cache()) if has(place)), cache())
+
+
+def _may_fill(base: Path, ours: Collection[str]) -> bool:
+    if not base.is_dir():
+        return True  # One that cannot be made is a slip, and told when it is.
+    return writable(base) and all(path.name in ours for path in base.iterdir())
 
 
 def prepared(root: Path) -> dict[str, Path]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from cells.data import conversion, image_folders, prepared
 from cells.data.downloads import first_line, not_downloaded, require_network
+from cells.support.addresses import is_address
 from cells.support.errors import UserError, nearest
-from cells.support.files import expanded
+from cells.support.files import expanded, path_text
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -36,44 +37,53 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             TFDS does not know but that lies prepared in `data_dir`; or the folder of a prepared
             set, which holds its `dataset_info.json`; or a folder of image files, `CLASS/*` or
             `SPLIT/CLASS/*`, given as a path (`./flowers`, not `flowers`). Such a folder is
-            converted to a set in `data_dir` once, see `cells.data.conversion`.
-        data_dir: the local folder that holds the prepared sets and receives new ones; without it,
-            TFDS' own: the environment variable `TFDS_DATA_DIR`, or `~/tensorflow_datasets`. If it
-            is read-only and lacks a set of this project, or the copy of a folder of images, that
-            goes to TFDS' own folder instead. It is not looked at where `name` is a folder.
+            converted to a set once, see `cells.data.conversion`. Addresses that TFDS knows (`gs://`)
+            do for prepared sets.
+        data_dir: the local folder that holds the prepared sets and receives those that TFDS
+            downloads; without it, TFDS' own: the environment variable `TFDS_DATA_DIR`, or
+            `~/tensorflow_datasets`. What this project makes itself, its own sets and copies of
+            folders of images, is found there, too, but written there only if the folder is new or
+            holds nothing else; else to the environment variable `CELLS_CACHE_DIR`, or
+            `~/.cache/transferable-cells`. It is not looked at where `name` is a prepared folder.
 
     Raises:
         UserError: for a name that nobody knows, a configuration or version that does not exist, a
             set that can be neither found nor downloaded, a folder that cannot be written, or a
             prepared set that is damaged or lacks files.
     """
-    found = _find(name, str(expanded(data_dir)) if data_dir else None)
-    prepared.require_whole(found)
+    found = _find(name, path_text(data_dir) if data_dir else None)
+    if not is_address(found.data_dir):
+        prepared.require_whole(found)
     return found
 
 
 def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
+    if is_address(name):
+        return _read(name)
     folder = expanded(name)
     if (folder / prepared.INFO).is_file():
         return _read(folder)
+    # What this project makes lies on this machine.
+    local = None if root and is_address(root) else root
     if prepared.is_path(name):
         if (images := image_folders.find(folder)) is not None:
-            return _read(conversion.cached(images, _writable_root(root)))
+            return _read(conversion.cached(images, local))
         raise prepared.no_set_in(folder)
 
     short, given = _parsed(name)
     if short in EMBEDDED:
-        importlib.import_module(EMBEDDED[short])  # This registers it with TFDS.
+        return _embedded(name, short, local)
     found = _open(name, short, root)
     if found.data_path.exists():
         return found
+    if local != root:
+        raise UserError(
+            f"the data set {name!r} is not prepared in {root}; have TFDS prepare it there"
+        )
     if "config" not in given:
         _require_meant(found, short, root)
     base = prepared.data_root(root)
     if not prepared.writable(base):
-        # A folder that does not exist and cannot be made is a slip, not somebody's collection.
-        if root is not None and base.is_dir() and short in EMBEDDED:
-            return _find(name, None)
         raise UserError(
             f"the data set {name!r} is not prepared in {base}, and new sets cannot be written "
             f"there (it holds {', '.join(prepared.prepared(base)) or 'no prepared set'}): give "
@@ -82,22 +92,26 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
     return _prepare(found, name, short, root)
 
 
-def _writable_root(root: str | None) -> Path:
-    """The folder of prepared sets, or TFDS' own where that is somebody's read-only collection."""
-    base = prepared.data_root(root)
-    if root is not None and base.is_dir() and not prepared.writable(base):
-        return prepared.data_root(None)
-    return base
+def _embedded(name: str, short: str, root: str | None) -> tfds.core.DatasetBuilder:
+    """A set of this project, from wherever it lies, or made."""
+    importlib.import_module(EMBEDDED[short])  # This registers it with TFDS.
+
+    def has(place: Path) -> bool:
+        return _open(name, short, str(place)).data_path.exists()
+
+    place = str(prepared.place_of(root, EMBEDDED, has))
+    found = _open(name, short, place)
+    return found if found.data_path.exists() else _prepare(found, name, short, place)
 
 
-def _read(folder: Path) -> tfds.core.DatasetBuilder:
+def _read(folder: Path | str) -> tfds.core.DatasetBuilder:
     import tensorflow_datasets as tfds
 
     try:
         return tfds.builder_from_directory(folder)
     # Over broken files TFDS raises errors of many types, none of them documented.
     except Exception as error:
-        raise prepared.damaged(folder, first_line(error)) from error
+        raise prepared.damaged(Path(folder), first_line(error)) from error
 
 
 def _parsed(name: str) -> tuple[str, dict[str, Any]]:
@@ -207,7 +221,7 @@ def _prepare(
 def _unwritten(name: str, folder: Path, error: OSError) -> UserError:
     return UserError(
         f"the data set {name!r} cannot be written to {folder} ({first_line(error)}): give another "
-        "folder, or set TFDS_DATA_DIR"
+        "folder, or set TFDS_DATA_DIR or CELLS_CACHE_DIR"
     )
 
 

@@ -187,7 +187,7 @@ def check_cell(cell: Cell, role: str, places: Places = JSON_PLACES) -> None:
                     f"{places.side(role, b, side_name)}: state {side.input} does not exist before "
                     f"block {b} (a block reads earlier states only, here 0 to {b + 1})"
                 )
-            if side.operation not in operations.OPERATIONS:
+            if not operations.OPERATIONS.knows(side.operation):
                 where = f"{role}.blocks[{b}].{side_name}.operation"
                 raise unknown(where, side.operation, operations.OPERATIONS, "operation")
         if block.combine not in COMBINATIONS:

@@ -98,7 +98,9 @@ def configure(
     if network and weights:
         own = {key: getattr(weights, key) for key in _OF_WEIGHTS}
         values = {"image_size": weights.image_size, **own, **values}
-    config = presets.configure(genotype, base, num_classes=num_classes, **values)
+    if num_classes is not None:
+        values["num_classes"] = num_classes
+    config = presets.configure(genotype, base, **values)
     config = config.replace(auxiliary_head=False, drop_path_keep=1.0)
     if input_shape is not None:
         height, width, channels = _checked_shape(input_shape)

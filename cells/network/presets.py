@@ -77,13 +77,14 @@ def configure(
         image_size: (height, width); the network's own by default. For a network of any size
             use `config.replace(image_size=None)`.
         penultimate_filters: P of "N @ P" in place of `filters`.
-        **changes: fields of `StackConfig`; None keeps the network's own.
+        **changes: fields of `StackConfig`; None keeps the network's own, but for `num_classes`,
+            where it leaves the head out.
 
     Raises:
         UserError: the network is unknown or the configuration impossible.
     """
     config = network if isinstance(network, StackConfig) else network_config(network, genotype)
-    given = {name: value for name, value in changes.items() if value is not None}
+    given = {n: value for n, value in changes.items() if value is not None or n == "num_classes"}
     config = config.replace(**given)
     if image_size is not None:
         config = config.replace(image_size=image_size)

@@ -9,6 +9,7 @@ channels. All convolutions are ordered relu, convolution, batch norm (appendix A
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from cells.operations.counts import count
 from cells.operations.families import StridedIdentity
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
+from cells.support.errors import UserError, unknown
+from cells.support.registry import Registry
 
 #: Adds the nodes of an operation; the arguments of `Operation.build`.
 Layout = Callable[[Graph, str, Tensor, int, int, "Rules"], Tensor]
@@ -201,8 +204,8 @@ def _bottleneck(layout: Layout) -> Layout:
     return bottleneck
 
 
-def _table() -> dict[str, Operation]:
-    rows = [
+def _rows() -> list[Operation]:
+    return [
         Operation("identity", "identity", "identity", _identity),
         Operation("conv_1x3_3x1", "1×3 then 3×1", "convolution", _factorized_conv(3)),
         Operation("conv_1x7_7x1", "1×7 then 7×1", "convolution", _factorized_conv(7)),
@@ -229,8 +232,75 @@ def _table() -> dict[str, Operation]:
         # Named dilated in AmoebaNet-B's list; the authors' code runs it without dilation.
         Operation("dil_sep_conv_5x5", "dil-sep 5×5", "separable", _separable(5)),
     ]
-    return {row.name: row for row in rows}
 
 
 #: All operations by name; the first 13 in the order of Zoph et al. 2018, section 3.1.
-OPERATIONS: dict[str, Operation] = _table()
+OPERATIONS: Registry[Operation] = Registry("operation")
+
+#: What an operation is drawn as, and what its layers are.
+KINDS = ("identity", "pool", "separable", "convolution")
+
+
+def add(operation: Operation) -> None:
+    """Puts an operation into the table.
+
+    Args:
+        operation: the operation.
+
+    Raises:
+        UserError: it is no operation, or has a name that is taken or impossible.
+    """
+    if not isinstance(operation, Operation):
+        raise UserError(
+            f"operation: {operation!r:.80} is no Operation; write Operation(name, title, kind, "
+            "layout), without a comma behind it or parentheses around it"
+        )
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", operation.name):
+        raise UserError(
+            f"name: {operation.name!r:.80} is not a name of an operation; use lower-case letters, "
+            "digits and _"
+        )
+    if operation.kind not in KINDS:
+        raise unknown("kind", operation.kind, KINDS)
+    if operation.name in OPERATIONS:
+        raise UserError(f"name: there is an operation {operation.name!r} already; use another name")
+    OPERATIONS[operation.name] = operation
+
+
+def register_operation(
+    name: str, *, title: str | None = None, kind: str = "convolution"
+) -> Callable[[Layout], Layout]:
+    """A decorator that makes an operation of a function, for genotypes, spaces and networks.
+
+    Import the module that does so before a genotype is read, or name it with `--import`.
+
+    Args:
+        name: as in genotype files: lower-case letters, digits and `_`.
+        title: as in drawings; by default the name.
+        kind: `identity`, `pool`, `separable` or `convolution`, the colour in drawings.
+
+    Returns:
+        The decorator. What it decorates is called as `layout(graph, name, x, filters, stride,
+        rules)`, adds primitives to the graph, and returns the output: `filters` channels, half of
+        the height and width at stride 2.
+
+    Raises:
+        UserError: the name is taken or impossible, or there is no such kind.
+
+    Example:
+        >>> from cells.operations.blocks import relu_conv_bn
+        >>> @cells.register_operation("conv_5x5", title="conv 5×5")
+        ... def conv_5x5(graph, name, x, filters, stride, rules):
+        ...     return relu_conv_bn(graph, name, x, filters, (5, 5), (stride, stride))
+        >>> block = cells.Block(cells.Side(0, "conv_5x5"), cells.Side(1, "identity"))
+    """
+
+    def decorate(layout: Layout) -> Layout:
+        add(Operation(name, title or name, kind, layout))
+        return layout
+
+    return decorate
+
+
+for _row in _rows():
+    add(_row)

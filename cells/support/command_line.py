@@ -11,12 +11,18 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from cells.support import registry
 from cells.support.errors import UserError, told_errors
 from cells.support.files import path_text
 from cells.support.version import __version__
 
 # Flags that functions here define belong to the command line that calls them, and so to its help.
 flags.disclaim_key_flags()
+
+IMPORT_HELP = (
+    "Modules of one's own that register strategies, evaluators or operations, such as "
+    "my_module; looked for in the current folder, too."
+)
 
 DATA_DIR_HELP = (
     "Folder of prepared TFDS sets; by default the environment variable CELLS_DATA_DIR, else "
@@ -54,6 +60,7 @@ def run(
     def guarded(argv: Sequence[str]) -> None:
         with told_errors(prog):
             _spell_out_homes(module)
+            registry.import_modules(flags.FLAGS["import"].value if "import" in flags.FLAGS else ())
             main(argv)
 
     def parse(argv: Sequence[str]) -> list[str]:
@@ -91,6 +98,7 @@ def define_settings_flags() -> None:
         "Settings: a.b=1,c=2, YAML text, or a YAML file.",
         allow_overwrite=False,  # Of two, absl would drop the first.
     )
+    flags.DEFINE_list("import", [], IMPORT_HELP)
 
 
 def define_run_flags(modes: Sequence[str], experiment: str) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cells.support import addresses
 from cells.support.errors import UserError
 
 #: How Python shows what has no name, such as an open file: says nothing, and changes at each run.
@@ -97,18 +98,31 @@ def read(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "")
     Raises:
         UserError: there is no such file, it cannot be read, or it is larger.
     """
-    place, shown = require_file(path, noun), os.fspath(path)
-    try:
-        with open(place, "rb") as file:
-            # Not read(most + 1), which asks for all that memory at once.
-            size = os.fstat(file.fileno()).st_size
-            data = file.read() if size <= most else b""
-    except OSError as error:
-        raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
-    if max(size, len(data)) > most:
+    shown = os.fspath(path)
+    if addresses.is_address(shown):
+        data = addresses.read(shown, noun, most)
+    else:
+        try:
+            with open(require_file(path, noun), "rb") as file:
+                # Not read(most + 1), which asks for all that memory at once.
+                size = os.fstat(file.fileno()).st_size
+                data = file.read() if size <= most else None
+        except OSError as error:
+            raise UserError(f"{shown}: cannot be read ({reason(error)})") from None
+    if data is None or len(data) > most:
         hint = f" ({usual})" if usual else ""
         raise UserError(f"{shown}: larger than {most:,} bytes, so this is not a {noun} file{hint}")
     return data
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file or a folder of that path or address.
+
+    Raises:
+        UserError: an address cannot be looked at.
+    """
+    shown = os.fspath(path)
+    return addresses.exists(shown) if addresses.is_address(shown) else os.path.exists(shown)
 
 
 def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "") -> str:
@@ -163,7 +177,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`, renamed to it when the block ends well.
 
     The temporary name keeps the ending, since Keras and matplotlib choose a format by it.
-    On an error the temporary file is removed and what stood at `path` stays.
+    On an error the temporary file is removed and what stood at `path` stays. That of an address
+    lies on this machine, and is copied there at last.
 
     Args:
         path: where the file goes; may begin with `~`.
@@ -171,6 +186,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """
+    if addresses.is_address(path):
+        address = os.fspath(path)
+        with tempfile.TemporaryDirectory() as folder:
+            local = pathlib.Path(folder, address.rpartition("/")[2])
+            yield local
+            addresses.upload(local, address)
+        return
     target = expanded(path)
     temporary: pathlib.Path | None = None
     try:

@@ -12,6 +12,7 @@ from official.modeling import optimization
 from official.vision.configs import backbones, common, maskrcnn, retinanet
 from official.vision.configs.decoders import FPN, Decoder
 
+from cells.support import files
 from cells.support.overrides import read_yaml
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
 from transfer.config.cells_backbone import Backbone, CellBackbone
@@ -39,7 +40,7 @@ def of_model_dir(folder: str) -> cfg.ExperimentConfig:
         UserError: this is not the folder of a run, or its configuration is damaged.
     """
     path = os.path.join(folder, model_dir.PARAMS)
-    given: Any = read_yaml(path) if os.path.exists(path) else {}
+    given: Any = read_yaml(path) if files.exists(path) else {}
     for key in ("task", "model"):
         given = given.get(key) if isinstance(given, dict) else None
     if not isinstance(given, dict) or "rpn_head" not in given:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from cells.checks.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath
 from detection.conversion import annotation_formats, image_files
@@ -37,6 +38,7 @@ class ConversionResult:
     notes: tuple[str, ...] = ()
 
 
+@checked
 def convert(
     annotations: FilePath,
     output: FilePath,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cells.checks.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, path_text, write_atomically, write_json
 from detection.config.read import read_params
@@ -37,6 +38,7 @@ COMPARED = 10
 DESCRIPTION = "detector.json"
 
 
+@checked
 def export(
     model_dir: FilePath,
     output: FilePath,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from cells.checks.arguments import checked
 from cells.support.errors import UserError
 from cells.support.files import FilePath, path_text
 from detection.config.read import read_params
@@ -150,6 +151,7 @@ class Detector:
         return found
 
 
+@checked
 def open_detector(
     model_dir: FilePath,
     *,

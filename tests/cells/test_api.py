@@ -47,6 +47,17 @@ def test_the_published_networks_have_the_papers_numbers_of_parameters():
     assert round(cells.summarize("pnasnet_5", "imagenet_large").trainable / 1e6, 1) == 86.1
 
 
+def test_pixels_are_scaled_as_keras_scales_those_of_nasnet():
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    theirs = keras.applications.nasnet.preprocess_input(pixels.astype("float32"))
+    for given in (pixels, pixels.tolist(), keras.ops.convert_to_tensor(pixels)):
+        ours = np.asarray(cells.preprocess_input(given))
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, atol=1e-7)
+    with pytest.raises(cells.UserError, match=r"^images: 'photo\.jpg' is no array"):
+        cells.preprocess_input("photo.jpg")
+
+
 def test_a_model_is_as_large_as_its_summary_says():
     model = cells.build("pnasnet_5", num_classes=3, input_shape=(40, 48, 3), **SMALL)
     counts = cells.summarize("pnasnet_5", num_classes=3, input_shape=(40, 48, 3), **SMALL)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import pickle
+import warnings
 
 import numpy as np
 import optuna
@@ -253,10 +255,48 @@ class StrategyContract(abc.ABC):
         resumed.add_trials(study.trials[:8])
         assert run(resumed, strategy(), 7) == points[5:]
 
-    def test_a_study_with_other_decisions_is_refused(self, space: Space | dict) -> None:
-        study = new_study()
-        study.add_trial(optuna.trial.create_trial(value=1.0))
-        strategy = self.make(space, 1)
-        name = strategy.space.decisions[0].name
-        with pytest.raises(UserError, match=f"trial 0 .* made no decision '{name}'"):
+    def test_what_a_trial_left_out_stands_at_its_first_choice(self, space: Space | dict) -> None:
+        """As in a conditional study; and a trial of other decisions teaches nothing."""
+        strategy, learned = self.make(space, 1), []
+        strategy.learn = lambda point, reward: learned.append(point)  # type: ignore[method-assign]
+        whole = strategy.space.random(np.random.default_rng(0))
+        left_out = strategy.space.decisions[-1]
+        kinds = dict(strategy.space.distributions)
+        for names in ((), [name for name in whole if name != left_out.name]):
+            of = {
+                "params": {n: whole[n] for n in names},
+                "distributions": {n: kinds[n] for n in names},
+            }
+            study = new_study()
+            study.add_trial(optuna.trial.create_trial(value=1.0, **of))
             trials.propose(study, strategy, strategy.space, 1)
+        assert learned == [{**whole, left_out.name: left_out.choices[0]}]
+
+    def test_optuna_may_fix_decisions(self, space: Space | dict) -> None:
+        strategy, study = self.make(space, 2), new_study()
+        decision = strategy.space.decisions[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            fixed = {decision.name: decision.choices[-1]}
+            study.sampler = optuna.samplers.PartialFixedSampler(fixed, strategy)
+        for _ in range(4):
+            trial = study.ask(dict(strategy.space.distributions))
+            assert trial.params[decision.name] == decision.choices[-1]
+            assert set(trial.params) == {d.name for d in strategy.space.decisions}
+            study.tell(trial, share_of_identity(trial.params))
+
+    def test_a_copy_by_pickle_goes_on_alike(self, space: Space | dict) -> None:
+        strategy, study = self.make(space, 3), new_study()
+        run(study, strategy, 8)
+        copy = pickle.loads(pickle.dumps(strategy))
+        proposals = [trials.propose(study, s, strategy.space, 8) for s in (strategy, copy)]
+        assert proposals[0] == proposals[1]
+
+    def test_another_seed_makes_other_proposals(self, space: Space | dict) -> None:
+        strategy = self.make(space, 4)
+        if strategy.space.size < 1e6:
+            pytest.skip("small spaces repeat themselves")
+        first = trials.propose(new_study(), strategy, strategy.space, 0)
+        assert trials.propose(new_study(), strategy, strategy.space, 0) == first
+        strategy.reseed_rng()
+        assert trials.propose(new_study(), strategy, strategy.space, 0) != first

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cells.checks.arguments import checked
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
@@ -31,6 +32,7 @@ COMPARED = 100
 _REPRESENTATIVE = 100
 
 
+@checked
 def export(
     model_dir: FilePath,
     output: FilePath,

@@ -13,6 +13,7 @@ import random
 import re
 from typing import Any
 
+from cells.checks import stages
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.support import files, json_file, yaml_file
@@ -81,14 +82,9 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
     """
     settings = cells_of(params)
     cells = settings.load_genotype()
-    if "://" in folder:
-        raise UserError(
-            f"--model_dir: {folder} is an address and no folder; mount the bucket, and give the "
-            "folder where it is"
-        )
-    if os.path.exists(os.path.join(folder, PARAMS)):
+    if files.exists(os.path.join(folder, PARAMS)):
         _check_same(folder, params, cells, class_names)
-    elif os.path.exists(os.path.join(folder, "checkpoint")):
+    elif files.exists(os.path.join(folder, "checkpoint")):
         raise UserError(
             f"--model_dir: {folder} holds checkpoints but no {PARAMS}, so it was made by "
             "something else; give another folder"
@@ -111,7 +107,7 @@ def settle_seeds(folder: str, params: Any, *, several: bool) -> None:
         params: the configuration; `task.seed` and `task.train_data.seed` are completed.
         several: whether workers have to draw the same: then new seeds are 0, else random.
     """
-    begun = os.path.exists(os.path.join(folder, PARAMS))
+    begun = files.exists(os.path.join(folder, PARAMS))
     old = read_params(folder, copy.deepcopy(params)).task if begun else params.task
     for now, then in ((params.task, old), (params.task.train_data, old.train_data)):
         if now.seed is None:
@@ -136,7 +132,9 @@ def read_params(folder: str, base: Any = None) -> Any:
         UserError: this is not the folder of a run, or its configuration is damaged.
     """
     path = os.path.join(folder, PARAMS)
-    if not os.path.exists(path):
+    base = base or configure.experiment()
+    stages.require_own("model_dir", folder, stages.of_training(base.as_dict()))
+    if not files.exists(path):
         raise UserError(
             f"--model_dir: {folder} is not the folder of a run, since it has no {PARAMS}; give "
             "one that a training wrote"
@@ -144,7 +142,7 @@ def read_params(folder: str, base: Any = None) -> Any:
     _require_whole(path)
     if not isinstance(read_yaml(path).get("task"), dict):
         raise UserError(f"{path}: is damaged, since it has no `task`; put it back, or train again")
-    params = configure.configure(base or configure.experiment(), files=[path])
+    params = configure.configure(base, files=[path])
     runtime = params.runtime
     if runtime.distribution_strategy in ("multi_worker_mirrored", "parameter_server"):
         runtime.distribution_strategy = "mirrored"
@@ -212,7 +210,7 @@ def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, 
     differences = []
     if cells_of(old).load_genotype() != genotype:
         differences.append("the genotype")
-    if os.path.exists(os.path.join(folder, CLASSES)) and class_names(folder) != list(names):
+    if files.exists(os.path.join(folder, CLASSES)) and class_names(folder) != list(names):
         differences.append("the names of the classes")
     before = flat(old.as_dict())
 

@@ -7,7 +7,6 @@ import copy
 import glob
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,9 @@ from absl import logging
 from official.core import train_utils
 from official.modeling import optimization
 
+from cells.checks.arguments import checked
 from cells.network.keras_settings import overridden
+from cells.support.addresses import is_address
 from cells.support.errors import UserError, cut
 from cells.support.files import FilePath, path_text
 from cells.weights import weights_file
@@ -42,7 +43,9 @@ class Trained:
     """A trained network.
 
     Attributes:
-        model: the `tf_keras` model with its trained weights, in float32.
+        model: the `tf_keras` model with its trained weights, in float32: images `(batch, height,
+            width, channels)` in [-1, 1], as `cells.preprocess_input` scales pixels, in; logits
+            out.
         task: the task that built it.
         params: the resolved configuration of its run.
         class_names: in the order of the labels.
@@ -125,15 +128,26 @@ def lend(folder: str, start: str | None, other: str) -> None:
         other: an empty folder.
     """
     if start:
-        for path in glob.glob(f"{glob.escape(start)}.*"):
-            os.symlink(os.path.abspath(path), os.path.join(other, os.path.basename(path)))
+        for path in _files(start, ".*"):
+            own = os.path.join(other, os.path.basename(path))
+            if is_address(path):
+                tf.io.gfile.copy(path, own)
+            else:
+                os.symlink(os.path.abspath(path), own)
         own = os.path.join(other, os.path.basename(start))
         tf.compat.v1.train.update_checkpoint_state(other, own)
     # What the best evaluation was, which decides whether the next is written.
-    for path in glob.glob(os.path.join(glob.escape(folder), "*", "info.json")):
+    for path in _files(folder, "/*/info.json"):
         beside = os.path.join(other, os.path.basename(os.path.dirname(path)))
         os.makedirs(beside)
-        shutil.copy(path, beside)
+        tf.io.gfile.copy(path, os.path.join(beside, "info.json"))
+
+
+def _files(start: str, pattern: str) -> list[str]:
+    """The files whose paths or addresses begin so."""
+    if is_address(start):
+        return tf.io.gfile.glob(start + pattern)
+    return glob.glob(glob.escape(start) + pattern)
 
 
 def _listed(folder: str) -> list[str]:
@@ -142,7 +156,7 @@ def _listed(folder: str) -> list[str]:
     if state:
         return list(state.all_model_checkpoint_paths)
     # The file that lists them is lost or damaged.
-    found = [path[: -len(".index")] for path in glob.glob(os.path.join(folder, "*-*.index"))]
+    found = [path[: -len(".index")] for path in _files(folder, "/*-*.index")]
     numbered = [path for path in found if path.rpartition("-")[2].isdecimal()]
     return sorted(numbered, key=step_of)
 
@@ -165,7 +179,7 @@ def step_of(path: str) -> int:
 def _damage(path: str) -> str | None:
     """Why a checkpoint cannot be read; None where it can. Every tensor's checksum is tried."""
     try:
-        reader = tf.train.load_checkpoint(path)
+        reader = tf.compat.v1.train.NewCheckpointReader(path)
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
     # The reader raises OpError, and RuntimeError or IndexError by the way in which it is called.
@@ -223,6 +237,7 @@ def open_trained(
     )
 
 
+@checked
 def open_classifier(model_dir: FilePath, checkpoint: str = "latest") -> Trained:
     """Opens the classifier of a run, with the moving averages of its weights where it keeps them.
 

@@ -65,7 +65,10 @@ def explained(error: tf.errors.OpError, folder: str, step: int) -> UserError | N
 
 
 def _remove_half(folder: str, step: int) -> None:
-    """Removes the files of a step's checkpoints that no list of checkpoints knows."""
+    """Removes the files of a step's checkpoints that no list of checkpoints knows.
+
+    At addresses nothing is left: there a file is whole or not at all.
+    """
     pattern = os.path.join(glob.escape(folder), "**", f"*-{step}")
     for path in glob.glob(f"{pattern}_temp*", recursive=True):
         shutil.rmtree(path, ignore_errors=True)

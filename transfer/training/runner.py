@@ -13,6 +13,7 @@ import tensorflow as tf
 import tf_keras
 from official.modeling import performance
 
+from cells.checks import stages
 from cells.data import turned
 from cells.network.keras_settings import overridden
 from cells.support.errors import Stopped, UserError
@@ -63,6 +64,8 @@ def run(
             the loss is no number any more.
         Stopped: by SIGTERM or Ctrl-C, behind a checkpoint.
     """
+    if "train" in mode:
+        stages.require_own("model_dir", folder, stages.of_training(params.as_dict()))
     resolve.resolve_runtime(params.runtime)
     worker = cluster.this(params.runtime)
     devices.check_mode(params.runtime, mode)

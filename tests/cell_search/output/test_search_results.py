@@ -155,7 +155,6 @@ def test_the_transfer_stage_takes_train_yaml(
             "transfer",
             "--mode=summary",
             f"--config_file={searched / 'train.yaml'}",
-            f"--data_dir={digits_dir}",
             f"--output={tmp_path / 'summary.json'}",
         ]
     )

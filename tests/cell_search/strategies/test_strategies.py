@@ -64,7 +64,7 @@ def test_random_search_avoids_what_is_still_running() -> None:
     study = new_study()
     for value in (0, 1):
         strategy = RandomSearch(space, seed=value)
-        first = strategy.sample_relative(study, _running(0), {})
+        first = strategy.sample_relative(study, _running(0), space.distributions)
         study.add_trial(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState.RUNNING,
@@ -72,7 +72,7 @@ def test_random_search_avoids_what_is_still_running() -> None:
                 distributions=dict(space.distributions),
             )
         )
-        second = strategy.sample_relative(study, _running(1), {})
+        second = strategy.sample_relative(study, _running(1), space.distributions)
         assert first != second
         study = new_study()
 
@@ -174,7 +174,7 @@ def test_the_order_of_finishing_decides_not_the_clock() -> None:
             trial.datetime_complete = noon + datetime.timedelta(hours=hour)
             study.add_trial(trial)
     proposals = [
-        s.sample_relative(study, _running(4), {})
+        s.sample_relative(study, _running(4), space.distributions)
         for s, study in zip(strategies, studies, strict=True)
     ]
     assert proposals[0] == proposals[1]

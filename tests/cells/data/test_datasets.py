@@ -259,20 +259,24 @@ def test_coco_without_its_year_is_not_taken_for_2014(data_dir):
         builder("coco", data_dir)
 
 
-def test_a_read_only_folder_leaves_embedded_sets_to_tfds_own(tmp_path, monkeypatch):
+@pytest.mark.parametrize("mode", [0o555, 0o755])
+def test_a_collection_stays_as_it_is(tmp_path, monkeypatch, mode):
     own, theirs = tmp_path / "own", tmp_path / "theirs"
-    theirs.mkdir()
-    theirs.chmod(0o555)  # Root, too, must keep out.
-    monkeypatch.setattr(constants, "DATA_DIR", str(own))
+    (theirs / "somebodys_set").mkdir(parents=True)
+    theirs.chmod(mode)  # Root, too, must keep out where nobody may write.
+    monkeypatch.setattr(constants, "DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("CELLS_CACHE_DIR", str(own))
     try:
         found = builder("digits", theirs)
         assert Path(found.data_dir) == own / "digits/1.0.0"
         assert split_size(found, "test") == 360
-        with pytest.raises(
-            UserError, match=r"'cifar100' is not prepared in .*theirs.*give another"
-        ):
-            builder("cifar100", theirs)
-        assert not list(theirs.iterdir())
+        if mode == 0o555:
+            with pytest.raises(
+                UserError, match=r"'cifar100' is not prepared in .*theirs.*give another"
+            ):
+                builder("cifar100", theirs)
+        assert [path.name for path in theirs.iterdir()] == ["somebodys_set"]
+        assert builder("digits", theirs).data_dir == found.data_dir
     finally:
         theirs.chmod(0o755)
 

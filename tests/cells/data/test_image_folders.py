@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
-from tensorflow_datasets.core import constants
 
 from cells.data import (
     builder,
@@ -235,14 +234,20 @@ def test_a_folder_is_converted_once_and_again_when_it_changes(flowers, tmp_path,
     assert sum(s.num_examples for s in grown.info.splits.values()) == 41
 
 
-def test_a_read_only_collection_leaves_the_copy_to_tfds_own_folder(flowers, tmp_path, monkeypatch):
+@pytest.mark.parametrize("mode", [0o555, 0o755])
+def test_a_collection_leaves_the_copy_to_the_cache(flowers, tmp_path, monkeypatch, mode):
     own, theirs = tmp_path / "own", tmp_path / "theirs"
-    theirs.mkdir()
-    theirs.chmod(0o555)
-    monkeypatch.setattr(constants, "DATA_DIR", str(own))
+    (theirs / "somebodys_set").mkdir(parents=True)
+    theirs.chmod(mode)
+    monkeypatch.setenv("CELLS_CACHE_DIR", str(own))
     try:
-        assert Path(builder(str(flowers), theirs).data_dir).is_relative_to(own)
-        assert not list(theirs.iterdir())
+        copy = builder(str(flowers), theirs).data_dir
+        assert Path(copy).is_relative_to(own)
+        assert [path.name for path in theirs.iterdir()] == ["somebodys_set"]
+        # A copy that lies in a collection already, as older versions wrote it, is found there.
+        theirs.chmod(0o755)
+        shutil.move(Path(copy).parent, theirs)
+        assert Path(builder(str(flowers), theirs).data_dir).is_relative_to(theirs)
     finally:
         theirs.chmod(0o755)
 

@@ -24,6 +24,12 @@ def layout(genotype, network, **changes) -> Graph:
     return stack(genotype, presets.configure(genotype, network, **changes))
 
 
+def test_no_classes_are_no_head():
+    headless = layout(NASNET, "cifar", num_classes=None).outputs
+    assert "features" in headless and "logits" not in headless
+    assert "logits" in layout(NASNET, "cifar", num_classes=7).outputs
+
+
 def cells_of(graph: Graph) -> list[str]:
     """The names of the cells in order, by the layer that squeezes their input."""
     return [n.removesuffix("_squeeze_conv") for n in graph.nodes if n.endswith("_squeeze_conv")]

@@ -315,8 +315,6 @@ def test_a_folder_that_cannot_be_made_or_is_of_something_else(digits_dir, run, c
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"file/model/genotype\.json: cannot be written"):
         runner.run(params(digits_dir), "train", str(tmp_path / "file" / "model"))
-    with pytest.raises(UserError, match="gs://bucket/model is an address and no folder"):
-        runner.run(params(digits_dir), "train", "gs://bucket/model")
     (copy / "params.yaml").write_text("task: {model: {anchor: {num_scales: 3}}}\n")
     with pytest.raises(UserError, match=r"params\.yaml: task\.model\.anchor: there is no such key"):
         runner.run(params(digits_dir), "train", str(copy))

@@ -1,0 +1,103 @@
+"""Arguments of public functions: a wrong type is told in one sentence that names the argument."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import numbers
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from cells.support.errors import UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: What a type accepts, and what it is called. Truth values are no numbers.
+_PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a text"),
+    int: ((numbers.Integral,), "a whole number"),
+    float: ((numbers.Real,), "a number"),
+    bool: ((bool,), "True or False"),
+    os.PathLike: ((os.PathLike,), "a path"),
+    Mapping: ((Mapping,), "a dictionary"),
+    Sequence: ((Sequence,), "a list"),
+}
+
+
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """A decorator of public functions that compares arguments with their annotations.
+
+    Args:
+        function: with annotations. What they name for type checkers only is not compared, and of
+            lists and dictionaries not what is in them.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            kinds = _kinds(function).get(name, ())
+            if kinds and not any(_fits(value, kind) for kind in kinds):
+                wanted = " or ".join(dict.fromkeys(_word(kind) for kind in kinds))
+                raise UserError(f"{name}: {value!r:.60} is not {wanted}")
+        return function(*args, **kwargs)
+
+    return call
+
+
+@functools.cache
+def _kinds(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
+    """The types that each argument may have; none where anything may come."""
+    return {
+        name: kinds
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+        and (kinds := _alternatives(_read(parameter.annotation, function)))
+    }
+
+
+def _read(annotation: Any, function: Callable[..., Any]) -> Any:
+    """What an annotation stands for; `Any` where it is there for type checkers only."""
+    holder = type("_", (), {"__annotations__": {"it": annotation}})
+    try:
+        return typing.get_type_hints(holder, getattr(function, "__globals__", {}))["it"]
+    except NameError:
+        return Any
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    """The types of which a value must have one."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    parts = [_plain(part) for part in (typing.get_args(hint) if union else (hint,))]
+    return () if any(part is None for part in parts) else tuple(parts)
+
+
+def _plain(hint: Any) -> Any:
+    """A type that `isinstance` takes, `callable`, or None for what cannot be compared."""
+    origin = typing.get_origin(hint) or hint
+    if origin is Callable:
+        return callable
+    return origin if isinstance(origin, type) and origin not in (object, Any) else None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is callable:
+        return callable(value)
+    accepted = _PLAIN[kind][0] if kind in _PLAIN else (kind,)
+    if isinstance(value, bool) and kind in (int, float):
+        return False
+    if kind is Sequence and isinstance(value, str):
+        return False
+    return isinstance(value, accepted)
+
+
+def _word(kind: Any) -> str:
+    if kind is callable:
+        return "a function"
+    if kind is type(None):
+        return "None"
+    return _PLAIN[kind][1] if kind in _PLAIN else f"a {kind.__name__}"

@@ -1,0 +1,1 @@
+"""Images that Python holds, written as data sets."""

@@ -1,0 +1,153 @@
+"""Images that Python holds, written as a data set that all stages read: `cells.save_images`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cells.checks.arguments import checked
+from cells.data import prepared
+from cells.support.errors import UserError
+from cells.support.files import FilePath, expanded, writing
+
+VERSION = "1.0.0"
+
+
+@checked
+def save_images(
+    folder: FilePath, splits: Mapping[str, Any], *, class_names: Sequence[str] = ()
+) -> str:
+    """Writes images of arrays or of `tf.data.Dataset`s as a data set, which every stage takes.
+
+    Args:
+        folder: of the set; made, and new. Its name is that of the set.
+        splits: by name, such as `train` and `test`: a pair (images, labels), each an array or a
+            list, or a `tf.data.Dataset` of such pairs, not in batches. An image is uint8 `(height,
+            width, 1 or 3)`, a label the number of its class. For detectors the label is what there
+            is on the image: `{"boxes": (n, 4), "labels": (n,)}`, boxes as x, y, width and height in
+            pixels.
+        class_names: in the order of the labels; by default numbers, up to the largest label of
+            arrays.
+
+    Returns:
+        The folder of the prepared set: `images.name` of a search, `tfds_name` of the other stages.
+
+    Raises:
+        UserError: images or labels are not what they should be, the folder has a set already, or
+            cannot be written.
+
+    Example:
+        >>> import numpy as np
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> labels = np.arange(40) % 2
+        >>> path = cells.save_images("sets/noise", {"train": (pixels, labels)})
+        >>> pathlib.Path(path).parts
+        ('sets', 'noise', '1.0.0')
+    """
+    place = expanded(folder)
+    name = re.sub(r"[^a-z0-9]+", "_", place.absolute().name.lower()).strip("_")
+    if not name[:1].isalpha():
+        raise UserError(f"folder: {place} cannot name a data set; let its name begin with a letter")
+    if (place / VERSION).exists():
+        raise UserError(f"folder: {place} holds a data set already; delete it, or use another name")
+    if not splits:
+        raise UserError("splits: is empty; give images, such as {'train': (images, labels)}")
+    names = list(class_names) or _numbers(splits)
+    boxes = _has_boxes(next(iter(_examples(*next(iter(splits.items()))))))
+
+    from cells.data.saved.builder import SavedImages
+
+    with writing(place):
+        builder = SavedImages(
+            name=name,
+            classes=names,
+            boxes=boxes,
+            splits={split: _checked(split, given, names, boxes) for split, given in splits.items()},
+            # TFDS adds the name and the version.
+            data_dir=place.parent,
+        )
+        with prepared.without_words():
+            builder.download_and_prepare()
+    return os.path.join(place.parent, name, VERSION)
+
+
+def _examples(split: str, given: Any) -> Iterator[tuple[Any, Any]]:
+    """The images of a split with their labels, one after the other."""
+    if hasattr(given, "as_numpy_iterator"):
+        elements = given.as_numpy_iterator()
+        for element in elements:
+            if not isinstance(element, tuple) or len(element) != 2:
+                raise UserError(f"splits: {split!r} is no tf.data.Dataset of pairs (image, label)")
+            yield element
+        return
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise UserError(
+            f"splits: {split!r} is neither a pair (images, labels) nor a tf.data.Dataset of pairs"
+        )
+    images, labels = given
+    if len(images) != len(labels):
+        raise UserError(f"splits: {split!r} has {len(images)} images and {len(labels)} labels")
+    yield from zip(images, labels, strict=True)
+
+
+def _numbers(splits: Mapping[str, Any]) -> list[str]:
+    """Names of the classes by the largest label of arrays."""
+    largest = -1
+    for split, given in splits.items():
+        if hasattr(given, "as_numpy_iterator"):
+            raise UserError(
+                "class_names: a tf.data.Dataset does not say how many classes there are; name them"
+            )
+        for _, label in _examples(split, given):
+            several = label["labels"] if isinstance(label, Mapping) else [label]
+            largest = max(largest, *(int(each) for each in several), -1)
+    return [str(number) for number in range(largest + 1)]
+
+
+def _has_boxes(example: tuple[Any, Any]) -> bool:
+    return isinstance(example[1], Mapping)
+
+
+def _checked(
+    split: str, given: Any, names: list[str], boxes: bool
+) -> Iterator[tuple[int, np.ndarray, Any]]:
+    """Number, image and label (or boxes and labels) of each example, compared with the others."""
+    for number, (image, label) in enumerate(_examples(split, given)):
+        where = f"splits: image {number} of {split!r}"
+        pixels = np.asarray(image)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
+            raise UserError(
+                f"{where} is {pixels.dtype} of shape {pixels.shape}; give uint8 pixels of 0 "
+                "to 255, (height, width, 1 or 3)"
+            )
+        if boxes != isinstance(label, Mapping):
+            raise UserError(f"{where} has {'no ' if boxes else ''}boxes, unlike the first image")
+        if boxes:
+            label = _boxes(where, label, pixels.shape)
+        several = label[1] if boxes else [label]
+        for each in several:
+            if not 0 <= int(each) < len(names):
+                raise UserError(f"{where}: there is no class {each} among {len(names)}")
+        yield number, pixels, label if boxes else int(label)
+
+
+def _boxes(where: str, label: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Boxes as TFDS has them, ymin, xmin, ymax, xmax in parts of the image; and their labels."""
+    if set(label) != {"boxes", "labels"}:
+        raise UserError(f"{where}: has {sorted(label)} as its label; give boxes and labels")
+    boxes = np.asarray(label["boxes"], np.float64).reshape(-1, 4)
+    if len(boxes) != len(label["labels"]):
+        raise UserError(f"{where}: has {len(boxes)} boxes and {len(label['labels'])} labels")
+    x, y, width, height = boxes.T
+    corners = np.stack([y, x, y + height, x + width], axis=1)
+    corners /= np.array([shape[0], shape[1], shape[0], shape[1]])
+    # The negation finds what is no number, too.
+    if not ((corners >= 0) & (corners <= 1)).all() or not (np.minimum(width, height) > 0).all():
+        raise UserError(
+            f"{where}: a box is empty or leaves the image; boxes are x, y, width, height"
+        )
+    return corners.astype(np.float32), np.asarray(label["labels"])

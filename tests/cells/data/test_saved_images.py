@@ -1,0 +1,104 @@
+"""Images of arrays and of `tf.data.Dataset`s, as a set that the stages read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import cells
+from cells import UserError, data
+from cells.data import builder, detection_classes, image_classes, split_size
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (12, 10, 14, 3), np.uint8)
+LABELS = np.arange(12) % 3
+BOXES = {"boxes": [[2, 1, 7, 4], [0, 0, 14, 10]], "labels": [2, 0]}
+
+
+def read(path: str, split: str) -> dict[bytes, int]:
+    """The label of each image by its pixels, which no two share."""
+    examples = tfds.as_numpy(builder(path).as_dataset(split=split))
+    return {example["image"].tobytes(): int(example["label"]) for example in examples}
+
+
+def expected(part: slice) -> dict[bytes, int]:
+    pairs = zip(PIXELS[part], LABELS[part], strict=True)
+    return {image.tobytes(): int(label) for image, label in pairs}
+
+
+def test_arrays_and_datasets_are_kept_pixel_by_pixel(tmp_path):
+    arrays = {"train": (PIXELS[:9], LABELS[:9]), "test": (PIXELS[9:], LABELS[9:])}
+    path = cells.save_images(tmp_path / "My set", arrays)
+    assert Path(path) == tmp_path / "my_set" / "1.0.0"
+    assert read(path, "train") == expected(slice(9)) and read(path, "test") == expected(
+        slice(9, 12)
+    )
+    found = image_classes(builder(path))
+    assert found.class_names == ("0", "1", "2") and data.test_split(builder(path)) == "test"
+
+    datasets = {name: tf.data.Dataset.from_tensor_slices(pair) for name, pair in arrays.items()}
+    same = cells.save_images(tmp_path / "again", datasets, class_names=["a", "b", "c"])
+    assert read(same, "train") == expected(slice(9))
+    assert image_classes(builder(same)).class_names == ("a", "b", "c")
+
+
+def test_grey_images_get_three_equal_channels(tmp_path):
+    path = cells.save_images(tmp_path / "grey", {"train": (PIXELS[..., :1], LABELS)})
+    images = [e["image"] for e in tfds.as_numpy(builder(path).as_dataset(split="train"))]
+    assert all((image == image[..., :1]).all() and image.shape[2] == 3 for image in images)
+    assert {i[..., :1].tobytes() for i in images} == {p.tobytes() for p in PIXELS[..., :1]}
+
+
+def test_boxes_are_those_of_the_images(tmp_path):
+    none = {"boxes": np.zeros((0, 4)), "labels": []}
+    path = cells.save_images(tmp_path / "boxes", {"train": (PIXELS[:2], [BOXES, none])})
+    found = builder(path)
+    assert split_size(found, "train") == 2 and detection_classes(found).num_classes == 3
+    examples = {int(e["image/id"]): e for e in tfds.as_numpy(found.as_dataset(split="train"))}
+    # ymin, xmin, ymax, xmax in parts of 10 rows and 14 columns.
+    corners = [[1 / 10, 2 / 14, 5 / 10, 9 / 14], [0, 0, 1, 1]]
+    np.testing.assert_allclose(examples[1]["objects"]["bbox"], corners, atol=1e-6)
+    assert examples[1]["objects"]["label"].tolist() == [2, 0]
+    assert len(examples[2]["objects"]["label"]) == 0
+
+
+def outside(box: list[float]) -> dict[str, object]:
+    return {"train": (PIXELS[:1], [{"boxes": [box], "labels": [0]}])}
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        ({}, "splits: is empty"),
+        ({"train": PIXELS}, "splits: 'train' is neither a pair"),
+        ({"train": (PIXELS, LABELS[:4])}, "splits: 'train' has 12 images and 4 labels"),
+        ({"train": (PIXELS / 255, LABELS)}, "splits: image 0 of 'train' is float64"),
+        ({"train": (PIXELS[..., 0], LABELS)}, "splits: image 0 of 'train' is uint8 of shape"),
+        ({"train": (PIXELS, LABELS - 1)}, "there is no class -1"),
+        ({"train": (PIXELS[:2], [0, BOXES])}, "has boxes, unlike the first image"),
+        (outside([8, 0, 7, 4]), "a box is empty or leaves the image"),
+        (outside([0, 0, 0, 4]), "a box is empty or leaves the image"),
+        (outside([0, 0, np.nan, 4]), "a box is empty or leaves the image"),
+        (
+            {"train": tf.data.Dataset.from_tensor_slices((PIXELS, LABELS))},
+            "class_names: a tf.data.Dataset does not say",
+        ),
+        (3, "splits: 3 is not a dictionary"),
+    ],
+)
+def test_what_are_no_images_is_named_and_nothing_is_left(tmp_path, splits, said):
+    with pytest.raises(UserError) as error:
+        cells.save_images(tmp_path / "mine", splits)
+    assert said in str(error.value)
+    assert not list(tmp_path.rglob("dataset_info.json"))
+
+
+def test_a_set_that_is_there_stays(tmp_path):
+    splits = {"train": (PIXELS, LABELS)}
+    cells.save_images(tmp_path / "mine", splits)
+    with pytest.raises(UserError, match="holds a data set already"):
+        cells.save_images(tmp_path / "mine", splits)
