@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import os
@@ -14,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from cells.checks.arguments import checked
-from cells.support.errors import UserError
+from cells.support.errors import UserError, cut
 from cells.support.files import FilePath, FilePaths, path_text, write_atomically, write_json
 from detection.config.read import read_params
 from detection.config.schema import MaskRCNNTask
@@ -235,12 +235,20 @@ def _check_operators(params: Any, chosen: dict[str, DetectorFormat]) -> None:
 
 def _pictures(side: Any) -> tuple[list[np.ndarray], str]:
     """Images of the validation data, or smooth random ones of different shapes; and which."""
-    with contextlib.suppress(UserError, ValueError):
+    why_not = "there are none that are not panoramas"
+    try:
         stored = (image.pixels for image in images.from_data(side))
         # Evaluation passes over the others, too.
         wide = (p for p in stored if max(p.shape[:2]) <= MOST_ASPECT * min(p.shape[:2]))
         if real := list(itertools.islice(wide, COMPARED)):
             return real, f"{len(real)} real images"
+    except (UserError, ValueError) as error:
+        why_not = cut(str(error), 300)
+    logging.warning(
+        "the files are compared on random images, which say little of real ones, since no images "
+        "of the validation data can be read (%s); give --data_dir",
+        why_not,
+    )
     random = np.random.default_rng(0)
     coarse = [random.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((6, 8), (9, 4))]
     drawn = [np.kron(image, np.ones((12, 12, 1), np.uint8)) for image in coarse]

@@ -7,19 +7,19 @@ weight decay.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from cells.checks.arguments import checked
 from cells.data import preprocessing
 from cells.genotype import genotype_file
 from cells.network.build import build_network
 from cells.network.keras_settings import overridden
-from cells.support.errors import UserError
+from cells.support.errors import UserError, cut
 from cells.support.files import FilePath, path_text, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
 from transfer.exporting import files
@@ -77,8 +77,13 @@ def export(
         )
     source = f"step {trained.step} of {os.path.basename(os.path.abspath(model_dir))}"
     written = _network(trained, source, representative="tflite_int8" in formats)
-    pixels, real = _pixels(trained, trained.params.task.validation_data, COMPARED)
-    if not len(pixels):
+    pixels, why_not = _pixels(trained, trained.params.task.validation_data, COMPARED)
+    if why_not:
+        logging.warning(
+            "the files are compared on two random images, which say little of real ones, since "
+            "there are none of the validation data (%s); give --data_dir",
+            why_not,
+        )
         shape = (2, *written.model.input_shape[1:])
         pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     expected = network.logits(trained.model(preprocessing.scale(pixels), training=False)).numpy()
@@ -87,7 +92,7 @@ def export(
         "step": trained.step,
         "weights": "moving averages" if trained.averaged else "as trained",
         **({"baseline": baseline} if baseline else {}),
-        "compared_on": f"{len(pixels)} {'real' if real else 'random'} images",
+        "compared_on": f"{len(pixels)} {'random' if why_not else 'real'} images",
     }
     return write(written, output, formats, description, pixels, expected)
 
@@ -209,18 +214,20 @@ def _network(trained: checkpoints.Trained, source: str, *, representative: bool)
     )
 
 
-def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.ndarray, bool]:
+def _pixels(trained: checkpoints.Trained, data: Any, count: int) -> tuple[np.ndarray, str]:
     """Images as evaluation feeds them, before they are scaled; none where the data are not here.
 
     Returns:
-        uint8 `(n, height, width, channels)`, and whether there are any.
+        uint8 `(n, height, width, channels)`, and why there are none; "" where there are some.
     """
     data = data.replace(is_training=False, drop_remainder=False, global_batch_size=count)
-    with contextlib.suppress(UserError, ValueError):
+    try:
         for given, _ in trained.task.build_inputs(data).take(1):
             scaled = np.asarray(given, np.float32)
-            return np.clip(np.rint((scaled + 1.0) * 127.5), 0, 255).astype(np.uint8), True
-    return np.zeros((0,), np.uint8), False
+            return np.clip(np.rint((scaled + 1.0) * 127.5), 0, 255).astype(np.uint8), ""
+    except (UserError, ValueError) as error:
+        return np.zeros((0,), np.uint8), cut(str(error), 300)
+    return np.zeros((0,), np.uint8), "the split is empty"
 
 
 def _chosen(output: FilePath, formats: Sequence[str]) -> dict[str, ClassifierFormat]:

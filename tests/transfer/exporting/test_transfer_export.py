@@ -7,6 +7,7 @@ import inspect
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 from cells.support.errors import UserError
 from cells.weights import weights_file
@@ -52,6 +54,17 @@ def test_the_folder_holds_what_was_asked_for_and_nothing_else(exported):
     for kind, file in told["files"].items():
         assert file["top_1_agreement"] >= formats.FORMATS[kind].agreement
     assert not list(folder.parent.glob(".export*"))
+
+
+def test_files_that_are_compared_on_random_images_are_told(run, tmp_path, caplog):
+    shutil.copytree(run[0], tmp_path / "run")
+    params = tmp_path / "run" / "params.yaml"
+    values = yaml.safe_load(params.read_text())
+    values["task"]["validation_data"]["tfds_name"] = "gone"
+    params.write_text(yaml.safe_dump(values))
+    told = export.export(str(tmp_path / "run"), str(tmp_path / "files"), formats=["weights"])
+    assert told["compared_on"] == "2 random images"
+    assert "compared on two random images" in caplog.text and "gone" in caplog.text
 
 
 def test_the_saved_model_takes_pixels_or_scaled_images_and_holds_the_labels(
