@@ -14,7 +14,8 @@ from cells.support.signals import Interruptible
 
 
 def begin(folder: pathlib.Path, root: pathlib.Path, **changes: Any) -> Run:
-    """A run of a folder of images, with some settings changed; or goes on with it."""
+    """A run of a folder of images, with some settings changed; or goes on with it. Weights of the
+    package take no part by default."""
     found = test_split.find(str(root))
     given: dict[str, Any] = {
         "images": str(root),
@@ -25,6 +26,7 @@ def begin(folder: pathlib.Path, root: pathlib.Path, **changes: Any) -> Run:
         "size": 32,
         "flip": False,
         "seed": 0,
+        "shipped_weights": False,
     }
     folder.mkdir(exist_ok=True)
     settings = Settings(**{**given, **changes})
