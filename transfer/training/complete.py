@@ -75,9 +75,11 @@ def _check_settings(params: schema.Experiment, read: Sequence[str]) -> None:
     _check_losses(task)
     resolve_steps(params, task.model.cells)
     resolve_runtime(params.runtime)
-    network.check(task.model.replace(num_classes=task.model.num_classes or 2))
+    # Any number of classes will do as long as nobody knows theirs.
+    model = task.model.replace(num_classes=task.model.num_classes or 2)
+    network.check(model)
     if task.init_checkpoint:
-        initial_weights.check(task.init_checkpoint, task.model)
+        initial_weights.check(task.init_checkpoint, model)
     if task.unfreeze_every < 0:
         raise UserError("task.unfreeze_every: is negative; 0 is off")
     if task.unfreeze_every and task.model.baseline:
