@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
-import subprocess
 import time
 from typing import Any
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from benchmarks.kept import ROOT, read_lines
 from benchmarks.record import lists
+from benchmarks.recording.git import Repository
 from cells.support.files import write_atomically
 from cells.weights import shipped, weights_file
 
@@ -119,16 +119,17 @@ def _train(name: str) -> None:
         print(lines[-1], flush=True)
     accuracy = training.score(*images.held_out).accuracy
     network = training.network()
+    commit = Repository(ROOT).text("rev-parse", "--short", "HEAD")
     weights = weights_file.WeightsFile(
         genotype,
         config,
         {layer.name: [_half(w) for w in layer.weights] for layer in network.layers},
-        f"python -m benchmarks.shipped_weights, {_commit()}",
+        f"python -m benchmarks.shipped_weights, {commit}",
     )
     path = shipped.FOLDER / f"{name}{weights_file.ENDING}"
     weights_file.write(weights, path)
     end = {"steps": training.steps, "batch": training.images.batch, "accuracy": accuracy}
-    _write_lines(shipped.FOLDER / f"{name}.jsonl", [*lines, {**end, "commit": _commit()}])
+    _write_lines(shipped.FOLDER / f"{name}.jsonl", [*lines, {**end, "commit": commit}])
     print(f"{path.name}: {accuracy:.2%} of {HELD_OUT:,} images, {path.stat().st_size:,} bytes")
 
 
@@ -152,11 +153,6 @@ def _row(name: str) -> str:
         f"F = {filters} | {EPOCHS} | {end['accuracy']:.1%} | {minutes:.0f} min | "
         f"{size:,} |"
     )
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
 if __name__ == "__main__":

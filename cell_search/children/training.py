@@ -150,15 +150,12 @@ class Training:
             smoothing=descent.smoothing,
             weights=weights,
         )
+        momentum, l2, clip = map(tf.constant, (descent.momentum, descent.l2, descent.clip))
+        gradient = with_l2(gradient, trained, self._kernels, l2, clip)
         return (
             loss,
             *(descend_ahead if descent.nesterov else descend)(
-                trained,
-                velocity,
-                gradient,
-                self._kernels,
-                learning_rate,
-                *[tf.constant(v) for v in (descent.momentum, descent.l2, descent.clip)],
+                trained, velocity, gradient, learning_rate, momentum
             ),
             mixed(moved, statistics, tf.constant(child.config.batch_norm_momentum)),
         )
@@ -166,58 +163,43 @@ class Training:
 
 _VECTOR, _SCALAR = tf.TensorSpec([None]), tf.TensorSpec([])
 
+#: Gradient, weights, kernels; L2, clip.
+_PENALTY = tf.function(autograph=False, input_signature=[*[_VECTOR] * 3, *[_SCALAR] * 2])
 
-@tf.function(autograph=False, input_signature=[*[_VECTOR] * 4, *[_SCALAR] * 4])
+#: Weights, velocity, gradient; learning rate, momentum.
+_STEP = tf.function(autograph=False, input_signature=[*[_VECTOR] * 3, *[_SCALAR] * 2])
+
+
+@_PENALTY
+def with_l2(gradient: Any, weights: Any, kernels: Any, l2: Any, clip: Any) -> Any:
+    """The gradient of the loss and L2, clipped as a whole."""
+    return tf.clip_by_norm(gradient + 2.0 * l2 * kernels * weights, clip)
+
+
+@_PENALTY
+def with_decay(gradient: Any, weights: Any, kernels: Any, l2: Any, clip: Any) -> Any:
+    """The gradient of the loss, clipped, to which weight decay comes afterwards, as PyTorch's
+    optimizers have it."""
+    return tf.clip_by_norm(gradient, clip) + 2.0 * l2 * kernels * weights
+
+
+@_STEP
 def descend(
-    weights: Any,
-    velocity: Any,
-    gradient: Any,
-    kernels: Any,
-    learning_rate: Any,
-    momentum: Any,
-    l2: Any,
-    clip: Any,
+    weights: Any, velocity: Any, gradient: Any, learning_rate: Any, momentum: Any
 ) -> tuple[Any, Any]:
-    """A step of momentum on the loss and L2; gives the weights and the velocity after it."""
-    gradient = tf.clip_by_norm(gradient + 2.0 * l2 * kernels * weights, clip)
+    """A step of momentum; gives the weights and the velocity after it."""
     velocity = momentum * velocity - learning_rate * gradient
     return weights + velocity, velocity
 
 
-@tf.function(autograph=False, input_signature=[*[_VECTOR] * 4, *[_SCALAR] * 4])
+@_STEP
 def descend_ahead(
-    weights: Any,
-    velocity: Any,
-    gradient: Any,
-    kernels: Any,
-    learning_rate: Any,
-    momentum: Any,
-    l2: Any,
-    clip: Any,
+    weights: Any, velocity: Any, gradient: Any, learning_rate: Any, momentum: Any
 ) -> tuple[Any, Any]:
     """The same with Nesterov's momentum (Sutskever et al. 2013, section 2; as Keras has it)."""
-    gradient = tf.clip_by_norm(gradient + 2.0 * l2 * kernels * weights, clip)
     change = learning_rate * gradient
     velocity = momentum * velocity - change
     return weights + momentum * velocity - change, velocity
-
-
-@tf.function(autograph=False, input_signature=[*[_VECTOR] * 4, *[_SCALAR] * 4])
-def descend_decayed(
-    weights: Any,
-    velocity: Any,
-    gradient: Any,
-    kernels: Any,
-    learning_rate: Any,
-    momentum: Any,
-    l2: Any,
-    clip: Any,
-) -> tuple[Any, Any]:
-    """A step of momentum where the gradient of the loss alone is clipped, and weight decay comes
-    to it afterwards, as PyTorch's optimizers have it."""
-    gradient = tf.clip_by_norm(gradient, clip) + 2.0 * l2 * kernels * weights
-    velocity = momentum * velocity - learning_rate * gradient
-    return weights + velocity, velocity
 
 
 @tf.function(autograph=False, input_signature=[_VECTOR, _VECTOR, _SCALAR])

@@ -15,7 +15,7 @@ import tensorflow as tf
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.bank import vector_size
 from cell_search.children.pieces import Piece, cut
-from cell_search.children.training import descend
+from cell_search.children.training import descend, with_l2
 from cell_search.costs.kinds import amount_of, kind_of
 from cell_search.costs.machine import this_machine
 from cell_search.costs.predict import inference_ms, seconds_of
@@ -307,7 +307,12 @@ def _parameter() -> float:
     """Seconds of the optimizer for a trained number."""
     size = 1_000_000
     vector, scalar = tf.zeros(size), tf.constant(0.1)
-    return shortest(lambda: _wait(descend(*[vector] * 4, *[scalar] * 4))) / size
+
+    def step() -> None:
+        gradient = with_l2(*[vector] * 3, *[scalar] * 2)
+        _wait(descend(vector, vector, gradient, scalar, scalar))
+
+    return shortest(step) / size
 
 
 def _pixel() -> float:

@@ -12,14 +12,6 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-#: The programs of this project, and their modules.
-MODULES = {
-    "cells": "cells",
-    "cell-search": "cell_search",
-    "cell-transfer": "transfer",
-    "cell-detect": "detection",
-}
-
 #: A line that begins so is a command also where nothing says that a block is one for a shell.
 #: `cells` and `make` are words of prose, too.
 _COMMAND = re.compile(

@@ -24,6 +24,8 @@ from folders import write
 from forked_commands import run_forked
 from PIL import Image
 
+from benchmarks.commands import PACKAGES
+
 ROOT = documented.ROOT
 
 FLOWERS = {"red": 30, "green": 30}
@@ -112,7 +114,7 @@ def run_page(name: str, commands: list[documented.Command], folder: pathlib.Path
         kind = "not run" if said else "shortened" if call.shortened else "as printed"
         if not said:
             program, *arguments = call.words
-            done = run_forked(documented.MODULES[program], *arguments, folder=folder)
+            done = run_forked(PACKAGES[program], *arguments, folder=folder)
             said = f"{time.monotonic() - began:.0f} s"
             if done.returncode:
                 kind = "failed"

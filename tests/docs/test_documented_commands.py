@@ -13,6 +13,8 @@ import pytest
 import shortening
 from documented_commands import ROOT, Command
 
+from benchmarks.commands import PACKAGES
+
 PAGES = documented.pages()
 COMMANDS = [command for commands in PAGES.values() for command in commands]
 
@@ -27,7 +29,7 @@ def test_all_blocks_are_read():
     assert len(PAGES["README.md"]) == 23
     assert len(PAGES["docs/tables.md"]) == 2
     assert len(PAGES["configs/detection/coco_maskrcnn.yaml"]) == 2
-    assert {f"{program} --help" for program in documented.MODULES} <= set(PAGES)
+    assert {f"{program} --help" for program in PACKAGES} <= set(PAGES)
     assert PAGES["cell-detect --help"][4].words[-1] == (
         "--params_override=task.train_data.input_path=boxes/train,"
         "      task.validation_data.input_path=boxes/val"
@@ -46,7 +48,7 @@ def test_the_table_names_commands_that_there_are(page):
 def test_a_command_is_run_or_the_table_says_why_not(page):
     for command in PAGES[page]:
         call = shortening.call(command)
-        assert call.why_not or call.words[0] in documented.MODULES, command.text
+        assert call.why_not or call.words[0] in PACKAGES, command.text
         assert "..." not in command.text, "who pastes it gets an error"
 
 
@@ -55,7 +57,7 @@ def flags() -> dict[str, set[str]]:
     """The flags of the programs of three stages, as their `--help` lists them."""
     return {
         program: set(re.findall(r"^  --(?:\[no\])?(\w+)", shown, re.MULTILINE))
-        for program, module in documented.MODULES.items()
+        for program, module in PACKAGES.items()
         if program != "cells"
         for shown in [subprocess.check_output([sys.executable, "-m", module, "--help"], text=True)]
     }

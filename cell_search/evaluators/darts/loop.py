@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cell_search.children import bank_of, supernet
 from cell_search.children.supernet import Supernet
-from cell_search.children.training import descend_decayed, finite_mean
+from cell_search.children.training import descend, finite_mean, with_decay
 from cell_search.evaluators._batches import Batches
 from cell_search.evaluators._kept_files import Succession
 from cell_search.images import Images
@@ -156,7 +156,8 @@ class _Trainer:
         part = 0.5 * (1.0 + math.cos(math.pi * state.epochs / settings.epochs))
         end = settings.learning_rate_end
         rate = end + (settings.learning_rate - end) * part
-        numbers = [tf.constant(v) for v in (rate, settings.momentum, settings.l2, settings.clip)]
+        pace, momentum = tf.constant(rate), tf.constant(settings.momentum)
+        l2, clip = tf.constant(settings.l2), tf.constant(settings.clip)
         weights, velocity = tf.constant(state.weights), tf.constant(state.velocity)
         orders = [rng.permutation(len(p[1])) for p in (self.images.training, self.images.held_out)]
         for step in range(self.batches.steps):
@@ -178,9 +179,8 @@ class _Trainer:
             loss, by_weights, _ = self.net.gradients(weights, state.alphas, training)
             finite_mean([loss], f"step {{}} of epoch {state.epochs + 1}", step + 1)
             # The authors' code clips before their optimizer adds weight decay.
-            weights, velocity = descend_decayed(
-                weights, velocity, by_weights, self.net.kernels, *numbers
-            )
+            gradient = with_decay(by_weights, weights, self.net.kernels, l2, clip)
+            weights, velocity = descend(weights, velocity, gradient, pace, momentum)
         state.weights, state.velocity = weights.numpy(), velocity.numpy()
 
     def _climb_down(self, gradient: np.ndarray, step: int) -> None:

@@ -239,7 +239,7 @@ def test_nothing_of_a_child_is_left_in_the_process(bank: Bank) -> None:
 
 
 def test_momentum_is_that_of_keras() -> None:
-    from cell_search.children.training import descend
+    from cell_search.children.training import descend, with_l2
 
     rng = np.random.default_rng(0)
     weights, velocity = rng.normal(size=40).astype(np.float32), np.zeros(40, np.float32)
@@ -249,8 +249,9 @@ def test_momentum_is_that_of_keras() -> None:
         gradient = (size * rng.normal(size=40)).astype(np.float32)
         optimizer.learning_rate = rate
         optimizer.apply([tf.constant(gradient)], [variable])
-        numbers = [tf.constant(v) for v in (rate, 0.8, 0.0, 2.0)]
-        weights, velocity = descend(weights, velocity, gradient, np.zeros(40, "f4"), *numbers)
+        pace, momentum, l2, clip = (tf.constant(v) for v in (rate, 0.8, 0.0, 2.0))
+        gradient = with_l2(gradient, weights, np.zeros(40, "f4"), l2, clip)
+        weights, velocity = descend(weights, velocity, gradient, pace, momentum)
         np.testing.assert_allclose(weights, variable.numpy(), rtol=1e-6, atol=1e-6)
 
 

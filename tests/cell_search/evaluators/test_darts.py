@@ -17,7 +17,7 @@ from whole_searches import searched, story
 from cell_search.children import Bank, Child
 from cell_search.children.bank import vector_size
 from cell_search.children.supernet import Images, Supernet
-from cell_search.children.training import descend_decayed
+from cell_search.children.training import descend, with_decay
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cell_search.driver.replay import replay
@@ -270,9 +270,10 @@ def test_weights_are_clipped_before_they_decay() -> None:
         clipped = gradient * min(1.0, clip / length)
         buffer = momentum * buffer + clipped + decay * kernels * weights
         weights = weights - rate * buffer
-        numbers = [tf.constant(v, tf.float32) for v in (rate, momentum, decay / 2, clip)]
-        given = tf.constant(gradient, tf.float32), tf.constant(kernels, tf.float32)
-        ours, velocity = descend_decayed(ours, velocity, *given, *numbers)
+        given = [tf.constant(v, tf.float32) for v in (kernels, decay / 2, clip)]
+        decayed = with_decay(tf.constant(gradient, tf.float32), ours, *given)
+        numbers = [tf.constant(v, tf.float32) for v in (rate, momentum)]
+        ours, velocity = descend(ours, velocity, decayed, *numbers)
         np.testing.assert_allclose(ours, weights, rtol=1e-5, atol=1e-6)
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cell_search.children import Bank, Child, Descent, Training
-from cell_search.children.training import descend_ahead
+from cell_search.children.training import descend_ahead, with_l2
 from cell_search.recipes.batches import TrainingImages
 from cell_search.recipes.recipe import Recipe
 from cell_search.recipes.training import WholeTraining
@@ -157,8 +157,9 @@ def test_nesterov_is_that_of_keras():
         gradient = (size * rng.normal(size=40)).astype(np.float32)
         optimizer.learning_rate = rate
         optimizer.apply([tf.constant(gradient)], [variable])
-        numbers = [tf.constant(v) for v in (rate, 0.8, 0.0, 2.0)]
-        weights, velocity = descend_ahead(weights, velocity, gradient, np.zeros(40, "f4"), *numbers)
+        pace, momentum, l2, clip = (tf.constant(v) for v in (rate, 0.8, 0.0, 2.0))
+        gradient = with_l2(gradient, weights, np.zeros(40, "f4"), l2, clip)
+        weights, velocity = descend_ahead(weights, velocity, gradient, pace, momentum)
         np.testing.assert_allclose(weights, variable.numpy(), rtol=1e-6, atol=1e-6)
 
 
