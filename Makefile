@@ -38,8 +38,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)
 	$(BIN)/python -m benchmarks.demo --output=demo
 
+# A worker that dies ends the tests: pytest-xdist may wait for ever for the one that replaces it.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 # What shortens the commands, and which are not run, and why: tests/docs/shortened.yaml.
 docs-test: $(INSTALLED)

@@ -20,6 +20,9 @@ from cells.support.signals import SIGNALS, Interrupted
 #: Seconds in which a program that has nothing to finish leaves by itself.
 _PATIENCE = 10.0
 
+#: Ends the thread that watches; no signal has this number.
+_END = b"\0"
+
 
 @contextmanager
 def ended_by_signals(prog: str) -> Iterator[None]:
@@ -36,6 +39,7 @@ def ended_by_signals(prog: str) -> Iterator[None]:
     """
     received: list[int] = []
     told = threading.Lock()
+    end_watching: Callable[[], None] | None = None
 
     def tell() -> None:
         if told.acquire(blocking=False):  # By the first of two threads that come here.
@@ -51,7 +55,7 @@ def ended_by_signals(prog: str) -> Iterator[None]:
     try:
         for signum in SIGNALS:
             signal.signal(signum, handle)
-        _begin_to_watch(tell)
+        end_watching = _begin_to_watch(tell)
         yield
         if received:  # Somebody has caught what was raised.
             raise Interrupted(received[0])
@@ -64,32 +68,52 @@ def ended_by_signals(prog: str) -> Iterator[None]:
         # While Python itself ends, an exception would be shown as one that is ignored.
         for signum in SIGNALS:
             signal.signal(signum, signal.SIG_DFL)
+        # The process may go on, where a program was called from Python.
+        if end_watching and not received:
+            end_watching()
 
 
-def _begin_to_watch(tell: Callable[[], None]) -> None:
+def _begin_to_watch(tell: Callable[[], None]) -> Callable[[], None]:
     """Starts a thread that hears of signals while the main thread is in TensorFlow.
 
     Python runs handlers between two steps of the main thread, but wakes this one at once.
+
+    Returns:
+        What ends it.
     """
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
     signals.told_by(tell)
     os.register_at_fork(after_in_child=_forget)
-    threading.Thread(target=_watch, args=(tell, reads), daemon=True).start()
+    thread = threading.Thread(target=_watch, args=(tell, reads), daemon=True)
+    thread.start()
+
+    def end() -> None:
+        if thread.is_alive():  # Not in a forked process, which shares the pipe.
+            signal.set_wakeup_fd(-1)
+            signals.told_by(None)
+            os.write(writes, _END)
+            thread.join()
+            os.close(writes)
+            os.close(reads)
+
+    return end
 
 
 def _watch(tell: Callable[[], None], reads: int) -> None:
     first = _next(reads, None)
+    if not first:
+        return
     tell()
     second = _next(reads, None if signals.listens() else _PATIENCE)
     os._exit(128 + (second or first))
 
 
 def _next(reads: int, seconds: float | None) -> int:
-    """The next signal of those that end a program; 0 where none comes in time."""
-    while select.select([reads], [], [], seconds)[0]:
-        if (signum := os.read(reads, 1)[0]) in SIGNALS:
+    """The next signal of those that end a program; 0 where none comes in time, or ever."""
+    while select.select([reads], [], [], seconds)[0] and (heard := os.read(reads, 1)) != _END:
+        if (signum := heard[0]) in SIGNALS:
             return signum
     return 0
 

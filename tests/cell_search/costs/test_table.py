@@ -189,7 +189,7 @@ def test_the_summary_of_a_genotype_tells_what_it_costs(
     def run(*more: str) -> str:
         call = ["cells", "summary", "pnasnet_5", "-N", "1", "-F", "4", *more]
         monkeypatch.setattr("sys.argv", call)
-        program.main()
+        program.run()
         return capsys.readouterr().out
 
     assert "training step" not in run()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from forked_commands import ROOT, catches, wait_until
 
-from cells.support.signals import Interrupted, Interruptible, Interruption
+from cells.support.program import ended_by_signals
+from cells.support.signals import SIGNALS, Interrupted, Interruptible, Interruption
 
 #: A program that is busy outside of Python for minutes, where handlers do not run.
 BUSY = """
@@ -107,6 +109,17 @@ def test_python_users_are_told_and_a_second_signal_reaches_them(capfd):
             signal.raise_signal(signal.SIGINT)
         interruptible.check()
     assert signal.signal(signal.SIGINT, before) == signal.default_int_handler
+
+
+def test_a_program_called_from_python_leaves_nothing_that_hears_signals(capfd):
+    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    threads = threading.active_count()
+    with ended_by_signals("x"):
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads and signal.set_wakeup_fd(-1) == -1
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+    test_python_users_are_told_and_a_second_signal_reaches_them(capfd)
 
 
 def test_a_signal_before_a_block_ends_it_at_its_beginning():
