@@ -26,6 +26,7 @@ def load(cores: Iterable[int]) -> Iterator[None]:
             [sys.executable, "-m", __name__, str(core)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **ONE_THREAD},
+            start_new_session=True,  # Where each session has its share, it takes none from others.
         )
         for core in cores
     ]
