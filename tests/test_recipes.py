@@ -30,8 +30,8 @@ def test_detection_recipes(path):
 
 
 #: Zoph et al. 2018, section 4.3, and the authors' released configuration (tensorflow/models,
-#: research/object_detection, samples/configs/faster_rcnn_nas_coco.config; its anchors are scales 0.25,
-#: 0.5, 1 and 2 of the 256 pixels of that library's grid_anchor_generator).
+#: research/object_detection, samples/configs/faster_rcnn_nas_coco.config; its anchors are scales
+#: 0.25, 0.5, 1 and 2 of the 256 pixels of that library's grid_anchor_generator).
 PAPERS_DETECTOR = {
     "input_size": [1200, 1200, 3],
     "feature_maps": {16},
@@ -135,7 +135,11 @@ def test_the_papers_detector_differs_by_the_size_and_the_maps_alone():
 def test_every_detection_recipe_that_names_the_paper_says_how_it_stands_to_it(path):
     text = " ".join(path.read_text(encoding="utf-8").replace("#", " ").split())
     if "Zoph et al." in text or "NASNet paper" in text:
-        sayings = ("Differs from the paper", "Not the paper's recipe", "which says where it differs")
+        sayings = (
+            "Differs from the paper",
+            "Not the paper's recipe",
+            "which says where it differs",
+        )
         assert any(saying in text for saying in sayings)
 
 
