@@ -1,7 +1,7 @@
 """What NNI 3.0's networks of the DARTS family compute for weights and images made by a rule.
 
-`nni_oracle.json` holds logits. It is written in an environment with NNI, which needs neither TensorFlow
-nor this project's other libraries, from the root of the repository:
+`nni_oracle.json` holds logits. It is written in an environment with NNI, which needs neither
+TensorFlow nor this project's other libraries, from the root of the repository:
 
     python -m venv nni && nni/bin/pip install nni==3.0 "pytorch-lightning<2.5" torch
     nni/bin/python -m benchmarks.nni_oracle
@@ -12,6 +12,7 @@ those of ENAS, too, whose own code stacks them otherwise.
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
 import re
@@ -38,9 +39,9 @@ _OPERATIONS = {"identity": "skip_connect"}
 
 def main() -> None:
     """Writes the logits; runs where NNI is."""
-    import torch
-    from nni.nas.hub.pytorch import nasnet
-
+    # By name: this project does not depend on either.
+    torch = importlib.import_module("torch")
+    nasnet = importlib.import_module("nni.nas.hub.pytorch.nasnet")
     found = {}
     for name, (space, genotype, width, cells, dataset, sizes) in NETWORKS.items():
         sample = _sample(genotype)

@@ -202,8 +202,8 @@ class Evaluator(abc.ABC):
 
     @property
     def final_candidates(self) -> int:
-        """How many of the last trials are drawn from what the strategy has learned, teach it nothing,
-        and are scored without training; the best are among these."""
+        """How many of the last trials are drawn from what the strategy has learned, teach it
+        nothing, and are scored without training; the best are among these."""
         return 0
 
     @property

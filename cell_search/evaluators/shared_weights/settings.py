@@ -62,9 +62,9 @@ class WeightSharing(ChildEvaluator):
         epochs: passes over the training images in which drop path grows to that.
         validation_batch: images of a validation minibatch.
         validation_batches: how many of them score a candidate.
-        along: which path the minibatches train: that of the candidate `itself`, so that it is scored
-            with weights that have just seen it, or `another`, which the strategy draws for that, as
-            the authors draw the architectures of both turns.
+        along: which path the minibatches train: that of the candidate `itself`, so that it is
+            scored with weights that have just seen it, or `another`, which the strategy draws for
+            that, as the authors draw the architectures of both turns.
         final_candidates: how many of the last trials are drawn from the trained strategy and scored
             with the weights as they are then, all on the same minibatches; the best of the search
             are the best of these. 0: the best scores of all trials.

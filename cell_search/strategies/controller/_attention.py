@@ -1,4 +1,4 @@
-"""The controller of ENAS's search of cells (Pham et al. 2018, section 2.4): attention over nodes."""
+"""The controller of ENAS's search of cells (Pham et al. 2018, 2.4): attention over nodes."""
 
 from __future__ import annotations
 
