@@ -256,6 +256,7 @@ class Drawing:
     Attributes:
         genotype: the cells.
         dark: whether for dark backgrounds.
+        annotated: whether states have their numbers, and operations of stride 2 a mark.
 
     Example:
         >>> cells.draw("nasnet_a").svg[:4]
@@ -264,13 +265,14 @@ class Drawing:
 
     genotype: Genotype
     dark: bool = False
+    annotated: bool = True
 
     @functools.cached_property
     def svg(self) -> str:
         """The text of an SVG file."""
         from cells import drawing
 
-        return drawing.svg(self.genotype, dark=self.dark)
+        return drawing.svg(self.genotype, dark=self.dark, annotated=self.annotated)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -278,7 +280,11 @@ class Drawing:
 
 @checked
 def draw(
-    genotype: Genotype | FilePath, file: FilePath | None = None, *, dark: bool = False
+    genotype: Genotype | FilePath,
+    file: FilePath | None = None,
+    *,
+    dark: bool = False,
+    annotated: bool = True,
 ) -> Drawing:
     """Draws the two cells of a genotype, as the papers do.
 
@@ -286,6 +292,7 @@ def draw(
         genotype: the cells, or what `load_genotype` takes.
         file: where to write the picture as well, ending in `.svg`, `.png` or `.pdf`.
         dark: whether for dark backgrounds.
+        annotated: whether states have their numbers, and operations of stride 2 a mark.
 
     Returns:
         The picture; a notebook shows it.
@@ -300,8 +307,8 @@ def draw(
     if file is not None:
         from cells import drawing
 
-        drawing.save(cell_pair, file, dark=dark)
-    return Drawing(cell_pair, dark)
+        drawing.save(cell_pair, file, dark=dark, annotated=annotated)
+    return Drawing(cell_pair, dark, annotated)
 
 
 def _genotype(genotype: Genotype | FilePath) -> Genotype:

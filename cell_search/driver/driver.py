@@ -15,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
+from cell_search.config.schema import SieveConfig
 from cell_search.driver import inputs
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
@@ -112,10 +113,26 @@ def _sieved(
     key = search.space.canonical_key
     met = {key(trial.point) for trial in known}
     sieve.begin(study, search.sieve, lambda p: key(p) not in met and search.feasible(p))
+    print(_about(search.sieve, search.config.sieve), flush=True)
     # The search has trials of these numbers, too.
     named = "candidate {0.number} of the sieve".format
-    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files, named=named)
+    # Where several scores vote, one candidate alone has no place.
+    alone = len(search.config.sieve.vote) < 2
+    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files, (), named, alone)
     return [FirstTrial(search.space.point(t) or {}) for t in sieve.kept(search, study)]
+
+
+def _about(own: Search, asked: SieveConfig) -> str:
+    """What the scores of a sieve are for, and which are good."""
+    votes = asked.vote or [("" if o.maximize else "-") + o.metric for o in own.objectives[:1]]
+    told = " and ".join(
+        f"{vote.removeprefix('-')} ({'smaller' if vote.startswith('-') else 'larger'} is better)"
+        for vote in votes
+    )
+    return (
+        f"the sieve scores {asked.candidates:,} candidates cheaply by {told}; the best "
+        f"{asked.keep:,} are trained first"
+    )
 
 
 def run(
@@ -127,6 +144,7 @@ def run(
     files: Files | None,
     first: Sequence[FirstTrial] = (),
     named: Callable[[FrozenTrial], str] = trial_name,
+    places: bool = False,
 ) -> None:
     """Evaluates trials until the study has as many as the configuration says.
 
@@ -139,6 +157,7 @@ def run(
         files: what is written now and then; None where there is no directory.
         first: the first trials; the strategy proposes those of the others.
         named: what a trial is called on the screen.
+        places: whether each is said to be at a place among those so far.
 
     Raises:
         UserError: the settings are at fault.
@@ -147,7 +166,7 @@ def run(
     trials.name_objectives(study, search.objectives)
     weights = studies.weights(search.config.weights_dir, part)
     boards = Boards(files.directory.tensorboard(part), search) if files else None
-    driver = _Driver(boards, weights, search, study, interruptible, files, first, named)
+    driver = _Driver(boards, weights, search, study, interruptible, files, first, named, places)
     try:
         with driver.progress:
             driver.run()
@@ -212,6 +231,7 @@ class _Driver:
         files: Files | None,
         first: Sequence[FirstTrial],
         named: Callable[[FrozenTrial], str],
+        places: bool,
     ):
         self.search, self.study, self.first = search, study, first
         self.weights = Weights(weights, search.evaluator, search.strategy)
@@ -223,7 +243,7 @@ class _Driver:
         self.again: list[FrozenTrial] = []
         self.begun, self.finished = len(known), len(finished)
         self.news: list[int] = []
-        self.progress = Progress(search.config.trials, finished, search.objectives, named)
+        self.progress = Progress(search.config.trials, finished, search.objectives, named, places)
         self.reported, self.warned = time.monotonic(), False
         self.untried = _untried(search, known)
 
