@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -31,6 +32,7 @@ from cell_search.strategies import trial_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
+from cell_search.trial_keys import ALONG, FINAL
 from cells.support.errors import UserError
 from cells.support.signals import Interruptible
 
@@ -294,8 +296,22 @@ class _Driver:
             )
             self.news, name = [], ""
             parent = self.search.strategy.parent(point)
+        config, evaluator = self.search.config, self.search.evaluator
+        final = config.trials if number >= config.trials - evaluator.final_candidates else 0
+        along = None
+        if evaluator.along == "another" and not final:
+            drawn = self.search.strategy.another(number)
+            along = drawn if self.search.feasible(drawn) else point
         trials.begin(
-            self.study, space, point, rejected, after=self.finished, parent=parent, first=name
+            self.study,
+            space,
+            point,
+            rejected,
+            after=self.finished,
+            parent=parent,
+            first=name,
+            along=along,
+            final=final,
         )
         self.begun += 1
         if self.untried is not None:
@@ -309,9 +325,14 @@ class _Driver:
         return self.untried is not None and not self.untried
 
     def _request(self, number: int, point: Point, parent: int | None, until: int) -> Request:
-        return request_of(
+        request = request_of(
             self.search, number, point, parent, folder=self.weights.folder, until=until
         )
+        if self.search.evaluator.along == "itself" and not self.search.evaluator.final_candidates:
+            return request
+        noted, space = trial_of(self.study, number).user_attrs, self.search.space
+        along = genotype_of(space, space.from_indices(noted[ALONG])) if ALONG in noted else None
+        return dataclasses.replace(request, along=along, final=FINAL in noted)
 
     def _tell(self, number: int, result: Result) -> None:
         if self.search.rungs.record(self.study, number, result):
