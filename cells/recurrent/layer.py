@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 from cells.recurrent import catalogue, recurrent_file
@@ -54,9 +55,7 @@ def layer_class(keras: Any = None) -> type:
         >>> recurrent.layer_class().__name__
         'RecurrentCell'
     """
-    if keras is None:
-        import keras
-    return _layer_class(keras)
+    return _layer_class(keras or importlib.import_module("keras"))
 
 
 @functools.cache
@@ -64,7 +63,7 @@ def _layer_class(keras: Any) -> type:
     # Those of Keras's own cells, which keep one dropout mask for a whole sequence.
     bases = keras.layers.LSTMCell.__bases__
     keras_3 = hasattr(keras, "ops")
-    library = _library(keras)
+    library = library_of(keras)
 
     @keras.saving.register_keras_serializable("cells")
     class RecurrentCell(*bases):  # type: ignore[misc]
@@ -120,8 +119,6 @@ def _layer_class(keras: Any) -> type:
             self.state_size = [self.output_size] + [self.units] * isinstance(form, Tree)
 
         def build(self, input_shape: Any) -> None:
-            if self.built:
-                return
             inputs = int(input_shape[-1])
             by_name = shapes(
                 self.genotype.cell,
@@ -200,7 +197,12 @@ def _fitting(name: str, kind: type, value: Any, bounds: Bounds) -> Any:
     return value
 
 
-def _library(keras: Any) -> Library:
+def library_of(keras: Any) -> Library:
+    """The functions of a Keras namespace.
+
+    Args:
+        keras: the module `keras` or `tf_keras`.
+    """
     if hasattr(keras, "ops"):
         ops = keras.ops
         return Library(ops.matmul, ops.tanh, ops.sigmoid, ops.relu)

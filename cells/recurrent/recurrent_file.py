@@ -67,9 +67,7 @@ def dumps(genotype: RecurrentGenotype) -> str:
     Raises:
         UserError: the provenance holds what no JSON file can hold.
     """
-    return genotype_file.joined(
-        json_text(to_dict(genotype)), 4, ('"inject": {', '"output": [')
-    )
+    return genotype_file.joined(json_text(to_dict(genotype)), 4, ('"inject": {', '"output": ['))
 
 
 def to_dict(genotype: RecurrentGenotype) -> dict[str, Any]:

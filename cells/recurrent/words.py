@@ -43,8 +43,8 @@ def differences(old: RecurrentGenotype, new: RecurrentGenotype) -> Iterator[str]
     if canonical_key(old.cell) == canonical_key(new.cell):
         yield "the same function: only the name, or the order or layout of nodes, differs"
         return
-    lines = ([f"name: {g.name}", *describe(g.cell)] for g in (old, new))
-    yield from (line for line in difflib.ndiff(*lines) if line[0] in "-+")
+    before, after = ([f"name: {g.name}", *describe(g.cell)] for g in (old, new))
+    yield from (line for line in difflib.ndiff(before, after) if line[0] in "-+")
 
 
 def _tree(tree: Tree) -> list[str]:
