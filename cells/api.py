@@ -258,6 +258,7 @@ class Drawing:
     Attributes:
         genotype: the cells.
         dark: whether for dark backgrounds.
+        annotated: whether states have their numbers, and operations of stride 2 a mark.
 
     Example:
         >>> cells.draw("nasnet_a").svg[:4]
@@ -266,13 +267,14 @@ class Drawing:
 
     genotype: Genotype | RecurrentGenotype
     dark: bool = False
+    annotated: bool = True
 
     @functools.cached_property
     def svg(self) -> str:
         """The text of an SVG file."""
         from cells import drawing
 
-        return drawing.svg(self.genotype, dark=self.dark)
+        return drawing.svg(self.genotype, dark=self.dark, annotated=self.annotated)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -284,6 +286,7 @@ def draw(
     file: FilePath | None = None,
     *,
     dark: bool = False,
+    annotated: bool = True,
 ) -> Drawing:
     """Draws the two cells of a genotype, or a recurrent cell, as the papers do.
 
@@ -291,6 +294,7 @@ def draw(
         genotype: the cells, what `load_genotype` takes, or the name `recurrent:NAME`.
         file: where to write the picture as well, ending in `.svg`, `.png` or `.pdf`.
         dark: whether for dark backgrounds.
+        annotated: whether states have their numbers, and operations of stride 2 a mark.
 
     Returns:
         The picture; a notebook shows it.
@@ -307,8 +311,8 @@ def draw(
     if file is not None:
         from cells import drawing
 
-        drawing.save(drawn, file, dark=dark)
-    return Drawing(drawn, dark)
+        drawing.save(drawn, file, dark=dark, annotated=annotated)
+    return Drawing(drawn, dark, annotated)
 
 
 def _genotype(genotype: Genotype | FilePath) -> Genotype:

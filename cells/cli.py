@@ -130,6 +130,9 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
     sub = add("draw", commands.draw, genotype=True)
     sub.add_argument("--output", "-o", required=True, help="file ending in .svg, .png or .pdf")
     sub.add_argument("--dark", action="store_true", help="for dark backgrounds")
+    sub.add_argument(
+        "--plain", action="store_true", help="without the states' numbers and marks of stride 2"
+    )
     sub = add("convert", commands.convert)
     sub.add_argument("input", help="a file, a name of the catalogue, or - for standard input")
     known = ", ".join(FORMATS)
@@ -190,6 +193,7 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
         help="whether networks trained on CIFAR-10 that come along take part (on)",
     )
     sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
+    sub.add_argument("--verbose", action="store_true", help="show what libraries say, too")
 
 
 def _add_dataset(sub: argparse.ArgumentParser) -> None:

@@ -276,7 +276,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 def draw(args: argparse.Namespace) -> Iterator[str]:
     """`cells draw`: a picture of the cells."""
-    api.draw(args.genotype, args.output, dark=args.dark)
+    api.draw(args.genotype, args.output, dark=args.dark, annotated=not args.plain)
     yield os.fspath(args.output)
 
 

@@ -33,12 +33,12 @@ _KINDS = {
 }
 
 
-def draw(genotype: RecurrentGenotype, theme: Theme) -> Figure:
-    """Draws the cell, its name above."""
+def draw(genotype: RecurrentGenotype, theme: Theme, annotated: bool) -> Figure:
+    """Draws the cell, its name above; `annotated` gives nodes their numbers."""
     cell = genotype.cell
     if isinstance(cell, Tree):
-        return _TreePainter(genotype.name, cell, theme).paint()
-    return _HighwayPainter(genotype.name, cell, theme).paint()
+        return _TreePainter(genotype.name, cell, theme, annotated).paint()
+    return _HighwayPainter(genotype.name, cell, theme, annotated).paint()
 
 
 def titles(genotype: RecurrentGenotype) -> dict[str, str]:
@@ -93,8 +93,8 @@ class _Painter:
 
 
 class _TreePainter(_Painter):
-    def __init__(self, name: str, tree: Tree, theme: Theme):
-        self.tree = tree
+    def __init__(self, name: str, tree: Tree, theme: Theme, annotated: bool):
+        self.tree, self.annotated = tree, annotated
         levels = tree.base.bit_length()
         height = (levels + 1) * _ROW + (_INJECTED_ROW - _ROW) + _STATE[1]
         super().__init__(name, tree.base, height, theme)
@@ -122,7 +122,8 @@ class _TreePainter(_Painter):
         """Paints a node with what is beside and above it; the point from which its value rises."""
         tree, theme = self.tree, self.theme
         node = tree.nodes[i]
-        text = f"{_SIGNS[node.combine]}\n{node.activation}"
+        number = f"{i}: " if self.annotated else ""
+        text = f"{number}{_SIGNS[node.combine]}\n{node.activation}"
         box = self.node(x, y, text, node.activation, f"node-{i}")
         for child, side in zip(tree.children(i), (-14.0, 14.0), strict=bool(tree.children(i))):
             tip = (x + side, box.bottom[1])
@@ -149,8 +150,8 @@ class _TreePainter(_Painter):
 
 
 class _HighwayPainter(_Painter):
-    def __init__(self, name: str, cell: Highway, theme: Theme):
-        self.cell = cell
+    def __init__(self, name: str, cell: Highway, theme: Theme, annotated: bool):
+        self.cell, self.annotated = cell, annotated
         self.depths = [0]
         for node in cell.nodes:
             self.depths.append(self.depths[node.input] + 1)
@@ -168,7 +169,7 @@ class _HighwayPainter(_Painter):
             boxes[state] = self.node(
                 self.column(columns[state]),
                 low + (depth + 1) * _ROW,
-                f"{state}\n{activation}",
+                f"{state}\n{activation}" if self.annotated else activation,
                 activation,
                 f"node-{state}",
             )

@@ -22,7 +22,9 @@ _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _STYLE = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 
 
-def render(figure: Figure, genotype: Genotype | RecurrentGenotype, dark: bool) -> str:
+def render(
+    figure: Figure, genotype: Genotype | RecurrentGenotype, dark: bool, annotated: bool
+) -> str:
     """Renders a drawing of `genotype` as one `<svg>` element with tooltips and ids of its own."""
     if isinstance(genotype, RecurrentGenotype):
         titles, what = recurrent.titles(genotype), "recurrent cell"
@@ -51,6 +53,7 @@ def render(figure: Figure, genotype: Genotype | RecurrentGenotype, dark: bool) -
     text = f'{head} role="img"><title>{title}</title>{rest}\n'
     # What is drawn decides the ids; the provenance is not drawn.
     drawn = repr((genotype.name, *cells, dark))
+    drawn += "annotated" if annotated else ""
     prefix = "cell-" + hashlib.sha256(drawn.encode()).hexdigest()[:12]
     return _ID.sub(rf"\1{prefix}-\2", text)
 
