@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 from auto import pretrained
 from auto.budget import Budget
 from auto.record import Record, Settings
-from cell_search.output.progress import duration
+from auto.screen import Screen, outcome
 from cell_search.study.directory import SearchDirectory
 from cells.data.image_folders import ImageFolder
 from cells.genotype import catalogue
@@ -44,6 +45,11 @@ class Run:
         """What was asked for."""
         return self.record.settings
 
+    @functools.cached_property
+    def screen(self) -> Screen:
+        """Tells how far it is."""
+        return Screen(self.budget, bool(self.settings.search))
+
     @property
     def results(self) -> dict[str, Any]:
         """Of the steps that are over, by their names."""
@@ -73,10 +79,9 @@ class Run:
     def step(self, name: str, take: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Takes a step, unless it was taken before; gives its result, JSON values."""
         if name not in self.results:
-            gone = sum(self.budget.spent.values())
-            print(f"{name}: {duration(gone)} of {duration(self.budget.total)} are over", flush=True)
-            with self.budget.during(name):
+            with self.screen.during(name), self.budget.during(name):
                 result = take()
             # As a later run reads it.
             self.record.keep(name, json.loads(json.dumps(result)))
+            print(f"  {outcome(name, self.results[name])}", flush=True)
         return self.results[name]

@@ -11,7 +11,6 @@ from auto.context import Run
 from auto.entrants import Entrant
 from auto.race import LOOK, Keeper, Race
 from auto.test_split import Divided
-from cell_search.output.progress import duration
 from cell_search.recipes.training import WholeTraining
 
 #: By such a part of the budget the end may miss the time that is left before it is moved.
@@ -23,9 +22,6 @@ FIXED, LONGER = 18.0, 1.3
 
 #: Images by which the time of the test is known.
 _TIMED = 250
-
-#: Lines that are printed in a training, about.
-_LINES = 20
 
 
 def train(run: Run, divided: Divided, race: Race) -> dict[str, Any]:
@@ -82,7 +78,7 @@ def _prolong(run: Run, training: WholeTraining, path: Any, pace: float) -> None:
         path: where the training is kept.
         pace: seconds of a step, to begin with.
     """
-    keeper, plans, told = Keeper(run), run.results.get("plans", []), training.steps
+    keeper, plans = Keeper(run), run.results.get("plans", [])
     # What was decided after the training was saved is decided again alike.
     ahead = [plan for plan in plans if plan[0] >= training.steps]
     least = training.steps + (0 if training.steps else training.images.per_epoch)
@@ -111,10 +107,7 @@ def _prolong(run: Run, training: WholeTraining, path: Any, pace: float) -> None:
         left, steps = run.budget.left("training"), end - training.steps
         if not ahead and steps and _misses(run, training, steps, steps * pace - left):
             end = decide()
-        if (training.steps - told) * _LINES >= end:
-            told = training.steps
-            line = f"step {told:,} of {end:,}: loss {loss:.3f}, {duration(max(left, 0.0))} left"
-            print(line, flush=True)
+        run.screen.now(f"step {training.steps:,} of {end:,}, loss {loss:.3f}")
     training.save(path)
 
 

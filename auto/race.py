@@ -149,7 +149,7 @@ class Race:
         check = self._run.interruptible.check
         count = pretrained.begin(training, entrant.cells, seconds, check)
         training.save(self.file(entrant))
-        print(f"{entrant.name}: a new head is fitted to its features of {count:,} images")
+        print(f"  {entrant.name}: begins with trained weights and a head for {count:,} images")
 
     def file(self, entrant: Entrant) -> pathlib.Path:
         """Where the training of an entrant is kept."""
@@ -240,12 +240,13 @@ class Race:
 
     def _probe(self, entrant: Entrant) -> Cost:
         """What a step costs, by the first steps of the training."""
+        self._run.screen.now(f"{entrant.name}: waits for the compiler")
         training = self.training(entrant)
         self._run.interruptible.check()
         training.run(WARM - 1)
         cost = _timed(training, 1)
         cost = _timed(training, PROBE if cost.wall < LONG else 1)
-        print(f"{entrant.name}: {1000 * cost.processor:.0f} ms of processor a step", flush=True)
+        print(f"  {entrant.name}: a step takes {1000 * cost.processor:.0f} ms", flush=True)
         return cost
 
     def _steps(self, alive: list[Entrant], rungs: int) -> dict[str, int]:
@@ -271,13 +272,14 @@ class Race:
                 score = training.score(*self.images(entrant).held_out)
                 rung["scores"][name] = [score.accuracy, score.loss]
                 said = (
-                    f"{score.accuracy:.1%} of the images held out, after {training.steps:,} steps"
+                    f"{score.accuracy:.1%} right of {len(self.images(entrant).held_out[1]):,} "
+                    f"images that it was not trained on, after {training.steps:,} steps"
                 )
             except (FloatingPointError, MemoryError, tf.errors.ResourceExhaustedError) as error:
                 begun["failed"][name] = _line(error)
                 said = f"failed, {_line(error)}"
                 self._trainings.pop(name, None)
-            print(f"{name}: {said}", flush=True)
+            print(f"  {name}: {said}", flush=True)
             self._run.record.keep(HEATS, begun)
 
     def run(self, entrant: Entrant, training: WholeTraining) -> None:
@@ -286,6 +288,7 @@ class Race:
         look = max(1, round(LOOK / self.costs[entrant.name].wall))
         while training.planned is None or training.steps < training.planned:
             training.run(look)
+            self._run.screen.now(f"{entrant.name}: step {training.steps:,} of {training.planned:,}")
             keeper.look(training, path)
         training.save(path)
 

@@ -12,6 +12,7 @@ from auto import pretrained
 from auto.budget import Budget
 from auto.entrants import RESIDUAL, Entrant
 from auto.record import Settings
+from auto.screen import outcome
 from auto.test_split import Divided
 from cell_search.output.progress import duration
 from cell_search.output.results import versions
@@ -111,13 +112,13 @@ def _parts(
             ("always the largest class", f"{images['share_of_the_largest_class']:.1%}"),
             ("training images", f"{images['training']:,}"),
             ("network", escape(training["network"])),
-            ("passes over the images", f"{training['epochs']:.1f}"),
+            ("each image was trained on", f"{training['epochs']:.1f} times"),
             ("time", duration(told["seconds_in_all"])),
             ("budget", duration(settings.budget)),
         ]
     )
     yield "<h2>Where the time went</h2>"
-    yield table(["step", "took", "by the rule", "what came of it"], _times(results, told))
+    yield table(["step", "took", "what came of it"], _times(results, told))
     yield (
         f"<p class=legend>{_searched(settings)}{duration(told['seconds_kept_back'])} are kept back "
         "for what follows the training; race and training get all that remains.</p>"
@@ -127,13 +128,16 @@ def _parts(
     heads = ["network", "a step", *(f"rung {i + 1}" for i in range(len(rungs))), ""]
     yield table(heads, _race(told["race"]))
     yield (
-        "<p class=legend>Accuracy on training images that were held out, and the steps before it. "
+        "<p class=legend>Accuracy on training images that were held out, and the steps before it, "
+        "each of a minibatch. Networks are made of N cells in each of three groups, with F "
+        "channels in the first: more of either make it larger, slower and often better. In each "
+        "rung all train for equally long, and the worse half leaves. "
         f"{_why_no_rungs(told['race'])}</p>"
     )
     yield "<h2>The cells</h2>"
     if training["cells"] == RESIDUAL:
         yield "<p>The residual network has none; these are the best cells of the race.</p>"
-    svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
+    svg = drawing.adaptive_svg(genotype_file.read(genotype), annotated=True).encode()
     yield (
         f'<div class=cells><img src="{html.data_url(svg, "image/svg+xml")}" '
         'alt="Normal and Reduction cell"></div>'
@@ -142,7 +146,7 @@ def _parts(
     yield table(["class", "test images", "accuracy", "precision"], _classes(test["by_class"]))
     matrix = (folder / "training" / "evaluation.png").read_bytes()
     yield (
-        f'<div class=cells><img src="{html.data_url(matrix, "image/png")}" '
+        f'<div class=cells><img class=plot src="{html.data_url(matrix, "image/png")}" '
         'alt="Confusion matrix: a row is a class, shares of its images by guess"></div>'
     )
     yield "<h2>How to use it</h2>"
@@ -152,8 +156,7 @@ def _parts(
         "Keras alone, <code>exported/classifier.tflite</code> runs on phones; "
         "<code>exported/classifier.json</code> says what they take.</p>"
     )
-    yield "<h2>Settings</h2>"
-    yield pairs(
+    settings_table = pairs(
         {
             "images": settings.images,
             "size": f"{settings.size}x{settings.size}",
@@ -167,13 +170,15 @@ def _parts(
             "weights of the package": "took part" if _came_along(told) else "did not take part",
         }.items()
     )
-    yield "<h2>Versions</h2>"
-    yield pairs(told["versions"].items())
+    yield html.folded("Settings", settings_table)
+    yield html.folded("Versions", pairs(told["versions"].items()))
     yield html.footer()
 
 
 def _origin(settings: Settings, told: dict[str, Any]) -> str:
     cells = told["training"]["cells"]
+    if cells == RESIDUAL and not told["race"]["rungs"]:
+        return "a residual network, as there was no time to compare it with networks of cells"
     if cells == RESIDUAL:
         return "a residual network, which was better than networks of cells"
     name = escape(pathlib.PurePath(cells).name)
@@ -217,27 +222,8 @@ def _race(race: dict[str, Any]) -> Iterator[str]:
 def _times(results: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
     for step, seconds in told["seconds"].items():
         given = told["seconds_by_the_rule"].get(step)
-        rule = duration(given) if given else ""
-        yield row([NAMES.get(step, step), duration(seconds), rule, _outcome(step, results)])
-
-
-def _outcome(step: str, results: dict[str, Any]) -> str:
-    found = results.get(step, {})
-    if step == "images":
-        return f"{found['training']:,} to train, {found['testing']:,} to test"
-    if step == "search":
-        best = found["accuracy"]
-        return f"{found['trials']} candidates" + (f", the best {best:.1%}" if best else "")
-    if step == "race":
-        return f"{len(found['entrants'])} networks; {found['winner']} won"
-    if step == "training":
-        more = found["steps"] - found["of_race"]
-        return f"{more:,} steps of {found['batch']} images, after {found['of_race']:,} of the race"
-    if step == "test":
-        return f"accuracy {found['accuracy']:.1%}"
-    if step == "export":
-        return ", ".join(file["file"] for file in found["files"].values())
-    return ""
+        took = duration(seconds) + (f" of {duration(given)}" if given else "")
+        yield row([NAMES.get(step, step), took, outcome(step, results.get(step, {}))])
 
 
 def _classes(by_class: list[dict[str, Any]]) -> Iterator[str]:

@@ -76,6 +76,7 @@ def commands(folder: str = "demo") -> Iterator[tuple[str, ...]]:
         "--mode=predict",
         f"--model_dir={folder}/detector",
         f"--output={folder}/pictures",
+        "--class_agnostic",
         "--params_override=task.validation_data.tfds_split=validation[:12]",
     )
 

@@ -113,6 +113,8 @@ FIGURES = {
     "--only=product,residual_network,hog_svm",
     "37-contenders-bangla": "-m benchmarks.contenders --dataset=bangla "
     "--only=product,residual_network,hog_svm",
+    # Of a machine with a GPU; others leave a row that says that they have none.
+    "38-accelerator": "-m benchmarks.accelerator",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
 }

@@ -26,6 +26,14 @@ PARENT = "parent"
 #: them.
 FIRST = "first"
 
+#: The attribute of a trial with the indices of the choices of the candidate along which the weights
+#: that all share were trained before this one was scored.
+ALONG = "along"
+
+#: The attribute of a trial that was drawn when the strategy had learned all, and was scored without
+#: any training: how many trials the search had then.
+FINAL = "final"
+
 #: The attribute of a trial with the decisions that its evaluation leads to.
 NEXT = "next"
 

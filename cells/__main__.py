@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from cells.support.errors import told_errors
@@ -44,29 +45,36 @@ def auto(args: argparse.Namespace) -> Iterator[str]:
     """`cells auto`: from a folder of images to a classifier, with a search of cells."""
     # Of all stages; this program alone stands above them.
     from auto import command
+    from cell_search.output.progress import duration
     from cells.support import command_line
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    command_line.hush("cells")
-    result = command.run(
-        args.images,
-        args.output,
-        budget=args.budget,
-        genotype=args.genotype,
-        search=args.search,
-        entrants=args.entrants,
-        size=args.size,
-        flip=args.flip,
-        balance=args.balance,
-        weights=args.weights,
-        shipped_weights=args.shipped_weights == "on",
-        seed=args.seed,
-    )
+    quiet: AbstractContextManager[None] = nullcontext()
+    if not args.verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        command_line.hush("cells")
+        quiet = command_line.without_libraries()
+    with quiet:
+        result = command.run(
+            args.images,
+            args.output,
+            budget=args.budget,
+            genotype=args.genotype,
+            search=args.search,
+            entrants=args.entrants,
+            size=args.size,
+            flip=args.flip,
+            balance=args.balance,
+            weights=args.weights,
+            shipped_weights=args.shipped_weights == "on",
+            seed=args.seed,
+        )
     yield (
-        f"accuracy {result.accuracy:.4f} on {result.images:,} test images that no step before "
-        f"saw, after {result.seconds:,.0f} of {result.budget:,.0f} seconds"
+        f"accuracy {result.accuracy:.1%} on {result.images:,} test images that no step before saw, "
+        f"after {duration(result.seconds)} of {duration(result.budget)}"
     )
-    yield from map(str, (result.report, result.data, result.exported))
+    yield f"report: {result.report}"
+    yield f"its numbers: {result.data}"
+    yield f"classifier: {result.exported}"
 
 
 if __name__ == "__main__":

@@ -224,6 +224,7 @@ def predict(
     output: FilePath,
     score_threshold: float = 0.3,
     tile_size: int = 0,
+    class_agnostic: bool = False,
     draw: bool = True,
     config_file: FilePaths = (),
     params_override: str | Mapping[str, Any] | None = None,
@@ -241,6 +242,8 @@ def predict(
         score_threshold: in 0..1; what is found with a lower score is left out.
         tile_size: images with a longer side in pixels are also looked at in parts of this size;
             0 for none.
+        class_agnostic: whether of boxes that overlap by half the surest alone is kept, whatever
+            their classes; by default each class has boxes of its own.
         draw: whether to write pictures.
         config_file: YAML file or files that override the configuration, in order.
         params_override: settings that are applied after the files, nested or text, such as
@@ -283,5 +286,6 @@ def predict(
         path_text(output),
         score_threshold=score_threshold,
         tile_size=tile_size,
+        class_agnostic=class_agnostic,
         draw=draw,
     )

@@ -90,6 +90,9 @@ def _define_flags() -> None:
         "predict: images with a longer side are also run in tiles of this many pixels; 0: off.",
         lower_bound=0,
     )
+    flags.DEFINE_bool(
+        "class_agnostic", False, "predict: one box a thing, the surest, whatever its class."
+    )
     flags.DEFINE_list(
         "formats", [], f"What export writes to the folder --output: {', '.join(FORMATS)}."
     )
@@ -191,6 +194,7 @@ def _predict(paths: Sequence[str]) -> Iterator[str]:
         output=output,
         score_threshold=values.score_threshold,
         tile_size=values.tile_size,
+        class_agnostic=values.class_agnostic,
         **_settings(),
     )
     yield (

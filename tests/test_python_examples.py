@@ -73,8 +73,9 @@ def test_the_page_on_python_runs_from_top_to_bottom(page):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_examples_of_public_names_say_the_truth(tmp_path, sets, request, package):
-    # The run of `auto` that its examples show is the page's, which is finished already.
-    folder = request.getfixturevalue("page") if package == "auto" else tmp_path
+    # The runs that the examples of these go on with are the page's, which are finished already.
+    stages = ("auto", "transfer", "detection")
+    folder = request.getfixturevalue("page") if package in stages else tmp_path
     shown = run(folder, sets, str(HELPERS / "run_examples.py"), package)
     lines = dict(re.findall(r"^ran (\w+) (\d+)$", shown, re.MULTILINE))
     names = functions_and_classes(package)

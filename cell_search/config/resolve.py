@@ -187,6 +187,12 @@ class Search:
                 f"{self.config.evaluator.type}, whose candidates are scored one after the other; "
                 "use 1, or pool.type=inline"
             )
+        if self.evaluator.final_candidates >= self.config.trials:
+            raise UserError(
+                f"evaluator.{section(self.config.evaluator.type)}.final_candidates: "
+                f"{self.evaluator.final_candidates} of {self.config.trials} trials leave none that "
+                "anything is learned from; use fewer, or more trials"
+            )
         # From here on images are looked at, and made a data set where they are none.
         if self.sieve is not None:
             self.sieve.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -14,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.resolve import Search
+from cell_search.config.schema import SieveConfig
 from cell_search.driver import inputs
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result
@@ -30,6 +32,7 @@ from cell_search.strategies import trial_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
+from cell_search.trial_keys import ALONG, FINAL
 from cells.support.errors import UserError
 from cells.support.signals import Interruptible
 
@@ -110,10 +113,26 @@ def _sieved(
     key = search.space.canonical_key
     met = {key(trial.point) for trial in known}
     sieve.begin(study, search.sieve, lambda p: key(p) not in met and search.feasible(p))
+    print(_about(search.sieve, search.config.sieve), flush=True)
     # The search has trials of these numbers, too.
     named = "candidate {0.number} of the sieve".format
-    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files, named=named)
+    # Where several scores vote, one candidate alone has no place.
+    alone = len(search.config.sieve.vote) < 2
+    run(studies, SIEVE_NAME, search.sieve, study, interruptible, files, (), named, alone)
     return [FirstTrial(search.space.point(t) or {}) for t in sieve.kept(search, study)]
+
+
+def _about(own: Search, asked: SieveConfig) -> str:
+    """What the scores of a sieve are for, and which are good."""
+    votes = asked.vote or [("" if o.maximize else "-") + o.metric for o in own.objectives[:1]]
+    told = " and ".join(
+        f"{vote.removeprefix('-')} ({'smaller' if vote.startswith('-') else 'larger'} is better)"
+        for vote in votes
+    )
+    return (
+        f"the sieve scores {asked.candidates:,} candidates cheaply by {told}; the best "
+        f"{asked.keep:,} are trained first"
+    )
 
 
 def run(
@@ -125,6 +144,7 @@ def run(
     files: Files | None,
     first: Sequence[FirstTrial] = (),
     named: Callable[[FrozenTrial], str] = trial_name,
+    places: bool = False,
 ) -> None:
     """Evaluates trials until the study has as many as the configuration says.
 
@@ -137,6 +157,7 @@ def run(
         files: what is written now and then; None where there is no directory.
         first: the first trials; the strategy proposes those of the others.
         named: what a trial is called on the screen.
+        places: whether each is said to be at a place among those so far.
 
     Raises:
         UserError: the settings are at fault.
@@ -145,7 +166,7 @@ def run(
     trials.name_objectives(study, search.objectives)
     weights = studies.weights(search.config.weights_dir, part)
     boards = Boards(files.directory.tensorboard(part), search) if files else None
-    driver = _Driver(boards, weights, search, study, interruptible, files, first, named)
+    driver = _Driver(boards, weights, search, study, interruptible, files, first, named, places)
     try:
         with driver.progress:
             driver.run()
@@ -210,6 +231,7 @@ class _Driver:
         files: Files | None,
         first: Sequence[FirstTrial],
         named: Callable[[FrozenTrial], str],
+        places: bool,
     ):
         self.search, self.study, self.first = search, study, first
         self.weights = Weights(weights, search.evaluator, search.strategy)
@@ -221,7 +243,7 @@ class _Driver:
         self.again: list[FrozenTrial] = []
         self.begun, self.finished = len(known), len(finished)
         self.news: list[int] = []
-        self.progress = Progress(search.config.trials, finished, search.objectives, named)
+        self.progress = Progress(search.config.trials, finished, search.objectives, named, places)
         self.reported, self.warned = time.monotonic(), False
         self.untried = _untried(search, known)
 
@@ -274,8 +296,22 @@ class _Driver:
             )
             self.news, name = [], ""
             parent = self.search.strategy.parent(point)
+        config, evaluator = self.search.config, self.search.evaluator
+        final = config.trials if number >= config.trials - evaluator.final_candidates else 0
+        along = None
+        if evaluator.along == "another" and not final:
+            drawn = self.search.strategy.another(number)
+            along = drawn if self.search.feasible(drawn) else point
         trials.begin(
-            self.study, space, point, rejected, after=self.finished, parent=parent, first=name
+            self.study,
+            space,
+            point,
+            rejected,
+            after=self.finished,
+            parent=parent,
+            first=name,
+            along=along,
+            final=final,
         )
         self.begun += 1
         if self.untried is not None:
@@ -289,9 +325,14 @@ class _Driver:
         return self.untried is not None and not self.untried
 
     def _request(self, number: int, point: Point, parent: int | None, until: int) -> Request:
-        return request_of(
+        request = request_of(
             self.search, number, point, parent, folder=self.weights.folder, until=until
         )
+        if self.search.evaluator.along == "itself" and not self.search.evaluator.final_candidates:
+            return request
+        noted, space = trial_of(self.study, number).user_attrs, self.search.space
+        along = genotype_of(space, space.from_indices(noted[ALONG])) if ALONG in noted else None
+        return dataclasses.replace(request, along=along, final=FINAL in noted)
 
     def _tell(self, number: int, result: Result) -> None:
         if self.search.rungs.record(self.study, number, result):

@@ -47,6 +47,8 @@ class Request:
             "" where nothing can be kept.
         until: the evaluation stops for the time being after so many epochs, and a later request
             with the same number goes on; 0: to the end. For `resumable` evaluators only.
+        along: the candidate along which shared weights are trained first; None: this one.
+        final: whether it is one of the `final_candidates`.
         predicted: what the candidate costs by the search's cost table, see `Evaluator.costs`;
             empty without one.
 
@@ -72,6 +74,8 @@ class Request:
     parent: int | None = None
     folder: str = ""
     until: int = 0
+    along: Genotype | None = None
+    final: bool = False
     predicted: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -189,6 +193,18 @@ class Evaluator(abc.ABC):
     def predicted_seconds(self) -> float:
         """Seconds of a training by the cost table, in place of `epochs`; 0: epochs count."""
         return 0.0
+
+    @property
+    def along(self) -> str:
+        """Whether shared weights are trained along the candidate `itself` before it is scored, or
+        along `another` one that the strategy draws for that."""
+        return "itself"
+
+    @property
+    def final_candidates(self) -> int:
+        """How many of the last trials are drawn from what the strategy has learned, teach it
+        nothing, and are scored without training; the best are among these."""
+        return 0
 
     @property
     def augmentation(self) -> Augmentation:

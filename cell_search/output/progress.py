@@ -19,9 +19,9 @@ _LAST = 50
 
 
 def duration(seconds: float) -> str:
-    """Such as `8.2 s`, `4 min 10 s`, `3 h 20 min`, `12 d 3 h`."""
+    """Such as `8.2 s`, `42 s`, `4 min 10 s`, `3 h 20 min`, `12 d 3 h`."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.{int(seconds < 10)}f} s"
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     if seconds < 100 * 3600:
@@ -50,6 +50,7 @@ class Progress:
         known: the trials that had finished before.
         objectives: what is wanted; the best is that by the first.
         named: what a trial is called.
+        places: whether to say of each trial at which place it is among those so far.
 
     Attributes:
         total: how many trials there will be.
@@ -65,8 +66,10 @@ class Progress:
         known: Sequence[FrozenTrial],
         objectives: Sequence[Objective],
         named: Callable[[FrozenTrial], str] = trial_name,
+        places: bool = False,
     ):
         self.total, self.objectives, self._named = total, objectives, named
+        self._values: list[float] | None = [] if places else None
         self.done, self.running = 0, 0
         self.states: Counter[TrialState] = Counter()
         self.best: FrozenTrial | None = None
@@ -97,6 +100,8 @@ class Progress:
         self.done += 1
         self.states[trial.state] += 1
         value, sign = trials.reward(trial), self.objectives[0].sign
+        if value is not None and self._values is not None:
+            self._values.append(sign * value)
         if value is not None and (self.best is None or sign * value > sign * self.best.values[0]):
             self.best = trial
 
@@ -116,10 +121,15 @@ class Progress:
 
     @property
     def pace(self) -> float | None:
-        """Seconds from one result to the next, lately; None before the first."""
-        if len(self._times) < 2:
+        """Seconds from one result to the next, lately; None before the second.
+
+        Of few results the later half says it: the first ones wait for the compiler.
+        """
+        later = list(self._times)[len(self._times) // 2 :]
+        # Of several workers the first results come at once.
+        if len(later) < 2 or len(self._times) - 1 <= self.running:
             return None
-        return (self._times[-1] - self._times[0]) / (len(self._times) - 1)
+        return (later[-1] - later[0]) / (len(later) - 1)
 
     def _line(self, trial: FrozenTrial) -> str:
         if trial.state == TrialState.PRUNED:
@@ -133,6 +143,9 @@ class Progress:
                 f"{o.metric} {number(value)}"
                 for o, value in zip(self.objectives, trial.values, strict=True)
             )
+            if self._values is not None:
+                better = sum(value > self._values[-1] for value in self._values)
+                what += f", place {better + 1} of {len(self._values)}"
         parts = [f"{self._named(trial)}  {self.done}/{self.total}", what]
         if self.best is not None:
             parts.append(self.best_so_far)

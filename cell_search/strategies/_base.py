@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from cell_search.space.space import Point, Space
 from cell_search.strategies._history import History, note_parent, note_proposal
 from cell_search.strategies._listed import Listed
-from cell_search.trial_keys import AFTER, ATTEMPT, NEWS, NEXT, REJECTED
+from cell_search.trial_keys import AFTER, ATTEMPT, FINAL, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
@@ -158,6 +158,15 @@ class Strategy(optuna.samplers.BaseSampler):
                 rejected.
         """
 
+    def another(self, number: int) -> Point:
+        """A further draw of what was proposed for a trial, independent of it: along which weights
+        that all candidates share are trained.
+
+        Args:
+            number: of the trial.
+        """
+        return self.propose(np.random.default_rng([self._seed, number, 0, 1]))
+
     def choose(self, rows: np.ndarray, rng: np.random.Generator) -> Point:
         """The next point where only some may be proposed: here one of the nearest to what is
         proposed without that limit, by what models see of them.
@@ -251,6 +260,8 @@ class Strategy(optuna.samplers.BaseSampler):
             self.listed.take(self.space.indices(point))
         # Of a trial that was stopped early, what it had reached by then.
         scored = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        # Final ones are drawn from what was learned, and change it no more.
+        scored = scored and FINAL not in trial.user_attrs
         if scored and trial.values and all(map(math.isfinite, trial.values)):
             rewards = tuple(s * v for s, v in zip(signs, trial.values, strict=True))
             self.proposed_after = trial.system_attrs.get(AFTER)

@@ -18,8 +18,10 @@ from cell_search.strategies import Strategy, trial_of
 from cell_search.study.objectives import Objective
 from cell_search.trial_keys import (
     AFTER,
+    ALONG,
     ATTEMPT,
     FAILURE,
+    FINAL,
     FINISHED,
     FIRST,
     METRICS,
@@ -134,6 +136,8 @@ def begin(
     after: int | None = None,
     parent: int | None = None,
     first: str = "",
+    along: Point | None = None,
+    final: int = 0,
 ) -> None:
     """Adds a running trial, as one record.
 
@@ -147,8 +151,12 @@ def begin(
             grow stale want to know.
         parent: the trial whose weights the child may start from.
         first: what `strategy.first` calls its cells, where they were known.
+        along: the candidate along which shared weights are trained before this one is scored.
+        final: how many trials the search has, where this one is drawn when all is learned.
     """
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = {FINAL: final} if final else {}
+    if along is not None:
+        attributes[ALONG] = space.indices(along)
     if rejected:
         attributes[REJECTED] = [space.indices(p) for p in rejected]
     if parent is not None:
@@ -323,7 +331,7 @@ def seconds(trial: FrozenTrial) -> float:
 def best(
     trials: Iterable[FrozenTrial], space: Space, count: int, sign: float = 1.0
 ) -> list[FrozenTrial]:
-    """The best trials by the first objective, best first.
+    """The best trials by the first objective, best first; of the final ones, where there are any.
 
     Args:
         trials: of a study.
@@ -332,6 +340,9 @@ def best(
         sign: -1 where smaller is better. Of equal values the earliest is first.
     """
     successful = [t for t in trials if t.state == TrialState.COMPLETE]
+    # Scores with one set of weights; others grew with the weights.
+    newest = max((t.user_attrs.get(FINAL, 0) for t in successful), default=0)
+    successful = [t for t in successful if t.user_attrs.get(FINAL, 0) == newest]
     successful.sort(key=lambda t: (-sign * t.values[0], t.number))
     chosen: dict[Any, FrozenTrial] = {}
     for trial in successful:

@@ -1,4 +1,4 @@
-"""Drawings of a genotype's two cells, as in the papers: SVG, PNG, PDF.
+"""Drawings of a genotype's two cells, or of a recurrent cell, as in the papers: SVG, PNG, PDF.
 
 Both cells stand side by side and are read upwards: the inputs h_{i-1} and h_i, the blocks as
 pairs of operations (coloured by kind) under their combination, the bar that joins states, and the
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, write_atomically
 
@@ -33,7 +34,9 @@ _UNDATED: dict[str, dict[str, Any]] = {
 }
 
 
-def svg(genotype: Genotype, *, dark: bool = False) -> str:
+def svg(
+    genotype: Genotype | RecurrentGenotype, *, dark: bool = False, annotated: bool = False
+) -> str:
     """Draws both cells as one `<svg>` element.
 
     The text is a whole SVG file, and can also be put into an HTML page as it is: it needs
@@ -44,17 +47,18 @@ def svg(genotype: Genotype, *, dark: bool = False) -> str:
     Args:
         genotype: what to draw.
         dark: for dark pages.
+        annotated: for study: states have their numbers, operations of stride 2 a mark.
 
     Returns:
         The same text for the same genotype, in every process.
     """
     from cells.drawing import svg_text
 
-    with _figure(genotype, dark) as figure:
-        return svg_text.render(figure, genotype, dark)
+    with _figure(genotype, dark, annotated) as figure:
+        return svg_text.render(figure, genotype, dark, annotated)
 
 
-def adaptive_svg(genotype: Genotype) -> str:
+def adaptive_svg(genotype: Genotype, *, annotated: bool = False) -> str:
     """Draws both cells as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
@@ -62,13 +66,20 @@ def adaptive_svg(genotype: Genotype) -> str:
 
     Args:
         genotype: the two cells.
+        annotated: see `svg`.
     """
     from cells.drawing import svg_text
 
-    return svg_text.adapt(svg(genotype))
+    return svg_text.adapt(svg(genotype, annotated=annotated))
 
 
-def save(genotype: Genotype, path: str | os.PathLike[str], *, dark: bool = False) -> None:
+def save(
+    genotype: Genotype | RecurrentGenotype,
+    path: str | os.PathLike[str],
+    *,
+    dark: bool = False,
+    annotated: bool = False,
+) -> None:
     """Writes a drawing of both cells: an SVG, a PNG (`PNG_DPI`) or a PDF, by the path's ending.
 
     The same genotype gives the same bytes.
@@ -77,31 +88,38 @@ def save(genotype: Genotype, path: str | os.PathLike[str], *, dark: bool = False
         genotype: the two cells.
         path: ends in `.svg`, `.png` or `.pdf`.
         dark: for a dark background.
+        annotated: see `svg`.
 
     Raises:
         UserError: another ending, or the file cannot be written; nothing is left behind.
     """
     ending = pathlib.Path(path).suffix.lower()
     if ending == ".svg":
-        write_atomically(path, svg(genotype, dark=dark).encode())
+        write_atomically(path, svg(genotype, dark=dark, annotated=annotated).encode())
         return
     if ending not in _UNDATED:
         raise UserError(
             f"{os.fspath(path)}: a drawing cannot be written as {ending or 'a file without ending'}"
             "; end the name in .svg, .png or .pdf"
         )
-    with _figure(genotype, dark) as figure, atomic_path(path) as temporary:
+    with _figure(genotype, dark, annotated) as figure, atomic_path(path) as temporary:
         figure.savefig(temporary, format=ending[1:], dpi=PNG_DPI, metadata=_UNDATED[ending])
 
 
 @contextmanager
-def _figure(genotype: Genotype, dark: bool) -> Iterator[Figure]:
+def _figure(
+    genotype: Genotype | RecurrentGenotype, dark: bool, annotated: bool
+) -> Iterator[Figure]:
     """Draws under matplotlib's default settings, whatever the user's own are."""
     import matplotlib.style
 
-    from cells.drawing import figure, theme
+    from cells.drawing import figure, recurrent, theme
 
     # Type 42: journals refuse the bitmap-like Type 3 fonts of the default.
     settings = {"svg.fonttype": "path", "svg.hashsalt": "cells", "pdf.fonttype": 42}
     with matplotlib.style.context(["default", settings]):
-        yield figure.draw(genotype, theme.DARK if dark else theme.LIGHT)
+        colours = theme.DARK if dark else theme.LIGHT
+        if isinstance(genotype, RecurrentGenotype):
+            yield recurrent.draw(genotype, colours, annotated)
+        else:
+            yield figure.draw(genotype, colours, annotated)

@@ -32,16 +32,25 @@ _KINDS = {
 }
 _INPUTS = ("$h_{i{-}1}$", "$h_i$")
 _OUTPUT = "$h_{i{+}1}$"
+_NOTE, _STRIDED = "small numbers: states    /2: stride 2", "/2"
+_NUMBER_SIZE, _STRIDED_SIZE = 7.5, 6.5
 
 
-def draw(genotype: Genotype, theme: Theme) -> Figure:
-    """Draws both cells side by side, with the name above and a legend below."""
+def draw(genotype: Genotype, theme: Theme, annotated: bool = False) -> Figure:
+    """Draws both cells side by side, with the name above and a legend below.
+
+    Args:
+        genotype: the cells.
+        theme: the colours.
+        annotated: whether states have their numbers, and operations of stride 2 a mark.
+    """
     layouts = {role: lay_out(cell) for role, cell in genotype.cells}
     width = sum(layout.width for layout in layouts.values()) + _BETWEEN_CELLS
     rows = _in_rows(_legend_entries(genotype), width)
     name = textwrap.wrap(genotype.name, max(8, int(width / _NAME_LETTER)))
 
-    foot = _MARGIN + _LEGEND_ROW * len(rows) + _SPACE
+    noted = _LEGEND_ROW if annotated else 0.0
+    foot = _MARGIN + noted + _LEGEND_ROW * len(rows) + _SPACE
     cells = foot + _CAPTION
     head = cells + max(layout.height for layout in layouts.values()) + _SPACE
     name_height = _NAME_LINE * len(name)
@@ -60,10 +69,16 @@ def draw(genotype: Genotype, theme: Theme) -> Figure:
         layout = layouts[role]
         middle = x + layout.width / 2
         canvas.text(middle, foot + _CAPTION / 2, _TITLES[role], 10.5, theme.text)
-        _CellPainter(canvas, role, cell, layout, (x, cells)).paint()
+        painter = _CellPainter(canvas, role, cell, layout, (x, cells))
+        painter.paint()
+        if annotated:
+            painter.annotate()
         x += layout.width + _BETWEEN_CELLS
+    middle, low = _MARGIN + width / 2, _MARGIN + noted
+    if annotated:
+        canvas.text(middle, low - _LEGEND_ROW / 2, _NOTE, 8.5, theme.text)
     for number, row in enumerate(reversed(rows)):
-        _paint_legend_row(canvas, row, _MARGIN + width / 2, _MARGIN + _LEGEND_ROW * (number + 0.5))
+        _paint_legend_row(canvas, row, middle, low + _LEGEND_ROW * (number + 0.5))
     return canvas.figure
 
 
@@ -98,6 +113,21 @@ class _CellPainter:
             self.canvas.line([(start, behind_arrow(tip))], theme.line, self._id("output-line"))
             self.canvas.arrow(tip, theme.line, self._id("output-arrow"))
         self._state_box(layout.output, theme.output, _OUTPUT, "output")
+
+    def annotate(self) -> None:
+        """Numbers the states as in the genotype, and marks what halves the maps."""
+        states = [*self.layout.inputs, *self.layout.combines]
+        for state, box in enumerate(states):
+            x, y = self._at((box.x + box.width / 2 + 3, box.y))
+            self.canvas.text(x, y, str(state), _NUMBER_SIZE, self.canvas.theme.text, align="left")
+        if self.role != "reduction":
+            return
+        for (b, name), box in self.layout.operations.items():
+            side = dict(self.cell.blocks[b].sides)[name]
+            if side.input < 2:  # What blocks make is halved already.
+                x, y = self._at((box.x + box.width / 2 - 2, box.y - box.height / 2 + 5))
+                colour = self.canvas.theme.kinds[OPERATIONS[side.operation].kind].text
+                self.canvas.text(x, y, _STRIDED, _STRIDED_SIZE, colour, align="right")
 
     def _at(self, point: Point) -> Point:
         # Rounded, so that what was upright stays so.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging as python_logging
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from absl import app, flags, logging
 
-from cells.support import registry
+from cells.support import registry, signals
 from cells.support.errors import UserError, told_errors
 from cells.support.files import path_text
 from cells.support.version import __version__
@@ -165,6 +167,35 @@ _OURS = tuple(
     os.path.join(pathlib.Path(__file__).parents[2], package, "")
     for package in ("cells", "cell_search", "transfer", "detection", "auto")
 )
+
+
+@contextlib.contextmanager
+def without_libraries() -> Iterator[None]:
+    """Leaves out what libraries write to standard error in a `with` block: warnings, C++'s notes.
+
+    TensorFlow's converters write past Python, and no level of theirs ends that. What Python writes
+    is seen as before.
+    """
+    screen, handler = os.dup(2), logging.get_absl_handler().python_handler
+    stream, before = handler.stream, sys.stderr
+    try:
+        ours = before.fileno() == 2
+    except (OSError, ValueError):  # A test, or a notebook, has put something else there.
+        ours = False
+    with open(screen, "w", buffering=1) as people, open(os.devnull, "w") as nobody:
+        try:
+            signals.errors = screen
+            if ours:
+                sys.stderr = people
+                handler.setStream(people)
+            os.dup2(nobody.fileno(), 2)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            os.dup2(screen, 2)
+            sys.stderr, signals.errors = before, 2
+            handler.setStream(stream)
 
 
 def required(name: str) -> str:

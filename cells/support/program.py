@@ -69,7 +69,7 @@ def ended_by_signals(prog: str) -> Iterator[None]:
         for signum in SIGNALS:
             signal.signal(signum, signal.SIG_DFL)
         # The process may go on, where a program was called from Python.
-        if end_watching and not received:
+        if end_watching is not None and not received:
             end_watching()
 
 

@@ -115,6 +115,9 @@ class Interruptible:
             time.sleep(seconds)
 
 
+#: Where standard error is for people, while what libraries write there is left out.
+errors = 2
+
 #: Those that listen now; the last one is asked first.
 _listeners: list[Interruptible] = []
 
@@ -157,5 +160,5 @@ def forget() -> None:
 def say(sentence: str) -> None:
     """Writes a line to standard error, also from a handler, whatever is being written there."""
     # A terminal shows `^C` on the line.
-    begin = "\n" if os.isatty(2) else ""
-    os.write(2, f"{begin}{sentence}\n".encode())
+    begin = "\n" if os.isatty(errors) else ""
+    os.write(errors, f"{begin}{sentence}\n".encode())

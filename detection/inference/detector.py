@@ -65,6 +65,23 @@ class Detections:
         masks = None if self.masks is None else self.masks[which]
         return Detections(self.boxes[which], self.labels[which], self.scores[which], masks)
 
+    def suppressed(self, overlap: float, *, class_agnostic: bool = False) -> Detections:
+        """Of boxes that overlap, the surest alone; surest first.
+
+        Args:
+            overlap: intersection over union from which on two boxes are of one thing, in 0..1.
+            class_agnostic: whether boxes of different classes are compared, too.
+        """
+        kept: list[int] = []
+        classes = np.zeros_like(self.labels) if class_agnostic else self.labels
+        for label in np.unique(classes):
+            mine = np.flatnonzero(classes == label)
+            x, y, w, h = self.boxes[mine].T
+            corners = np.stack([y, x, y + h, x + w], axis=1)
+            chosen = tf.image.non_max_suppression(corners, self.scores[mine], len(mine), overlap)
+            kept += mine[chosen.numpy()].tolist()
+        return self.only(sorted(kept, key=lambda i: -self.scores[i]))
+
 
 class Detector:
     """A model with all that belongs between pixels and boxes.

@@ -20,6 +20,9 @@ from detection.inference.detector import Detections, Detector
 
 RESULTS = "results.json"
 
+#: Intersection over union from which on boxes of different classes are taken to be of one thing.
+ONE_THING = 0.5
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -49,6 +52,7 @@ def predict(
     *,
     score_threshold: float = 0.3,
     tile_size: int = 0,
+    class_agnostic: bool = False,
     draw: bool = True,
 ) -> Predicted:
     """Looks at images and writes what is found.
@@ -62,6 +66,7 @@ def predict(
         score_threshold: detections below it are left out of both.
         tile_size: side in pixels of the parts that larger images are looked at in, too; 0 for
             none (`detection.inference.tiling`).
+        class_agnostic: whether a thing has one box, also where it may be of several classes.
         draw: whether to write pictures.
 
     Raises:
@@ -77,6 +82,8 @@ def predict(
         for image in some:
             count += 1
             found = _detect(detector, image, tile_size).above(score_threshold)
+            if class_agnostic:
+                found = found.suppressed(ONE_THING, class_agnostic=True)
             more: dict[str, Any] = {"file_name": image.name} if image.name else {}
             if image.frame is not None:
                 more["frame"] = image.frame

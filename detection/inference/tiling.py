@@ -81,18 +81,9 @@ def _in_part(detector: Detector, image: np.ndarray, part: tuple[int, int, int, i
 
 def _merged(found: list[Detections]) -> Detections:
     """Of boxes of one class that overlap, the surest; surest first."""
-    import tensorflow as tf
-
     boxes, labels, scores = (
         np.concatenate([getattr(f, name) for f in found]) for name in ("boxes", "labels", "scores")
     )
     masks = [f.masks for f in found if f.masks is not None]
     together = Detections(boxes, labels, scores, np.concatenate(masks) if masks else None)
-    kept: list[int] = []
-    for label in np.unique(labels):
-        mine = np.flatnonzero(labels == label)
-        x, y, w, h = boxes[mine].T
-        corners = np.stack([y, x, y + h, x + w], axis=1)
-        chosen = tf.image.non_max_suppression(corners, scores[mine], len(mine), SAME)
-        kept += mine[chosen.numpy()].tolist()
-    return together.only(sorted(kept, key=lambda i: -scores[i]))
+    return together.suppressed(SAME)

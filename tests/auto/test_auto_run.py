@@ -200,7 +200,7 @@ def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, m
     arguments = (f"--images={shapes}", f"--output={output}", "--budget=30s", "--size=16")
     process = start(*arguments)
     lines = until(process, "training:")
-    assert any(line.startswith("resnet_9 (F = ") for line in lines)
+    assert any(line.startswith("  resnet_9 (F = ") for line in lines)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     gone = json.loads((output / "seconds.json").read_text())

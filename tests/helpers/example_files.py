@@ -9,40 +9,6 @@ import shutil
 from folders import write
 from PIL import Image
 
-#: A convolution a cell: examples are about what is called, not about the network.
-LIGHT = pathlib.Path(__file__).parents[1] / "transfer" / "light.json"
-
-#: A training of seconds on the embedded digits.
-DIGITS = """\
-experiment: cells_classification
-task:
-  model: {cells: {genotype: light.json, normal_cells: 1, filters: 8}}
-  train_data: {tfds_name: digits, global_batch_size: 32}
-  validation_data: {tfds_name: digits}
-trainer: {train_steps: 40, steps_per_loop: 20, summary_interval: 20, checkpoint_interval: 20}
-"""
-
-#: A training of seconds on the embedded scenes of digits.
-SCENES = """\
-experiment: cells_retinanet
-task:
-  model:
-    input_size: [64, 64, 3]
-    backbone: {cells: {genotype: light.json, filters: 8, stem_filters: 32}}
-    decoder: {fpn: {num_filters: 16}}
-    head: {num_convs: 1, num_filters: 16}
-    anchor: {anchor_size: 2.0}
-  train_data: {tfds_split: "train[:8]", global_batch_size: 4}
-  validation_data: {tfds_split: "validation[:8]", global_batch_size: 4}
-trainer:
-  train_steps: 4
-  steps_per_loop: 4
-  summary_interval: 4
-  checkpoint_interval: 4
-  validation_interval: 4
-  optimizer_config: {warmup: {linear: {warmup_steps: 2}}}
-"""
-
 BOXES = {
     "images": [
         {"id": 1, "file_name": "red/000.png", "height": 16, "width": 16},
@@ -67,21 +33,19 @@ def make_images() -> None:
     pathlib.Path("boxes.json").write_text(json.dumps(BOXES), encoding="utf-8")
 
 
+#: What the page on Python trains, by the packages whose docstrings go on with it.
+TRAINED = {"transfer": ("runs/digits", "digits.yaml"), "detection": ("runs/scenes", "scenes.yaml")}
+
+
 def make_files(package: str) -> None:
-    """Makes what the docstrings of a package name.
+    """Makes what the docstrings of a package name, in a folder where the page on Python was run.
 
     Args:
         package: its name.
     """
     make_images()
-    shutil.copy(LIGHT, ".")
-    if package == "transfer":
-        import transfer
-
-        pathlib.Path("digits.yaml").write_text(DIGITS, encoding="utf-8")
-        transfer.train("run", config_file="digits.yaml")
-    if package == "detection":
-        import detection
-
-        pathlib.Path("scenes.yaml").write_text(SCENES, encoding="utf-8")
-        detection.train("run", config_file="scenes.yaml")
+    if package in TRAINED:
+        folder, config = TRAINED[package]
+        shutil.copytree(folder, "run")
+        for name, copy in (("params.yaml", config), ("genotype.json", "genotype.json")):
+            shutil.copy(pathlib.Path("run", name), copy)

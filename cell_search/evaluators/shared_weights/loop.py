@@ -33,7 +33,8 @@ def train_and_score(request: Request, settings: WeightSharing, images: Images) -
 
     Returns:
         `accuracy` and `loss` on validation minibatches, `training_loss` (mean over the
-        minibatches along this candidate, without L2), `steps` that have trained the weights.
+        minibatches along this candidate, or along `request.along`, without L2; none of a final
+        candidate), `steps` that have trained the weights.
 
     Raises:
         FloatingPointError: the loss is no longer finite; the weights stay as they were.
@@ -43,13 +44,21 @@ def train_and_score(request: Request, settings: WeightSharing, images: Images) -
     assert request.genotype is not None and isinstance(request.space, CellSpace)
     weights = _take(request)
     trainer = _Trainer(weights, settings, images)
+    if request.final:
+        # The same minibatches for all of them.
+        rng, count = np.random.default_rng([weights.seed, 4]), settings.final_batches
+        metrics = trainer.score(request.genotype, rng, count)
+        if request.folder:
+            _held[:] = [_Held(request.folder, request.number, weights)]
+        return {**metrics, "steps": weights.steps}
     if not weights.steps:
         rng = np.random.default_rng([weights.seed, 1])
         for _ in range(settings.warm_up):
             trainer.train(request.space.decode(request.space.random(rng)), 1)
-    training_loss = trainer.train(request.genotype, settings.steps)
+    training_loss = trainer.train(request.along or request.genotype, settings.steps)
     rng = np.random.default_rng(request.seed)
-    metrics = {**trainer.score(request.genotype, rng), "training_loss": training_loss}
+    scored = trainer.score(request.genotype, rng, settings.validation_batches)
+    metrics = {**scored, "training_loss": training_loss}
     _keep(request, weights, settings.save_every)
     return {**metrics, "steps": weights.steps}
 
@@ -139,12 +148,13 @@ class _Trainer:
         weights.take_back(child, np.stack([child.trained.numpy(), training.velocity.numpy()]))
         return mean
 
-    def score(self, genotype: Genotype, rng: np.random.Generator) -> dict[str, float]:
+    def score(self, genotype: Genotype, rng: np.random.Generator, count: int) -> dict[str, float]:
         """Scores a path on validation minibatches, normalised by their own statistics.
 
         Args:
             genotype: the path.
             rng: draws the minibatches.
+            count: how many.
 
         Returns:
             `accuracy` and `loss`.
@@ -154,7 +164,7 @@ class _Trainer:
         """
         child, settings = self._child(genotype), self.settings
         child.trained = tf.constant(self.weights.lend(child)[0])
-        size, count = settings.validation_batch, settings.validation_batches
+        size = settings.validation_batch
         chosen = rng.choice(len(self.images.held_out[1]), size * count, replace=False)
         accuracy, loss = self.batches.score(
             lambda images: child.logits(images, batch_statistics=True), np.split(chosen, count)

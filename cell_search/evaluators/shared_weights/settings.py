@@ -62,6 +62,13 @@ class WeightSharing(ChildEvaluator):
         epochs: passes over the training images in which drop path grows to that.
         validation_batch: images of a validation minibatch.
         validation_batches: how many of them score a candidate.
+        along: which path the minibatches train: that of the candidate `itself`, so that it is
+            scored with weights that have just seen it, or `another`, which the strategy draws for
+            that, as the authors draw the architectures of both turns.
+        final_candidates: how many of the last trials are drawn from the trained strategy and scored
+            with the weights as they are then, all on the same minibatches; the best of the search
+            are the best of these. 0: the best scores of all trials.
+        final_batches: validation minibatches that score each of those.
         save_every: candidates between two savings of the weights. With 1, a search that was killed
             goes on as if it had not been; else the weights are those of the last saving.
     """
@@ -88,6 +95,9 @@ class WeightSharing(ChildEvaluator):
     epochs: int = setting(150, least=1, most=MAX_COUNT)
     validation_batch: int = setting(500, least=1, most=MAX_COUNT)
     validation_batches: int = setting(1, least=1, most=MAX_COUNT)
+    along: str = setting("itself", choices=("itself", "another"))
+    final_candidates: int = setting(0, least=0, most=MAX_COUNT)
+    final_batches: int = setting(10, least=1, most=MAX_COUNT)
     save_every: int = setting(1, least=1, most=MAX_COUNT)
 
     def check(self, images: ImageSettings, space: Space) -> None:
@@ -99,7 +109,7 @@ class WeightSharing(ChildEvaluator):
             ("batch", self.batch, len(loaded.training[1]), "training"),
             (
                 "validation_batch",
-                self.validation_batch * self.validation_batches,
+                self.validation_batch * self._most_batches,
                 len(loaded.held_out[1]),
                 "held-out",
             ),
@@ -109,6 +119,10 @@ class WeightSharing(ChildEvaluator):
                     f"{where}.{name}: takes {wanted:,} of the {there:,} {what} images; use a "
                     "smaller number or more images"
                 )
+
+    @property
+    def _most_batches(self) -> int:
+        return max(self.validation_batches, self.final_batches if self.final_candidates else 1)
 
     def score(self, request: Request) -> Score:
         from cell_search.evaluators.shared_weights import loop

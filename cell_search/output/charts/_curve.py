@@ -20,6 +20,7 @@ from cell_search.output.charts._frame import (
     vertical,
     whole_ticks,
 )
+from cells.support.html import number as rounded
 
 #: At so many places at most the running median is taken.
 _PLACES = 300
@@ -47,7 +48,7 @@ def curve(points: Sequence[tuple[int, float | None]], label: str, *, maximize: b
     marks += [below(x(number), f"{number:,}") for number in whole_ticks(last)]
     failed = [number for number, value in points if value is None]
     marks += [_cross(x(number), f"trial {number}: failed") for number in failed[-TIPS:]]
-    tips = ((x(n), y(v), f"trial {n}: {v:.6g}") for n, v in scored)
+    tips = ((x(n), y(v), f"trial {n}: {rounded(v)}") for n, v in scored)
     marks.append(dots(tips, "trial", 3, len(scored) > TIPS))
     window = max(5, len(values) // 20)
     places, medians = running_median(values, window)
@@ -60,9 +61,9 @@ def curve(points: Sequence[tuple[int, float | None]], label: str, *, maximize: b
     marks.append(line(f"{path}H{x(last):.1f}"))
     return (
         svg(f"{label} of each trial and the best so far", marks, "trial")
-        + f"<p class=legend><span class=line></span>best so far, {best[-1]:,.6g} "
+        + f"<p class=legend><span class=line></span>best so far, {rounded(best[-1])} "
         f'<span class="line middle"></span>median of the last {min(window, len(values))}, '
-        f"{medians[-1]:,.6g} <span class=dot></span>trial"
+        f"{rounded(medians[-1])} <span class=dot></span>trial"
         + ("<span class=cross>×</span>failed trial</p>" if failed else "</p>")
     )
 

@@ -21,6 +21,7 @@ from cell_search.output.charts._frame import (
     vertical,
 )
 from cell_search.space import pareto
+from cells.support.html import number
 
 
 def scatter(
@@ -81,9 +82,9 @@ def _scattered(
 
     def placed(wanted: bool) -> list[tuple[float, float, str]]:
         return [
-            (x(a), y(b), f"trial {number}: {labels[1]} {b:.6g}, {labels[0]} {a:.6g}")
-            for number, a, b in points
-            if (number in marked) == wanted
+            (x(a), y(b), f"trial {n}: {labels[1]} {number(b)}, {labels[0]} {number(a)}")
+            for n, a, b in points
+            if (n in marked) == wanted
         ]
 
     # The marked ones last, so that nothing hides them.

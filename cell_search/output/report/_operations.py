@@ -74,14 +74,13 @@ def _decisions(space: Space) -> list[Decision]:
 def operations(known: Sequence[FrozenTrial], space: Space) -> str:
     """The section of the page."""
     found = frequencies(known, space)
-    if found is None:
+    # One stretch is no course: its lines would be level.
+    if found is None or len(next(iter(found.parts.values()))) < 2:
         return ""
-    several = len(next(iter(found.parts.values()))) > 1
     what = "Operations" if any(d.kind == _KIND for d in space.decisions) else "Choices"
     return (
         f"<h2>{what} in the course of the search</h2>"
-        f"<p class=lead>Shares among the {len(_decisions(space))} decisions of each proposal, "
-        + (f"in stretches of {found.trials} trials, the last one's in numbers" if several else "")
-        + "; dashed: random proposals.</p>"
-        + charts.shares(found.parts, found.expected)
+        f"<p class=lead>Shares among the {len(_decisions(space))} decisions of each proposal, in "
+        f"stretches of {found.trials} trials, the last one's in numbers; dashed: random "
+        "proposals.</p>" + charts.shares(found.parts, found.expected)
     )

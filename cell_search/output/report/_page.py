@@ -93,10 +93,8 @@ def _page(
         workers(known),
         _failures(known),
         _training() if search.trains_winner else "",
-        "<h2>Settings</h2>",
-        pairs(used_settings(search.config).items()),
-        "<h2>Versions</h2>",
-        pairs(versions().items()),
+        html.folded("Settings", pairs(used_settings(search.config).items())),
+        html.folded("Versions", pairs(versions().items())),
         html.footer(),
     ]
     unfinished = len(curve) < search.config.trials

@@ -39,7 +39,8 @@ class Pictures:
             if len(_drawn) >= _KEPT:
                 del _drawn[next(iter(_drawn))]
             _drawn[key] = data_url(
-                drawing.adaptive_svg(space.decode(trial.params)).encode(), "image/svg+xml"
+                drawing.adaptive_svg(space.decode(trial.params), annotated=True).encode(),
+                "image/svg+xml",
             )
         alternative = escape(f"Normal and Reduction cell of trial {trial.number}", quote=True)
         return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'

@@ -7,14 +7,16 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from cell_search.space.space import Point
 from cell_search.strategies._base import MAX_COUNT, MAX_UNITS, Strategy
 from cell_search.strategies._presets import from_preset, with_preset
+from cell_search.strategies.controller._attention import AttentionController
 from cell_search.strategies.controller._controller import Adam, Controller
+from cells.support.errors import UserError
 from cells.support.settings import check, setting
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
@@ -58,6 +60,11 @@ class ControllerSettings:
         attempts: how often a candidate that was proposed before (by canonical key) is drawn again
             before it is accepted; 1 allows duplicates.
         stale: see above.
+        inputs: how the input of a block is chosen: by a `softmax` of its own, as every decision is,
+            or by `attention` over the nodes before it, with one head for all operations, as in
+            ENAS (Pham et al. 2018, section 2.4); that has one layer.
+        limit: with `attention`, the largest logit of an input (ENAS's tanh constant), of an
+            operation 2.5 times less; 0: none.
     """
 
     units: int = setting(least=1, most=MAX_UNITS)
@@ -74,6 +81,8 @@ class ControllerSettings:
     window: int = setting(least=1)
     attempts: int = setting(least=1, most=MAX_COUNT)
     stale: int = setting(least=0)
+    inputs: str = setting("softmax", choices=("softmax", "attention"))
+    limit: float = setting(0.0, least=0, most=1e3)
 
     def checked(self, where: str) -> ControllerSettings:
         """The settings.
@@ -82,6 +91,8 @@ class ControllerSettings:
             UserError: a value is impossible.
         """
         check(self, f"{where}.")
+        if self.inputs == "attention" and self.layers > 1:
+            raise UserError(f"{where}.layers: inputs=attention has 1, not {self.layers}")
         return self
 
 
@@ -129,10 +140,11 @@ class PolicyGradient(Strategy):
     def _prepare(self) -> None:
         where = f"strategy.{self.NAME}"
         self.settings = from_preset(where, self.settings, self.PRESETS).checked(where)
-        self._controller = Controller(
-            [len(d.choices) for d in self.space.decisions],
-            self.settings.units,
-            self.settings.layers,
+        units, layers = self.settings.units, self.settings.layers
+        self._controller: Any = (
+            AttentionController(self.space, units, self.settings.limit)
+            if self.settings.inputs == "attention"
+            else Controller([len(d.choices) for d in self.space.decisions], units, layers)
         )
 
     @abc.abstractmethod

@@ -28,7 +28,8 @@ RECIPES = {
     "amoebanet_paper": "space.blocks=2",
     "enas_paper": "space.blocks=2,evaluator.shared_weights.batch=16,"
     "evaluator.shared_weights.normal_cells=1,evaluator.shared_weights.filters=4,"
-    "evaluator.shared_weights.validation_batch=50",
+    "evaluator.shared_weights.validation_batch=50,evaluator.shared_weights.final_candidates=1,"
+    "evaluator.shared_weights.final_batches=2",
     "darts_paper": "space.blocks=1,evaluator.darts.batch=16,evaluator.darts.normal_cells=1,"
     "evaluator.darts.filters=4,evaluator.darts.epochs=1,evaluator.darts.score_batches=1",
 }
@@ -61,7 +62,11 @@ def test_candidates_and_steps_of_enas() -> None:
     search = resolve.resolve(values)
     shared = search.evaluator
     batches = (50_000 - search.images.held_out) // shared.batch
-    assert (batches, values.trials) == (281, shared.epochs * batches)
+    trained = values.trials - shared.final_candidates
+    assert (batches, trained) == (281, shared.epochs * batches)
+    # Section 2.4, and the authors' tanh constant.
+    controller = search.strategy.settings
+    assert (controller.inputs, controller.limit, shared.along) == ("attention", 1.1, "another")
     # 6 + 2 cells, then 15 + 2.
     assert (3 * shared.normal_cells, shared.filters) == (6, 20)
     again = rerank.final(search).evaluator

@@ -316,10 +316,95 @@ def test_impossible_settings_are_told_before_the_first_candidate(
         ({"learning_rate_end": -1.0}, r"evaluator\.shared_weights\.learning_rate_end"),
         ({"batch": 1000}, r"shared_weights\.batch: takes 1,000 of the 640 training images"),
         ({"validation_batches": 5}, r"validation_batch: takes 250 of the 200 held-out images"),
+        (
+            {"final_candidates": 1, "final_batches": 6},
+            r"validation_batch: takes 300 of the 200 held-out images",
+        ),
     ):
         wanted = dataclasses.replace(WeightSharing(**EVALUATOR), **changes)
         with pytest.raises(UserError, match=sentence):
             wanted.check(ImageSettings(**settings["images"]), published.find("enas", 1))
+
+
+def test_weights_are_trained_along_another_candidate_than_is_scored(
+    settings: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    """What is learned and what is scored are told apart: the one by the kept weights."""
+
+    def scored(number: int, along: int | None, name: str) -> tuple[Result, dict[str, bool]]:
+        folder = str(tmp_path / name)
+        other = None if along is None else request(settings, along, folder).genotype
+        asked = dataclasses.replace(request(settings, number, folder), number=0, seed=0)
+        found = evaluate(dataclasses.replace(asked, along=other))
+        file = next(pathlib.Path(folder).glob("*.npz")).read_bytes()
+        kept = SharedWeights.from_bytes(file)._kept
+        return found, {key: bool(values[1].any()) for key, values in kept.items()}
+
+    itself, moved = scored(1, None, "itself")
+    along_2, moved_2 = scored(1, 2, "along 2")
+    other, moved_other = scored(3, 2, "other along 2")
+    # The minibatch and the path are those of candidate 2, whoever is scored.
+    assert along_2.metrics["training_loss"] == other.metrics["training_loss"]
+    assert along_2.metrics["training_loss"] != itself.metrics["training_loss"]
+    trained = {key for key, is_moved in moved_2.items() if is_moved}
+    assert trained == {key for key, is_moved in moved_other.items() if is_moved}
+    assert trained != {key for key, is_moved in moved.items() if is_moved}
+    assert along_2.reward != other.reward, "they are scored by themselves"
+
+
+def test_final_candidates_are_scored_by_one_set_of_weights_and_teach_nothing(
+    settings: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    more = {"along": "another", "final_candidates": 3, "final_batches": 4}
+    settings["evaluator"] = {"type": "shared_weights", "shared_weights": EVALUATOR | more}
+    settings["strategy"] = {
+        "type": "reinforce",
+        "reinforce": {"preset": "paper", "inputs": "attention", "layers": 1, "batch": 2},
+    }
+    settings["trials"] = 7
+    result = cell_search.search(settings, directory=tmp_path / "search")
+    found = result.study.trials
+    first, last = found[:4], found[4:]
+    # Drawn apart, by the same policy; and a restart draws nothing anew.
+    along = [t.user_attrs["along"] for t in first]
+    assert all(
+        a != result.resolved.space.indices(t.params) for a, t in zip(along, first, strict=True)
+    )
+    assert len({tuple(a) for a in along}) > 1
+    assert [t.user_attrs["metrics"]["steps"] for t in found] == [2, 4, 6, 8, 8, 8, 8]
+    assert all(
+        "along" not in t.user_attrs and "training_loss" not in t.user_attrs["metrics"] for t in last
+    )
+    assert [t.user_attrs.get("final") for t in found] == [None] * 4 + [7] * 3
+    # Only four results are learned from: two updates of two.
+    strategy = result.resolved.strategy
+    strategy._history = None
+    cell_search.study.trials.propose(result.study, strategy, strategy.space, 7)
+    assert len(strategy._policies) == 3 and not strategy._batch
+    assert result.best.trial in {4, 5, 6}
+    assert result.best.score["accuracy"] == max(t.value for t in last)
+
+
+def test_the_best_are_the_best_final_ones_however_lucky_others_were() -> None:
+    from optuna.trial import create_trial
+
+    from cell_search.study import trials
+
+    space = published.find("enas", 1)
+    rng = np.random.default_rng(0)
+
+    def trial(value: float, final: int) -> Any:
+        return create_trial(
+            params=space.random(rng),
+            distributions=dict(space.distributions),
+            value=value,
+            user_attrs={"final": final} if final else {},
+        )
+
+    known = [trial(0.9, 0), trial(0.5, 2), trial(0.8, 2), trial(0.6, 5), trial(0.7, 5)]
+    assert [t.value for t in trials.best(known[:1], space, 9)] == [0.9]
+    assert [t.value for t in trials.best(known[:3], space, 9)] == [0.8, 0.5]
+    assert [t.value for t in trials.best(known, space, 9)] == [0.7, 0.6], "of a prolonged search"
 
 
 def test_the_best_are_trained_from_scratch(

@@ -154,6 +154,20 @@ def test_the_panel_counts_and_the_lines_above_it_tell_what_is_new(
         assert (f"trial {trial.number}  " in above) == new, trial.number
 
 
+def test_the_time_left_does_not_count_the_compiler(
+    known: list[FrozenTrial], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A first trial of 100 s, the others 10 s each: 10 s for each that is left."""
+    clock = iter([0.0, 100.0, 110.0, 120.0, 130.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    seen = Progress(8, [], (Objective("weight", True), Objective("cost", True)))
+    for trial in known[:4]:
+        seen.finished(trial)
+    first, *others = capsys.readouterr().out.splitlines()
+    assert "left" not in first
+    assert [line.split("  ")[-1] for line in others] == ["1 min 0 s left", "50 s left", "40 s left"]
+
+
 def test_elsewhere_each_trial_has_a_line(
     known: list[FrozenTrial], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,6 +111,20 @@ def test_the_best_candidates_are_the_first_trials(settings: dict, tmp_path: path
     assert {t.state for t in directory.read_study().trials} == {TrialState.COMPLETE}
 
 
+def test_a_score_says_which_is_better_and_where_it_stands(
+    settings: dict, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings["sieve"] |= {"vote": ["-parameters"], "candidates": 8, "keep": 2}
+    directory, _ = run(tmp_path / "search", settings)
+    printed = capsys.readouterr().out
+    assert "by parameters (smaller is better); the best 2 are trained first" in printed
+    values = [t.values[0] for t in sieve_trials(directory)]
+    places = [sorted(values[: i + 1]).index(v) + 1 for i, v in enumerate(values)]
+    said = [line for line in printed.splitlines() if " of the sieve  " in line]
+    for i, place in enumerate(places):
+        assert f", place {place} of {i + 1}  " in said[i]
+
+
 def test_the_strategy_learns_from_them(settings: dict, tmp_path: pathlib.Path) -> None:
     """A population of six that is full: what follows are mutations of those six, or of theirs."""
     settings["strategy"]["regularized_evolution"] = {"population": 6, "sample": 6}

@@ -426,3 +426,14 @@ def test_every_genotype_of_published_size_is_small_xml(genotype: Genotype, dark:
     text = drawing.svg(genotype, dark=dark)
     ElementTree.fromstring(text)
     assert len(text.encode()) < 150_000
+
+
+def test_states_are_numbered_and_stride_2_is_marked_for_study(nasnet: Genotype) -> None:
+    """Zoph et al. 2018, figure 4: seven operations of NASNet-A's Reduction cell read an input."""
+    texts = [text.get_text() for text in draw(nasnet, LIGHT, annotated=True).axes[0].texts]
+    plain = [text.get_text() for text in draw(nasnet, LIGHT).axes[0].texts]
+    added = Counter(texts) - Counter(plain)
+    assert added.pop("/2") == 7
+    assert {text: count for text, count in added.items() if text.isdecimal()} == {
+        str(state): 2 for state in range(7)
+    }

@@ -246,3 +246,16 @@ def test_names_and_boxes_are_readable_on_light_and_dark(ground):
         line = picture[400, 195:210]
         best = max(contrast(c, (ground,) * 3) for c in line.tolist())
         assert best >= 3
+
+
+def test_a_thing_has_one_box_where_classes_do_not_count():
+    """Two guesses at one thing, IoU 90/110, and a third one apart."""
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [40, 40, 5, 5]], np.float32)
+    scores = np.array([0.5, 0.8, 0.4], np.float32)
+    found = Detections(boxes, np.array([3, 8, 3]), scores)
+    assert found.suppressed(0.5).labels.tolist() == [8, 3, 3]
+    alone = found.suppressed(0.5, class_agnostic=True)
+    assert alone.labels.tolist() == [8, 3]
+    np.testing.assert_array_equal(alone.boxes, boxes[[1, 2]])
+    assert len(found.suppressed(0.9, class_agnostic=True).boxes) == 3
+    assert len(found.only([]).suppressed(0.5, class_agnostic=True).boxes) == 0

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_keras
 from official.core import config_definitions
 from official.modeling import optimization
-from transfer_runs import params, training
+from transfer_runs import LIGHT, params, training
 
 from transfer import evaluation
 from transfer.data import dataset
@@ -155,7 +155,7 @@ def plain(digits_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain") / "run"
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
-        runner.run(params(digits_dir, SHORT), "train", str(folder))
+        runner.run(params(digits_dir, SHORT, LIGHT), "train", str(folder))
     return folder, told.getvalue()
 
 
@@ -167,7 +167,7 @@ def test_two_devices_learn_what_one_learns(digits_dir, tmp_path, plain):
     odd = "{global_batch_size: 8, tfds_split: 'test[:9]'}"
     mirrored = SHORT + "runtime: {distribution_strategy: mirrored}\n"
     mirrored = mirrored.replace("trainer:", f"  validation_data: {odd}\ntrainer:")
-    _, *arguments = training(tmp_path, digits_dir, mirrored)
+    _, *arguments = training(tmp_path, digits_dir, mirrored, LIGHT)
 
     def of_two(*arguments: str) -> str:
         done = subprocess.run(
@@ -212,7 +212,7 @@ def test_compiled_training_learns_the_same(digits_dir, tmp_path, capsys, plain):
             traced.append(1)
             return super().train_step(*arguments, **named)
 
-    settings = params(digits_dir, SHORT + "runtime: {enable_xla: true}\n")
+    settings = params(digits_dir, SHORT + "runtime: {enable_xla: true}\n", LIGHT)
     runner.run(settings, "train", str(tmp_path / "xla"), task_class=Counting)
     np.testing.assert_allclose(losses(capsys.readouterr().out), losses(plain[1]), atol=CLOSE)
     assert_same(tmp_path / "xla", plain[0], CLOSE)

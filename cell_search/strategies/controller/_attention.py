@@ -1,0 +1,282 @@
+"""The controller of ENAS's search of cells (Pham et al. 2018, 2.4): attention over nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import Space
+from cell_search.strategies.controller._controller import cut, size_of
+from cells.support.errors import UserError
+
+#: The authors' code keeps the logits of operations so many times closer to 0 than those of inputs.
+_OPERATIONS_REDUCED = 2.5
+
+
+@dataclass(frozen=True)
+class Attended:
+    """What a policy thinks of the decisions of some children; see `_controller.Decided`."""
+
+    choices: np.ndarray
+    log_probs: np.ndarray
+    entropies: np.ndarray
+    _tape: list[_Moment]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step of the LSTM.
+
+    Attributes:
+        decision: which one it makes; None where a node becomes known: an input of the cell, or
+            a block whose decisions are made.
+        nodes: what it chooses among: nodes of its cell, by their numbers in the whole child ...
+        rows: ... or rows of the one head of its kind.
+        block: whether the node is a block.
+    """
+
+    decision: int | None
+    nodes: range = range(0)
+    rows: range = range(0)
+    block: bool = False
+
+    @property
+    def head(self) -> slice:
+        """The rows as an index."""
+        return slice(self.rows.start, self.rows.stop)
+
+
+class _Moment:
+    """What a step computed, for the way back."""
+
+    #: Input, states before, gates (out, in, forget, new), states after, and the decision: log-odds,
+    #: the slope of its squashing, and what was attended to.
+    x: Any
+    hidden_before: Any
+    state_before: Any
+    gates: Any
+    squashed: Any
+    hidden: Any
+    log_odds: Any
+    slope: Any
+    query: Any
+
+
+class AttentionController:
+    """One layer of LSTM that knows the nodes of a cell by what it thought when they were made.
+
+    An input is chosen by attention: node j has the logit v . tanh(W_n h_j + W_q h), with h_j the
+    hidden state when it became known and h the present one. All decisions of another kind, such as
+    the operation, have one head. What the next step reads is the h_j of a chosen node (0 of an
+    input of the cell, as in the authors' code), an embedding of a chosen operation, or one that
+    says that a node begins. The weights are one vector, as those of `Controller`.
+
+    Args:
+        space: of cells of a fixed number of blocks, whose two inputs are decided apart.
+        units: of the LSTM.
+        limit: logits are `limit` times a tanh of what they would be, those of operations 2.5 times
+            less; 0: as they are.
+        dtype: of all arithmetic.
+
+    Raises:
+        UserError: the space is another.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        units: int = 64,
+        limit: float = 0.0,
+        dtype: type[np.floating] = np.float32,
+    ):
+        if not isinstance(space, CellSpace) or space.growable or space.rules.two_states:
+            raise UserError(
+                "strategy: inputs: attention needs a space of cells of one size whose blocks "
+                "choose their two inputs one by one, such as space.name=enas; use inputs=softmax"
+            )
+        self.units, self.limit, self.dtype = units, limit, dtype
+        self._steps: list[_Step] = []
+        heads: dict[tuple, range] = {}
+        total, nodes, place = 0, 0, ("", "")
+        for number, decision in enumerate(space.decisions):
+            cell, _, rest = decision.name.partition("/")
+            here = (cell, rest.partition("/")[0])
+            if here != place and place[1]:
+                self._steps.append(_Step(None, block=True))
+            if here[0] != place[0] and rest:
+                nodes = sum(step.decision is None for step in self._steps)
+                self._steps += [_Step(None)] * 2
+            place = here
+            if decision.kind == "input":
+                among = range(nodes, nodes + len(decision.choices))
+                self._steps.append(_Step(number, nodes=among))
+                continue
+            key = (decision.kind, decision.choices)
+            if key not in heads:
+                heads[key] = range(total, total + len(decision.choices))
+                total += len(decision.choices)
+            self._steps.append(_Step(number, rows=heads[key]))
+        self._decisions = len(space.decisions)
+        u = units
+        self._shapes: list[tuple[int, ...]] = [
+            *((1 + total, u), (u, 4 * u), (u, 4 * u), (u, u), (u, u), (u,), (total, u), (total,))
+        ]
+
+    @property
+    def count(self) -> int:
+        """The number of weights."""
+        return size_of(self._shapes)
+
+    def initial(self, width: float, rng: np.random.Generator) -> np.ndarray:
+        """Weights drawn uniformly between -width and width."""
+        return rng.uniform(-width, width, self.count).astype(self.dtype)
+
+    def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+        """Draws children; see `Controller.sample`."""
+
+        def drawn(decision: int, log_odds: np.ndarray) -> np.ndarray:
+            reached = np.cumsum(np.exp(log_odds), axis=1)
+            return (reached <= uniforms[:, decision, None] * reached[:, -1:]).sum(axis=1)
+
+        return self._run(weights, len(uniforms), drawn).choices
+
+    def score(self, weights: np.ndarray, choices: np.ndarray) -> Attended:
+        """What a policy thinks of children; see `Controller.score`."""
+        return self._run(weights, len(choices), lambda decision, _: choices[:, decision])
+
+    def _run(
+        self,
+        weights: np.ndarray,
+        children: int,
+        choose: Callable[[int, np.ndarray], np.ndarray],
+    ) -> Attended:
+        p = _Parts(*cut(weights, self._shapes))
+        u, each = self.units, np.arange(children)
+        hidden = state = nothing = np.zeros((children, u), self.dtype)
+        begin = np.broadcast_to(p.embeddings[0], hidden.shape)
+        x, tape = begin, []
+        anchors: list[np.ndarray] = []
+        keys: list[np.ndarray] = []
+        choices = np.empty((children, self._decisions), np.int64)
+        log_probs, entropies = np.empty((2, children, self._decisions), self.dtype)
+        for step in self._steps:
+            m = _Moment()
+            m.x, m.hidden_before, m.state_before = x, hidden, state
+            gates = x @ p.inputs + hidden @ p.recurrent
+            gates[:, : 3 * u] = 0.5 * np.tanh(0.5 * gates[:, : 3 * u]) + 0.5
+            gates[:, 3 * u :] = np.tanh(gates[:, 3 * u :])
+            out, into, forget, new = np.split(gates, 4, axis=1)
+            state = forget * state + into * new
+            m.gates, m.squashed = (out, into, forget, new), np.tanh(state)
+            m.hidden = hidden = out * m.squashed
+            tape.append(m)
+            if step.decision is None:
+                anchors.append(hidden if step.block else nothing)
+                keys.append(hidden @ p.of_node)
+                x = begin
+                continue
+            if step.nodes:
+                known = np.stack([keys[j] for j in step.nodes], axis=1)
+                m.query = np.tanh(known + (hidden @ p.of_query)[:, None])
+                logits = m.query @ p.attention
+            else:
+                logits = hidden @ p.heads[step.head].T + p.biases[step.head]
+            if limit := self._limit(step):
+                flat = np.tanh(logits)
+                logits, m.slope = limit * flat, limit * (1.0 - flat * flat)
+            logits = logits - logits.max(axis=1, keepdims=True)
+            m.log_odds = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            chosen = choose(step.decision, m.log_odds)
+            choices[:, step.decision] = chosen
+            log_probs[:, step.decision] = m.log_odds[each, chosen]
+            entropies[:, step.decision] = -(np.exp(m.log_odds) * m.log_odds).sum(axis=1)
+            if step.nodes:
+                x = np.stack([anchors[j] for j in step.nodes])[chosen, each]
+            else:
+                x = p.embeddings[1 + step.rows.start + chosen]
+        return Attended(choices, log_probs, entropies, tape)
+
+    def gradient(
+        self,
+        weights: np.ndarray,
+        decided: Attended,
+        by_log_probs: np.ndarray,
+        by_entropies: np.ndarray,
+    ) -> np.ndarray:
+        """The gradient of an objective, by backpropagation through time; see `Controller`."""
+        p = _Parts(*cut(weights, self._shapes))
+        gradient = np.zeros(self.count, self.dtype)
+        g = _Parts(*cut(gradient, self._shapes))
+        children = len(decided.choices)
+        each = np.arange(children)
+        node = sum(step.decision is None for step in self._steps)
+        by_anchors, by_keys = np.zeros((2, node, children, self.units), self.dtype)
+        by_hidden = by_state = by_x = np.zeros((children, self.units), self.dtype)
+        for step, m in zip(reversed(self._steps), reversed(decided._tape), strict=True):
+            if step.decision is None:
+                node -= 1
+                g.embeddings[0] += by_x.sum(axis=0)
+                g.of_node[:] += m.hidden.T @ by_keys[node]
+                by_hidden = by_hidden + by_keys[node] @ p.of_node.T
+                if step.block:
+                    by_hidden += by_anchors[node]
+            else:
+                chosen = decided.choices[:, step.decision]
+                gain = by_log_probs[:, step.decision, None]
+                spread = by_entropies[:, step.decision, None]
+                surprise = m.log_odds + decided.entropies[:, step.decision, None]
+                by_logits = -np.exp(m.log_odds) * (gain + spread * surprise)
+                by_logits[each, chosen] += gain[:, 0]
+                if self._limit(step):
+                    by_logits *= m.slope
+                if step.nodes:
+                    by_anchors[step.nodes.start + chosen, each] += by_x
+                    g.attention[:] += np.einsum("cn,cnu->u", by_logits, m.query)
+                    by_query = by_logits[:, :, None] * p.attention * (1.0 - m.query**2)
+                    by_keys[step.nodes.start : step.nodes.stop] += by_query.transpose(1, 0, 2)
+                    by_query = by_query.sum(axis=1)
+                    g.of_query[:] += m.hidden.T @ by_query
+                    by_hidden = by_hidden + by_query @ p.of_query.T
+                else:
+                    np.add.at(g.embeddings, 1 + step.rows.start + chosen, by_x)
+                    g.heads[step.head] += by_logits.T @ m.hidden
+                    g.biases[step.head] += by_logits.sum(axis=0)
+                    by_hidden = by_hidden + by_logits @ p.heads[step.head]
+            out, into, forget, new = m.gates
+            by_state = by_state + by_hidden * out * (1.0 - m.squashed**2)
+            by_gates = np.concatenate(
+                [
+                    by_hidden * m.squashed * out * (1.0 - out),
+                    by_state * new * into * (1.0 - into),
+                    by_state * m.state_before * forget * (1.0 - forget),
+                    by_state * into * (1.0 - new * new),
+                ],
+                axis=1,
+            )
+            g.inputs[:] += m.x.T @ by_gates
+            g.recurrent[:] += m.hidden_before.T @ by_gates
+            by_x, by_hidden = by_gates @ p.inputs.T, by_gates @ p.recurrent.T
+            by_state = by_state * forget
+        g.embeddings[0] += by_x.sum(axis=0)
+        return gradient
+
+    def _limit(self, step: _Step) -> float:
+        return self.limit if step.nodes else self.limit / _OPERATIONS_REDUCED
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Weights; the first embedding says that a node begins, the others have the heads' rows."""
+
+    embeddings: np.ndarray
+    inputs: np.ndarray
+    recurrent: np.ndarray
+    of_node: np.ndarray
+    of_query: np.ndarray
+    attention: np.ndarray
+    heads: np.ndarray
+    biases: np.ndarray

@@ -1,0 +1,25 @@
+"""What people see of a program, and what they do not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_PROGRAM = """
+import os, sys, warnings
+from cells.support import signals
+from cells.support.command_line import without_libraries
+
+with without_libraries():
+    os.write(2, b"W0000 a note of C++\\n")
+    warnings.warn("of a library")
+    print("ours", file=sys.stderr)
+    signals.say("a signal")
+os.write(2, b"after it\\n")
+print("ours again", file=sys.stderr)
+"""
+
+
+def test_what_libraries_write_is_left_out_and_what_is_ours_is_not():
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True)
+    assert done.stderr.splitlines() == ["ours", "a signal", "after it", "ours again"]
