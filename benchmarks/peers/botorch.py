@@ -1,6 +1,6 @@
-"""BoTorch as a peer: a `SingleTaskGP` with the kernel for categories, a length for each decision, and
-the log of the expected improvement over all untried points, or by BoTorch's own local search where
-they are too many to list."""
+"""BoTorch as a peer: a `SingleTaskGP` with the kernel for categories, a length for each decision,
+and the log of the expected improvement over all untried points, or by BoTorch's own local search
+where they are too many to list."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""BoTorch's side of `benchmarks.peers.botorch`, in an environment of its own; imports nothing of this project.
+"""BoTorch's side of `benchmarks.peers.botorch`, in an environment of its own; imports nothing of
+this project.
 
-Reads one JSON object a line, `points`, their `values`, a `seed`, and `candidates` or the `sizes` of all decisions, and answers
-with the point that it would try next. Points are lists of places among the choices.
+Reads one JSON object a line, `points`, their `values`, a `seed`, and `candidates` or the `sizes`
+of all decisions, and answers with the point that it would try next. Points are lists of places
+among the choices.
 """
 
 from __future__ import annotations

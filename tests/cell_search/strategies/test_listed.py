@@ -59,7 +59,7 @@ def test_a_model_finds_the_best_row_of_a_sum_in_a_fifth_of_the_rows() -> None:
 
 
 def test_a_controller_draws_rows_by_its_policy() -> None:
-    """Frequencies of three rows against the probabilities of the policy, which the chain rule gives."""
+    """Frequencies of three rows against the probabilities of the policy."""
     strategy = Reinforce(SPACE, seed=0, width=1.0)
     strategy.reset()
     rows = _rows()[:3]
