@@ -16,8 +16,8 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._listed import Listed
 from cell_search.strategies._history import History, note_parent, note_proposal
+from cell_search.strategies._listed import Listed
 from cell_search.trial_keys import AFTER, ATTEMPT, FINAL, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
