@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 from cells.support import files, json_file
-from cells.support.errors import UserError, cut, nearest
+from cells.support.errors import UserError, cut, nearest, unknown
 from cells.support.files import json_text, write_atomically
 
 FORMAT_VERSION = 1
@@ -167,6 +167,8 @@ def _check_outline(data: Any) -> None:
     check_version(data)
     if is_recurrent(data):
         raise not_image_cells("kind")
+    if "kind" in data:  # Image cells have none.
+        raise unknown("kind", cut(str(data["kind"])), [RECURRENT])
     for role in ("normal", "reduction"):
         cell = data.get(role)
         blocks = cell.get("blocks") if isinstance(cell, dict) else None
@@ -237,9 +239,9 @@ def check_schema(data: Any, schema: dict[str, Any]) -> None:
     at = f"{path}: " if path else ""
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
-        unknown = next(key for key in error.instance if key not in known)
+        extra = next(key for key in error.instance if key not in known)
         raise UserError(
-            f"{at}unknown field {unknown[:60]!r}; {nearest(unknown[:60], known)}"
+            f"{at}unknown field {extra[:60]!r}; {nearest(extra[:60], known)}"
             f"known are {', '.join(known)}"
         )
     if error.validator == "required":

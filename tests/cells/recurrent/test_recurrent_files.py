@@ -75,6 +75,10 @@ def changed(name: str, path: str, value) -> bytes:
 NODE = {"combine": "add", "activation": "tanh"}
 BAD = {
     "later version": (changed("nas", "format_version", 2), "format_version: 2 is later than 1"),
+    "unknown kind": (
+        changed("nas", "kind", "recurent"),
+        "kind: unknown 'recurent'; did you mean 'recurrent'?",
+    ),
     "unknown form": (changed("nas", "form", "forest"), 'form: "forest" is unknown; known are'),
     "no form": (changed("nas", "form", None), "the field 'form' is missing"),
     "no nodes": (changed("enas", "nodes", None), "the field 'nodes' is missing"),
