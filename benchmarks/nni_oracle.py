@@ -25,7 +25,8 @@ from benchmarks.oracle_rule import image, value
 FILE = pathlib.Path(__file__).with_suffix(".json")
 
 #: Name: NNI's space, our genotype, width, cells, data, sizes of the images. The maps of 33 and 65
-#: pixels are odd wherever they are halved: there TensorFlow's padding and PyTorch's are the same.
+#: pixels are odd wherever they are halved: there TensorFlow's padding and PyTorch's are the same;
+#: those of 32 and 64 are even.
 NETWORKS: dict[str, tuple[str, str, int, int, str, tuple[int, ...]]] = {
     "darts_v2": ("DARTS", "darts_v2", 36, 20, "cifar", (33, 32)),
     "darts_v2_small": ("DARTS", "darts_v2", 8, 5, "cifar", (33, 32)),
@@ -87,12 +88,13 @@ def _sample(genotype: str) -> dict[str, Any]:
     return sample
 
 
-def difference_to_nni(name: str, size: int) -> float:
+def difference_to_nni(name: str, size: int, border_rule: str = "pytorch") -> float:
     """Largest difference of our logits to NNI's, in parts of the largest logit.
 
     Args:
         name: one of `NETWORKS`.
         size: of its images.
+        border_rule: of our network.
 
     Raises:
         AssertionError: NNI's network has other tensors.
@@ -115,6 +117,7 @@ def difference_to_nni(name: str, size: int) -> float:
         normal_cells=(cells - 2) // 3,
         filters=width,
         image_size=(size, size),
+        border_rule=border_rule,
     )
     nodes = stack(genotype, config).needed(["logits"])
     every_name = {node.name for node in nodes}

@@ -110,6 +110,11 @@ def _pool(pool: p.Pool, inputs: list, weights: list, now: Pass) -> Any:
     return kind(x, pool.kernel, pool.stride, padding)
 
 
+def _pad(pad: p.Pad, inputs: list, weights: list, now: Pass) -> Any:
+    rows, columns = pad.zeros
+    return tf.pad(inputs[0], [(0, 0), (rows, rows), (columns, columns), (0, 0)])
+
+
 def _shift(_: p.Shift, inputs: list, weights: list, now: Pass) -> Any:
     # `tf.slice` and not an index: the gradient of an index is an order slower on a CPU.
     moved = tf.slice(inputs[0], [0, 1, 1, 0], [-1, -1, -1, -1])
@@ -163,6 +168,7 @@ _FUNCTIONS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.Conv: _conv,
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
+    p.Pad: _pad,
     p.Shift: _shift,
     p.Add: _add,
     p.WeightedSum: _weighted_sum,

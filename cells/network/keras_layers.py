@@ -130,6 +130,10 @@ def _pool(name: str, pool: p.Pool, inputs: list, context: LayerContext) -> Any:
     return kind(pool.kernel, strides=pool.stride, padding=padding, name=name)(x)
 
 
+def _pad(name: str, pad: p.Pad, inputs: list, context: LayerContext) -> Any:
+    return context.keras.layers.ZeroPadding2D(pad.zeros, name=name)(inputs[0])
+
+
 def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:
     layers = context.keras.layers
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(inputs[0])
@@ -181,6 +185,7 @@ _LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.Conv: _conv,
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
+    p.Pad: _pad,
     p.Shift: _shift,
     p.Add: _add,
     p.Concat: _concat,

@@ -60,7 +60,8 @@ class StackConfig:
         skip_reduction: which output the Normal cell behind a Reduction cell reads as h_{i-1}:
             the Reduction cell's h_i (off) or its h_{i-1} (on). `nasnet` stacking only.
         border_rule: what 3x3 pools at stride 2 see beyond the border. `timm` and `keras` pad
-            by the parity of a map, so they demand `image_size`.
+            by the parity of a map, so they demand `image_size`. `pytorch` pads convolutions of
+            stride 2 on both sides alike, too, as the code of DARTS does.
         auxiliary_head: a second classifier 2/3 of the way up, for training; demands
             `image_size`, since its last kernel is as large as its map.
         auxiliary_scale: factor of the auxiliary head's filters.
@@ -193,7 +194,7 @@ def minimal_size(genotype: Genotype, config: StackConfig) -> int:
 
 def _check_size(genotype: Genotype, config: StackConfig) -> None:
     if config.image_size is None:
-        if config.border_rule != "tensorflow":
+        if config.border_rule in ("timm", "keras"):
             raise UserError(
                 f"border_rule: {config.border_rule!r} pads by the parity of each map, so it needs "
                 "a static image_size; give one, or use 'tensorflow'"
@@ -244,11 +245,10 @@ class _Stack:
         image = graph.add("image", Input(config.image_channels))
         kind = _stem(self.genotype, config)
         if kind == "convolutions":
-            x = conv_bn(graph, "stem_1", image, config.filters // 2, (3, 3), (2, 2))
-            self.earlier = relu_conv_bn(graph, "stem_2", x, config.filters, (3, 3), (2, 2))
-            self.previous = relu_conv_bn(
-                graph, "stem_3", self.earlier, config.filters, (3, 3), (2, 2)
-            )
+            rule = (3, 3), (2, 2), config.border_rule
+            x = conv_bn(graph, "stem_1", image, config.filters // 2, *rule)
+            self.earlier = relu_conv_bn(graph, "stem_2", x, config.filters, *rule)
+            self.previous = relu_conv_bn(graph, "stem_3", self.earlier, config.filters, *rule)
             self._level(x)
             self._level(self.earlier)
             return

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cells.operations.graph import Graph, Tensor
-from cells.operations.primitives import BatchNorm, Concat, Conv, Shift, Size
+from cells.operations.primitives import BatchNorm, BorderRule, Concat, Conv, Pad, Shift, Size
+
+
+def padded(
+    graph: Graph, name: str, x: Tensor, kernel: Size, stride: Size, border: BorderRule
+) -> tuple[Tensor, Literal["same", "valid"]]:
+    """What a convolution is to read, and how it is to pad that.
+
+    Args:
+        graph, name, x, kernel, stride, border: see `conv_bn`.
+    """
+    if border != "pytorch" or max(stride) == 1 or max(kernel) == 1:
+        return x, "same"
+    zeros = Pad((kernel[0] // 2, kernel[1] // 2))
+    return graph.add(f"{name}_pad", zeros, x), "valid"
 
 
 def conv_bn(
@@ -13,6 +29,7 @@ def conv_bn(
     filters: int,
     kernel: Size = (1, 1),
     stride: Size = (1, 1),
+    border: BorderRule = "tensorflow",
 ) -> Tensor:
     """Convolution, batch norm.
 
@@ -23,8 +40,10 @@ def conv_bn(
         filters: channels of the output.
         kernel: height and width, in pixels.
         stride: by rows and columns, in pixels.
+        border: see `cells.operations.primitives.BorderRule`.
     """
-    x = graph.add(f"{name}_conv", Conv(kernel, stride, filters=filters), x)
+    x, padding = padded(graph, name, x, kernel, stride, border)
+    x = graph.add(f"{name}_conv", Conv(kernel, stride, padding, filters), x)
     return graph.add(f"{name}_bn", BatchNorm(), x)
 
 
@@ -35,13 +54,14 @@ def relu_conv_bn(
     filters: int,
     kernel: Size = (1, 1),
     stride: Size = (1, 1),
+    border: BorderRule = "tensorflow",
 ) -> Tensor:
     """relu, convolution, batch norm: the order of Zoph et al. 2018, appendix A.4.
 
     Args:
-        graph, name, x, filters, kernel, stride: see `conv_bn`.
+        graph, name, x, filters, kernel, stride, border: see `conv_bn`.
     """
-    return conv_bn(graph, name, graph.relu(x), filters, kernel, stride)
+    return conv_bn(graph, name, graph.relu(x), filters, kernel, stride, border)
 
 
 def factorized_reduction(graph: Graph, name: str, x: Tensor, filters: int) -> Tensor:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cells.operations.blocks import conv_bn, factorized_reduction, relu_conv_bn
+from cells.operations.blocks import conv_bn, factorized_reduction, padded, relu_conv_bn
 from cells.operations.counts import count
 from cells.operations.families import StridedIdentity
 from cells.operations.graph import Graph, Tensor
@@ -30,7 +30,7 @@ class Rules:
     """What code bases do differently at stride 2.
 
     Attributes:
-        border: what 3x3 pools see beyond the border of the map.
+        border: what windows see beyond the border of the map, and where they lie.
         identity: what `identity` becomes.
     """
 
@@ -128,8 +128,9 @@ def _separable(kernel: int) -> Layout:
         graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
         for i, s in ((1, stride), (2, 1)):
-            conv = SeparableConv((kernel, kernel), (s, s), filters=filters)
-            x = graph.add(f"{name}_separable_{i}", conv, graph.relu(x))
+            size, strides, part = (kernel, kernel), (s, s), f"{name}_separable_{i}"
+            x, padding = padded(graph, part, graph.relu(x), size, strides, rules.border)
+            x = graph.add(part, SeparableConv(size, strides, padding, filters), x)
             x = graph.add(f"{name}_bn_{i}", BatchNorm(), x)
         return x
 
@@ -162,7 +163,13 @@ def _pool(kernel: int, *, mean: bool) -> Layout:
     def layout(
         graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
-        pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=rules.border)
+        if rules.border == "pytorch" and stride > 1:
+            # Of the windows around all pixels, every other one.
+            pool = Pool((kernel, kernel), mean=mean, border=rules.border)
+            x = graph.add(f"{name}_around", pool, x)
+            pool = Pool((1, 1), (stride, stride), "valid", mean=True)
+        else:
+            pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=rules.border)
         x = graph.add(f"{name}_pool", pool, x)
         return x if x.channels == filters else conv_bn(graph, name, x, filters)
 
@@ -173,7 +180,8 @@ def _conv(kernel: int) -> Layout:
     def layout(
         graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
-        return relu_conv_bn(graph, name, x, filters, (kernel, kernel), (stride, stride))
+        size, strides = (kernel, kernel), (stride, stride)
+        return relu_conv_bn(graph, name, x, filters, size, strides, rules.border)
 
     return layout
 
@@ -184,8 +192,9 @@ def _factorized_conv(kernel: int) -> Layout:
     def layout(
         graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
     ) -> Tensor:
-        x = relu_conv_bn(graph, f"{name}_row", x, filters, (1, kernel), (1, stride))
-        return relu_conv_bn(graph, f"{name}_column", x, filters, (kernel, 1), (stride, 1))
+        border = rules.border
+        x = relu_conv_bn(graph, f"{name}_row", x, filters, (1, kernel), (1, stride), border)
+        return relu_conv_bn(graph, f"{name}_column", x, filters, (kernel, 1), (stride, 1), border)
 
     return layout
 

@@ -16,9 +16,11 @@ Size = tuple[int, int]
 
 #: What a 3x3 pool at stride 2 sees beyond the border of the map:
 #: `tensorflow`: nothing ("same" of TensorFlow and tf-slim, the rule of the published weights);
-#: `timm`: zeros that count in a mean; `keras`: zeros that count in a mean and can win a maximum.
-BorderRule = Literal["tensorflow", "timm", "keras"]
-BORDER_RULES: tuple[BorderRule, ...] = ("tensorflow", "timm", "keras")
+#: `timm`: zeros that count in a mean; `keras`: zeros that count in a mean and can win a maximum;
+#: `pytorch`: nothing, but the windows of pools and convolutions lie around the pixels 0, 2, 4, ...,
+#: as padding on both sides alike has them; elsewhere around 1, 3, 5, ... where a map is even.
+BorderRule = Literal["tensorflow", "timm", "keras", "pytorch"]
+BORDER_RULES: tuple[BorderRule, ...] = ("tensorflow", "timm", "keras", "pytorch")
 
 
 def halved(size: int, stride: int) -> int:
@@ -187,6 +189,16 @@ class Pool(_Windowed):
             one(size[0], self.kernel[0], self.stride[0]),
             one(size[1], self.kernel[1], self.stride[1]),
         )
+
+
+@dataclass(frozen=True)
+class Pad(Primitive):
+    """Zeros around a map: so many rows above and below, so many columns on either side."""
+
+    zeros: Size = (0, 0)
+
+    def out_size(self, size: Size) -> Size:
+        return size[0] + 2 * self.zeros[0], size[1] + 2 * self.zeros[1]
 
 
 @dataclass(frozen=True)

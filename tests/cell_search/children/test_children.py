@@ -63,9 +63,9 @@ CASES: dict[str, tuple[Genotype, dict]] = {
     "nasnet": (_random("nasnet", 1), {}),
     "pnas": (_random("pnas", 1), {"auxiliary_head": True}),
     "enas": (_random("enas", 1), {"border_rule": "timm"}),
-    "darts": (_random("darts", 1), {}),
+    "darts": (_random("darts", 1), {"border_rule": "pytorch"}),
     "operations 1": (_with_operations(sorted(OPERATIONS)[:10]), {"border_rule": "keras"}),
-    "operations 2": (_with_operations(sorted(OPERATIONS)[10:]), {"auxiliary_head": True}),
+    "operations 2": (_with_operations(sorted(OPERATIONS)[10:]), {"border_rule": "pytorch"}),
 }
 
 
