@@ -298,7 +298,14 @@ def test_what_a_search_on_a_table_leaves(files: tuple, tmp_path: pathlib.Path) -
     assert "<img" not in report
 
 
-def test_a_strategy_that_finds_nothing_says_so(files: tuple, tmp_path: pathlib.Path) -> None:
+#: The share of a space below which a table's rows are what strategies choose from.
+SMALL = "cell_search.evaluators.tables.evaluators._SMALL"
+
+
+def test_a_strategy_that_finds_nothing_says_so(
+    files: tuple, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SMALL, 0.0)
     table, space = files
     decisions = [Decision(f"d{i}", tuple(range(50))) for i in range(6)]
     space.write_text(space_json(Space(tuple(decisions))))
@@ -308,8 +315,9 @@ def test_a_strategy_that_finds_nothing_says_so(files: tuple, tmp_path: pathlib.P
 
 
 def test_settings_can_be_mended_until_there_is_a_trial(
-    files: tuple, tmp_path: pathlib.Path
+    files: tuple, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(SMALL, 0.0)
     table, space = files
     path = tmp_path / "s"
     wide = tmp_path / "wide.json"
