@@ -29,6 +29,29 @@ _STRATEGIES = (
     "large_scale_evolution,local_search,bayesian"
 )
 
+#: By `benchmarks/protocol.md`: seeds that nothing was chosen on.
+_PEERED = "--first_seed=5000 --seeds=30 --strategies=bayesian,peer:botorch"
+_CAMPAIGN = {
+    **{
+        f"38-campaign-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
+        f"--dataset={dataset} --queries=25,50,100,200,500 --first_seed=5000 --seeds=200 "
+        f"--strategies={_STRATEGIES}"
+        for dataset in ("c10", "c100", "in16")
+    },
+    "38-campaign-nb301": "-m benchmarks.strategies --table=nb301 --queries=25,50,100,200,500 "
+    f"--first_seed=5000 --seeds=50 --strategies={_STRATEGIES}",
+    **{
+        f"39-peers-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
+        f"--dataset={dataset} --queries=25,50,100 {_PEERED}"
+        for dataset in ("c10", "c100", "in16")
+    },
+    "39-peers-nb301": f"-m benchmarks.strategies --table=nb301 --queries=25,50,100 {_PEERED}",
+    "40-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --first_seed=5000 --seeds=10",
+    "40-listed-tables": "-m benchmarks.unseen_tables --listed --queries=100 --first_seed=5000 "
+    "--seeds=10 --strategies=bayesian,random,regularized_evolution:population=10,sample=3,"
+    "local_search,reinforce,peer:ridge",
+}
+
 #: Figures by name, with the arguments of `python`.
 FIGURES = {
     "01-demo": "-m benchmarks.demo --output=demo --again --figures",
@@ -61,6 +84,7 @@ FIGURES = {
     "18-pools": "-m benchmarks.pools",
     "18-pools-12-epochs": "-m benchmarks.pools --epochs=12",
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
+    **_CAMPAIGN,
     "20-proxies": "-m benchmarks.proxies --output=runs/proxies",
     "21-scale": "-m benchmarks.scale",
     "22-driver-cost": "-m benchmarks.driver_cost",

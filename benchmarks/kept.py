@@ -12,8 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.table_searches import Contender
-from cell_search.strategies import STRATEGIES
+from benchmarks.table_searches import Contender, find
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -28,7 +27,7 @@ def code_of(strategy: str, *evaluation: str) -> str:
         strategy: its name.
         evaluation: modules by name; the tables by default.
     """
-    todo = [pathlib.Path(sys.modules[STRATEGIES.find(strategy).__module__].__file__ or "")]
+    todo = [pathlib.Path(sys.modules[find(strategy).__module__].__file__ or "")]
     todo += [ROOT / f"{module.replace('.', '/')}.py" for module in evaluation]
     if not evaluation:
         todo += (ROOT / "cell_search" / "evaluators" / "tables").glob("*.py")

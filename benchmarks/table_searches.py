@@ -20,6 +20,7 @@ from cell_search.space.space import Point
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.study import trials
 from cells.support import yaml_file
+from cells.support.registry import choose
 
 TABLES = ("nb201", "nb301")
 
@@ -34,7 +35,20 @@ class Contender:
 
     def make(self, lookup: Lookup, seed: int) -> Any:
         """The sampler for the space of a table."""
-        return STRATEGIES.find(self.name)(lookup.space, seed=seed, **self.settings)
+        return find(self.name)(lookup.space, seed=seed, **self.settings)
+
+
+def find(name: str) -> Any:
+    """A strategy of this project, or a peer of another library, `peer:...`.
+
+    Raises:
+        UserError: there is no such strategy.
+    """
+    if not name.startswith("peer:"):
+        return STRATEGIES.find(name)
+    from benchmarks.peers import PEERS  # which keeps its environment where results are kept
+
+    return choose("peer", name, PEERS)
 
 
 def contenders(text: str) -> list[Contender]:
@@ -59,7 +73,7 @@ def _named(text: str) -> str:
 
 
 def read_contender(text: str) -> Contender:
-    name = _named(text)
+    name = text if text.startswith("peer:") else _named(text)
     if not name:
         STRATEGIES.find(text.partition(":")[0])
     settings = text[len(name) + 1 :]

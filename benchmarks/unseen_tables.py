@@ -2,11 +2,14 @@
 them.
 
   python -m benchmarks.unseen_tables --queries=100 --seeds=10
+  python -m benchmarks.unseen_tables --listed --queries=100 --seeds=10
 
 Every row of `TABLES` is a space of 3 to 12 decisions and a rule: `pairs`, effects of single
 decisions and of pairs of them, or `nk`, the rugged landscapes of Kauffman & Levin 1987, where the
 worth of each choice depends on some other decisions. Values may be noisy and rows may be missing,
-at random or wherever two decisions exclude each other. Each seed makes another table of every row.
+at random or wherever two decisions exclude each other. `LISTED` are tables of some hundred rows of
+a space of more than 10^10 points, which are what strategies choose from. Each seed makes another
+table of every row.
 
 What counts is how close the best value that was found comes to the best of the table, in percent
 of the way there from the table's mean. A strategy is better than another one where the mean
@@ -31,7 +34,7 @@ from benchmarks.report import Figure, judged, observed, print_figures
 from benchmarks.table_searches import Contender, contenders
 from cell_search.evaluators.tables import Table, read_table
 from cell_search.space import space_file
-from cell_search.strategies import STRATEGIES
+from cell_search.strategies._listed import Listed
 from cell_search.study import trials
 
 LIMITS = {
@@ -54,6 +57,7 @@ class Made(NamedTuple):
         noise: deviation of what is measured, in parts of the deviation of the true values.
         missing: the share of rows that are missing at random.
         excluded: how many pairs of choices of different decisions exclude each other.
+        rows: how many points there are, drawn at random; 0: all of the space.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Made(NamedTuple):
     noise: float = 0.0
     missing: float = 0.0
     excluded: int = 0
+    rows: int = 0
 
 
 TABLES = (
@@ -74,6 +79,12 @@ TABLES = (
     Made("12 of 2, nk, rugged", (2,) * 12, "nk", others=3),
     Made("7 of 3 to 5, nk, noisy, exclusions", (5, 4, 4, 3, 3, 4, 4), "nk", 2, 0.2, 0.0, 12),
     Made("3 of 10 and 20, pairs", (10, 10, 20), "pairs", noise=0.1),
+)
+
+LISTED = (
+    Made("18 of 4, pairs, 1,000 rows", (4,) * 18, "pairs", noise=0.1, rows=1000),
+    Made("12 of 8, pairs, 300 rows", (8,) * 12, "pairs", rows=300),
+    Made("20 of 4, nk, 1,000 rows", (4,) * 20, "nk", others=1, rows=1000),
 )
 
 
@@ -98,7 +109,9 @@ def _values(made: Made, rows: np.ndarray, rng: np.random.Generator) -> np.ndarra
 def write(made: Made, seed: int, folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes a table and its space; returns both paths."""
     rng = np.random.default_rng([seed, len(made.name)])
-    rows = np.indices(made.sizes).reshape(len(made.sizes), -1).T
+    rows = np.indices(made.sizes).reshape(len(made.sizes), -1).T if not made.rows else None
+    if rows is None:
+        rows = np.unique(rng.integers(made.sizes, size=(made.rows, len(made.sizes))), axis=0)
     values = _values(made, rows, rng)
     measured = values + made.noise * values.std() * rng.normal(size=len(values))
     there = rng.random(len(rows)) >= made.missing
@@ -124,7 +137,11 @@ def write(made: Made, seed: int, folder: pathlib.Path) -> tuple[pathlib.Path, pa
 def search(table: Table, contender: Contender, seed: int, queries: int) -> np.ndarray:
     """What the best value found is worth after each query, in percent; see the module."""
     known = np.array([entry.valid for entry in table.entries.values()])
-    sampler: Any = STRATEGIES.find(contender.name)(table.space, seed=seed, **contender.settings)
+    sampler: Any = contender.make(table, seed)
+    if len(table.entries) < 0.01 * table.space.size:
+        names = [d.name for d in table.space.decisions]
+        rows = [dict(zip(names, choices, strict=True)) for choices in table.entries]
+        sampler.listed = Listed([table.space.indices(row) for row in rows])
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
     found = []
@@ -152,20 +169,24 @@ def main() -> None:
     )
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first_seed", type=int, default=0)
+    parser.add_argument("--listed", action="store_true", help="tables that are lists of rows")
     args = parser.parse_args()
     chosen = contenders(args.strategies)
-    worth = np.empty((len(chosen), len(TABLES), args.seeds, args.queries))
-    for t, made in enumerate(TABLES):
-        for seed in range(args.seeds):
+    tables, seeds = LISTED if args.listed else TABLES, range(args.seeds)
+    worth = np.empty((len(chosen), len(tables), args.seeds, args.queries))
+    for t, made in enumerate(tables):
+        for number in seeds:
+            seed = args.first_seed + number
             with tempfile.TemporaryDirectory() as folder:
                 table, space = write(made, seed, pathlib.Path(folder))
                 read = read_table(table, space_file.read(space))
             for c, contender in enumerate(chosen):
-                worth[c, t, seed] = search(read, contender, seed, args.queries)
+                worth[c, t, number] = search(read, contender, seed, args.queries)
         means = (f"{c.text} {worth[i, t, :, -1].mean():.2f}" for i, c in enumerate(chosen))
         print(f"{made.name}: {'; '.join(means)}", file=sys.stderr, flush=True)
     figures = _figures(chosen, worth[..., -1].reshape(len(chosen), -1), args.queries)
-    print_figures(figures, seeds=range(args.seeds))
+    print_figures(figures, seeds=range(args.first_seed, args.first_seed + args.seeds))
 
 
 def _figures(chosen: list[Contender], worth: np.ndarray, queries: int) -> list[Figure]:

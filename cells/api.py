@@ -15,6 +15,8 @@ from cells.genotype.genotype import Genotype
 from cells.network.arguments import NetworkSettings, configure
 from cells.network.stack import stack
 from cells.operations import counts
+from cells.recurrent import catalogue as recurrent
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError, unknown
 from cells.support.files import FilePath
 
@@ -251,7 +253,7 @@ def preprocess_input(images: Any) -> Any:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of the two cells of a genotype, which notebooks show.
+    """A picture of the cells of a genotype, which notebooks show.
 
     Attributes:
         genotype: the cells.
@@ -263,7 +265,7 @@ class Drawing:
         '<svg'
     """
 
-    genotype: Genotype
+    genotype: Genotype | RecurrentGenotype
     dark: bool = False
     annotated: bool = True
 
@@ -280,16 +282,16 @@ class Drawing:
 
 @checked
 def draw(
-    genotype: Genotype | FilePath,
+    genotype: Genotype | RecurrentGenotype | FilePath,
     file: FilePath | None = None,
     *,
     dark: bool = False,
     annotated: bool = True,
 ) -> Drawing:
-    """Draws the two cells of a genotype, as the papers do.
+    """Draws the two cells of a genotype, or a recurrent cell, as the papers do.
 
     Args:
-        genotype: the cells, or what `load_genotype` takes.
+        genotype: the cells, what `load_genotype` takes, or the name `recurrent:NAME`.
         file: where to write the picture as well, ending in `.svg`, `.png` or `.pdf`.
         dark: whether for dark backgrounds.
         annotated: whether states have their numbers, and operations of stride 2 a mark.
@@ -303,12 +305,14 @@ def draw(
     Example:
         >>> picture = cells.draw("nasnet_a", "nasnet_a.png")
     """
-    cell_pair = _genotype(genotype)
+    drawn = genotype
+    if isinstance(drawn, str | os.PathLike):
+        drawn = recurrent.find(os.fspath(drawn))
     if file is not None:
         from cells import drawing
 
-        drawing.save(cell_pair, file, dark=dark, annotated=annotated)
-    return Drawing(cell_pair, dark, annotated)
+        drawing.save(drawn, file, dark=dark, annotated=annotated)
+    return Drawing(drawn, dark, annotated)
 
 
 def _genotype(genotype: Genotype | FilePath) -> Genotype:

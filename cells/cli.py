@@ -22,7 +22,7 @@ Command = Callable[[argparse.Namespace], Iterator[str]]
 _TEXT = """\
 Genotypes: the published ones by name, your own by file.
 
-  cells list                                      the catalogue
+  cells list                                      the catalogue; --recurrent: recurrent cells
   cells show nasnet_a                             its cells, in words
   cells summary nasnet_a --network=imagenet_mobile
   cells summary mine.json --network=cifar -N 2 -F 32 --json
@@ -31,6 +31,7 @@ Genotypes: the published ones by name, your own by file.
   cells operations                                what a genotype may use
   cells convert darts.txt --from=darts --to=json -o darts.json
   cells diff darts_v1 darts_v2
+  cells draw recurrent:nas --output=nas.svg       recurrent cells, too
   cells dataset flowers --output=data             a folder of images as a TFDS set
   cells auto --images=flowers --output=mine --budget=30m
                                                   from a folder of images to a classifier
@@ -112,12 +113,16 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
             "--import", dest="modules", default="", help="modules of one's own with operations"
         )
         if genotype:
-            sub.add_argument("genotype", help="a name of the catalogue, or a genotype file")
+            sub.add_argument(
+                "genotype", help="a name of the catalogue, recurrent:NAME, or a genotype file"
+            )
         return sub
 
     for name, run in (("list", commands.list_catalogue), ("operations", commands.operations)):
         sub = add(name, run)
         sub.add_argument("--json", action="store_true", help="for programs")
+        if name == "list":
+            sub.add_argument("--recurrent", action="store_true", help="recurrent cells instead")
     sub.add_argument("--filters", "-F", type=_filters, default=32, help="to count parameters at")
     sub = add("show", commands.show, genotype=True)
     sub.add_argument("--json", action="store_true", help="the genotype file")
@@ -236,6 +241,8 @@ def _add_summary(sub: argparse.ArgumentParser) -> None:
         "(default: $CELLS_COSTS)",
     )
     sub.add_argument("--batch", type=_batch, default=64, help="images of a predicted step (64)")
+    sub.add_argument("--units", type=_filters, default=64, help="of a recurrent cell (64)")
+    sub.add_argument("--inputs", type=_filters, help="width of a recurrent cell's inputs (units)")
     sub.add_argument(
         "--auxiliary_scale",
         type=_factor,

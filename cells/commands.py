@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,10 @@ from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
+from cells.recurrent import catalogue as recurrent_catalogue
+from cells.recurrent import recurrent_file, words
+from cells.recurrent.counts import shapes
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support import registry
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, expanded, read_text, write_atomically
@@ -26,6 +31,9 @@ from cells.support.files import atomic_path, expanded, read_text, write_atomical
 
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     """`cells list`: the published genotypes."""
+    if args.recurrent:
+        yield from _recurrent_catalogue(args.json)
+        return
     genotypes = {name: api.load_genotype(name) for name in api.catalogue()}
     if args.json:
         yield json.dumps(
@@ -40,7 +48,22 @@ def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     yield from _table([head, *rows])
     yield (
         "parameters at N = 6, F = 32 for 10 classes; error and accuracy as published, ImageNet at "
-        "224 pixels; cells show NAME names the paper"
+        "224 pixels; cells show NAME names the paper; cells list --recurrent: recurrent cells"
+    )
+
+
+def _recurrent_catalogue(as_json: bool) -> Iterator[str]:
+    cells = [recurrent_catalogue.load(name) for name in recurrent_catalogue.names()]
+    names = [recurrent_catalogue.PREFIX + name for name in recurrent_catalogue.names()]
+    if as_json:
+        rows = zip(names, cells, strict=True)
+        yield json.dumps(
+            [{"name": n, "title": g.name, "form": g.form, **g.provenance} for n, g in rows]
+        )
+        return
+    about = [(words.size(g.cell).removeprefix("recurrent "), _authors(g)) for g in cells]
+    yield from _table(
+        [("name", "what", "by"), *((n, *a) for n, a in zip(names, about, strict=True))]
     )
 
 
@@ -55,7 +78,7 @@ def _figures(genotype: Genotype) -> Iterator[str]:
     yield f"{max(mobile):.1f} %" if mobile else "-"
 
 
-def _authors(genotype: Genotype) -> str:
+def _authors(genotype: Genotype | RecurrentGenotype) -> str:
     """Such as `Zoph et al., CVPR 2018`."""
     paper = genotype.provenance.get("paper", "")
     if "url" not in genotype.provenance and not paper.endswith(str(genotype.provenance["year"])):
@@ -73,14 +96,19 @@ def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def show(args: argparse.Namespace) -> Iterator[str]:
     """`cells show`: a genotype in words, or as its file."""
-    genotype = api.load_genotype(args.genotype)
+    genotype = recurrent_catalogue.find(args.genotype)
     if args.json:
-        yield genotype_file.dumps(genotype).rstrip("\n")
+        recurrent = isinstance(genotype, RecurrentGenotype)
+        yield (recurrent_file if recurrent else genotype_file).dumps(genotype).rstrip("\n")
         return
-    yield f"{genotype.name} ({genotype.stacking} stacking)"
-    for role, cell in genotype.cells:
-        yield f"\n{role.capitalize()} cell"
-        yield from (f"  {line}" for line in describe_cell(cell))
+    if isinstance(genotype, RecurrentGenotype):
+        yield f"{genotype.name} ({words.size(genotype.cell)})\n"
+        yield from (f"  {line}" for line in words.describe(genotype.cell))
+    else:
+        yield f"{genotype.name} ({genotype.stacking} stacking)"
+        for role, cell in genotype.cells:
+            yield f"\n{role.capitalize()} cell"
+            yield from (f"  {line}" for line in describe_cell(cell))
     told = {key: _told(value) for key, value in genotype.provenance.items()}
     yield ""
     yield from (f"{key}: {value}" for key, value in told.items() if value)
@@ -146,6 +174,10 @@ def summary(
         costs: `step_seconds` and `inference_ms` of the network, where they are asked for.
         machine: what they are predicted for.
     """
+    genotype = recurrent_catalogue.find(args.genotype)
+    if isinstance(genotype, RecurrentGenotype):
+        yield from _recurrent_summary(genotype, args)
+        return
     genotype, config = configured(args)
     graph = stack(genotype, config)
     output = "features" if config.num_classes is None else "logits"
@@ -176,6 +208,36 @@ def summary(
         yield f"a training step       {step:>16,.1f} ms, {args.batch} images"
         yield f"an answer             {costs['inference_ms']:>16,.2f} ms"
         yield f"(predicted for {machine})"
+
+
+#: Flags of `cells summary` that say nothing of a recurrent cell.
+_OF_NETWORKS = (
+    "network",
+    "normal_cells",
+    "filters",
+    "penultimate_filters",
+    "stem_filters",
+    "num_classes",
+    "image_size",
+    "skip_reduction",
+    "border_rule",
+    "auxiliary_head",
+    "auxiliary_scale",
+)
+
+
+def _recurrent_summary(genotype: RecurrentGenotype, args: argparse.Namespace) -> Iterator[str]:
+    if given := [flag for flag in _OF_NETWORKS if getattr(args, flag) not in (None, "cifar")]:
+        raise UserError(f"--{given[0]}: is for networks of image cells; leave it out")
+    inputs = args.inputs or args.units
+    weights = shapes(genotype.cell, inputs, args.units)
+    parameters = sum(map(math.prod, weights.values()))
+    if args.json:
+        yield json.dumps({"trainable": parameters, "total": parameters})
+        return
+    yield f"{genotype.name}, {words.size(genotype.cell)}: {args.units} units, inputs of {inputs}"
+    yield f"trainable parameters  {parameters:>16,}"
+    yield from (f"  {name} {shape}" for name, shape in weights.items())
 
 
 def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
@@ -213,7 +275,7 @@ def image_size(text: str) -> tuple[int, int]:
 
 
 def draw(args: argparse.Namespace) -> Iterator[str]:
-    """`cells draw`: a picture of the two cells."""
+    """`cells draw`: a picture of the cells."""
     api.draw(args.genotype, args.output, dark=args.dark, annotated=not args.plain)
     yield os.fspath(args.output)
 
@@ -221,7 +283,10 @@ def draw(args: argparse.Namespace) -> Iterator[str]:
 def validate(args: argparse.Namespace) -> Iterator[str]:
     """`cells validate`: whether genotype files are well formed."""
     for path in args.files:
-        genotype = genotype_file.read(path)
+        genotype = recurrent_file.read(path)
+        if isinstance(genotype, RecurrentGenotype):
+            yield f"{path}: {genotype.name}, {words.size(genotype.cell)}: valid"
+            continue
         blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
         yield f"{path}: {genotype.name}, {genotype.stacking} stacking, {blocks} blocks: valid"
 
@@ -264,8 +329,16 @@ def _text_of(name: str, most: int) -> str:
 
 def diff(args: argparse.Namespace) -> Iterator[str]:
     """`cells diff`: what changed between two genotypes."""
-    old, new = api.load_genotype(args.old), api.load_genotype(args.new)
-    yield from differences(old, new)
+    old, new = recurrent_catalogue.find(args.old), recurrent_catalogue.find(args.new)
+    if isinstance(old, Genotype) and isinstance(new, Genotype):
+        yield from differences(old, new)
+    elif isinstance(old, RecurrentGenotype) and isinstance(new, RecurrentGenotype):
+        yield from words.differences(old, new)
+    else:
+        raise UserError(
+            f"diff: one of {args.old} and {args.new} is a recurrent cell and the other holds image "
+            "cells; compare two of one kind"
+        )
 
 
 def import_weights(args: argparse.Namespace) -> Iterator[str]:

@@ -29,7 +29,17 @@ MAY_IMPORT = {
 HELPERS = {file.stem for file in (ROOT / "tests" / "helpers").glob("*.py")}
 
 #: Imported only where an extra is installed, so neither locked nor built.
-OPTIONAL = {"nats_bench", "onnx", "onnxruntime", "ray", "tf2onnx", "timm", "torch"}
+OPTIONAL = {
+    "botorch",
+    "gpytorch",
+    "nats_bench",
+    "onnx",
+    "onnxruntime",
+    "ray",
+    "tf2onnx",
+    "timm",
+    "torch",
+}
 
 
 def normalised(name: str) -> str:

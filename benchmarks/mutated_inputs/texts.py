@@ -80,6 +80,29 @@ def _read_genotype(content: bytes, folder: Path) -> None:
     assert again == genotype and again.provenance == genotype.provenance, "is written otherwise"
 
 
+def _recurrent() -> list[bytes]:
+    from cells.recurrent import catalogue, recurrent_file
+
+    return [recurrent_file.dumps(catalogue.load(name)).encode() for name in ("nas", "enas")]
+
+
+def _read_recurrent(content: bytes, folder: Path) -> None:
+    from cells.genotype.genotype import Genotype
+    from cells.recurrent import recurrent_file, words
+    from cells.recurrent.canonical import canonical_key
+    from cells.recurrent.counts import shapes
+
+    file = folder / "mine.json"
+    file.write_bytes(content)
+    genotype = recurrent_file.read(file)
+    assert not isinstance(genotype, Genotype), "was damaged into image cells"
+    canonical_key(genotype.cell)
+    assert words.describe(genotype.cell) and shapes(genotype.cell, 3, 4)
+    recurrent_file.write(genotype, folder / "again.json")
+    again = recurrent_file.read(folder / "again.json")
+    assert again == genotype and again.provenance == genotype.provenance, "is written otherwise"
+
+
 def _notations() -> list[bytes]:
     from cells.genotype import catalogue
     from cells.genotype.notations import FORMATS
@@ -270,6 +293,7 @@ def _always(*contents: bytes) -> Callable[[], list[bytes]]:
 
 READERS = {
     "genotype": Reader(_genotypes, mutate_json, _read_genotype),
+    "recurrent": Reader(_recurrent, mutate_json, _read_recurrent),
     "notations": Reader(_notations, _damaged_after, _read_notation),
     "settings": Reader(_always(*_SETTINGS), mutate_text, _read_settings),
     "weights": Reader(_weights, _mutate_safetensors, _read_weights),

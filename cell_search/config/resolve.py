@@ -25,6 +25,7 @@ from cell_search.space.cell_space import CellSpace, genotype_of
 from cell_search.space.limits import Limits
 from cell_search.space.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
+from cell_search.strategies._listed import Listed
 from cell_search.study import database, objectives
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
@@ -196,6 +197,12 @@ class Search:
         if self.sieve is not None:
             self.sieve.check()
         self.evaluator.check(self.images, self.space)
+        listed = self.evaluator.listed(self.space, self.images)
+        if listed is not None:
+            allowed = [self.space.indices(p) for p in listed if self.feasible(p)]
+            if not allowed:
+                raise UserError(f"{self.bounds}: no row keeps to the limits; loosen them")
+            self.strategy.listed = Listed(allowed)
         for decision in self.space.decisions:
             if decision.kind == searched_settings.KIND:
                 for choice in decision.choices:

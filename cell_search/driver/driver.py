@@ -384,7 +384,9 @@ def _untried(search: Search, known: Sequence[FrozenTrial]) -> set[Hashable] | No
     depends on those before it, or the evaluator itself says what comes next.
     """
     again = search.strategy.follows or search.evaluator.one_at_a_time
-    if again or search.space.size > LISTED:
+    listed = search.strategy.listed
+    if again or (listed is None and search.space.size > LISTED):
         return None
-    keys = {search.space.canonical_key(p) for p in search.space.all_points() if search.feasible(p)}
+    points = search.space.all_points() if listed is None else listed.points(search.space)
+    keys = {search.space.canonical_key(p) for p in points if search.feasible(p)}
     return keys - {search.space.canonical_key(t.params) for t in known}

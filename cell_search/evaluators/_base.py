@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
 from cell_search.space.cell_space import CellSpace
-from cell_search.space.space import Space
+from cell_search.space.space import Point, Space
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.registry import Registry
@@ -263,6 +263,19 @@ class Evaluator(abc.ABC):
             True where nothing is looked up.
         """
         return True
+
+    def listed(self, space: Space, images: ImageSettings) -> list[Point] | None:
+        """All candidates that can be scored, where they are a small part of the space, so that
+        they are what a strategy chooses from.
+
+        Args:
+            space: of the candidates.
+            images: what they would be scored with.
+
+        Returns:
+            None where proposals are asked for one by one, see `knows`.
+        """
+        return None
 
     def costs(
         self, genotype: Genotype | None, images: ImageSettings, table: CostTable

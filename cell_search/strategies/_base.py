@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.space.space import Point, Space
 from cell_search.strategies._history import History, note_parent, note_proposal
+from cell_search.strategies._listed import Listed
 from cell_search.trial_keys import AFTER, ATTEMPT, FINAL, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
@@ -80,6 +81,9 @@ class Strategy(optuna.samplers.BaseSampler):
 
     #: Whether cells should be able to grow in the space, see `CellSpace`.
     growing: ClassVar[bool] = False
+
+    #: The only points that may be proposed; None where all points of the space may be.
+    listed: Listed | None = None
 
     #: Whether it proposes what evaluations lead to, and nothing of its own.
     follows: ClassVar[bool] = False
@@ -163,6 +167,19 @@ class Strategy(optuna.samplers.BaseSampler):
         """
         return self.propose(np.random.default_rng([self._seed, number, 0, 1]))
 
+    def choose(self, rows: np.ndarray, rng: np.random.Generator) -> Point:
+        """The next point where only some may be proposed: here one of the nearest to what is
+        proposed without that limit, by what models see of them.
+
+        Args:
+            rows: int `(n, decisions)`, `Space.indices` of the points that have not been tried.
+            rng: as of `propose`.
+        """
+        wanted = self.space.encoding(np.array([self.space.indices(self.propose(rng))]))
+        away = np.abs(self.space.encoding(rows) - wanted).sum(axis=1)
+        nearest = rows[away == away.min()]
+        return self.space.from_indices(nearest[rng.integers(len(nearest))].tolist())
+
     def parent(self, point: Point) -> int | None:
         """The trial whose weights the child that was just proposed may start from; None where
         it should start from new ones.
@@ -204,6 +221,8 @@ class Strategy(optuna.samplers.BaseSampler):
                 self._history = History(study)
                 self.finished, self.number = 0, None
                 self.reset()
+                if self.listed is not None:
+                    self.listed.reset()
             signs = [
                 1.0 if direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
                 for direction in study.directions
@@ -212,7 +231,9 @@ class Strategy(optuna.samplers.BaseSampler):
                 self._take(known, signs)
             note_proposal(study, trial, self.finished)
             attempt = trial.user_attrs.get(ATTEMPT, 0)
-            point = self.propose(np.random.default_rng([self._seed, trial.number, attempt]))
+            rng = np.random.default_rng([self._seed, trial.number, attempt])
+            listed = self.listed
+            point = self.propose(rng) if listed is None else self.choose(listed.untried(), rng)
             note_parent(study, trial, self.parent(point))
             # Of a study that fixes some of them, the others are wanted.
             return {name: value for name, value in point.items() if name in search_space}
@@ -235,6 +256,8 @@ class Strategy(optuna.samplers.BaseSampler):
         for indices in trial.user_attrs.get(REJECTED, ()):
             self.reject(self.space.from_indices(indices))
         self.observe(point)
+        if self.listed is not None:
+            self.listed.take(self.space.indices(point))
         # Of a trial that was stopped early, what it had reached by then.
         scored = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         # Final ones are drawn from what was learned, and change it no more.

@@ -43,3 +43,6 @@ class RandomSearch(Strategy):
 
     def propose(self, rng: np.random.Generator) -> Point:
         return self.space.fresh(rng, self._proposed, self.settings.attempts)
+
+    def choose(self, rows: np.ndarray, rng: np.random.Generator) -> Point:
+        return self.space.from_indices(rows[rng.integers(len(rows))].tolist())

@@ -1,4 +1,4 @@
-"""Drawings of a genotype's two cells, as in the papers: SVG, PNG, PDF.
+"""Drawings of a genotype's two cells, or of a recurrent cell, as in the papers: SVG, PNG, PDF.
 
 Both cells stand side by side and are read upwards: the inputs h_{i-1} and h_i, the blocks as
 pairs of operations (coloured by kind) under their combination, the bar that joins states, and the
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, write_atomically
 
@@ -33,7 +34,9 @@ _UNDATED: dict[str, dict[str, Any]] = {
 }
 
 
-def svg(genotype: Genotype, *, dark: bool = False, annotated: bool = False) -> str:
+def svg(
+    genotype: Genotype | RecurrentGenotype, *, dark: bool = False, annotated: bool = False
+) -> str:
     """Draws both cells as one `<svg>` element.
 
     The text is a whole SVG file, and can also be put into an HTML page as it is: it needs
@@ -71,7 +74,7 @@ def adaptive_svg(genotype: Genotype, *, annotated: bool = False) -> str:
 
 
 def save(
-    genotype: Genotype,
+    genotype: Genotype | RecurrentGenotype,
     path: str | os.PathLike[str],
     *,
     dark: bool = False,
@@ -104,13 +107,19 @@ def save(
 
 
 @contextmanager
-def _figure(genotype: Genotype, dark: bool, annotated: bool) -> Iterator[Figure]:
+def _figure(
+    genotype: Genotype | RecurrentGenotype, dark: bool, annotated: bool
+) -> Iterator[Figure]:
     """Draws under matplotlib's default settings, whatever the user's own are."""
     import matplotlib.style
 
-    from cells.drawing import figure, theme
+    from cells.drawing import figure, recurrent, theme
 
     # Type 42: journals refuse the bitmap-like Type 3 fonts of the default.
     settings = {"svg.fonttype": "path", "svg.hashsalt": "cells", "pdf.fonttype": 42}
     with matplotlib.style.context(["default", settings]):
-        yield figure.draw(genotype, theme.DARK if dark else theme.LIGHT, annotated)
+        colours = theme.DARK if dark else theme.LIGHT
+        if isinstance(genotype, RecurrentGenotype):
+            yield recurrent.draw(genotype, colours, annotated)
+        else:
+            yield figure.draw(genotype, colours, annotated)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from typing import Any
 from xml.sax.saxutils import escape
 
 from matplotlib.figure import Figure
 
-from cells.drawing import theme
+from cells.drawing import recurrent, theme
 from cells.genotype.genotype import Genotype
 from cells.operations.operations import OPERATIONS
+from cells.recurrent.genotype import RecurrentGenotype
 
 _ID = re.compile(r'(\bid="|xlink:href="#|url\(#)([^")]+)')
 _GROUP = re.compile(r'<g id="([^"]+)">')
@@ -20,15 +22,22 @@ _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _STYLE = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 
 
-def render(figure: Figure, genotype: Genotype, dark: bool, annotated: bool) -> str:
+def render(
+    figure: Figure, genotype: Genotype | RecurrentGenotype, dark: bool, annotated: bool
+) -> str:
     """Renders a drawing of `genotype` as one `<svg>` element with tooltips and ids of its own."""
+    if isinstance(genotype, RecurrentGenotype):
+        titles, what = recurrent.titles(genotype), "recurrent cell"
+        cells: tuple[Any, ...] = (genotype.cell,)
+    else:
+        titles, what = _titles(genotype), "Normal and Reduction cell"
+        cells = (genotype.normal, genotype.reduction)
     buffer = io.StringIO()
     undated = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=undated)
     text = buffer.getvalue()
     # A page has no place for an XML head, and matplotlib's style rule would hold for all of it.
     text = _COMMENT.sub("", _STYLE.sub("", text[text.index("<svg") :]))
-    titles = _titles(genotype)
 
     def with_title(match: re.Match[str]) -> str:
         name = match[1]
@@ -40,10 +49,10 @@ def render(figure: Figure, genotype: Genotype, dark: bool, annotated: bool) -> s
 
     text = _GROUP.sub(with_title, text)
     head, rest = text.split(">", 1)
-    title = escape(f"{genotype.name}: Normal and Reduction cell")
+    title = escape(f"{genotype.name}: {what}")
     text = f'{head} role="img"><title>{title}</title>{rest}\n'
     # What is drawn decides the ids; the provenance is not drawn.
-    drawn = repr((genotype.name, genotype.normal, genotype.reduction, dark))
+    drawn = repr((genotype.name, *cells, dark))
     drawn += "annotated" if annotated else ""
     prefix = "cell-" + hashlib.sha256(drawn.encode()).hexdigest()[:12]
     return _ID.sub(rf"\1{prefix}-\2", text)

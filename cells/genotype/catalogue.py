@@ -29,6 +29,8 @@ def load(name: str) -> Genotype:
     Raises:
         UserError: there is none of that name; lists those that exist.
     """
+    if name.startswith(f"{genotype_file.RECURRENT}:"):
+        raise genotype_file.not_image_cells("genotype")
     if name not in names():
         raise UserError(
             f"genotype: {name[:80]!r} is neither in the catalogue nor a file; "
@@ -48,7 +50,16 @@ def find(name_or_path: str) -> Genotype:
     Raises:
         UserError: there is no such genotype, or its file is malformed.
     """
-    looks_like_a_file = name_or_path.endswith(".json") or os.sep in name_or_path
-    if looks_like_a_file or os.path.isfile(name_or_path):
+    if is_path(name_or_path):
         return genotype_file.read(name_or_path)
     return load(name_or_path)
+
+
+def is_path(name_or_path: str) -> bool:
+    """Whether a genotype is given by its file, and not by its name.
+
+    Args:
+        name_or_path: what `find` takes.
+    """
+    looks_like_a_file = name_or_path.endswith(".json") or os.sep in name_or_path
+    return looks_like_a_file or os.path.isfile(name_or_path)

@@ -125,11 +125,7 @@ class Genotype:
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        if len(self.name) > MAX_NAME_LENGTH or not _NAME.fullmatch(self.name):
-            raise UserError(
-                f"name: {self.name[:40]!r} is not a name; use 1 to {MAX_NAME_LENGTH} letters, "
-                "digits and ' ._+()@=,-', beginning with a letter or a digit"
-            )
+        check_name(self.name)
         family_of(self.stacking)
         for role, cell in self.cells:
             check_cell(cell, role)
@@ -138,6 +134,19 @@ class Genotype:
     def cells(self) -> tuple[tuple[str, Cell], tuple[str, Cell]]:
         """The two cells with their roles, `normal` and `reduction`."""
         return ("normal", self.normal), ("reduction", self.reduction)
+
+
+def check_name(name: str) -> None:
+    """Raises a UserError where a genotype cannot have this name.
+
+    Args:
+        name: of the genotype.
+    """
+    if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
+        raise UserError(
+            f"name: {name[:40]!r} is not a name; use 1 to {MAX_NAME_LENGTH} letters, "
+            "digits and ' ._+()@=,-', beginning with a letter or a digit"
+        )
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,20 @@ import functools
 import json
 import os
 import pathlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 from cells.support import files, json_file
-from cells.support.errors import UserError, cut, nearest
+from cells.support.errors import UserError, cut, nearest, unknown
 from cells.support.files import json_text, write_atomically
 
 FORMAT_VERSION = 1
+
+#: The `kind` of files that hold a recurrent cell (`cells.recurrent`), not image cells.
+RECURRENT = "recurrent"
+
+T = TypeVar("T")
 
 #: A genotype of 64 blocks a cell takes about 20 KB; what is much larger is something else.
 MAX_BYTES = 4_000_000
@@ -39,9 +45,22 @@ def read(path: str | os.PathLike[str]) -> Genotype:
     Raises:
         UserError: one sentence that names the file, the field and the remedy.
     """
+    return read_as(path, from_dict)
+
+
+def read_as(path: str | os.PathLike[str], make: Callable[[Any], T]) -> T:
+    """Reads a JSON file as `make` understands it, within the bounds of genotype files.
+
+    Args:
+        path: a JSON file of at most `MAX_BYTES` bytes.
+        make: what to make of its values.
+
+    Raises:
+        UserError: one sentence that names the file, the field and the remedy.
+    """
     text = files.read(path, "genotype", MAX_BYTES, usual="one takes a few thousand")
     try:
-        return parse(text)
+        return make(json_file.loads(text, "genotype"))
     except UserError as error:
         raise UserError(f"{os.fspath(path)}: {error}") from None
 
@@ -68,7 +87,7 @@ def dumps(genotype: Genotype) -> str:
     Raises:
         UserError: the provenance holds what no JSON file can hold.
     """
-    return _one_block_a_line(json_text(to_dict(genotype)))
+    return joined(json_text(to_dict(genotype)), 6, ('"concat": [',))
 
 
 def parse(text: bytes | str) -> Genotype:
@@ -123,7 +142,7 @@ def from_dict(data: Any) -> Genotype:
         UserError: one sentence that names the field and the remedy.
     """
     _check_outline(data)
-    _check_schema(data)
+    check_schema(data, schema())
     return Genotype(
         name=data["name"],
         normal=_cell(data["normal"]),
@@ -145,6 +164,47 @@ def _cell(data: dict[str, Any]) -> Cell:
 
 def _check_outline(data: Any) -> None:
     """What would otherwise be told badly, or slowly, by a general schema validator."""
+    check_version(data)
+    if is_recurrent(data):
+        raise not_image_cells("kind")
+    if "kind" in data:  # Image cells have none.
+        raise unknown("kind", cut(str(data["kind"])), [RECURRENT])
+    for role in ("normal", "reduction"):
+        cell = data.get(role)
+        blocks = cell.get("blocks") if isinstance(cell, dict) else None
+        if isinstance(blocks, list) and len(blocks) > MAX_BLOCKS:
+            raise UserError(
+                f"{role}.blocks: {len(blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
+            )
+
+
+def is_recurrent(data: Any) -> bool:
+    """Whether JSON values say that they are a recurrent cell.
+
+    Args:
+        data: JSON values, from anybody.
+    """
+    return isinstance(data, dict) and data.get("kind") == RECURRENT
+
+
+def not_image_cells(where: str) -> UserError:
+    """The error for a recurrent cell where image cells are needed.
+
+    Args:
+        where: the field, flag or key that names it.
+    """
+    return UserError(
+        f"{where}: this is a recurrent cell, of which no image network can be stacked; "
+        "`cells.recurrent.build` makes a Keras layer of it"
+    )
+
+
+def check_version(data: Any) -> None:
+    """Raises a UserError where JSON values are no genotype, or one of a later version.
+
+    Args:
+        data: JSON values, from anybody.
+    """
     if not isinstance(data, dict):
         raise UserError("not a genotype: the file holds no JSON object")
     version = data.get("format_version")
@@ -159,19 +219,18 @@ def _check_outline(data: Any) -> None:
             f"format_version: {version} is later than {FORMAT_VERSION}, the latest that this "
             "version of transferable-cells reads; update transferable-cells"
         )
-    for role in ("normal", "reduction"):
-        cell = data.get(role)
-        blocks = cell.get("blocks") if isinstance(cell, dict) else None
-        if isinstance(blocks, list) and len(blocks) > MAX_BLOCKS:
-            raise UserError(
-                f"{role}.blocks: {len(blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
-            )
 
 
-def _check_schema(data: dict[str, Any]) -> None:
+def check_schema(data: Any, schema: dict[str, Any]) -> None:
+    """Raises a UserError that names the first field that a schema does not allow.
+
+    Args:
+        data: JSON values, from anybody.
+        schema: a JSON Schema.
+    """
     import jsonschema  # takes a tenth of a second: not at import time
 
-    validator = jsonschema.Draft202012Validator(schema())
+    validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(data), key=lambda e: (len(e.absolute_path), e.json_path))
     if not errors:
         return
@@ -180,9 +239,9 @@ def _check_schema(data: dict[str, Any]) -> None:
     at = f"{path}: " if path else ""
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
-        unknown = next(key for key in error.instance if key not in known)
+        extra = next(key for key in error.instance if key not in known)
         raise UserError(
-            f"{at}unknown field {unknown[:60]!r}; {nearest(unknown[:60], known)}"
+            f"{at}unknown field {extra[:60]!r}; {nearest(extra[:60], known)}"
             f"known are {', '.join(known)}"
         )
     if error.validator == "required":
@@ -212,8 +271,14 @@ def _told(error: Any) -> str:
     return error.message[:200]
 
 
-def _one_block_a_line(text: str) -> str:
-    """Joins the innermost lists and objects, which `indent` spreads over many lines."""
+def joined(text: str, depth: int, names: tuple[str, ...]) -> str:
+    """Joins short lists and objects of JSON, which `indent` spreads over many lines.
+
+    Args:
+        text: JSON, indented.
+        depth: the indentation of objects in lists that are joined.
+        names: how lines begin that open others.
+    """
     lines: list[str] = []
     depth_of_join: int | None = None
     # Not splitlines: strings hold U+2028 and its like as they are.
@@ -222,8 +287,7 @@ def _one_block_a_line(text: str) -> str:
         body = line.strip()
         if depth_of_join is None:
             lines.append(line)
-            opens_block = body == "{" and indent == 6
-            if opens_block or body == '"concat": [':
+            if (body == "{" and indent == depth) or body in names:
                 depth_of_join = indent
         elif indent == depth_of_join:
             lines[-1] += body

@@ -140,7 +140,7 @@ footer { margin-top: 40px; font-size: 13px; }
   padding: 10px 14px; }
 .tiles dt { color: var(--pale); font-size: 13px; }
 .tiles dd { margin: 0; font-size: 19px; font-variant-numeric: tabular-nums; }
-.chart { width: 100%; height: auto; display: block; }
+.chart { width: 100%; height: auto; display: block; overflow: visible; }
 .chart .dots { fill: none; stroke-linecap: round; }
 .chart .dots.trial { stroke: var(--point); stroke-opacity: 0.5; }
 .chart .grid { stroke: var(--line); }
@@ -184,7 +184,9 @@ summary { cursor: pointer; color: var(--pale); }
 .folded { margin-top: 28px; }
 .folded summary { font-size: 17px; }
 @media (prefers-color-scheme: dark) { .plot { filter: invert(0.93) hue-rotate(180deg); } }
-@media (max-width: 700px) { .chart .tick, .chart .axis { font-size: 20px; } }
+@media (max-width: 700px) { .chart { margin-bottom: 14px; }
+  .chart .tick, .chart .axis { font-size: 20px; } .chart .axis { transform: translateY(14px); }
+  .legend { margin-left: 0; } }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 12px;
   overflow-x: auto; }
 code, pre { font-family: ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", monospace;

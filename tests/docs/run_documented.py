@@ -19,7 +19,6 @@ from collections import Counter
 
 import documented_commands as documented
 import shortening
-from example_files import LIGHT
 from folders import write
 from forked_commands import run_forked
 from PIL import Image
@@ -27,6 +26,9 @@ from PIL import Image
 from benchmarks.commands import PACKAGES
 
 ROOT = documented.ROOT
+
+#: The cells that a reader is taken to have found.
+LIGHT = ROOT / "tests" / "transfer" / "light.json"
 
 FLOWERS = {"red": 30, "green": 30}
 

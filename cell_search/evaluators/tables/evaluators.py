@@ -11,9 +11,12 @@ from cell_search.evaluators import tables
 from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
 from cell_search.images import ImageSettings
 from cell_search.space import nas_bench_201, published
-from cell_search.space.space import Space
+from cell_search.space.space import Point, Space
 from cells.support.errors import UserError
 from cells.support.files import expanded
+
+#: The share of a space below which drawing until a table holds a point takes too long.
+_SMALL = 0.01
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,13 @@ class AnyTable(TableEvaluator):
                 "evaluator.table.file: is not set; cell-search --table=FILE.csv sets it"
             )
         return tables.read_table(self.file, space)
+
+    def listed(self, space: Space, images: ImageSettings) -> list[Point] | None:
+        table = tables.read_table(self.file, space)
+        if len(table.entries) >= _SMALL * space.size:
+            return None
+        names = [d.name for d in space.decisions]
+        return [dict(zip(names, choices, strict=True)) for choices in table.entries]
 
     def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
         return [("table.file", str(expanded(self.file)))]

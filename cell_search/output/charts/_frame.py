@@ -84,9 +84,9 @@ def below(x: float, text: str) -> str:
 
 
 def short(value: float) -> str:
-    """Such as 0.35, 1,200 or 3.5M."""
-    for unit, letter in ((1e9, "G"), (1e6, "M")):
-        if abs(value) >= unit:
+    """Such as 0.35, 1,200, 50k or 3.5M."""
+    for least, unit, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(value) >= least:
             return f"{value / unit:g}{letter}"
     return f"{value:,g}"
 

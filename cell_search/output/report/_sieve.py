@@ -15,10 +15,14 @@ def of_sieve(search: Search, found: Sieved | None) -> str:
     """The section on the sieve, if there is one."""
     if found is None:
         return ""
+    # As it is and not as it is ordered by, where smaller is better.
+    turned = -1.0 if found.label.startswith("-") else 1.0
+    better = " (smaller is better)" if turned < 0 else ""
+    label = title(found.label.removeprefix("-"))
     failed = f" ({found.failed} could not be)" if found.failed else ""
     said = (
-        f"{found.candidates} candidates were scored by <b>{escape(found.label)}</b>{failed}; the "
-        f"best {search.config.sieve.keep} are the first trials."
+        f"{found.candidates} candidates were scored by <b>{escape(label)}</b>{better}{failed}; "
+        f"the best {search.config.sieve.keep} are the first trials."
     )
     if not found.trained:
         return f"<h2>The sieve</h2><p>{said}</p>"
@@ -33,5 +37,6 @@ def of_sieve(search: Search, found: Sieved | None) -> str:
             "both smaller than over all candidates."
         )
     winner = max(found.trained, key=lambda row: sign * row[2])[0]
-    labels = f"{title(found.label)} in the sieve", reward
-    return f"<h2>The sieve</h2><p>{said}</p>{charts.comparison(found.trained, winner, labels)}"
+    points = [(number, turned * score, value) for number, score, value in found.trained]
+    labels = f"{label} in the sieve{better}", reward
+    return f"<h2>The sieve</h2><p>{said}</p>{charts.comparison(points, winner, labels)}"

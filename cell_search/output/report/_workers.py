@@ -84,7 +84,10 @@ def workers(known: Sequence[FrozenTrial]) -> str:
     spans = np.array([(work.began, work.ended) for work in done])
     spans -= spans.min()
     found = workers_of(known)
-    picture = charts.busy(levels(spans).tolist(), spans.max()) if spans.max() > 0 else ""
+    picture = ""
+    if len(found) > 1 and spans.max() > 0:  # Of one worker it would be a level line.
+        picture = charts.busy(levels(spans).tolist(), spans.max())
+        picture += "<p class=legend><span class=line></span>busy workers</p>"
     heads = ["worker", "candidates", "failed", "busy", "of its time"]
     rows = [
         row([w.name, str(w.count), str(w.failed), duration(w.busy), f"{w.utilisation:.1%}"])
@@ -93,7 +96,6 @@ def workers(known: Sequence[FrozenTrial]) -> str:
     left = "" if len(found) <= _ROWS else f" (the last {_ROWS} of {len(found)})"
     return (
         f"<h2>Workers</h2><p class=lead>{_said(found)}</p>{picture}"
-        f"<p class=legend><span class=line></span>busy workers</p>"
         f"<details><summary>each worker{left}</summary>{table(heads, rows)}</details>"
     )
 

@@ -32,6 +32,9 @@ REWARDS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 #: Larger rewards, or cubes, count as this one: single precision must hold the squares of gradients.
 _LARGEST = 1e12
 
+#: Listed points that are scored together: more would take gigabytes.
+_SCORED = 256
+
 
 @dataclass(frozen=True)
 class ControllerSettings:
@@ -236,3 +239,11 @@ class PolicyGradient(Strategy):
                 if self.space.canonical_key(point) not in self._met:
                     return point
         return point
+
+    def choose(self, rows: np.ndarray, rng: np.random.Generator) -> Point:
+        """A draw from the policy, given that it is one of the rows."""
+        weights, parts = self._policies[-1].weights, range(0, len(rows), _SCORED)
+        scored = [self._controller.score(weights, rows[i : i + _SCORED]).log_probs for i in parts]
+        # The largest of log-probabilities with Gumbel noise is a draw by the probabilities.
+        chances = np.concatenate(scored).sum(axis=1) + rng.gumbel(size=len(rows))
+        return self.space.from_indices(rows[np.argmax(chances)].tolist())

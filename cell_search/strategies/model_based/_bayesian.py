@@ -117,7 +117,13 @@ class Bayesian(Strategy):
         with one_thread():
             return self._most_promising(rng)
 
-    def _most_promising(self, rng: np.random.Generator) -> Point:
+    def choose(self, rows: np.ndarray, rng: np.random.Generator) -> Point:
+        if len(self._rewards) < self.settings.initial:
+            return self.space.from_indices(rows[rng.integers(len(rows))].tolist())
+        with one_thread():
+            return self.space.from_indices(rows[np.argmax(self._acquisition(rng)(rows))].tolist())
+
+    def _acquisition(self, rng: np.random.Generator) -> _Score:
         posterior = self._posterior = self._posterior or self._condition()
         best = posterior.fitted.max()
         draws = self.settings.thompson > 0.0 and rng.random() < self.settings.thompson
@@ -128,6 +134,10 @@ class Bayesian(Strategy):
                 return mean + deviation * rng.standard_normal(len(mean))
             return log_expected_improvement(mean, deviation, best)
 
+        return score
+
+    def _most_promising(self, rng: np.random.Generator) -> Point:
+        score = self._acquisition(rng)
         if self.space.size <= self.settings.candidates:
             found = np.indices(self._sizes.tolist()).reshape(len(self._sizes), -1).T
             return self._first_fresh(found, score(found)) or self.space.fresh(rng, self._known)

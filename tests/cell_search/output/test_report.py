@@ -39,12 +39,12 @@ class _Page(HTMLParser):
         self.tips: dict[str, list[str]] = {"": []}
         self.text: dict[str, str] = {"": ""}
         self.references: list[str] = []
-        self._section, self._in = "", ""
+        self._section, self._in, self._folded = "", "", False
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         self.references += [v for k, v in attrs if k in ("src", "srcset", "href", "action", "data")]
-        if tag == "h2":
-            self._section = ""
+        if tag == "h2" or ("class", "folded") in attrs:
+            self._section, self._folded = "", tag == "details"
         elif tag == "tr":
             self.rows[self._section].append([])
         elif tag == "td":
@@ -55,7 +55,7 @@ class _Page(HTMLParser):
         self._in = ""
 
     def handle_data(self, data: str) -> None:
-        if self._in == "h2":
+        if self._in == "h2" or (self._in == "summary" and self._folded):
             self._section = data
             self.rows[data], self.tips[data], self.text[data] = [], [], ""
         elif self._in == "title":

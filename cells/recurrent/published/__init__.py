@@ -1,0 +1,1 @@
+"""The published recurrent cells, a file each; `cells.recurrent.catalogue` reads them."""

@@ -1,0 +1,122 @@
+"""Recurrent cells as JSON files: the genotype file with `kind: recurrent`.
+
+`schema/recurrent.schema.json` describes the format; reading is as bounded and strict as that of
+image genotypes, by the same code.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+from typing import Any
+
+from cells.genotype import genotype_file
+from cells.genotype.genotype import Genotype
+from cells.recurrent.genotype import (
+    Highway,
+    HighwayNode,
+    Inject,
+    Node,
+    RecurrentGenotype,
+    Tree,
+)
+from cells.support.files import json_text, write_atomically
+
+_SCHEMA = pathlib.Path(__file__).parent / "schema" / "recurrent.schema.json"
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the format."""
+    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+
+
+def read(path: str | os.PathLike[str]) -> Genotype | RecurrentGenotype:
+    """Reads a genotype file of either kind.
+
+    Args:
+        path: a JSON file.
+
+    Raises:
+        UserError: one sentence that names the file, the field and the remedy.
+    """
+    return genotype_file.read_as(path, from_dict)
+
+
+def write(genotype: RecurrentGenotype, path: str | os.PathLike[str]) -> None:
+    """Writes a recurrent cell, complete or not at all.
+
+    Args:
+        genotype: the cell.
+        path: of the file; missing folders are made.
+
+    Raises:
+        UserError: the file cannot be written, or cannot hold the provenance.
+    """
+    write_atomically(path, dumps(genotype).encode())
+
+
+def dumps(genotype: RecurrentGenotype) -> str:
+    """The text of the file: stable, one node a line, ends with a newline.
+
+    Args:
+        genotype: the cell.
+
+    Raises:
+        UserError: the provenance holds what no JSON file can hold.
+    """
+    return genotype_file.joined(json_text(to_dict(genotype)), 4, ('"inject": {', '"output": ['))
+
+
+def to_dict(genotype: RecurrentGenotype) -> dict[str, Any]:
+    """The cell as JSON values, as the file holds it.
+
+    Args:
+        genotype: the cell.
+    """
+    cell = genotype.cell
+    values: dict[str, Any] = {
+        "format_version": genotype_file.FORMAT_VERSION,
+        "kind": genotype_file.RECURRENT,
+        "name": genotype.name,
+        "form": genotype.form,
+        "nodes": [vars(node).copy() for node in cell.nodes],
+    }
+    if isinstance(cell, Tree):
+        values |= {"inject": vars(cell.inject).copy(), "memory": cell.memory}
+    else:
+        values |= {"output": list(cell.output), "first": cell.first}
+    return {**values, "provenance": dict(genotype.provenance)}
+
+
+def from_dict(data: Any) -> Genotype | RecurrentGenotype:
+    """Checks JSON values of either kind and makes the genotype of them.
+
+    Args:
+        data: JSON values, from anybody.
+
+    Raises:
+        UserError: one sentence that names the field and the remedy.
+    """
+    if not genotype_file.is_recurrent(data):
+        return genotype_file.from_dict(data)
+    genotype_file.check_version(data)
+    genotype_file.check_schema(data, schema())
+    return RecurrentGenotype(data["name"], _cell(data), data.get("provenance", {}))
+
+
+def _cell(data: dict[str, Any]) -> Tree | Highway:
+    if data["form"] == "tree":
+        inject = data["inject"]
+        return Tree(
+            tuple(Node(**node) for node in data["nodes"]),
+            Inject(int(inject["node"]), inject["combine"], inject["activation"]),
+            int(data["memory"]),
+        )
+    return Highway(
+        tuple(HighwayNode(int(n["input"]), n["activation"]) for n in data["nodes"]),
+        tuple(int(state) for state in data["output"]),
+        data.get("first", "gate"),
+    )
