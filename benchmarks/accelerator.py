@@ -224,7 +224,7 @@ def _transfer(dry: bool, precision: str = "float32") -> list[Figure]:
     import keras
     import tensorflow as tf
     import tf_keras
-    from keras.applications import nasnet
+    from keras.src.applications import nasnet  # Of any size; the public module has two.
 
     from transfer.config import configure
     from transfer.training.task import ClassificationTask
