@@ -165,6 +165,19 @@ class Search:
             raise UserError(str(error).replace("objectives:", "sieve.vote:", 1)) from None
         return dataclasses.replace(self, config=config, evaluator=evaluator)
 
+    def keep_to_rows(self) -> None:
+        """Has the strategy choose among the candidates that can be scored, where they are few.
+
+        Raises:
+            UserError: none of them keeps to the limits.
+        """
+        listed = self.evaluator.listed(self.space, self.images)
+        if listed is not None:
+            allowed = [self.space.indices(p) for p in listed if self.feasible(p)]
+            if not allowed:
+                raise UserError(f"{self.bounds}: no row keeps to the limits; loosen them")
+            self.strategy.listed = Listed(allowed)
+
     def check(self) -> None:
         """Raises a UserError where no candidate could be scored; called before the first."""
         self.pool.check()
@@ -197,12 +210,7 @@ class Search:
         if self.sieve is not None:
             self.sieve.check()
         self.evaluator.check(self.images, self.space)
-        listed = self.evaluator.listed(self.space, self.images)
-        if listed is not None:
-            allowed = [self.space.indices(p) for p in listed if self.feasible(p)]
-            if not allowed:
-                raise UserError(f"{self.bounds}: no row keeps to the limits; loosen them")
-            self.strategy.listed = Listed(allowed)
+        self.keep_to_rows()
         for decision in self.space.decisions:
             if decision.kind == searched_settings.KIND:
                 for choice in decision.choices:

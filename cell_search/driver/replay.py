@@ -49,8 +49,9 @@ def replay(search: Search, study: optuna.Study) -> Iterator[Replayed]:
         study: the record; is only read.
 
     Raises:
-        UserError: the record does not say in which order results arrived.
+        UserError: the record does not say in which order results arrived, or its table is lost.
     """
+    search.keep_to_rows()
     recorded = study.get_trials(deepcopy=False)
     arrived = sorted(
         (t for t in recorded if t.state.is_finished()),

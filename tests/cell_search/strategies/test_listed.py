@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import pathlib
+import sys
 
 import numpy as np
 import pytest
+from search_commands import run_command
 from strategy_contract import new_study, run
 
 import cell_search
@@ -81,13 +83,15 @@ def test_a_search_of_such_a_table_tries_each_row_once_and_ends(tmp_path: pathlib
     decisions = [{"name": d.name, "choices": list(d.choices)} for d in SPACE.decisions]
     space = tmp_path / "space.json"
     space.write_text(json.dumps({"format_version": 1, "decisions": decisions}))
-    found = cell_search.search(
-        evaluator="table",
-        space=space,
-        strategy="random",
-        trials=400,
-        settings={"evaluator": {"table": {"file": str(tmp_path / "table.csv")}}},
-    )
+    table = {"evaluator": {"table": {"file": str(tmp_path / "table.csv")}}}
+    arguments = {"evaluator": "table", "space": space, "settings": table}
+    found = cell_search.search(strategy="random", trials=400, **arguments)
     tried = {tuple(t.params.values()) for t in found.study.trials}
     assert len(found.study.trials) == len(tried) == len(_rows())
     assert found.study.best_value == max(_worth(SPACE.from_indices(r)) for r in _rows().tolist())
+
+    folder = tmp_path / "search"
+    cell_search.search(strategy="bayesian", trials=25, directory=folder, **arguments)
+    mode = [f"--search_dir={folder}", "--mode=replay"]
+    replayed = run_command([sys.executable, "-m", "cell_search", *mode])
+    assert replayed.stdout.splitlines()[-1] == "25 of 25 proposals are equal"
