@@ -270,6 +270,9 @@ def _transfer(dry: bool, precision: str = "float32") -> list[Figure]:
 
 def _detection(dry: bool) -> list[Figure]:
     """A training step of RetinaNet on NASNet-A mobile (dry: a tiny one), on drawn scenes."""
+    from detection.training import onednn
+
+    onednn.turn_off()  # As in trainings; before TensorFlow is imported.
     import tensorflow as tf
 
     from detection.config import experiments
