@@ -46,6 +46,7 @@ def make_files(package: str) -> None:
     make_images()
     if package in TRAINED:
         folder, config = TRAINED[package]
+        shutil.rmtree("run", ignore_errors=True)  # That of another package.
         shutil.copytree(folder, "run")
         for name, copy in (("params.yaml", config), ("genotype.json", "genotype.json")):
             shutil.copy(pathlib.Path("run", name), copy)
