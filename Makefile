@@ -9,9 +9,9 @@ INSTALLED := $(VENV)/.installed
 FIGURE ?=
 TESTS ?= tests
 PAGES ?=
-# A process a core and one more, since tests wait for programs that they start; a file's tests stay
-# together, as they share what is dear to make, and long files come first (tests/conftest.py).
-JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 1) + 1 )))
+# One process a core; a file's tests stay together, since they share what is dear to make, and long
+# files come first (tests/conftest.py).
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 .PHONY: help venv demo test docs-test test-extras check figures catalogue lock clean
 
