@@ -387,6 +387,8 @@ def _untried(search: Search, known: Sequence[FrozenTrial]) -> set[Hashable] | No
     listed = search.strategy.listed
     if again or (listed is None and search.space.size > LISTED):
         return None
-    points = search.space.all_points() if listed is None else listed.points(search.space)
-    keys = {search.space.canonical_key(p) for p in points if search.feasible(p)}
-    return keys - {search.space.canonical_key(t.params) for t in known}
+    space = search.space
+    # A list holds feasible ones alone.
+    points = listed.points(space) if listed else filter(search.feasible, space.all_points())
+    keys = {space.canonical_key(p) for p in points}
+    return keys - {space.canonical_key(t.params) for t in known}

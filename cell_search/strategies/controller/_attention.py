@@ -10,7 +10,7 @@ import numpy as np
 
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Space
-from cell_search.strategies.controller._controller import cut, size_of
+from cell_search.strategies.controller._controller import Decided, Weighted, cut
 from cells.support.errors import UserError
 
 #: The authors' code keeps the logits of operations so many times closer to 0 than those of inputs.
@@ -18,12 +18,9 @@ _OPERATIONS_REDUCED = 2.5
 
 
 @dataclass(frozen=True)
-class Attended:
-    """What a policy thinks of the decisions of some children; see `_controller.Decided`."""
+class Attended(Decided):
+    """With what was computed on the way, for the way back."""
 
-    choices: np.ndarray
-    log_probs: np.ndarray
-    entropies: np.ndarray
     _tape: list[_Moment]
 
 
@@ -66,14 +63,14 @@ class _Moment:
     query: Any
 
 
-class AttentionController:
+class AttentionController(Weighted):
     """One layer of LSTM that knows the nodes of a cell by what it thought when they were made.
 
     An input is chosen by attention: node j has the logit v . tanh(W_n h_j + W_q h), with h_j the
     hidden state when it became known and h the present one. All decisions of another kind, such as
     the operation, have one head. What the next step reads is the h_j of a chosen node (0 of an
     input of the cell, as in the authors' code), an embedding of a chosen operation, or one that
-    says that a node begins. The weights are one vector, as those of `Controller`.
+    says that a node begins.
 
     Args:
         space: of cells of a fixed number of blocks, whose two inputs are decided apart.
@@ -98,7 +95,7 @@ class AttentionController:
                 "strategy: inputs: attention needs a space of cells of one size whose blocks "
                 "choose their two inputs one by one, such as space.name=enas; use inputs=softmax"
             )
-        self.units, self.limit, self.dtype = units, limit, dtype
+        self.units, self.limit = units, limit
         self._steps: list[_Step] = []
         heads: dict[tuple, range] = {}
         total, nodes, place = 0, 0, ("", "")
@@ -122,18 +119,10 @@ class AttentionController:
             self._steps.append(_Step(number, rows=heads[key]))
         self._decisions = len(space.decisions)
         u = units
-        self._shapes: list[tuple[int, ...]] = [
-            *((1 + total, u), (u, 4 * u), (u, 4 * u), (u, u), (u, u), (u,), (total, u), (total,))
-        ]
-
-    @property
-    def count(self) -> int:
-        """The number of weights."""
-        return size_of(self._shapes)
-
-    def initial(self, width: float, rng: np.random.Generator) -> np.ndarray:
-        """Weights drawn uniformly between -width and width."""
-        return rng.uniform(-width, width, self.count).astype(self.dtype)
+        super().__init__(
+            [(1 + total, u), (u, 4 * u), (u, 4 * u), (u, u), (u, u), (u,), (total, u), (total,)],
+            dtype,
+        )
 
     def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Draws children; see `Controller.sample`."""

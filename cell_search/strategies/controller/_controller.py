@@ -29,8 +29,36 @@ class Decided:
     choices: np.ndarray
     log_probs: np.ndarray
     entropies: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Scored(Decided):
+    """With what was computed on the way, for the way back."""
+
     _log_odds: np.ndarray
     _layers: list[_Layer]
+
+
+class Weighted:
+    """A network whose weights are one vector, given with every call: a policy is such a vector,
+    and several can be compared.
+
+    Args:
+        shapes: of the matrices that the vector consists of.
+        dtype: of all arithmetic.
+    """
+
+    def __init__(self, shapes: list[tuple[int, ...]], dtype: type[np.floating]):
+        self._shapes, self.dtype = shapes, dtype
+
+    @property
+    def count(self) -> int:
+        """The number of weights."""
+        return size_of(self._shapes)
+
+    def initial(self, width: float, rng: np.random.Generator) -> np.ndarray:
+        """Weights drawn uniformly between -width and width."""
+        return rng.uniform(-width, width, self.count).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -47,15 +75,12 @@ class _Layer:
     squashed: np.ndarray
 
 
-class Controller:
+class Controller(Weighted):
     """A stack of LSTM layers with a softmax for each decision.
 
     The choice of a decision, one-hot, is the input of the next step. Every decision has a softmax
     and input weights of its own, so the position needs no encoding: "2 x 5B softmax predictions"
     (Zoph et al. 2018, section 3.1).
-
-    The weights are one vector, given with every call: a policy is such a vector, and several can
-    be compared.
 
     Args:
         sizes: the number of choices of each decision.
@@ -71,14 +96,14 @@ class Controller:
         layers: int = 1,
         dtype: type[np.floating] = np.float32,
     ):
-        self.sizes, self.units, self.layers, self.dtype = tuple(sizes), units, layers, dtype
+        self.sizes, self.units, self.layers = tuple(sizes), units, layers
         total = sum(self.sizes)
         shapes: list[tuple[int, ...]] = [(total - self.sizes[-1], 4 * units)]
         shapes += [(units, 4 * units)] * (layers - 1)
         shapes += [(units, 4 * units)] * layers
         shapes += [(4 * units,)] * layers
         shapes += [(total, units), (total,)]
-        self._shapes = shapes
+        super().__init__(shapes, dtype)
         #: Where the choices of each decision begin in a list of all choices.
         self._starts = np.cumsum([0, *self.sizes[:-1]])
         # Softmaxes of unequal width are computed together: (decisions, widest), padded.
@@ -86,15 +111,6 @@ class Controller:
         self._padded = np.where(
             self._is_choice, self._starts[:, None] + np.arange(max(self.sizes)), 0
         )
-
-    @property
-    def count(self) -> int:
-        """The number of weights."""
-        return size_of(self._shapes)
-
-    def initial(self, width: float, rng: np.random.Generator) -> np.ndarray:
-        """Weights drawn uniformly between -width and width."""
-        return rng.uniform(-width, width, self.count).astype(self.dtype)
 
     def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Draws children.
@@ -128,7 +144,7 @@ class Controller:
             choices[:, t] = (reached <= drawn).sum(axis=1)
         return choices
 
-    def score(self, weights: np.ndarray, choices: np.ndarray) -> Decided:
+    def score(self, weights: np.ndarray, choices: np.ndarray) -> _Scored:
         """What a policy thinks of children that were drawn from any.
 
         Args:
@@ -155,12 +171,12 @@ class Controller:
         logits -= np.log(np.exp(logits).sum(axis=2, keepdims=True))
         log_probs = np.take_along_axis(logits, choices.T[:, :, None], axis=2)[:, :, 0].T
         entropies = -(np.exp(logits) * logits).sum(axis=2).T
-        return Decided(choices, log_probs, entropies, logits, layers)
+        return _Scored(choices, log_probs, entropies, logits, layers)
 
     def gradient(
         self,
         weights: np.ndarray,
-        decided: Decided,
+        decided: _Scored,
         by_log_probs: np.ndarray,
         by_entropies: np.ndarray,
     ) -> np.ndarray:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 
+import json_fields
 import jsonschema
 import pytest
 from genotype_strategies import random_genotypes
@@ -42,16 +43,7 @@ def nasnet() -> dict:
 
 def changed(path: str, value) -> bytes:
     """NASNet-A's file with the field at `path` (dots and indices) set, or deleted for None."""
-    data = nasnet()
-    *parents, last = [int(p) if p.isdigit() else p for p in path.split(".")]
-    place = data
-    for parent in parents:
-        place = place[parent]
-    if value is None:
-        del place[last]
-    else:
-        place[last] = value
-    return json.dumps(data).encode()
+    return json.dumps(json_fields.changed(nasnet(), path, value)).encode()
 
 
 BAD = {

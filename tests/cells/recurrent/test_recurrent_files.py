@@ -6,6 +6,7 @@ import itertools
 import json
 import xml.etree.ElementTree as ElementTree
 
+import json_fields
 import jsonschema
 import numpy as np
 import pytest
@@ -60,16 +61,9 @@ def test_the_catalogue_is_written_in_the_projects_own_hand(name):
 
 def changed(name: str, path: str, value) -> bytes:
     """A published cell's file with the field at `path` set, or deleted for None."""
-    data = recurrent_file.to_dict(catalogue.load(name))
-    *parents, last = [int(p) if p.isdigit() else p for p in path.split(".")]
-    place = data
-    for parent in parents:
-        place = place[parent]
-    if value is None:
-        del place[last]
-    else:
-        place[last] = value
-    return json.dumps(data).encode()
+    return json.dumps(
+        json_fields.changed(recurrent_file.to_dict(catalogue.load(name)), path, value)
+    ).encode()
 
 
 NODE = {"combine": "add", "activation": "tanh"}
