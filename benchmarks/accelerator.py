@@ -226,30 +226,21 @@ def _transfer(dry: bool, precision: str = "float32") -> list[Figure]:
     import tf_keras
     from keras.src.applications import nasnet  # Of any size; the public module has two.
 
-    from transfer.config import configure
-    from transfer.training.task import ClassificationTask
+    from benchmarks import transfer
 
     size, batch, classes, rounds = (32, 2, 10, 2) if dry else (224, 64, 1000, 20)
     penultimate, cells, stem = (192, 1, 8) if dry else (1056, 4, 32)
     for library in (keras, tf_keras):
         policy = precision if precision == "float32" else f"mixed_{precision}"
         library.mixed_precision.set_global_policy(policy)
-    network = (
-        f"cells: {{filters: {penultimate // 24}, normal_cells: {cells}, stem_filters: {stem}}}"
+    cell_settings = f"filters: {penultimate // 24}, normal_cells: {cells}, stem_filters: {stem}"
+    step = transfer.training_step(
+        f"num_classes: {classes}, auxiliary_head: false, cells: {{{cell_settings}}}, "
+        f"input_size: [{size}, {size}, 3]"
     )
-    settings = f"{{model: {{num_classes: {classes}, auxiliary_head: false, {network}, "
-    settings += f"input_size: [{size}, {size}, 3]}}, "
-    settings += "losses: {label_smoothing: 0, l2_weight_decay: 0}}"
-    params = configure.configure(
-        configure.experiment("cells_imagenet_mobile"), override=f"task: {settings}"
-    )
-    task = ClassificationTask(params.task)
-    model = task.build_model()
-    optimizer = tf_keras.optimizers.legacy.SGD(0.01, momentum=0.9)
     images = np.random.default_rng(0).normal(size=(batch, size, size, 3)).astype(np.float32)
     labels = np.arange(batch) % classes
     given = tf.constant(images), tf.constant(labels)
-    step = tf.function(lambda given: task.train_step(given, model, optimizer)["loss"])
     theirs = nasnet.NASNet(
         (size, size, 3), penultimate, cells, stem, False, weights=None, classes=classes,
         classifier_activation=None, default_size=size,
@@ -258,7 +249,7 @@ def _transfer(dry: bool, precision: str = "float32") -> list[Figure]:
         keras.optimizers.SGD(0.01, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    ours_s = _median(lambda: float(step(given)), rounds)
+    ours_s = _median(lambda: step(given), rounds)
     theirs_s = _median(lambda: theirs.train_on_batch(images, labels), rounds)
     what = f"transfer in {precision}"
     return [

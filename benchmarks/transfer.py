@@ -74,7 +74,7 @@ def _training(rounds: int, batch: int) -> list[Figure]:
     )
     images = _pixels(batch, 224) / 127.5 - 1.0
     given = tf.constant(images), tf.constant(labels)
-    step = _step()
+    step = training_step()
     times = _times(
         {
             "ours": lambda: step(given),
@@ -86,23 +86,28 @@ def _training(rounds: int, batch: int) -> list[Figure]:
     return [_speed("training step", times)]
 
 
-def _step() -> Callable[[Any], float]:
-    """A step of the task that Model Garden's trainer runs."""
+def training_step(
+    model: str = "num_classes: 1000, auxiliary_head: false",
+) -> Callable[[Any], float]:
+    """A step of the task that Model Garden's trainer runs: of a batch to its loss.
+
+    Args:
+        model: what is set of `task.model` of ImageNet's small network.
+    """
     import tensorflow as tf
     import tf_keras
 
     from transfer.config import configure
     from transfer.training.task import ClassificationTask
 
-    settings = "{model: {num_classes: 1000, auxiliary_head: false}, "
-    settings += "losses: {label_smoothing: 0, l2_weight_decay: 0}}"
+    settings = f"{{model: {{{model}}}, losses: {{label_smoothing: 0, l2_weight_decay: 0}}}}"
     params = configure.configure(
         configure.experiment("cells_imagenet_mobile"), override=f"task: {settings}"
     )
     task = ClassificationTask(params.task)
-    model = task.build_model()
+    network = task.build_model()
     optimizer = tf_keras.optimizers.legacy.SGD(0.01, momentum=0.9)
-    step = tf.function(lambda given: task.train_step(given, model, optimizer)["loss"])
+    step = tf.function(lambda given: task.train_step(given, network, optimizer)["loss"])
     return lambda given: float(step(given))
 
 
