@@ -50,6 +50,17 @@ _CAMPAIGN = {
     "40-listed-tables": "-m benchmarks.unseen_tables --listed --queries=100 --first_seed=5000 "
     "--seeds=10 --strategies=bayesian,random,regularized_evolution:population=10,sample=3,"
     "local_search,reinforce,peer:ridge",
+    # The papers' settings at the papers' numbers of children.
+    **{
+        f"41-papers-{name}": f"-m benchmarks.strategies {table} --first_seed=5000 --seeds={seeds} "
+        "--strategies=random,regularized_evolution:population=100,sample=25,"
+        "reinforce:preset=paper,ppo:preset=paper,progressive:preset=paper "
+        "--reference=progressive:preset=paper"
+        for name, table, seeds in (
+            ("nb201-c10", "--table=nb201 --dataset=c10 --queries=500,1000,2000", 20),
+            ("nb301", "--table=nb301 --queries=1000,2000,5000", 10),
+        )
+    },
 }
 
 #: Figures by name, with the arguments of `python`.

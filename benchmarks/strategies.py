@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.curves import plot
 from benchmarks.expected import DATASETS, LIMITS, expected_random, is_uniform
 from benchmarks.kept import ROOT, Kept
-from benchmarks.report import Figure, judged, print_figures, required
+from benchmarks.report import Figure, judged, observed, print_figures, required
 from benchmarks.table_searches import TABLES, Contender, contenders, look_up, read_contender, search
 from cell_search.evaluators.tables import Table
 from cells.support.errors import UserError
@@ -110,6 +110,39 @@ def figures(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> l
     return rows
 
 
+def needed(curves: np.ndarray, value: float) -> int | None:
+    """After how many queries the mean over seeds is as good as a value; None: not within these.
+
+    Args:
+        curves: best values so far, `(seeds, queries)`.
+        value: to be reached.
+
+    Example:
+        >>> needed(np.array([[1.0, 2.0, 4.0], [1.0, 3.0, 3.0]]), 2.5)
+        2
+    """
+    reached = np.flatnonzero(curves.mean(axis=0) >= value)
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def against(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> list[Figure]:
+    """How many queries the others need for what the reference has, as a multiple of its own."""
+    reference = next(c for c in results if c.text == args.reference)
+    where = "-".join(filter(None, (args.table, args.dataset)))
+    rows = []
+    for queries in args.queries:
+        value = float(results[reference][1, :, queries - 1].mean())
+        for contender, curves in results.items():
+            if contender is reference:
+                continue
+            count = needed(curves[1], value)
+            most = curves.shape[-1]
+            told = f"{count} queries" if count else f"not within {most} queries: at least that"
+            name = f"{where} {contender.text}: queries for the {args.reference} after {queries}"
+            rows.append(observed(name + ", times", round((count or most) / queries, 2), note=told))
+    return rows
+
+
 def _moments(values: np.ndarray) -> tuple[float, float, float]:
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return float(np.mean(values)), deviation, deviation / len(values) ** 0.5
@@ -138,6 +171,9 @@ def main() -> None:
     parser.add_argument(
         "--strategies", default="random:attempts=1,regularized_evolution:population=10,sample=3"
     )
+    parser.add_argument(
+        "--reference", default="", help="one of --strategies whose accuracies the others must reach"
+    )
     parser.add_argument("--queries", default="50,100,200", help="budgets that are reported")
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first_seed", type=int, default=0)
@@ -155,13 +191,15 @@ def main() -> None:
         args.dataset = ""
     try:
         chosen = contenders(args.strategies)
+        if args.reference and args.reference not in (c.text for c in chosen):
+            parser.error(f"--reference: {args.reference!r} is none of --strategies")
         look_up(args.table, args.dataset, args.data_dir)
         results = {c: run(args, c, args.queries[-1]) for c in chosen}
     except UserError as error:
         sys.exit(f"strategies: {error}")
     show(args, results)
     print("\n".join(plot(args, results)))
-    rows = figures(args, results)
+    rows = figures(args, results) + (against(args, results) if args.reference else [])
     print_figures(rows, seeds=range(args.first_seed, args.first_seed + args.seeds))
     sys.exit(0 if all(row.ok for row in rows) else 1)
 

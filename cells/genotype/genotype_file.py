@@ -250,7 +250,8 @@ def _told(error: Any) -> str:
         case "type", expected:
             return f"must be a JSON {expected}, not {value}"
         case "minimum", least:
-            return f"{value} is negative; the smallest is {least}"
+            too_small = "negative" if error.instance < 0 else "too small"
+            return f"{value} is {too_small}; the smallest is {least}"
         case "maximum", most:
             return f"{value} is too large; the largest is {most}"
         case "minItems", _:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from cells.evolved.graph import EvolvedGraph
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.genotype import Genotype
+from cells.layerwise.network import LayerwiseNetwork
 from cells.operations.architecture import Architecture
 from cells.recurrent import catalogue as recurrent_catalogue
 from cells.recurrent import recurrent_file
@@ -20,7 +21,9 @@ from cells.support.errors import cut, unknown
 from cells.support.files import json_text, write_atomically
 
 #: Whole networks by the kind of their files.
-_NETWORKS: dict[str, type[Architecture]] = {"graph": EvolvedGraph}
+_NETWORKS: dict[str, type[Architecture]] = {
+    network.kind: network for network in (LayerwiseNetwork, EvolvedGraph)
+}
 
 #: What stands for one network of images: cells, which are to be stacked, or all of it.
 ImageGenotype: TypeAlias = Genotype | Architecture

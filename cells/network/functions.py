@@ -134,6 +134,11 @@ def _fit_channels(fit: p.FitChannels, inputs: list, weights: list, now: Pass) ->
     return tf.slice(x, [0] * 4, [-1, -1, -1, fit.filters])
 
 
+def _pad_to(pad: p.PadTo, inputs: list, weights: list, now: Pass) -> Any:
+    rows, columns = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return tf.pad(inputs[0], [(0, 0), rows, columns, (0, 0)])
+
+
 def _shift(_: p.Shift, inputs: list, weights: list, now: Pass) -> Any:
     # `tf.slice` and not an index: the gradient of an index is an order slower on a CPU.
     moved = tf.slice(inputs[0], [0, 1, 1, 0], [-1, -1, -1, -1])
@@ -190,6 +195,7 @@ _FUNCTIONS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.Pad: _pad,
     p.Resize: _resize,
     p.FitChannels: _fit_channels,
+    p.PadTo: _pad_to,
     p.Shift: _shift,
     p.Add: _add,
     p.WeightedSum: _weighted_sum,

@@ -159,6 +159,11 @@ def _fit_channels(name: str, fit: p.FitChannels, inputs: list, context: LayerCon
     return layers.Permute((2, 3, 1), name=name)(x)
 
 
+def _pad_to(name: str, pad: p.PadTo, inputs: list, context: LayerContext) -> Any:
+    zeros = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return context.keras.layers.ZeroPadding2D(zeros, name=name)(inputs[0])
+
+
 def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:
     layers = context.keras.layers
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(inputs[0])
@@ -213,6 +218,7 @@ _LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.Pad: _pad,
     p.Resize: _resize,
     p.FitChannels: _fit_channels,
+    p.PadTo: _pad_to,
     p.Shift: _shift,
     p.Add: _add,
     p.Concat: _concat,
