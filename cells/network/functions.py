@@ -115,6 +115,11 @@ def _pad(pad: p.Pad, inputs: list, weights: list, now: Pass) -> Any:
     return tf.pad(inputs[0], [(0, 0), (rows, rows), (columns, columns), (0, 0)])
 
 
+def _pad_to(pad: p.PadTo, inputs: list, weights: list, now: Pass) -> Any:
+    rows, columns = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return tf.pad(inputs[0], [(0, 0), rows, columns, (0, 0)])
+
+
 def _shift(_: p.Shift, inputs: list, weights: list, now: Pass) -> Any:
     # `tf.slice` and not an index: the gradient of an index is an order slower on a CPU.
     moved = tf.slice(inputs[0], [0, 1, 1, 0], [-1, -1, -1, -1])
@@ -169,6 +174,7 @@ _FUNCTIONS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
     p.Pad: _pad,
+    p.PadTo: _pad_to,
     p.Shift: _shift,
     p.Add: _add,
     p.WeightedSum: _weighted_sum,

@@ -134,6 +134,11 @@ def _pad(name: str, pad: p.Pad, inputs: list, context: LayerContext) -> Any:
     return context.keras.layers.ZeroPadding2D(pad.zeros, name=name)(inputs[0])
 
 
+def _pad_to(name: str, pad: p.PadTo, inputs: list, context: LayerContext) -> Any:
+    zeros = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return context.keras.layers.ZeroPadding2D(zeros, name=name)(inputs[0])
+
+
 def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:
     layers = context.keras.layers
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(inputs[0])
@@ -186,6 +191,7 @@ _LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
     p.Pad: _pad,
+    p.PadTo: _pad_to,
     p.Shift: _shift,
     p.Add: _add,
     p.Concat: _concat,
