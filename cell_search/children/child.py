@@ -19,6 +19,7 @@ from cells.genotype.genotype import Genotype
 from cells.network.build import NetworkConfig
 from cells.network.cell import build_cell
 from cells.network.stack import StackConfig, stack
+from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import Size
 
@@ -39,7 +40,7 @@ class Child:
     """A network that can be trained as soon as it is made.
 
     Args:
-        genotype: the cells.
+        genotype: the cells, or a whole network.
         config: the stack, with `image_size`.
         bank: compiled pieces; those that it does not have yet are compiled when they are first
             used.
@@ -57,7 +58,7 @@ class Child:
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: Genotype | Architecture,
         config: StackConfig,
         bank: Bank,
         seed: int = 0,
