@@ -21,8 +21,10 @@ from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.pools import POOLS, PoolSettings
 from cell_search.space import published, space_file
-from cell_search.space.cell_space import CellSpace, genotype_of
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
+from cell_search.space.network_space import NetworkSpace, genotype_of
 from cell_search.space.space import Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.strategies._listed import Listed
@@ -219,7 +221,7 @@ class Search:
     @property
     def gives_genotypes(self) -> bool:
         """Whether the points of the space are genotypes."""
-        return isinstance(self.space, CellSpace)
+        return isinstance(self.space, NetworkSpace)
 
     @property
     def trains_winner(self) -> bool:
@@ -242,6 +244,8 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
             space.rules, operations=_operations(choice) or space.rules.operations
         )
         return dataclasses.replace(space, rules=rules, growable=choice.growable or growing)
+    if isinstance(space, LayerwiseSpace):
+        space = LayerwiseSpace(**choice.layerwise.as_dict())
     if choice.operations:
         raise UserError("space.operations: only cells of blocks have them; leave it out")
     if choice.growable:
@@ -282,8 +286,8 @@ def resolve(
         evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
     limits = Limits(**config.limits.as_dict())
-    if isinstance(space, CellSpace):
-        space = dataclasses.replace(
+    if isinstance(space, NetworkSpace):
+        space = dataclasses.replace(  # type: ignore[call-arg]
             space,
             settings=searched_settings.decisions(choices, evaluator),
             as_written=evaluator.as_written,

@@ -26,7 +26,7 @@ from cell_search.pools import Pool
 from cell_search.search_result import SearchResult
 from cell_search.selection import sieve
 from cell_search.selection.first import FirstTrial, known_cells, require_same
-from cell_search.space.cell_space import genotype_of
+from cell_search.space.network_space import genotype_of
 from cell_search.space.space import Point
 from cell_search.strategies import trial_of
 from cell_search.study import trials

@@ -28,6 +28,7 @@ class Parameters(ChildEvaluator):
     """
 
     reward: ClassVar[str] = "parameters"
+    whole_networks: ClassVar[bool] = True
 
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)

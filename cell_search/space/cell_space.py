@@ -11,9 +11,11 @@ import numpy as np
 
 from cell_search.space.encoding import Column, Encoding, Term
 from cell_search.space.growth import Growth, Part
-from cell_search.space.space import Choice, Decision, Point, Space
+from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import Choice, Decision, Point
 from cells.genotype.canonical import cell_key
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
 
 _SIDES = ("left", "right")
@@ -59,7 +61,7 @@ class _Pair(Decision):
 
 
 @dataclass(frozen=True)
-class CellSpace(Space):
+class CellSpace(NetworkSpace):
     """The decisions that describe genotypes under some rules.
 
     For each block of each cell: first input, second input, first operation, second operation,
@@ -212,6 +214,18 @@ class CellSpace(Space):
                 found[i] = (left, right, crossing)
         return found
 
+    @property
+    def source(self) -> str:
+        return self.rules.source
+
+    @property
+    def extent(self) -> str:
+        return f"{self.blocks} blocks a cell"
+
+    @property
+    def noun(self) -> str:
+        return "cells"
+
     def decode(
         self,
         point: Mapping[str, Any],
@@ -235,7 +249,7 @@ class CellSpace(Space):
             provenance=dict(provenance or {}),
         )
 
-    def encode(self, genotype: Genotype, settings: Mapping[str, Any] | None = None) -> Point:
+    def encode(self, genotype: ImageGenotype, settings: Mapping[str, Any] | None = None) -> Point:
         """The point that stands for a genotype's cells: the inverse of `decode`.
 
         Cells are brought into the space: sides change places where states are pairs, and which
@@ -249,6 +263,8 @@ class CellSpace(Space):
         Raises:
             UserError: a cell does not fit into the space; says which, and why.
         """
+        if not isinstance(genotype, Genotype):
+            raise UserError(f"{genotype.name}: is a {genotype.title}, and this space has cells")
         rules = self.rules
         cells = {"normal": genotype.normal, "reduction": genotype.reduction}
         if len(rules.cells) == 1 and genotype.normal != genotype.reduction:
@@ -327,13 +343,3 @@ class CellSpace(Space):
 
     def _operation(self, block: str, which: str, point: Mapping[str, Any]) -> str:
         return point.get(f"{block}/{which}/operation", self.rules.operations[0])
-
-
-def genotype_of(space: Space, point: Mapping[str, Any]) -> Genotype | None:
-    """The genotype that a point of any space stands for, or None in a space without genotypes.
-
-    Args:
-        space: the decisions.
-        point: a choice for each decision, by name.
-    """
-    return space.decode(point) if isinstance(space, CellSpace) else None

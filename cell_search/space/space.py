@@ -1,7 +1,7 @@
 """A search space: decisions in an order, as Optuna's categorical distributions.
 
 A space says which decisions there are and when two points are the same candidate. It knows
-nothing of genotypes: strategies work on any table of decisions (`CellSpace` adds genotypes).
+nothing of genotypes: strategies work on any table of decisions (`NetworkSpace` adds genotypes).
 """
 
 from __future__ import annotations
@@ -127,6 +127,15 @@ class Space:
             rng: draws.
         """
         return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
+
+    def at(self, point: Point, number: int) -> Point:
+        """A point as it is proposed for a trial, where the space changes in the course of a search.
+
+        Args:
+            point: a choice for each decision, by name.
+            number: of the trial.
+        """
+        return point
 
     def fresh(
         self, rng: np.random.Generator, met: Container[Hashable], attempts: int = 100

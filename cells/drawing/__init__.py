@@ -62,7 +62,7 @@ def svg(
         return svg_text.render(figure, genotype, dark, annotated)
 
 
-def adaptive_svg(genotype: Genotype, *, annotated: bool = False) -> str:
+def adaptive_svg(genotype: Genotype | Architecture, *, annotated: bool = False) -> str:
     """Draws both cells as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of

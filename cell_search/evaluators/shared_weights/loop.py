@@ -41,7 +41,7 @@ def train_and_score(request: Request, settings: WeightSharing, images: Images) -
     """
     if request.deterministic:
         tf.config.experimental.enable_op_determinism()
-    assert request.genotype is not None and isinstance(request.space, CellSpace)
+    assert isinstance(request.genotype, Genotype) and isinstance(request.space, CellSpace)
     weights = _take(request)
     trainer = _Trainer(weights, settings, images)
     if request.final:
@@ -55,7 +55,9 @@ def train_and_score(request: Request, settings: WeightSharing, images: Images) -
         rng = np.random.default_rng([weights.seed, 1])
         for _ in range(settings.warm_up):
             trainer.train(request.space.decode(request.space.random(rng)), 1)
-    training_loss = trainer.train(request.along or request.genotype, settings.steps)
+    along = request.along or request.genotype
+    assert isinstance(along, Genotype)
+    training_loss = trainer.train(along, settings.steps)
     rng = np.random.default_rng(request.seed)
     scored = trainer.score(request.genotype, rng, settings.validation_batches)
     metrics = {**scored, "training_loss": training_loss}

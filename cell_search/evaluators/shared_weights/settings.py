@@ -127,7 +127,7 @@ class WeightSharing(ChildEvaluator):
     def score(self, request: Request) -> Score:
         from cell_search.evaluators.shared_weights import loop
 
-        assert request.genotype is not None
+        assert isinstance(request.genotype, Genotype)
         images = image_files.load(request.images)
         config = self.config(request.genotype, images)
         trained = loop.train_and_score(request, self, images)
