@@ -121,8 +121,8 @@ class SpaceChoice(hyperparams.Config):
     """What is searched.
 
     Attributes:
-        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts`, `layerwise` or
-            `nas_bench_201`.
+        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts`, `layerwise`,
+            `graph` or `nas_bench_201`.
         blocks: blocks of a cell; 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.
         operations: what a side of a block may do, in place of the named space's own; names of

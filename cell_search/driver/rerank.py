@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections import Counter
 from typing import Any
 
@@ -18,6 +19,7 @@ from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
 from cell_search.search_result import SearchResult
+from cell_search.strategies import trial_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
@@ -103,6 +105,7 @@ def rerank(
     where = f"{directory.path}: " if directory else ""
     # It exists, and this mends its journal before anyone writes.
     found = studies.open_study(pause=interruptible.sleep)
+    search.space.follow(functools.partial(trial_of, found))
     inputs.require_same(found, search)
     if directory:
         directory.note_config(found)

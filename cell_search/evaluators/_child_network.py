@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cell_search.evaluators._base import Evaluator
 from cell_search.images import ImageSettings, size_and_classes
+from cell_search.space.graph_space import GraphSpace
+from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
 from cells.operations.architecture import Architecture
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -52,6 +56,17 @@ class ChildEvaluator(Evaluator):
     def trained_child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         """The same as it is trained, where that differs; see `child`."""
         return self.child(genotype, size, num_classes)
+
+    def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
+        # Graphs grow beyond what images of a size allow; others were checked for all.
+        if not isinstance(space, GraphSpace):
+            return True
+        try:
+            size, classes = self._size_and_classes(images)
+            space.decode(point, name="any").layout(size, classes)
+        except UserError:
+            return False
+        return True
 
     def costs(
         self, genotype: ImageGenotype | None, images: ImageSettings, table: CostTable

@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial
 
 from cell_search.space.encoding import Encoding
 from cell_search.space.growth import Growth, Part
@@ -39,7 +39,7 @@ class Decision:
     """
 
     name: str
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice, ...] | range
     kind: str = "choice"
 
     def neighbours(self, choice: Choice) -> tuple[Choice, ...]:
@@ -202,6 +202,29 @@ class Space:
         changed[np.arange(len(points)), decisions] = choices
         return changed
 
+    def follow(self, trial_of: Callable[[int], FrozenTrial]) -> None:
+        """Notes where trials are found, for spaces whose points refer to them.
+
+        Args:
+            trial_of: a trial of the study by its number.
+        """
+
+    def record(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes that a trial gets beside its decisions.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return {}
+
+    def training(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of the evaluator that are part of a candidate.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return {}
+
     def describe(self, point: Mapping[str, Any]) -> str:
         """A point in words, for people.
 
@@ -218,9 +241,7 @@ class Space:
         """
         return tuple(point[d.name] for d in self.decisions)
 
-    def point(
-        self, trial: optuna.trial.FrozenTrial, others: Mapping[str, Any] | None = None
-    ) -> Point | None:
+    def point(self, trial: FrozenTrial, others: Mapping[str, Any] | None = None) -> Point | None:
         """The decisions of a trial, or None where it has not made all of them.
 
         Args:
