@@ -9,6 +9,8 @@ from typing import Any
 from official.core import config_definitions, exp_factory
 
 from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
+from cells.operations.architecture import Architecture
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
 from cells.support.files import path_text
@@ -61,7 +63,7 @@ def configure(
     *,
     files: Iterable[str] = (),
     override: str | Mapping[str, Any] | None = None,
-    genotype: str | Genotype | None = None,
+    genotype: str | ImageGenotype | None = None,
     data_dir: str | None = None,
 ) -> config_definitions.ExperimentConfig:
     """Overrides a configuration in place.
@@ -70,7 +72,7 @@ def configure(
         params: the experiment.
         files: YAML files, applied in order. A relative genotype path in one is relative to it.
         override: `--params_override`, text or nested settings, applied after the files.
-        genotype: the cells, or a catalogue name or file; applied last.
+        genotype: the cells, a whole network, or a catalogue name or file; applied last.
         data_dir: folder of prepared TFDS sets, for those sides of the data that name none.
 
     Returns:
@@ -85,7 +87,7 @@ def configure(
         overrides.apply(params, values, os.fspath(file), RANGES)
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
     overrides.override(params, text=override, ranges=RANGES)
-    if isinstance(genotype, Genotype):
+    if isinstance(genotype, Genotype | Architecture):
         cells_of(params).carry(genotype, genotype.name)
     elif genotype:
         cells_of(params).genotype = genotype
