@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import numpy as np
 import pytest
 from optuna.trial import TrialState
 
@@ -109,3 +110,16 @@ def test_sizes_of_the_papers() -> None:
         "pnas_paper": (2, 24, 20, 1_160, 5_000, 5),
         "amoebanet_paper": (3, 24, 25, 20_000, 5_000, 5),
     }
+
+
+def test_population_and_steps_of_evolved_graphs() -> None:
+    """Real et al. 2017, sections 3.1 and 3.4: 25,600 steps of 50 images, weight decay 1e-4."""
+    search = resolve.resolve(_config("large_scale_evolution_paper"))
+    train, strategy = search.evaluator, search.strategy.settings
+    steps = (50_000 - search.images.held_out) // train.batch * train.epochs
+    assert abs(steps - 25_600) < 900 and train.batch == 50
+    assert (train.momentum, 2 * train.l2, train.schedule) == (0.9, 1e-4, "constant")
+    assert (strategy.population, strategy.founders, train.inherit) == (1000, 0, True)
+    first = search.space.random(np.random.default_rng(0))
+    assert search.evaluator_of(first).learning_rate == 0.1
+    assert rerank.final(search).evaluator.inherit is False
