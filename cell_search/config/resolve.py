@@ -129,9 +129,17 @@ class Search:
         """
         known = {f.name for f in dataclasses.fields(self.evaluator)}
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
-        wanted = {**self.space.training(point), **searched_settings.chosen(point)}
-        chosen = {n: v for n, v in wanted.items() if n in known}
+        chosen = {n: v for n, v in self.searched(point).items() if n in known}
         return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator
+
+    def searched(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the evaluator that a point decides, by name.
+
+        Args:
+            point: a choice for each decision, by name; none for the evaluator as it is.
+        """
+        own = self.space.training(point) if point else {}
+        return {**own, **searched_settings.chosen(point)}
 
     @functools.cached_property
     def sieve(self) -> Search | None:

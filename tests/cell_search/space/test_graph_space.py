@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import shuffled
+import yaml
 from drivers import Job, ends, story, trials_of
 from optuna.trial import TrialState
 
@@ -188,7 +189,11 @@ def test_children_are_trained_with_the_learning_rate_of_their_graph(small, tmp_p
         rate = EvolvedGraph.from_dict(trial.user_attrs["graph"]).learning_rate
         assert search.evaluator_of(trial.params).learning_rate == rate
         assert space.decode(trial.params).learning_rate == rate
-    assert (tmp_path / "search" / "train.yaml").exists()
+    values = yaml.safe_load((tmp_path / "search" / "train.yaml").read_text())
+    rate = values["trainer"]["optimizer_config"]["learning_rate"]["cosine"]
+    winner = files.read(tmp_path / "search" / "genotype.json")
+    # In proportion to the images of a step.
+    assert rate["initial_learning_rate"] == pytest.approx(2 * winner.learning_rate, rel=1e-5)
 
 
 @pytest.mark.parametrize(
