@@ -16,6 +16,7 @@ from cell_search.images import ImageSettings, facts
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.space import Point, Space
 from cells.genotype.genotype import Genotype
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
@@ -64,7 +65,7 @@ class Request:
     """
 
     number: int
-    genotype: Genotype | None
+    genotype: Genotype | RecurrentGenotype | None
     decisions: Mapping[str, Any]
     space: Space
     evaluator: Evaluator
@@ -77,6 +78,12 @@ class Request:
     along: Genotype | None = None
     final: bool = False
     predicted: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> Genotype:
+        """The candidate of a space of image cells."""
+        assert isinstance(self.genotype, Genotype)
+        return self.genotype
 
 
 @dataclass(frozen=True)
@@ -245,7 +252,8 @@ class Evaluator(abc.ABC):
         if not isinstance(space, CellSpace):
             raise UserError(
                 f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
-                "has no genotypes; use the evaluator of a table, or a space of cells"
+                "has no image cells; use the evaluator of a table, language_model for recurrent "
+                "cells, or a space of image cells"
             )
         if self.uses_images:
             facts(images)

@@ -35,9 +35,8 @@ class Parameters(ChildEvaluator):
     num_classes: int = setting(10, least=1, most=MAX_CLASSES)
 
     def score(self, request: Request) -> Score:
-        assert request.genotype is not None
-        config = self.child(request.genotype, (self.size, self.size), self.num_classes)
-        return Score(child_sizes(request.genotype, config))
+        config = self.child(request.cells, (self.size, self.size), self.num_classes)
+        return Score(child_sizes(request.cells, config))
 
     def _size_and_classes(self, images: ImageSettings) -> tuple[Size, int]:
         return (self.size, self.size), self.num_classes

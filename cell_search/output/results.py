@@ -17,12 +17,14 @@ from cell_search.images import facts
 from cell_search.output import train_file
 from cell_search.selection import reranking
 from cell_search.selection.reranking import Reranking
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
 from cell_search.trial_keys import METRICS
 from cells.genotype import genotype_file
+from cells.recurrent import recurrent_file
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
 from cells.support.files import write_json
 from cells.support.version import __version__
@@ -167,8 +169,12 @@ def _write_candidate(
     trial: FrozenTrial, search: Search, path: pathlib.Path, again: Reranking | None
 ) -> None:
     provenance = _provenance(trial, search, again)
-    if isinstance(search.space, CellSpace):
-        genotype_file.write(search.space.decode(trial.params, provenance=provenance), path)
+    if isinstance(search.space, GenotypeSpace):
+        genotype = search.space.decode(trial.params, provenance=provenance)
+        if isinstance(genotype, RecurrentGenotype):
+            recurrent_file.write(genotype, path)
+        else:
+            genotype_file.write(genotype, path)
         return
     candidate = {
         "format_version": DECISIONS_VERSION,
@@ -182,10 +188,10 @@ def _write_candidate(
 def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> dict[str, Any]:
     said = again.said_of(trial) if again else None
     config = search.config
-    rules = search.space.rules if isinstance(search.space, CellSpace) else None
+    source = search.space.source if isinstance(search.space, GenotypeSpace) else ""
     return {
         "space": search.space_name,
-        **({"space_source": rules.source} if rules else {}),
+        **({"space_source": source} if source else {}),
         "strategy": config.strategy.type,
         **(
             {"dataset": search.images.name, "images": dict(facts(search.images))}

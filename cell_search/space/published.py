@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cell_search.space import nas_bench_201
 from cell_search.space.cell_space import CellSpace, Rules
+from cell_search.space.recurrent_spaces import HighwaySpace, RecurrentSpace, TreeSpace
 from cell_search.space.space import Space
 from cells.support.errors import UserError
 from cells.support.registry import choose
@@ -118,18 +119,23 @@ SPACES: dict[str, Rules] = {row.name: row for row in _ROWS}
 #: Spaces whose points are no genotypes: what can be searched in them is looked up in tables.
 OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 
+#: Spaces of recurrent cells.
+RECURRENT: dict[str, type[RecurrentSpace]] = {kind.name: kind for kind in (TreeSpace, HighwaySpace)}
+
 
 def named(name: str, blocks: int = 0) -> Space:
     """The space of a name, with genotypes or without.
 
     Args:
-        name: a key of `SPACES` or `OTHERS`.
-        blocks: of a cell; 0: as in the paper.
+        name: a key of `SPACES`, `OTHERS` or `RECURRENT`.
+        blocks: of a cell; leaves or nodes of a recurrent one; 0: as in the paper.
 
     Raises:
         UserError: there is no such space, or it cannot have so many blocks.
     """
-    choose("space.name", name, {**SPACES, **OTHERS})
+    choose("space.name", name, {**SPACES, **OTHERS, **RECURRENT})
+    if name in RECURRENT:
+        return RECURRENT[name](blocks=blocks) if blocks else RECURRENT[name]()
     if name not in OTHERS:
         return find(name, blocks)
     if blocks:

@@ -25,6 +25,7 @@ from cell_search.selection import sieve
 from cell_search.selection.reranking import Reranking
 from cell_search.selection.sieve import Sieved
 from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.support import html
@@ -103,9 +104,9 @@ def _page(
 
 def _lead(search: Search) -> str:
     config, space = search.config, search.space
-    cells = ""
+    cells = f" ({escape(space.source)})" if isinstance(space, GenotypeSpace) else ""
     if isinstance(space, CellSpace):
-        cells = f" ({escape(space.rules.source)}), {space.blocks} blocks a cell"
+        cells += f", {space.blocks} blocks a cell"
     images = f" on <b>{escape(search.images.name)}</b>" if search.evaluator.uses_images else ""
     return (
         f"{escape(search.space_name)} space{cells}, {len(space.decisions)} decisions, "
