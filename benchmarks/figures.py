@@ -34,7 +34,7 @@ _PEERED = "--queries=25,50,100 --first_seed=5000 --seeds=30 --reference=bayesian
 _PEERS = {
     "peers": "bayesian,optuna:TPESampler,peer:hyperopt",
     # Minutes a seed.
-    "processes": "bayesian,peer:botorch,peer:optuna_gp",
+    "processes": "bayesian,peer:botorch,peer:optuna_gp,peer:smac",
 }
 _CAMPAIGN = {
     **{
