@@ -50,8 +50,6 @@ class GraphSpace(NetworkSpace):
     """
 
     decisions: tuple[Decision, ...] = field(init=False)
-    settings: tuple[Decision, ...] = ()
-    as_written: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decisions", _DECISIONS + self.settings)
@@ -135,7 +133,7 @@ class GraphSpace(NetworkSpace):
 
     def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
         key = self.decode(point, name="any").canonical_key()
-        return key + "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
+        return key + self.settings_key(point)
 
     def record(self, point: Mapping[str, Any]) -> dict[str, Any]:
         graph = self.decode(point, name="graph").to_dict()

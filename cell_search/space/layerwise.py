@@ -64,8 +64,6 @@ class LayerwiseSpace(NetworkSpace):
     first_layers: int = setting(0, least=0, most=MAX_LAYERS)
     more_layers: int = setting(2, least=1, most=MAX_LAYERS)
     every: int = setting(1600, least=0)
-    settings: tuple[Decision, ...] = ()
-    as_written: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sizes", "filters", "strides"):
@@ -177,7 +175,7 @@ class LayerwiseSpace(NetworkSpace):
         """
         network = self.decode(point, name="any")
         key = repr(network.layers) if self.as_written else network.canonical_key()
-        return key + "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
+        return key + self.settings_key(point)
 
     @property
     def source(self) -> str:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from cell_search.space.space import Decision, Point, Space
+from cell_search.space.space import GenotypeSpace, Point
 from cells.kinds.files import ImageGenotype
 
 
-class NetworkSpace(Space):
-    """A space whose points are genotypes: cells, or whole networks.
+@dataclass(frozen=True)
+class NetworkSpace(GenotypeSpace):
+    """A space whose points are genotypes of image networks: cells, or whole networks.
 
     Attributes:
-        settings: further decisions that belong to a candidate, but not to its genotype.
         as_written: whether genotypes that compute the same, but are written in another way, are
             different candidates.
     """
 
-    settings: tuple[Decision, ...]
-    as_written: bool
+    as_written: bool = field(default=False, kw_only=True)
 
     @abc.abstractmethod
     def decode(
@@ -30,12 +30,10 @@ class NetworkSpace(Space):
         name: str | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> ImageGenotype:
-        """The genotype that a point stands for.
+        """See `GenotypeSpace.decode`.
 
         Args:
-            point: a choice for each decision.
-            name: of the genotype; made of the space and the canonical key by default.
-            provenance: see `Genotype`.
+            point, name, provenance: see there.
         """
 
     @abc.abstractmethod
@@ -52,11 +50,6 @@ class NetworkSpace(Space):
 
     @property
     @abc.abstractmethod
-    def source(self) -> str:
-        """The paper, and the section that says so."""
-
-    @property
-    @abc.abstractmethod
     def extent(self) -> str:
         """How large its genotypes are, in words."""
 
@@ -64,13 +57,3 @@ class NetworkSpace(Space):
     def noun(self) -> str:
         """What its genotypes are: `cells` or `networks`."""
         return "networks"
-
-
-def genotype_of(space: Space, point: Mapping[str, Any]) -> ImageGenotype | None:
-    """The genotype that a point of any space stands for, or None in a space without genotypes.
-
-    Args:
-        space: the decisions.
-        point: a choice for each decision, by name.
-    """
-    return space.decode(point) if isinstance(space, NetworkSpace) else None

@@ -134,6 +134,11 @@ def _pad(name: str, pad: p.Pad, inputs: list, context: LayerContext) -> Any:
     return context.keras.layers.ZeroPadding2D(pad.zeros, name=name)(inputs[0])
 
 
+def _pad_to(name: str, pad: p.PadTo, inputs: list, context: LayerContext) -> Any:
+    zeros = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return context.keras.layers.ZeroPadding2D(zeros, name=name)(inputs[0])
+
+
 def _resize(name: str, resize: p.Resize, inputs: list, context: LayerContext) -> Any:
     layers, (rows, columns) = context.keras.layers, resize.crop
     # The last layer that there is has the node's name.
@@ -157,11 +162,6 @@ def _fit_channels(name: str, fit: p.FitChannels, inputs: list, context: LayerCon
     x = layers.Permute((3, 1, 2), name=f"{name}_first")(x)
     x = change(((0, abs(more)), (0, 0)), name=f"{name}_fit")(x)
     return layers.Permute((2, 3, 1), name=name)(x)
-
-
-def _pad_to(name: str, pad: p.PadTo, inputs: list, context: LayerContext) -> Any:
-    zeros = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
-    return context.keras.layers.ZeroPadding2D(zeros, name=name)(inputs[0])
 
 
 def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:
@@ -216,9 +216,9 @@ _LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
     p.Pad: _pad,
+    p.PadTo: _pad_to,
     p.Resize: _resize,
     p.FitChannels: _fit_channels,
-    p.PadTo: _pad_to,
     p.Shift: _shift,
     p.Add: _add,
     p.Concat: _concat,

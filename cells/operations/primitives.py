@@ -210,6 +210,26 @@ class Pad(Primitive):
 
 
 @dataclass(frozen=True)
+class PadTo(Primitive):
+    """Zeros around a map up to `size`: as many before as behind, the odd one behind."""
+
+    size: Size = (1, 1)
+
+    def out_size(self, size: Size) -> Size:
+        return self.size
+
+    def zeros(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many rows go above and below, and columns to the left and the right.
+
+        Args:
+            size: height and width of the input, in pixels.
+        """
+        missing = self.size[0] - size[0], self.size[1] - size[1]
+        rows, columns = ((n // 2, n - n // 2) for n in missing)
+        return rows, columns
+
+
+@dataclass(frozen=True)
 class Resize(Primitive):
     """Nearest neighbours on the image's grid: pixel i of the output is pixel `i * down // up`.
 
@@ -241,26 +261,6 @@ class FitChannels(Primitive):
 
     def out_channels(self, channels: tuple[int, ...]) -> int:
         return self.filters
-
-
-@dataclass(frozen=True)
-class PadTo(Primitive):
-    """Zeros around a map up to `size`: as many before as behind, the odd one behind."""
-
-    size: Size = (1, 1)
-
-    def out_size(self, size: Size) -> Size:
-        return self.size
-
-    def zeros(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
-        """How many rows go above and below, and columns to the left and the right.
-
-        Args:
-            size: height and width of the input, in pixels.
-        """
-        missing = self.size[0] - size[0], self.size[1] - size[1]
-        rows, columns = ((n // 2, n - n // 2) for n in missing)
-        return rows, columns
 
 
 @dataclass(frozen=True)
