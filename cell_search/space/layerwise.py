@@ -175,8 +175,9 @@ class LayerwiseSpace(NetworkSpace):
         Args:
             point: a choice for each decision, by name.
         """
-        network = self.decode(point, name="any")
-        key = repr(network.layers) if self.as_written else network.canonical_key()
+        if self.as_written:
+            return super().canonical_key(point)
+        key = self.decode(point, name="any").canonical_key()
         return key + "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
 
     @property
