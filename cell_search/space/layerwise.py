@@ -173,9 +173,9 @@ class LayerwiseSpace(NetworkSpace):
         Args:
             point: a choice for each decision, by name.
         """
-        network = self.decode(point, name="any")
-        key = repr(network.layers) if self.as_written else network.canonical_key()
-        return key + self.settings_key(point)
+        if self.as_written:
+            return super().canonical_key(point)
+        return self.decode(point, name="any").canonical_key() + self.settings_key(point)
 
     @property
     def source(self) -> str:
