@@ -12,11 +12,10 @@ from cells.checks.arguments import checked
 from cells.genotype import catalogue as published
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
+from cells.kinds import files as kinds
 from cells.network.arguments import NetworkSettings, configure
 from cells.network.stack import stack
 from cells.operations import counts
-from cells.recurrent import catalogue as recurrent
-from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError, unknown
 from cells.support.files import FilePath
 
@@ -265,7 +264,7 @@ class Drawing:
         '<svg'
     """
 
-    genotype: Genotype | RecurrentGenotype
+    genotype: kinds.AnyGenotype
     dark: bool = False
     annotated: bool = True
 
@@ -282,7 +281,7 @@ class Drawing:
 
 @checked
 def draw(
-    genotype: Genotype | RecurrentGenotype | FilePath,
+    genotype: kinds.AnyGenotype | FilePath,
     file: FilePath | None = None,
     *,
     dark: bool = False,
@@ -307,7 +306,7 @@ def draw(
     """
     drawn = genotype
     if isinstance(drawn, str | os.PathLike):
-        drawn = recurrent.find(os.fspath(drawn))
+        drawn = kinds.find(os.fspath(drawn))
     if file is not None:
         from cells import drawing
 

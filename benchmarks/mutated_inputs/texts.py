@@ -87,7 +87,6 @@ def _recurrent() -> list[bytes]:
 
 
 def _read_recurrent(content: bytes, folder: Path) -> None:
-    from cells.genotype.genotype import Genotype
     from cells.recurrent import recurrent_file, words
     from cells.recurrent.canonical import canonical_key
     from cells.recurrent.counts import shapes
@@ -95,7 +94,6 @@ def _read_recurrent(content: bytes, folder: Path) -> None:
     file = folder / "mine.json"
     file.write_bytes(content)
     genotype = recurrent_file.read(file)
-    assert not isinstance(genotype, Genotype), "was damaged into image cells"
     canonical_key(genotype.cell)
     assert words.describe(genotype.cell) and shapes(genotype.cell, 3, 4)
     recurrent_file.write(genotype, folder / "again.json")
