@@ -67,7 +67,7 @@ def main() -> None:
         float(training.child.logits(images)[0, 0])
         del training
         gc.collect()
-        memory.append(_resident())
+        memory.append(resident())
         if number % 30 == 29:
             print(
                 f"{number + 1} children: {memory[-1]:.0f} MB, {len(pieces)} compiled pieces, "
@@ -104,7 +104,7 @@ def random_graph(rng: np.random.Generator, size: tuple[int, int], mutations: int
     return graph
 
 
-def _resident() -> float:
+def resident() -> float:
     """In MB."""
     with open("/proc/self/status", encoding="ascii") as status:
         line = next(line for line in status if line.startswith("VmRSS"))

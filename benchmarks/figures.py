@@ -136,6 +136,8 @@ FIGURES = {
     "--only=product,residual_network,hog_svm",
     "37-contenders-bangla": "-m benchmarks.contenders --dataset=bangla "
     "--only=product,residual_network,hog_svm",
+    "42-recurrent-children": "-m benchmarks.recurrent_children",
+    "42-recurrent-search": "-m benchmarks.recurrent_search --output=runs/recurrent",
     # Of a machine with a GPU; others leave a row that says that they have none.
     "38-accelerator": "-m benchmarks.accelerator",
     "39-evolved-graphs": "-m benchmarks.evolved_graphs --output=runs/evolved_graphs",

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
@@ -64,7 +64,7 @@ def final(search: Search) -> Search:
     return dataclasses.replace(
         search,
         config=config,
-        evaluator=evaluator,
+        evaluator=evaluator.deciding(),
         images=ImageSettings(**config.images.as_dict()),
     )
 
@@ -141,7 +141,25 @@ def rerank(
             f"{where}none of the {len(again.candidates)} candidates could be trained "
             f"again; the last failed, {again.candidates[-1].failures[-1]}"
         )
-    return SearchResult(search, studies, found, files.write() if files else ())
+    paths = files.write() if files else ()
+    if directory and again.complete:
+        paths += tuple(_leave(directory, longer, study, again.scored[0].trial))
+    return SearchResult(search, studies, found, paths)
+
+
+def _leave(
+    directory: SearchDirectory, longer: Search, study: optuna.Study, winner: FrozenTrial
+) -> list[str]:
+    """What the evaluator leaves of the winner's trainings; the paths."""
+    key = longer.space.canonical_key
+    done = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    again = [t for t in done if key(t.params) == key(winner.params)]
+    folder = directory.weights(longer.config.weights_dir, longer.config.rerank.name)
+    requests = [
+        driver.request_of(longer, t.number, longer.space.point(t) or {}, folder=folder)
+        for t in sorted(again, key=lambda t: -t.values[0])
+    ]
+    return longer.evaluator.leave(requests, directory.path)
 
 
 def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
@@ -170,6 +188,7 @@ def protocol_of(longer: Search) -> dict[str, Any]:
         longer: from `final`.
     """
     evaluator = dataclasses.asdict(longer.evaluator)
+    evaluator.pop("text", None)  # Where it lies does not matter.
     images = dataclasses.asdict(longer.images)
     del images["data_dir"]
     return {
