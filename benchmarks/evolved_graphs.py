@@ -2,6 +2,7 @@
 
   python -m benchmarks.evolved_graphs --output=DIR
   python -m benchmarks.evolved_graphs --first
+  python -m benchmarks.evolved_graphs --readings=50
 
 Three searches with the same children, images and processor time, from the same first individuals:
 evolution; random mutations without selection (either of two wins, the paper's own control); and
@@ -13,7 +14,10 @@ the trials since its last stop again for nothing.
 momentum 0.9 at a learning rate of 0.1, weight decay 1e-4, mirrored and moved images; the test
 images score it.
 
-Needs CELLS_DATA_DIR with `cifar10` prepared.
+`--readings` builds random graphs, after up to 40 mutations in a row, in Keras 3, in tf_keras and in
+the children's engine, with the same random weights in float64, and compares their logits.
+
+Without `--readings`, needs CELLS_DATA_DIR with `cifar10` prepared.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
+from benchmarks.children_memory import GROWING, random_graph
 from benchmarks.data import data_dir
 from benchmarks.report import Figure, observed, print_figures, required
 
@@ -44,6 +49,11 @@ LIMITS = {
         "<= 0",
         10.0,
         "a first individual with a convolution, about",
+    ),
+    "three readings: largest relative difference of logits": (
+        "<= 1e-6",
+        1.0,
+        "weights of another network, about",
     ),
     "evolution: best held-out accuracy, percent": (">= 35", 23.4, "the first individual alone"),
     "evolution less random mutation, points": (
@@ -83,7 +93,11 @@ def main() -> None:
     parser.add_argument("--held_out", type=int, default=2000)
     parser.add_argument("--first", action="store_true", help="train the first individual alone")
     parser.add_argument("--steps", type=int, default=25_600, help="with --first")
+    parser.add_argument("--readings", type=int, default=0, help="compare so many graphs' logits")
     args = parser.parse_args()
+    if args.readings:
+        print_figures([readings(args.readings)], seeds=range(args.readings))
+        return
     data_dir()
     if args.first:
         print_figures(first_individual(args.steps), seeds=[0])
@@ -172,6 +186,47 @@ def _mean(values: list[float]) -> float:
 
 def _error(values: list[float]) -> float | None:
     return round(statistics.stdev(values) / len(values) ** 0.5, 2) if len(values) > 1 else None
+
+
+def readings(count: int) -> Figure:
+    """The largest relative difference between logits of the three readings of random graphs."""
+    import keras
+    import tf_keras
+
+    from cell_search.children import Bank, Child
+    from cells.evolved.mutations import MUTATIONS
+    from cells.network.build import build_network
+    from cells.network.stack import StackConfig
+    from cells.weights.by_layer import move_weights
+
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    tf_keras.backend.set_floatx("float64")
+    size, largest, layers = (13, 10), 0.0, 0
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        # Where mutations remove as much as they insert, graphs stay small.
+        names = tuple(MUTATIONS) if seed % 2 else GROWING
+        graph = random_graph(rng, size, int(rng.integers(1, 41)), names)
+        child = Child(graph, StackConfig(image_size=size), Bank(precision="float64"))
+        for layer in child.layers:
+            layer.set_weights([w + rng.uniform(0.1, 0.3, w.shape) for w in layer.get_weights()])
+        layers += len(child.layers)
+        x = rng.uniform(-1.0, 1.0, (4, *size, 3))
+        logits = child.logits(x).numpy()
+        for namespace in (keras, tf_keras):
+            model = build_network(graph, StackConfig(image_size=size), namespace)
+            moved = move_weights(child, model)
+            assert not (moved.missing or moved.unused or moved.unfit), moved
+            theirs = np.asarray(model(x, training=False))
+            assert np.isfinite(theirs).all() and np.ptp(theirs, axis=0).min() > 0.0
+            largest = max(largest, float(np.abs(logits - theirs).max() / np.abs(theirs).max()))
+        keras.utils.clear_session()
+        tf_keras.backend.clear_session()
+        print(f"graph {seed}: {graph.title}, so far {largest:.1e}", flush=True)
+    name = "three readings: largest relative difference of logits"
+    note = f"{count} graphs, {layers} layers with weights, images of 13x10"
+    return required(LIMITS, name, float(f"{largest:.2g}"), note=note)
 
 
 def first_individual(steps: int) -> list[Figure]:

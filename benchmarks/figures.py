@@ -141,6 +141,7 @@ FIGURES = {
     # Of a machine with a GPU; others leave a row that says that they have none.
     "38-accelerator": "-m benchmarks.accelerator",
     "39-evolved-graphs": "-m benchmarks.evolved_graphs --output=runs/evolved_graphs",
+    "39-evolved-graphs-readings": "-m benchmarks.evolved_graphs --readings=50",
     "39-evolved-graphs-first": "-m benchmarks.evolved_graphs --first",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
