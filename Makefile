@@ -13,11 +13,12 @@ PAGES ?=
 # files come first (tests/conftest.py).
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: help venv demo test docs-test test-extras check figures catalogue lock clean
+.PHONY: help venv demo test test-quick docs-test test-extras check figures catalogue lock clean
 
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
 	@echo 'make test     all tests (TESTS=tests/cells for some)'
+	@echo 'make test-quick  those that are not slow, between two edits (3 minutes at most on 2 cores)'
 	@echo 'make docs-test  the commands of the documentation, shortened (PAGES=README.md for some)'
 	@echo 'make test-extras  a wheel in a new environment, with what pip finds today (minutes)'
 	@echo 'make check    ruff, mypy, and whether the measured figures are what they say'
@@ -39,8 +40,14 @@ demo: $(INSTALLED)
 	$(BIN)/python -m benchmarks.demo --output=demo
 
 # A worker that dies ends the tests: pytest-xdist may wait for ever for the one that replaces it.
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder
+
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder $(TESTS)
+	$(PYTEST) $(TESTS)
+
+# Which are slow: tests/slow.txt; the slowest of those that ran are printed at the end.
+test-quick: $(INSTALLED)
+	$(PYTEST) -m 'not extras and not slow' $(TESTS)
 
 # What shortens the commands, and which are not run, and why: tests/docs/shortened.yaml.
 docs-test: $(INSTALLED)

@@ -81,7 +81,7 @@ class Run:
     def step(self, name: str, take: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Takes a step, unless it was taken before; gives its result, JSON values."""
         if name not in self.results:
-            with self.screen.during(name), self.budget.during(name):
+            with self.budget.during(name), self.screen.during(name):
                 result = take()
             # As a later run reads it.
             self.record.keep(name, json.loads(json.dumps(result)))

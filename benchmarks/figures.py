@@ -30,7 +30,12 @@ _STRATEGIES = (
 )
 
 #: By `benchmarks/protocol.md`: seeds that nothing was chosen on.
-_PEERED = "--first_seed=5000 --seeds=30 --strategies=bayesian,peer:botorch"
+_PEERED = "--queries=25,50,100 --first_seed=5000 --seeds=30 --reference=bayesian --strategies="
+_PEERS = {
+    "peers": "bayesian,optuna:TPESampler,peer:hyperopt",
+    # Minutes a seed.
+    "processes": "bayesian,peer:botorch,peer:optuna_gp,peer:smac",
+}
 _CAMPAIGN = {
     **{
         f"38-campaign-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
@@ -41,11 +46,15 @@ _CAMPAIGN = {
     "38-campaign-nb301": "-m benchmarks.strategies --table=nb301 --queries=25,50,100,200,500 "
     f"--first_seed=5000 --seeds=50 --strategies={_STRATEGIES}",
     **{
-        f"39-peers-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
-        f"--dataset={dataset} --queries=25,50,100 {_PEERED}"
-        for dataset in ("c10", "c100", "in16")
+        f"39-{kind}-{name}": f"-m benchmarks.strategies {table} {_PEERED}{peers}"
+        for kind, peers in _PEERS.items()
+        for name, table in (
+            ("nb201-c10", "--table=nb201 --dataset=c10"),
+            ("nb201-c100", "--table=nb201 --dataset=c100"),
+            ("nb201-in16", "--table=nb201 --dataset=in16"),
+            ("nb301", "--table=nb301"),
+        )
     },
-    "39-peers-nb301": f"-m benchmarks.strategies --table=nb301 --queries=25,50,100 {_PEERED}",
     "40-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --first_seed=5000 --seeds=10",
     "40-listed-tables": "-m benchmarks.unseen_tables --listed --queries=100 --first_seed=5000 "
     "--seeds=10 --strategies=bayesian,random,regularized_evolution:population=10,sample=3,"

@@ -126,20 +126,26 @@ def needed(curves: np.ndarray, value: float) -> int | None:
 
 
 def against(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> list[Figure]:
-    """How many queries the others need for what the reference has, as a multiple of its own."""
+    """How the others stand to the reference, by what was found and by queries.
+
+    Differences are paired by seed: the 95 % interval of one says ahead, level or behind.
+    """
     reference = next(c for c in results if c.text == args.reference)
     where = "-".join(filter(None, (args.table, args.dataset)))
+    measure, i = ("test", 1) if args.table == "nb301" else ("valid", 0)
     rows = []
-    for queries in args.queries:
-        value = float(results[reference][1, :, queries - 1].mean())
-        for contender, curves in results.items():
-            if contender is reference:
-                continue
-            count = needed(curves[1], value)
-            most = curves.shape[-1]
-            told = f"{count} queries" if count else f"not within {most} queries: at least that"
-            name = f"{where} {contender.text}: queries for the {args.reference} after {queries}"
-            rows.append(observed(name + ", times", round((count or most) / queries, 2), note=told))
+    for contender, curves in results.items():
+        for queries in args.queries if contender is not reference else ():
+            own = results[reference][i, :, queries - 1]
+            mean, _, error = _moments(curves[i, :, queries - 1] - own)
+            stands = "level" if abs(mean) <= 1.96 * error else "ahead" if mean > 0 else "behind"
+            name = f"{where} {contender.text} {queries} queries, against {args.reference}"
+            points = f"{name}: {measure}, points"
+            rows.append(observed(points, round(mean, 3), error=round(error, 4), note=stands))
+            count, most = needed(curves[i], float(own.mean())), curves.shape[-1]
+            told = f"{count} queries" if count else f"not within {most} queries: more than that"
+            times = round((count or most) / queries, 2)
+            rows.append(observed(f"{name}: times its queries", times, note=told))
     return rows
 
 
@@ -172,7 +178,7 @@ def main() -> None:
         "--strategies", default="random:attempts=1,regularized_evolution:population=10,sample=3"
     )
     parser.add_argument(
-        "--reference", default="", help="one of --strategies whose accuracies the others must reach"
+        "--reference", default="", help="one of --strategies that the others are compared with"
     )
     parser.add_argument("--queries", default="50,100,200", help="budgets that are reported")
     parser.add_argument("--seeds", type=int, default=200)

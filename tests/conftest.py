@@ -16,29 +16,27 @@ if "CELLS_CACHE_DIR" not in os.environ:
 
 import pytest
 
-#: Files of a minute or more. Each is run by one process, so the last to begin must be short.
-LONG = {
-    "test_auto_run.py",
-    "test_children.py",
-    "test_detection_commands.py",
-    "test_detection_rcnn.py",
-    "test_older_files.py",
-    "test_python_examples.py",
-    "test_transfer_baselines.py",
-    "test_transfer_cluster.py",
-    "test_transfer_export.py",
-    "test_transfer_finetune.py",
-    "test_transfer_handover.py",
-    "test_transfer_runs.py",
-    "test_transfer_strategies.py",
-    "test_transfer_survival.py",
-    "test_weight_sources.py",
-}
+#: What takes more than about two seconds, longest first: files, and tests of others.
+SLOW = (pathlib.Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").split()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the long files before all others."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    """Marks what is slow, and puts its files before all others, longest first.
+
+    Each file is run by one process, so the last to begin must be short.
+    """
+    place: dict[str, int] = {}
+    for number, line in enumerate(SLOW):
+        place.setdefault(line.partition("::")[0], number)
+
+    def file(item: pytest.Item) -> str:
+        return item.nodeid.partition("::")[0]
+
+    for item in items:
+        if {file(item), item.nodeid.partition("[")[0]} & set(SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: place.get(file(item), len(SLOW)))
 
 
 @pytest.fixture(scope="session")

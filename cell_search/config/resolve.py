@@ -24,13 +24,14 @@ from cell_search.space import published, space_file
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
-from cell_search.space.network_space import NetworkSpace, genotype_of
-from cell_search.space.space import Point, Space
+from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import GenotypeSpace, Point, Space, genotype_of
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.strategies._listed import Listed
 from cell_search.study import database, objectives
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
+from cells.genotype.genotype import Genotype
 from cells.operations.operations import OPERATIONS
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
@@ -92,7 +93,7 @@ class Search:
             point: a choice for each decision, by name.
         """
         genotype = genotype_of(self.space, point) if self.limits.any else None
-        if genotype is not None:
+        if isinstance(genotype, Genotype):
             costs = self.predicted(point) if self.limits.costs else {}
             if not self.limits.allow(genotype, costs):
                 return False
@@ -103,7 +104,8 @@ class Search:
         if self.costs is None:
             return {}
         genotype = genotype_of(self.space, point)
-        return self.evaluator_of(point).costs(genotype, self.images, self.costs)
+        cells = genotype if isinstance(genotype, Genotype) else None
+        return self.evaluator_of(point).costs(cells, self.images, self.costs)
 
     @functools.cached_property
     def predicted_metrics(self) -> tuple[str, ...]:
@@ -221,12 +223,12 @@ class Search:
     @property
     def gives_genotypes(self) -> bool:
         """Whether the points of the space are genotypes."""
-        return isinstance(self.space, NetworkSpace)
+        return isinstance(self.space, GenotypeSpace)
 
     @property
     def trains_winner(self) -> bool:
         """Whether the winner can be trained on the images of this search."""
-        return self.gives_genotypes and self.evaluator.uses_images
+        return isinstance(self.space, NetworkSpace) and self.evaluator.uses_images
 
     @property
     def space_name(self) -> str:
@@ -286,17 +288,20 @@ def resolve(
         evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
     limits = Limits(**config.limits.as_dict())
-    if isinstance(space, NetworkSpace):
-        space = dataclasses.replace(  # type: ignore[call-arg]
-            space,
-            settings=searched_settings.decisions(choices, evaluator),
-            as_written=evaluator.as_written,
-        )
-        limits.check(space.decode(space.random(np.random.default_rng(0))))
-    elif choices or limits.any:
+    if isinstance(space, GenotypeSpace):
+        space = dataclasses.replace(space, settings=searched_settings.decisions(choices, evaluator))
+    elif choices:
         raise UserError(
-            f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
-            "the candidates of this space are none; leave them out or use a space of cells"
+            "settings: are there for cells that are networks, and the candidates of this space are "
+            "none; leave them out or use a space of cells"
+        )
+    if isinstance(space, NetworkSpace):
+        space = dataclasses.replace(space, as_written=evaluator.as_written)  # type: ignore[call-arg]
+        limits.check(space.decode(space.random(np.random.default_rng(0))))
+    elif limits.any:
+        raise UserError(
+            "limits: are there for cells that are networks for images, and the candidates of this "
+            "space are none; leave them out or use a space of image cells"
         )
     names_parents = strategy.parent is not Strategy.parent
     if evaluator.inherit is None:

@@ -121,9 +121,10 @@ class SpaceChoice(hyperparams.Config):
     """What is searched.
 
     Attributes:
-        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts`, `layerwise` or
-            `nas_bench_201`.
-        blocks: blocks of a cell; 0 stands for as many as in the paper.
+        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`; of
+            recurrent cells `recurrent` or `recurrent_darts`; of whole networks `layerwise`.
+        blocks: blocks of a cell, leaves of a tree (`recurrent`), nodes of a highway cell
+            (`recurrent_darts`); 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.
         operations: what a side of a block may do, in place of the named space's own; names of
             `cells operations`, and of one's own.

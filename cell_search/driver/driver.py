@@ -26,13 +26,13 @@ from cell_search.pools import Pool
 from cell_search.search_result import SearchResult
 from cell_search.selection import sieve
 from cell_search.selection.first import FirstTrial, known_cells, require_same
-from cell_search.space.network_space import genotype_of
-from cell_search.space.space import Point
+from cell_search.space.space import Point, genotype_of
 from cell_search.strategies import trial_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
 from cell_search.trial_keys import ALONG, FINAL
+from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.signals import Interruptible
 
@@ -332,6 +332,7 @@ class _Driver:
             return request
         noted, space = trial_of(self.study, number).user_attrs, self.search.space
         along = genotype_of(space, space.from_indices(noted[ALONG])) if ALONG in noted else None
+        assert along is None or isinstance(along, Genotype)
         return dataclasses.replace(request, along=along, final=FINAL in noted)
 
     def _tell(self, number: int, result: Result) -> None:

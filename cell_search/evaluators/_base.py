@@ -16,7 +16,9 @@ from cell_search.images import ImageSettings, facts
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Point, Space
-from cells.kinds.files import ImageGenotype
+from cells.genotype.genotype import Genotype
+from cells.kinds.files import AnyGenotype, ImageGenotype
+from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
@@ -65,7 +67,7 @@ class Request:
     """
 
     number: int
-    genotype: ImageGenotype | None
+    genotype: AnyGenotype | None
     decisions: Mapping[str, Any]
     space: Space
     evaluator: Evaluator
@@ -75,9 +77,21 @@ class Request:
     parent: int | None = None
     folder: str = ""
     until: int = 0
-    along: ImageGenotype | None = None
+    along: Genotype | None = None
     final: bool = False
     predicted: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def network(self) -> ImageGenotype:
+        """The candidate of a space of image cells, or of whole networks."""
+        assert isinstance(self.genotype, Genotype | Architecture)
+        return self.genotype
+
+    @property
+    def cells(self) -> Genotype:
+        """The candidate of a space of image cells."""
+        assert isinstance(self.genotype, Genotype)
+        return self.genotype
 
 
 @dataclass(frozen=True)
@@ -248,7 +262,8 @@ class Evaluator(abc.ABC):
         if not isinstance(space, NetworkSpace):
             raise UserError(
                 f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
-                "has no genotypes; use the evaluator of a table, or a space of cells"
+                "has no image cells; use the evaluator of a table, language_model for recurrent "
+                "cells, or a space of image cells"
             )
         if not isinstance(space, CellSpace) and not self.whole_networks:
             raise UserError(

@@ -17,7 +17,7 @@ from cell_search.images import facts
 from cell_search.output import train_file
 from cell_search.selection import reranking
 from cell_search.selection.reranking import Reranking
-from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
@@ -167,7 +167,7 @@ def _write_candidate(
     trial: FrozenTrial, search: Search, path: pathlib.Path, again: Reranking | None
 ) -> None:
     provenance = _provenance(trial, search, again)
-    if isinstance(search.space, NetworkSpace):
+    if isinstance(search.space, GenotypeSpace):
         kinds.write(search.space.decode(trial.params, provenance=provenance), path)
         return
     candidate = {
@@ -182,10 +182,10 @@ def _write_candidate(
 def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> dict[str, Any]:
     said = again.said_of(trial) if again else None
     config = search.config
-    space = search.space
+    source = search.space.source if isinstance(search.space, GenotypeSpace) else ""
     return {
         "space": search.space_name,
-        **({"space_source": space.source} if isinstance(space, NetworkSpace) else {}),
+        **({"space_source": source} if source else {}),
         "strategy": config.strategy.type,
         **(
             {"dataset": search.images.name, "images": dict(facts(search.images))}

@@ -75,7 +75,6 @@ class CellSpace(NetworkSpace):
         decisions: those of the cells, then `settings`.
         rules: of the cells.
         blocks: of a cell; where cells can grow, at most.
-        settings: further decisions that belong to a candidate, but not to its genotype.
         growable: whether cells may have fewer blocks.
         as_written: whether cells that compute the same, but are written in another way, are
             different candidates, as they are in a table that has a row for each of them.
@@ -84,7 +83,6 @@ class CellSpace(NetworkSpace):
     decisions: tuple[Decision, ...] = field(init=False)
     rules: Rules
     blocks: int
-    settings: tuple[Decision, ...] = ()
     growable: bool = False
     as_written: bool = False
 
@@ -222,10 +220,6 @@ class CellSpace(NetworkSpace):
     def extent(self) -> str:
         return f"{self.blocks} blocks a cell"
 
-    @property
-    def noun(self) -> str:
-        return "cells"
-
     def decode(
         self,
         point: Mapping[str, Any],
@@ -233,13 +227,6 @@ class CellSpace(NetworkSpace):
         name: str | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Genotype:
-        """The genotype that a point stands for.
-
-        Args:
-            point: a choice for each decision.
-            name: of the genotype; made of the space and the canonical key by default.
-            provenance: see `Genotype`.
-        """
         cells = [self._cell(cell, point) for cell in self.rules.cells]
         return Genotype(
             name=name or f"{self.rules.name}-{self._cells_key(point)[:8]}",
@@ -314,8 +301,7 @@ class CellSpace(NetworkSpace):
         """
         if self.as_written:
             return super().canonical_key(point)
-        settings = "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
-        return self._cells_key(point) + settings
+        return self._cells_key(point) + self.settings_key(point)
 
     def _cells_key(self, point: Mapping[str, Any]) -> str:
         return cell_key(*(self._cell(cell, point) for cell in self.rules.cells))

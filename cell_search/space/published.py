@@ -5,6 +5,7 @@ from __future__ import annotations
 from cell_search.space import nas_bench_201
 from cell_search.space.cell_space import CellSpace, Rules
 from cell_search.space.layerwise import LayerwiseSpace
+from cell_search.space.recurrent_spaces import HighwaySpace, RecurrentSpace, TreeSpace
 from cell_search.space.space import Space
 from cells.support.errors import UserError
 from cells.support.registry import choose
@@ -122,19 +123,24 @@ OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 #: Spaces of whole networks, as the papers have them.
 WHOLE: dict[str, Space] = {"layerwise": LayerwiseSpace()}
 
+#: Spaces of recurrent cells.
+RECURRENT: dict[str, type[RecurrentSpace]] = {kind.name: kind for kind in (TreeSpace, HighwaySpace)}
+
 
 def named(name: str, blocks: int = 0) -> Space:
     """The space of a name, with genotypes or without.
 
     Args:
-        name: a key of `SPACES`, `OTHERS` or `WHOLE`.
-        blocks: of a cell; 0: as in the paper.
+        name: a key of `SPACES`, `OTHERS`, `WHOLE` or `RECURRENT`.
+        blocks: of a cell; leaves or nodes of a recurrent one; 0: as in the paper.
 
     Raises:
         UserError: there is no such space, or it cannot have so many blocks.
     """
     others = {**OTHERS, **WHOLE}
-    choose("space.name", name, {**SPACES, **others})
+    choose("space.name", name, {**SPACES, **others, **RECURRENT})
+    if name in RECURRENT:
+        return RECURRENT[name](blocks=blocks) if blocks else RECURRENT[name]()
     if name not in others:
         return find(name, blocks)
     if blocks:

@@ -1,16 +1,17 @@
 """A search space: decisions in an order, as Optuna's categorical distributions.
 
 A space says which decisions there are and when two points are the same candidate. It knows
-nothing of genotypes: strategies work on any table of decisions (`NetworkSpace` adds genotypes).
+nothing of genotypes: strategies work on any table of decisions (`GenotypeSpace` adds genotypes).
 """
 
 from __future__ import annotations
 
+import abc
 import functools
 import itertools
 import math
 from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from cell_search.space.encoding import Encoding
 from cell_search.space.growth import Growth, Part
+from cells.kinds.files import AnyGenotype
 from cells.support.errors import UserError
 
 Choice = str | int | float | bool | None
@@ -240,3 +242,64 @@ class Space:
                     f"does not have; its choices are {', '.join(map(str, d.choices))}"
                 )
         return {d.name: params[d.name] for d in self.decisions}
+
+
+@dataclass(frozen=True)
+class GenotypeSpace(Space, abc.ABC):
+    """A space whose points stand for genotypes: image cells, recurrent ones, or whole networks.
+
+    Attributes:
+        settings: further decisions that belong to a candidate, but not to its genotype; the last
+            of its decisions.
+    """
+
+    settings: tuple[Decision, ...] = field(default=(), kw_only=True)
+
+    @property
+    @abc.abstractmethod
+    def source(self) -> str:
+        """The paper, and the section that describes it."""
+
+    @abc.abstractmethod
+    def decode(
+        self,
+        point: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> AnyGenotype:
+        """The genotype that a point stands for.
+
+        Args:
+            point: a choice for each decision.
+            name: of the genotype; made of the space and the canonical key by default.
+            provenance: see `Genotype`.
+        """
+
+    @property
+    def extent(self) -> str:
+        """How large its genotypes are, in words; empty where nobody need be told."""
+        return ""
+
+    @property
+    def noun(self) -> str:
+        """What its genotypes are: `cells` or `networks`."""
+        return "cells"
+
+    def settings_key(self, point: Mapping[str, Any]) -> str:
+        """The part of a canonical key that says the further settings; empty without any.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
+
+
+def genotype_of(space: Space, point: Mapping[str, Any]) -> AnyGenotype | None:
+    """The genotype that a point of any space stands for, or None in a space without genotypes.
+
+    Args:
+        space: the decisions.
+        point: a choice for each decision, by name.
+    """
+    return space.decode(point) if isinstance(space, GenotypeSpace) else None

@@ -62,14 +62,16 @@ def svg(
         return svg_text.render(figure, genotype, dark, annotated)
 
 
-def adaptive_svg(genotype: Genotype | Architecture, *, annotated: bool = False) -> str:
-    """Draws both cells as a whole SVG file whose colours are those of a light or of a dark screen.
+def adaptive_svg(
+    genotype: Genotype | RecurrentGenotype | Architecture, *, annotated: bool = False
+) -> str:
+    """Draws a genotype as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
     it. It follows the page's colour scheme.
 
     Args:
-        genotype: the two cells.
+        genotype: what to draw.
         annotated: see `svg`.
     """
     from cells.drawing import svg_text

@@ -10,6 +10,7 @@ import os
 import pathlib
 from typing import Any, TypeAlias
 
+from cells.evolved.graph import EvolvedGraph
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.genotype import Genotype
 from cells.layerwise.network import LayerwiseNetwork
@@ -23,7 +24,7 @@ from cells.support.files import json_text, write_atomically
 
 #: Whole networks by the kind of their files.
 _NETWORKS: dict[str, type[Architecture]] = {
-    network.kind: network for network in (LayerwiseNetwork,)
+    network.kind: network for network in (LayerwiseNetwork, EvolvedGraph)
 }
 
 #: What stands for one network of images: cells, which are to be stacked, or all of it.

@@ -178,11 +178,10 @@ class Train(ChildEvaluator):
         from cell_search.evaluators._kept_files import TrainingFiles
         from cell_search.evaluators.train import loop
 
-        assert request.genotype is not None
         images = image_files.load(request.images)
-        config = self.trained_child(request.genotype, images.size, images.num_classes)
+        config = self.trained_child(request.network, images.size, images.num_classes)
         trained = loop.train_child(
-            request.genotype,
+            request.network,
             config,
             images,
             self,
@@ -193,7 +192,7 @@ class Train(ChildEvaluator):
             files=TrainingFiles(request) if request.folder else None,
             parent=request.parent,
         )
-        return Score({**trained, **child_sizes(request.genotype, config)})
+        return Score({**trained, **child_sizes(request.network, config)})
 
     def reward_from(self, accuracies: Sequence[float]) -> float:
         """The reward of a child.

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import GenotypeSpace
 from cells import drawing
 from cells.support.html import data_url
 
@@ -28,7 +28,7 @@ class Pictures:
     def __init__(self, limit: int | None = None):
         self._left = limit
 
-    def of(self, space: NetworkSpace, trial: FrozenTrial) -> str:
+    def of(self, space: GenotypeSpace, trial: FrozenTrial) -> str:
         """A picture of a trial's cells; says so where there is none yet."""
         key = (space, *(trial.params[d.name] for d in space.decisions))
         if key not in _drawn:
@@ -42,6 +42,6 @@ class Pictures:
                 drawing.adaptive_svg(space.decode(trial.params), annotated=True).encode(),
                 "image/svg+xml",
             )
-        what = "Normal and Reduction cell" if space.noun == "cells" else "Network"
-        alternative = escape(f"{what} of trial {trial.number}", quote=True)
+        noun = space.noun.capitalize()
+        alternative = escape(f"{noun} of trial {trial.number}", quote=True)
         return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'
