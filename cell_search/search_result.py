@@ -112,7 +112,7 @@ class SearchResult:
         return self._candidate(results.best_of(self.resolved, self.study, again, where=where)[0])
 
     @property
-    def genotype(self) -> Any:
+    def genotype(self) -> AnyGenotype:
         """The cells of the best candidate.
 
         Raises:

@@ -84,7 +84,7 @@ class Request:
 
     @property
     def network(self) -> ImageGenotype:
-        """The candidate of a space of image networks."""
+        """The candidate of a space of image cells, or of whole networks."""
         assert isinstance(self.genotype, Genotype | Architecture)
         return self.genotype
 

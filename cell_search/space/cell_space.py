@@ -219,10 +219,6 @@ class CellSpace(NetworkSpace):
     def extent(self) -> str:
         return f"{self.blocks} blocks a cell"
 
-    @property
-    def noun(self) -> str:
-        return "cells"
-
     def decode(
         self,
         point: Mapping[str, Any],

@@ -147,8 +147,8 @@ class GraphSpace(NetworkSpace):
         return "Real et al. 2017, section 3"
 
     @property
-    def extent(self) -> str:
-        return "graphs of any size"
+    def noun(self) -> str:
+        return "networks"
 
 
 def _hash(graph: Any) -> str:

@@ -51,7 +51,6 @@ class LayerwiseSpace(NetworkSpace):
         first_layers: of a network at first, where networks grow; 0: they do not.
         more_layers: how many more there are each time.
         every: proposals after which there are more (1,600 in the paper); 0: the strategy decides.
-        settings: further decisions that belong to a candidate, but not to its genotype.
         as_written: whether networks that compute the same are different candidates if they are
             written in another way.
     """
@@ -175,11 +174,16 @@ class LayerwiseSpace(NetworkSpace):
         """
         if self.as_written:
             return super().canonical_key(point)
-        return self.decode(point, name="any").canonical_key() + self.settings_key(point)
+        key = self.decode(point, name="any").canonical_key()
+        return key + self.settings_key(point)
 
     @property
     def source(self) -> str:
         return "Zoph & Le 2017, sections 3.3 and 4.1"
+
+    @property
+    def noun(self) -> str:
+        return "networks"
 
     @property
     def extent(self) -> str:

@@ -13,7 +13,7 @@ from cells.kinds.files import ImageGenotype
 
 @dataclass(frozen=True)
 class NetworkSpace(GenotypeSpace):
-    """A space whose points are genotypes of image networks: cells, or whole networks.
+    """A space whose points are image cells, or whole networks.
 
     Attributes:
         as_written: whether genotypes that compute the same, but are written in another way, are
@@ -30,11 +30,7 @@ class NetworkSpace(GenotypeSpace):
         name: str | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> ImageGenotype:
-        """See `GenotypeSpace.decode`.
-
-        Args:
-            point, name, provenance: see there.
-        """
+        """See `GenotypeSpace.decode`."""
 
     @abc.abstractmethod
     def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
@@ -47,13 +43,3 @@ class NetworkSpace(GenotypeSpace):
         Raises:
             UserError: it does not fit into the space; says where, and why.
         """
-
-    @property
-    @abc.abstractmethod
-    def extent(self) -> str:
-        """How large its genotypes are, in words."""
-
-    @property
-    def noun(self) -> str:
-        """What its genotypes are: `cells` or `networks`."""
-        return "networks"

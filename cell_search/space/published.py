@@ -123,6 +123,7 @@ OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 
 #: Spaces of whole networks, as the papers have them.
 WHOLE: dict[str, Space] = {"layerwise": LayerwiseSpace(), "graph": GraphSpace()}
+
 #: Spaces of recurrent cells.
 RECURRENT: dict[str, type[RecurrentSpace]] = {kind.name: kind for kind in (TreeSpace, HighwaySpace)}
 

@@ -268,7 +268,7 @@ class Space:
 
 @dataclass(frozen=True)
 class GenotypeSpace(Space, abc.ABC):
-    """A space whose points stand for genotypes: of image cells, recurrent ones, or whole networks.
+    """A space whose points stand for genotypes: image cells, recurrent ones, or whole networks.
 
     Attributes:
         settings: further decisions that belong to a candidate, but not to its genotype; the last
@@ -297,6 +297,11 @@ class GenotypeSpace(Space, abc.ABC):
             name: of the genotype; made of the space and the canonical key by default.
             provenance: see `Genotype`.
         """
+
+    @property
+    def extent(self) -> str:
+        """How large its genotypes are, in words; empty where nobody need be told."""
+        return ""
 
     @property
     def noun(self) -> str:

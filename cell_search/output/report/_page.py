@@ -24,7 +24,6 @@ from cell_search.output.results import reranking_of, versions
 from cell_search.selection import sieve
 from cell_search.selection.reranking import Reranking
 from cell_search.selection.sieve import Sieved
-from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
@@ -104,9 +103,9 @@ def _page(
 
 def _lead(search: Search) -> str:
     config, space = search.config, search.space
-    cells = f" ({escape(space.source)})" if isinstance(space, GenotypeSpace) else ""
-    if isinstance(space, NetworkSpace):
-        cells += f", {space.extent}"
+    cells = ""
+    if isinstance(space, GenotypeSpace):
+        cells = f" ({escape(space.source)})" + (f", {space.extent}" if space.extent else "")
     images = f" on <b>{escape(search.images.name)}</b>" if search.evaluator.uses_images else ""
     return (
         f"{escape(search.space_name)} space{cells}, {len(space.decisions)} decisions, "

@@ -123,7 +123,7 @@ def test_a_search_leaves_networks(tmp_path) -> None:
     assert result.best.score["parameters"] == summarize(graph, ("logits",), (8, 8)).trainable
     assert len(list((tmp_path / "top").glob("*.json"))) == 5
     page = (tmp_path / "report.html").read_text()
-    assert "The best networks" in page and "Network of trial" in page and "3 layers" in page
+    assert "The best networks" in page and "Networks of trial" in page and "3 layers" in page
     assert best.provenance["space"] == "layerwise"
     # Another space of that name is another search.
     config["space"]["layerwise"]["layers"] = 4
