@@ -89,7 +89,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--population", type=int, default=20, help="the set-point")
-    parser.add_argument("--images", type=int, default=5000, help="that train a child, once each")
+    parser.add_argument("--images", type=int, default=10_000, help="that train a child, once each")
+    parser.add_argument("--size", type=int, default=16, help="pixels of an image's side")
     parser.add_argument("--held_out", type=int, default=2000)
     parser.add_argument("--first", action="store_true", help="train the first individual alone")
     parser.add_argument("--steps", type=int, default=25_600, help="with --first")
@@ -128,7 +129,12 @@ def settings_of(arm: str, seed: int, args: argparse.Namespace) -> dict[str, Any]
                 "inherit": ARMS[arm].get("inherit", True),
             },
         },
-        "images": {"name": "cifar10", "training": args.images, "held_out": args.held_out},
+        "images": {
+            "name": "cifar10",
+            "training": args.images,
+            "held_out": args.held_out,
+            "size": args.size,
+        },
         "seed": seed,
         "top": 1,
         "report_minutes": 0.0,
@@ -160,7 +166,8 @@ def evolve(folder: pathlib.Path, arm: str, seed: int, args: argparse.Namespace) 
 def figures_of(best: dict[str, list[float]], args: argparse.Namespace) -> list[Figure]:
     """What is required of the arms that were run, and what each reached."""
     told = (
-        f"{args.minutes:g} processor minutes; children of {args.images:,} images, once each; "
+        f"{args.minutes:g} processor minutes; children of {args.images:,} images of {args.size} "
+        f"pixels, once each, 50 a step; "
         f"{args.held_out:,} held out; set-point {args.population}"
     )
     found: list[Figure] = []

@@ -177,7 +177,7 @@ def test_children_are_trained_with_the_learning_rate_of_their_graph(small, tmp_p
         },
         "evaluator": {"type": "train", "train": train},
         "images": {**small["images"], "training": 96, "held_out": 100},
-        "trials": 5,
+        "trials": 4,
     }
     result = cell_search.search(settings, directory=tmp_path / "search")
     trials = result.study.trials
