@@ -12,11 +12,14 @@ from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.selection import sieve
 from cell_search.space.cell_space import CellSpace
-from cell_search.space.space import Point
+from cell_search.space.recurrent_spaces import RecurrentSpace
+from cell_search.space.space import GenotypeSpace, Point
 from cells.genotype import catalogue
 from cells.genotype.canonical import canonical_key
 from cells.genotype.diff import differences
 from cells.genotype.genotype import Genotype
+from cells.recurrent import catalogue as recurrent
+from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
 
 _FIELD = "strategy.first"
@@ -51,7 +54,7 @@ def known_cells(search: Search) -> list[FirstTrial]:
     if not names:
         return []
     space = search.space
-    if not isinstance(space, CellSpace):
+    if not isinstance(space, GenotypeSpace):
         raise UserError(
             f"{_FIELD}: the candidates of this space are no cells; leave it out, or use a space of "
             "cells"
@@ -76,17 +79,26 @@ def known_cells(search: Search) -> list[FirstTrial]:
     return list(found.values())
 
 
-def _brought(search: Search, space: CellSpace, name: str, settings: Point) -> FirstTrial:
+def _brought(search: Search, space: GenotypeSpace, name: str, settings: Point) -> FirstTrial:
+    original: Genotype | RecurrentGenotype
     try:
-        original = catalogue.find(name)
-        point = space.encode(original, settings)
+        if isinstance(space, RecurrentSpace):
+            original = recurrent.load(name)
+            point = space.encode(original, settings)
+        else:
+            assert isinstance(space, CellSpace)
+            original = catalogue.find(name)
+            point = space.encode(original, settings)
     except UserError as error:
         raise UserError(f"{_FIELD}: {error}") from None
     if not search.feasible(point):
         raise UserError(
             f"{_FIELD}: {name} does not keep to {search.bounds}; leave it out, or loosen them"
         )
-    return FirstTrial(point, name, _changed(original, space.decode(point, name=original.name)))
+    brought = space.decode(point, name=original.name)
+    if isinstance(original, RecurrentGenotype) or isinstance(brought, RecurrentGenotype):
+        return FirstTrial(point, name)
+    return FirstTrial(point, name, _changed(original, brought))
 
 
 def _changed(original: Genotype, brought: Genotype) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 
+import numpy as np
 import pytest
 from optuna.trial import TrialState
 
@@ -11,6 +13,7 @@ import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cells.genotype import genotype_file
+from cells.recurrent import counts
 from cells.support import overrides
 
 CONFIGS = pathlib.Path(__file__).parents[3] / "configs" / "search"
@@ -109,3 +112,19 @@ def test_sizes_of_the_papers() -> None:
         "pnas_paper": (2, 24, 20, 1_160, 5_000, 5),
         "amoebanet_paper": (3, 24, 25, 20_000, 5_000, 5),
     }
+
+
+def test_the_recurrent_search_of_the_paper() -> None:
+    """Zoph & Le 2017, section 4.2: 34 decisions, 35 epochs, 15,000 children as large as the medium
+    models of Zaremba et al. 2014, with 10,000 words."""
+    search = resolve.resolve(_config("nas_rl_recurrent_paper"))
+    child, controller = search.evaluator, search.strategy.settings
+    assert (len(search.space.decisions), child.epochs, search.config.trials) == (34, 35, 15_000)
+    assert (controller.units, controller.layers, controller.batch) == (35, 2, 10)
+    cell = search.space.decode(search.space.random(np.random.default_rng(0))).cell
+    of_layer = counts.shapes(cell, child.units, child.units).values()
+    parameters = 10_000 * child.units + child.layers * sum(map(math.prod, of_layer))
+    assert parameters == pytest.approx(20e6, rel=0.01)
+    # The loss of a window is a mean here, a sum of steps there.
+    assert child.learning_rate == 1.0 * child.steps
+    assert child.clip == pytest.approx(5.0 / child.steps, rel=0.1)
