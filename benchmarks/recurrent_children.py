@@ -133,7 +133,7 @@ class _Keras:
         self.inputs, self.targets = map(tf.constant, _window(0))
         self.layer = layer(keras)(units, return_sequences=True, **settings)
         drawn = np.random.default_rng(0).uniform(-0.1, 0.1, (_WORDS, units))
-        self.embedding = keras.Variable(drawn)
+        self.embedding = keras.Variable(drawn, dtype="float32")
         self.layer.build((_STREAMS, _STEPS, units))
         self.optimizer = keras.optimizers.Adam(0.003, global_clipnorm=1.0)
         self.weights = [self.embedding, *self.layer.trainable_variables]

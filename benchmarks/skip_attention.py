@@ -30,10 +30,12 @@ from cell_search.strategies import STRATEGIES
 
 LAYERS = 8
 
-#: Settings of the strategies, but for their seed; those of `reinforce` are its defaults.
+#: Settings of the strategies, but for their seed: those of the preset `quick`, but that both
+#: controllers learn three times as slowly, since at its rate some end beside the optimum (seeds 0
+#: and 1).
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
-    "attention": ("reinforce", {"inputs": "attention"}),
-    "softmax": ("reinforce", {"inputs": "softmax"}),
+    "attention": ("reinforce", {"inputs": "attention", "learning_rate": 0.005}),
+    "softmax": ("reinforce", {"inputs": "softmax", "learning_rate": 0.005}),
     "random": ("random", {}),
 }
 
@@ -138,17 +140,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--most", type=int, default=4000)
+    parser.add_argument("--first_seed", type=int, default=5000)
+    parser.add_argument("--most", type=int, default=2500)
     args = parser.parse_args()
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
     rows = []
     for name, reward in (("tied", tied), ("free", free)):
         counts: dict[str, np.ndarray] = {}
         for arm in ARMS:
-            found = [samples(arm, reward(s), s, args.most) for s in range(args.seeds)]
+            found = [samples(arm, reward(s), s, args.most) for s in seeds]
             counts[arm] = np.array(found)
             print(f"{name}, {arm}: median {np.median(counts[arm]):,.0f} samples", flush=True)
         rows += figures(name, counts, args.most)
-    print_figures(rows, seeds=range(args.seeds))
+    print_figures(rows, seeds=seeds)
 
 
 if __name__ == "__main__":

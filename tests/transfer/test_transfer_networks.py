@@ -27,7 +27,7 @@ NETWORK = LayerwiseNetwork(
     (
         Layer(3, 3, 8, (), 2, 2),
         Layer(5, 1, 6, (1,)),
-        Layer(1, 3, 8, (1, 2), 2, 1),
+        Layer(3, 3, 8, (1, 2), 2, 1),
         Layer(3, 3, 12, (0, 3), 3, 3),
         Layer(3, 3, 8, (1, 3)),
     ),
@@ -107,7 +107,7 @@ def test_what_is_of_cells_is_refused(folder, digits_dir):
         return network.layout(params.task.model)
 
     assert layout()[0] == NETWORK
-    for field, value in (("normal_cells", 2), ("filters", 32), ("drop_path_keep", 0.9)):
+    for field, value in (("normal_cells", 3), ("filters", 32), ("drop_path_keep", 0.9)):
         with pytest.raises(UserError, match=f"{field}: is for networks stacked of cells, and mine"):
             layout(**{field: value})
     with pytest.raises(UserError, match="mine is a layer-wise network of 5 layers, and detectors"):

@@ -116,11 +116,11 @@ def codes(cell: Tree | Highway) -> dict[str, Any]:
         cell: the cell.
     """
     if isinstance(cell, Highway):
-        outputs = np.isin(np.arange(len(cell.nodes) + 1), cell.output)
+        states = np.arange(len(cell.nodes) + 1)
         return {
             **_activations("", ["tanh", *(node.activation for node in cell.nodes)]),
-            "inputs": tf.constant([0, *(node.input for node in cell.nodes)]),
-            "outputs": tf.constant(outputs),
+            "inputs": tf.constant([states == node.input for node in cell.nodes]),
+            "outputs": tf.constant(np.isin(states, cell.output)),
             "gate_first": tf.constant(cell.first == "gate"),
         }
     here = [i == cell.inject.node for i in range(len(cell.nodes))]
@@ -131,7 +131,7 @@ def codes(cell: Tree | Highway) -> dict[str, Any]:
         "mult": tf.constant([node.combine == "mult" for node in cell.nodes]),
         "joined mult": tf.constant([join == "mult" for join in joins]),
         "joined add": tf.constant([join == "add" for join in joins]),
-        "memory": tf.constant(cell.memory),
+        "memory": tf.constant([i == cell.memory for i in range(len(cell.nodes))]),
     }
 
 
@@ -170,7 +170,7 @@ def _tree_step(codes: Mapping[str, Any], left: Any, right: Any, c: Any) -> Any:
         value = _activate(value, codes, level, "joined ")
         first = level.stop
         if value.shape[1] == 1:
-            return value[:, 0], tf.concat(combined, 1)[:, codes["memory"]]
+            return value[:, 0], _sum_of(tf.concat(combined, 1), codes["memory"])
         left, right = value[:, 0::2], value[:, 1::2]
 
 
@@ -190,13 +190,20 @@ def _highway_step(
         return state + tf.sigmoid(gate) * (_activate(candidate, codes, node) - state)
 
     states = moved(0, h, from_x + dropped(h) @ weights["recurrent_kernel"])[:, None]
-    for node in range(1, codes["inputs"].shape[0]):
-        state = states[:, codes["inputs"][node]]
+    for node, inputs in enumerate(tf.unstack(codes["inputs"]), 1):
+        state = _sum_of(states, inputs[:node])
         state = moved(node, state, dropped(state) @ weights[f"node_{node}"])
         states = tf.concat([states, state[:, None]], 1)
     outputs = codes["outputs"]
-    total = tf.reduce_sum(tf.where(outputs[:, None], states, 0.0), 1)
-    return total / tf.reduce_sum(tf.cast(outputs, tf.float32))
+    return _sum_of(states, outputs) / tf.reduce_sum(tf.cast(outputs, tf.float32))
+
+
+def _sum_of(values: Any, chosen: Any) -> Any:
+    """The sum of the nodes that are chosen, of `(batch, nodes, units)`.
+
+    An index would be no data to XLA: it compiles a slice anew for each place.
+    """
+    return tf.reduce_sum(tf.where(chosen[:, None], values, 0.0), 1)
 
 
 class Compiled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 
 import numpy as np
@@ -12,6 +13,7 @@ import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cells.kinds import files
+from cells.recurrent import counts
 from cells.support import overrides
 
 CONFIGS = pathlib.Path(__file__).parents[3] / "configs" / "search"
@@ -136,3 +138,19 @@ def test_depths_and_rewards_of_nas_rl() -> None:
     assert (controller.rewards, controller.inputs, controller.batch) == ("cubed", "attention", 8)
     assert train.reward_power == 1.0, "they are not cubed twice"
     assert search.images.held_out == 5_000
+
+
+def test_the_recurrent_search_of_the_paper() -> None:
+    """Zoph & Le 2017, section 4.2: 34 decisions, 35 epochs, 15,000 children as large as the medium
+    models of Zaremba et al. 2014, with 10,000 words."""
+    search = resolve.resolve(_config("nas_rl_recurrent_paper"))
+    child, controller = search.evaluator, search.strategy.settings
+    assert (len(search.space.decisions), child.epochs, search.config.trials) == (34, 35, 15_000)
+    assert (controller.units, controller.layers, controller.batch) == (35, 2, 10)
+    cell = search.space.decode(search.space.random(np.random.default_rng(0))).cell
+    of_layer = counts.shapes(cell, child.units, child.units).values()
+    parameters = 10_000 * child.units + child.layers * sum(map(math.prod, of_layer))
+    assert parameters == pytest.approx(20e6, rel=0.01)
+    # The loss of a window is a mean here, a sum of steps there.
+    assert child.learning_rate == 1.0 * child.steps
+    assert child.clip == pytest.approx(5.0 / child.steps, rel=0.1)

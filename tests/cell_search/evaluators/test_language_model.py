@@ -165,6 +165,23 @@ def test_cells_of_one_size_share_one_compiled_step(settings: LanguageModel) -> N
     assert made.compiled.train.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize("draw", [random_tree, random_highway])
+def test_xla_compiles_nothing_for_a_new_cell(draw, settings: LanguageModel) -> None:
+    """What it must know beforehand, such as the place of a slice, would be in its program."""
+    rng, programs = np.random.default_rng(0), set()
+    for _ in range(3):
+        made = child(draw(rng, 2), settings)
+        window = made.validation[0]
+        ir = made.compiled.score.experimental_get_compiler_ir(
+            made.weights,
+            made.network.states(),
+            made.codes,
+            *map(tf.constant, (window.inputs, window.targets, window.counted)),
+        )
+        programs.add(ir(stage="hlo"))
+    assert len(programs) == 1
+
+
 def test_dropout_is_there_in_training_alone(settings: LanguageModel) -> None:
     """Nothing is left of the input at a rate close to 1, so the loss is that of the bias alone."""
     dropping = dataclasses.replace(settings, dropout=0.999999, recurrent_dropout=0.5)
