@@ -14,6 +14,7 @@ from auto.record import Settings, opened
 from cell_search.recipes.recipe import BALANCES
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
 from cells.support.errors import Stopped, UserError, unknown
 from cells.support.files import FilePath, expanded, writing
 
@@ -192,6 +193,11 @@ def _weights(weights: FilePath | None, cells: str) -> str:
             "makes such a file of others"
         )
     own = weights_file.read(path).genotype
+    if not isinstance(own, Genotype):
+        raise UserError(
+            f"--weights: {weights} holds weights of a {own.title}, and auto races networks of "
+            "cells; train that one by cell-transfer"
+        )
     if cells and catalogue.find(cells).cells != own.cells:
         raise UserError(
             f"--weights: {weights} holds weights of other cells ({own.name}) than --genotype; "

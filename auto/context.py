@@ -63,7 +63,9 @@ class Run:
     def cells(self, name: str) -> Genotype:
         """Cells of a file in the folder, of weights, or those of the catalogue."""
         if pretrained.pretrained(name):
-            return pretrained.read(name).genotype
+            genotype = pretrained.read(name).genotype
+            assert isinstance(genotype, Genotype)  # The command has seen to it.
+            return genotype
         return catalogue.find(str(self.folder / name) if name.endswith(".json") else name)
 
     @property

@@ -19,8 +19,7 @@ from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
 from cell_search.trial_keys import METRICS
-from cells.genotype.genotype import Genotype
-from cells.recurrent.genotype import RecurrentGenotype
+from cells.kinds.files import AnyGenotype
 
 _STATES = {
     TrialState.COMPLETE: "with a score",
@@ -52,7 +51,7 @@ class Candidate:
     trial: int
     score: dict[str, float]
     decisions: dict[str, Any]
-    genotype: Genotype | RecurrentGenotype | None
+    genotype: AnyGenotype | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class SearchResult:
         return self._candidate(results.best_of(self.resolved, self.study, again, where=where)[0])
 
     @property
-    def genotype(self) -> Genotype | RecurrentGenotype:
+    def genotype(self) -> AnyGenotype:
         """The cells of the best candidate.
 
         Raises:

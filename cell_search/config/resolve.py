@@ -22,7 +22,9 @@ from cell_search.images import ImageSettings
 from cell_search.pools import POOLS, PoolSettings
 from cell_search.space import published, space_file
 from cell_search.space.cell_space import CellSpace
+from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
+from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import GenotypeSpace, Point, Space, genotype_of
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.strategies._listed import Listed
@@ -226,7 +228,7 @@ class Search:
     @property
     def trains_winner(self) -> bool:
         """Whether the winner can be trained on the images of this search."""
-        return isinstance(self.space, CellSpace) and self.evaluator.uses_images
+        return isinstance(self.space, NetworkSpace) and self.evaluator.uses_images
 
     @property
     def space_name(self) -> str:
@@ -244,6 +246,8 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
             space.rules, operations=_operations(choice) or space.rules.operations
         )
         return dataclasses.replace(space, rules=rules, growable=choice.growable or growing)
+    if isinstance(space, LayerwiseSpace):
+        space = LayerwiseSpace(**choice.layerwise.as_dict())
     if choice.operations:
         raise UserError("space.operations: only cells of blocks have them; leave it out")
     if choice.growable:
@@ -291,8 +295,8 @@ def resolve(
             "settings: are there for cells that are networks, and the candidates of this space are "
             "none; leave them out or use a space of cells"
         )
-    if isinstance(space, CellSpace):
-        space = dataclasses.replace(space, as_written=evaluator.as_written)
+    if isinstance(space, NetworkSpace):
+        space = dataclasses.replace(space, as_written=evaluator.as_written)  # type: ignore[call-arg]
         limits.check(space.decode(space.random(np.random.default_rng(0))))
     elif limits.any:
         raise UserError(

@@ -22,9 +22,7 @@ from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
 from cell_search.trial_keys import METRICS
-from cells.genotype import genotype_file
-from cells.recurrent import recurrent_file
-from cells.recurrent.genotype import RecurrentGenotype
+from cells.kinds import files as kinds
 from cells.support.errors import UserError
 from cells.support.files import write_json
 from cells.support.version import __version__
@@ -170,11 +168,7 @@ def _write_candidate(
 ) -> None:
     provenance = _provenance(trial, search, again)
     if isinstance(search.space, GenotypeSpace):
-        genotype = search.space.decode(trial.params, provenance=provenance)
-        if isinstance(genotype, RecurrentGenotype):
-            recurrent_file.write(genotype, path)
-        else:
-            genotype_file.write(genotype, path)
+        kinds.write(search.space.decode(trial.params, provenance=provenance), path)
         return
     candidate = {
         "format_version": DECISIONS_VERSION,

@@ -11,9 +11,11 @@ import numpy as np
 
 from cell_search.space.encoding import Column, Encoding, Term
 from cell_search.space.growth import Growth, Part
-from cell_search.space.space import Choice, Decision, GenotypeSpace, Point
+from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import Choice, Decision, Point
 from cells.genotype.canonical import cell_key
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
 
 _SIDES = ("left", "right")
@@ -59,7 +61,7 @@ class _Pair(Decision):
 
 
 @dataclass(frozen=True)
-class CellSpace(GenotypeSpace):
+class CellSpace(NetworkSpace):
     """The decisions that describe genotypes under some rules.
 
     For each block of each cell: first input, second input, first operation, second operation,
@@ -214,6 +216,10 @@ class CellSpace(GenotypeSpace):
     def source(self) -> str:
         return self.rules.source
 
+    @property
+    def extent(self) -> str:
+        return f"{self.blocks} blocks a cell"
+
     def decode(
         self,
         point: Mapping[str, Any],
@@ -230,7 +236,7 @@ class CellSpace(GenotypeSpace):
             provenance=dict(provenance or {}),
         )
 
-    def encode(self, genotype: Genotype, settings: Mapping[str, Any] | None = None) -> Point:
+    def encode(self, genotype: ImageGenotype, settings: Mapping[str, Any] | None = None) -> Point:
         """The point that stands for a genotype's cells: the inverse of `decode`.
 
         Cells are brought into the space: sides change places where states are pairs, and which
@@ -244,6 +250,8 @@ class CellSpace(GenotypeSpace):
         Raises:
             UserError: a cell does not fit into the space; says which, and why.
         """
+        if not isinstance(genotype, Genotype):
+            raise UserError(f"{genotype.name}: is a {genotype.title}, and this space has cells")
         rules = self.rules
         cells = {"normal": genotype.normal, "reduction": genotype.reduction}
         if len(rules.cells) == 1 and genotype.normal != genotype.reduction:

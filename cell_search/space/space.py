@@ -20,8 +20,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from cell_search.space.encoding import Encoding
 from cell_search.space.growth import Growth, Part
-from cells.genotype.genotype import Genotype
-from cells.recurrent.genotype import RecurrentGenotype
+from cells.kinds.files import AnyGenotype
 from cells.support.errors import UserError
 
 Choice = str | int | float | bool | None
@@ -131,6 +130,15 @@ class Space:
         """
         return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
 
+    def at(self, point: Point, number: int) -> Point:
+        """A point as it is proposed for a trial, where the space changes in the course of a search.
+
+        Args:
+            point: a choice for each decision, by name.
+            number: of the trial.
+        """
+        return point
+
     def fresh(
         self, rng: np.random.Generator, met: Container[Hashable], attempts: int = 100
     ) -> Point:
@@ -238,7 +246,7 @@ class Space:
 
 @dataclass(frozen=True)
 class GenotypeSpace(Space, abc.ABC):
-    """A space whose points stand for genotypes, of image cells or of recurrent ones.
+    """A space whose points stand for genotypes: image cells, recurrent ones, or whole networks.
 
     Attributes:
         settings: further decisions that belong to a candidate, but not to its genotype; the last
@@ -259,7 +267,7 @@ class GenotypeSpace(Space, abc.ABC):
         *,
         name: str | None = None,
         provenance: Mapping[str, Any] | None = None,
-    ) -> Genotype | RecurrentGenotype:
+    ) -> AnyGenotype:
         """The genotype that a point stands for.
 
         Args:
@@ -267,6 +275,16 @@ class GenotypeSpace(Space, abc.ABC):
             name: of the genotype; made of the space and the canonical key by default.
             provenance: see `Genotype`.
         """
+
+    @property
+    def extent(self) -> str:
+        """How large its genotypes are, in words; empty where nobody need be told."""
+        return ""
+
+    @property
+    def noun(self) -> str:
+        """What its genotypes are: `cells` or `networks`."""
+        return "cells"
 
     def settings_key(self, point: Mapping[str, Any]) -> str:
         """The part of a canonical key that says the further settings; empty without any.
@@ -277,7 +295,7 @@ class GenotypeSpace(Space, abc.ABC):
         return "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
 
 
-def genotype_of(space: Space, point: Mapping[str, Any]) -> Genotype | RecurrentGenotype | None:
+def genotype_of(space: Space, point: Mapping[str, Any]) -> AnyGenotype | None:
     """The genotype that a point of any space stands for, or None in a space without genotypes.
 
     Args:

@@ -234,6 +234,7 @@ class Strategy(optuna.samplers.BaseSampler):
             rng = np.random.default_rng([self._seed, trial.number, attempt])
             listed = self.listed
             point = self.propose(rng) if listed is None else self.choose(listed.untried(), rng)
+            point = self.space.at(point, trial.number)
             note_parent(study, trial, self.parent(point))
             # Of a study that fixes some of them, the others are wanted.
             return {name: value for name, value in point.items() if name in search_space}

@@ -62,7 +62,9 @@ def svg(
         return svg_text.render(figure, genotype, dark, annotated)
 
 
-def adaptive_svg(genotype: Genotype | RecurrentGenotype, *, annotated: bool = False) -> str:
+def adaptive_svg(
+    genotype: Genotype | RecurrentGenotype | Architecture, *, annotated: bool = False
+) -> str:
     """Draws a genotype as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of

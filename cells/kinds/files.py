@@ -5,6 +5,7 @@ A further kind of whole network is a subclass of `Architecture` and a row in `_N
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from cells.operations.architecture import Architecture
 from cells.recurrent import catalogue as recurrent_catalogue
 from cells.recurrent import recurrent_file
 from cells.recurrent.genotype import RecurrentGenotype
+from cells.support import json_file
 from cells.support.errors import cut, unknown
 from cells.support.files import json_text, write_atomically
 
@@ -63,6 +65,51 @@ def from_dict(data: Any) -> AnyGenotype:
     if not isinstance(kind, str) or kind not in _NETWORKS:
         raise unknown("kind", cut(str(kind)), [genotype_file.RECURRENT, *_NETWORKS])
     return _NETWORKS[kind].from_dict(data)
+
+
+def parse(text: bytes | str) -> AnyGenotype:
+    """Parses the text of a file of any kind.
+
+    Args:
+        text: JSON.
+
+    Raises:
+        UserError: one sentence that names the field and the remedy.
+    """
+    return from_dict(json_file.loads(text, "genotype"))
+
+
+def to_dict(genotype: ImageGenotype) -> dict[str, Any]:
+    """What an image network is made of as JSON values, as its file holds it.
+
+    Args:
+        genotype: cells, or a whole network.
+    """
+    return genotype_file.to_dict(genotype) if isinstance(genotype, Genotype) else genotype.to_dict()
+
+
+def same(one: ImageGenotype, other: ImageGenotype) -> bool:
+    """Whether two are made of the same, so that the weights of one fit the other, by whatever name.
+
+    Args:
+        one, other: cells, or whole networks.
+    """
+    renamed: Any = one
+    return type(one) is type(other) and dataclasses.replace(renamed, name=other.name) == other
+
+
+def image_genotype(found: AnyGenotype) -> ImageGenotype:
+    """What was found, if an image network can be made of it.
+
+    Args:
+        found: of any kind.
+
+    Raises:
+        UserError: it is a recurrent cell.
+    """
+    if isinstance(found, RecurrentGenotype):
+        raise genotype_file.not_image_cells("genotype")
+    return found
 
 
 def dumps(genotype: AnyGenotype) -> str:
@@ -127,7 +174,4 @@ def find_network(name_or_path: str) -> ImageGenotype:
     Raises:
         UserError: there is no such thing, its file is malformed, or holds a recurrent cell.
     """
-    found = find(name_or_path)
-    if isinstance(found, RecurrentGenotype):
-        raise genotype_file.not_image_cells("genotype")
-    return found
+    return image_genotype(find(name_or_path))

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from auto_runs import begin
 from folders import write
+from forked_commands import begin_forked
 
 from auto import budget, entrants, final_training, race, search_step, steps
 from auto.entrants import Entrant
 from cells.__main__ import run as main
 from cells.support.signals import Interruption
-
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "cells", "auto", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def until(process: subprocess.Popen, beginning: str) -> list[str]:
-    """Reads what a run prints up to a line that begins so."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith(beginning):
-            return lines
-    raise AssertionError(f"{''.join(lines)}\n{process.stderr.read()}")
 
 
 def auto(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -115,13 +91,15 @@ def test_a_race_that_is_stopped_goes_on_as_if_it_had_not_been(shapes, tmp_path, 
     assert names == ["resnet_9 (F = 4)", "hand_written (N = 1, F = 4)"]
     (rung,) = result["rungs"]
     assert set(rung["scores"]) == set(names) and result["failed"] == {}
-    best = max(names, key=lambda n: (rung["scores"][n][0], -rung["scores"][n][1]))
+    first, other = (rung["scores"][name][0] for name in names)
+    error = ((first * (1 - first) + other * (1 - other)) / rung["images"]) ** 0.5
+    best = names[other > first + error]
     assert result["winner"] == best
 
     stopped = begin(tmp_path / "stopped", shapes, size=16)
     divided(stopped)
     # The same costs, which another look at the clock would not give.
-    heats = {"failed": {}, "rungs": [{"steps": rung["steps"], "scores": {}}]}
+    heats = {"failed": {}, "rungs": [{**rung, "scores": {}}]}
     heats |= {key: result[key] for key in ("entrants", "costs")}
     stopped.record.keep(race.HEATS, heats)
     looks = []
@@ -140,6 +118,19 @@ def test_a_race_that_is_stopped_goes_on_as_if_it_had_not_been(shapes, tmp_path, 
     assert resumed["rungs"] == result["rungs"] and resumed["winner"] == result["winner"]
     vectors = [r.winner(best)[1].child.trained.numpy() for r in (one, other)]
     np.testing.assert_array_equal(*vectors)
+
+
+def test_the_first_gives_way_to_who_is_better_by_a_standard_error():
+    """Of two independent shares: sqrt(0.6 * 0.4 / 1000 + 0.62 * 0.38 / 1000) = 0.0218."""
+
+    def best(first, other, images=1000):
+        scores = {"other": (other, 1.0), "first": (first, 1.0)}
+        return min(scores, key=race._order("first", scores, images))
+
+    assert best(0.60, 0.621) == "first" and best(0.60, 0.623) == "other"
+    assert best(0.60, 0.59) == "first"
+    # Four times the images, half the error; and in records from before, none.
+    assert best(0.60, 0.612, images=4000) == "other" and best(0.60, 0.601, images=None) == "other"
 
 
 def test_who_fails_leaves_alone(shapes, tmp_path, small, monkeypatch):
@@ -198,11 +189,9 @@ def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, 
 def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, monkeypatch, capsys):
     output = tmp_path / "out"
     arguments = (f"--images={shapes}", f"--output={output}", "--budget=30s", "--size=16")
-    process = start(*arguments)
-    lines = until(process, "training:")
-    assert any(line.startswith("  resnet_9 (F = ") for line in lines)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process = begin_forked("cells", "auto", *arguments)
+    process.send(signal.SIGKILL, lambda: "\ntraining:" in process.said())
+    assert "\n  resnet_9 (F = " in process.end().stdout
     gone = json.loads((output / "seconds.json").read_text())
 
     capsys.readouterr()

@@ -15,7 +15,7 @@ from cell_search.children.training import finite_mean
 from cell_search.evaluators._batches import Batches
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.network.stack import StackConfig
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _FACTS = ("epoch", "training_loss", "spent", "inherited")
 
 
 def train_child(
-    genotype: Genotype,
+    genotype: ImageGenotype,
     config: StackConfig,
     images: Images,
     settings: Train,
@@ -98,7 +98,7 @@ class _Child:
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: ImageGenotype,
         config: StackConfig,
         images: Images,
         settings: Train,

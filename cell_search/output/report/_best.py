@@ -74,7 +74,7 @@ def _ranked_row(
     cells = [number(values[name]) if name in values else "" for name in metrics]
     searched = map(str, searched_settings.chosen(trial.params).values())
     numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]
-    what = "cells" if isinstance(search.space, GenotypeSpace) else "decisions"
+    what = search.space.noun if isinstance(search.space, GenotypeSpace) else "decisions"
     known = f", known as {escape(name)}" if (name := trials.first_name(trial)) else ""
     summary = f"{what} of trial {trial.number}{known}, <code>{file}</code>"
     # A front may be long.

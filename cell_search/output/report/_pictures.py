@@ -42,5 +42,6 @@ class Pictures:
                 drawing.adaptive_svg(space.decode(trial.params), annotated=True).encode(),
                 "image/svg+xml",
             )
-        alternative = escape(f"Cells of trial {trial.number}", quote=True)
+        noun = space.noun.capitalize()
+        alternative = escape(f"{noun} of trial {trial.number}", quote=True)
         return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
-from cells.genotype import genotype_file
+from cells.kinds import files
 from cells.recurrent import counts
 from cells.support import overrides
 
@@ -33,6 +33,8 @@ RECIPES = {
     "evaluator.shared_weights.normal_cells=1,evaluator.shared_weights.filters=4,"
     "evaluator.shared_weights.validation_batch=50,evaluator.shared_weights.final_candidates=1,"
     "evaluator.shared_weights.final_batches=2",
+    "nas_rl_paper": "space.layerwise.layers=3,space.layerwise.first_layers=2,"
+    "space.layerwise.every=1,space.layerwise.filters=[4,6]",
     "darts_paper": "space.blocks=1,evaluator.darts.batch=16,evaluator.darts.normal_cells=1,"
     "evaluator.darts.filters=4,evaluator.darts.epochs=1,evaluator.darts.score_batches=1",
 }
@@ -51,9 +53,7 @@ def test_two_children(name: str, digits_dir: pathlib.Path, tmp_path: pathlib.Pat
     assert [t.state for t in trials] == [TrialState.COMPLETE] * 2
     assert all(0.0 <= t.value <= 1.0 for t in trials)
     assert len({result.resolved.space.canonical_key(t.params) for t in trials}) == 2
-    assert genotype_file.read(tmp_path / "genotype.json").provenance["strategy"] == (
-        values.strategy.type
-    )
+    assert files.read(tmp_path / "genotype.json").provenance["strategy"] == (values.strategy.type)
 
 
 def test_candidates_and_steps_of_enas() -> None:
@@ -128,3 +128,16 @@ def test_the_recurrent_search_of_the_paper() -> None:
     # The loss of a window is a mean here, a sum of steps there.
     assert child.learning_rate == 1.0 * child.steps
     assert child.clip == pytest.approx(5.0 / child.steps, rel=0.1)
+
+
+def test_depths_and_rewards_of_nas_rl() -> None:
+    """Zoph & Le 2017, section 4.1: 6 layers, 2 more every 1,600 of 12,800 samples; the cube of the
+    best of the last five epochs' accuracies."""
+    search = resolve.resolve(_config("nas_rl_paper"))
+    assert search.space.depths == (6, 8, 10, 12, 14, 16, 18, 20)
+    assert search.config.trials == search.space.every * len(search.space.depths) == 12_800
+    train, controller = search.evaluator, search.strategy.settings
+    assert (train.epochs, train.reward_of, train.reward_epochs) == (50, "best", 5)
+    assert (controller.rewards, controller.inputs, controller.batch) == ("cubed", "attention", 8)
+    assert train.reward_power == 1.0, "they are not cubed twice"
+    assert search.images.held_out == 5_000
