@@ -60,9 +60,7 @@ class RecurrentSpace(GenotypeSpace):
     def _point(self, cell: Any) -> Point:
         """The point of a cell of this form and size."""
 
-    def encode(
-        self, genotype: RecurrentGenotype, settings: Mapping[str, Any] | None = None
-    ) -> Point:
+    def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
         """The point that stands for a cell: the inverse of `decode`.
 
         Args:
