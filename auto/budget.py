@@ -68,6 +68,8 @@ class Budget:
         total: seconds.
         file: where the time that is gone is noted.
         search: the share that searches cells.
+        began: when this run began, by `time.monotonic`, where its first step has the time since
+            then, in which libraries are loaded.
 
     Attributes:
         total: seconds.
@@ -77,8 +79,10 @@ class Budget:
         UserError: the file is damaged.
     """
 
-    def __init__(self, total: float, file: pathlib.Path, search: float = 0.0):
-        self.total, self._search, self._file = total, search, file
+    def __init__(
+        self, total: float, file: pathlib.Path, search: float = 0.0, began: float | None = None
+    ):
+        self.total, self._search, self._file, self._start = total, search, file, began
         self.kept_back = min(max(FINISH * total, FINISH_SECONDS), FINISH_MOST * total)
         self._before: dict[str, float] = {}
         self._step, self._began = "", 0.0
@@ -115,7 +119,8 @@ class Budget:
     @contextlib.contextmanager
     def during(self, step: str) -> Iterator[None]:
         """Notes the time of a `with` block as that of a step, also while it lasts."""
-        self._step, self._began = step, time.monotonic()
+        self._step, self._began = step, self._start or time.monotonic()
+        self._start = None
         over = threading.Event()
 
         def beat() -> None:

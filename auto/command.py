@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from auto.record import Settings, opened
 from cell_search.recipes.recipe import BALANCES
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
+from cells.genotype.genotype import Genotype
 from cells.support.errors import Stopped, UserError, unknown
 from cells.support.files import FilePath, expanded, writing
 
@@ -105,6 +107,7 @@ def run(
         >>> result.images, result.exported.name
         (12, 'exported')
     """
+    began = time.monotonic()
     total = budgets.seconds_of(budget)
     if not 16 <= size <= 1024:
         raise UserError(f"--size: {size} is out of range; give 16 to 1024 pixels")
@@ -154,19 +157,19 @@ def run(
     from cell_search.study.directory import SearchDirectory
     from cells.support.signals import Interruptible, Interruption
 
-    time = budgets.Budget(total, folder / "seconds.json", search)
+    clock = budgets.Budget(total, folder / "seconds.json", search, began)
     directory = SearchDirectory(folder / "search")
     try:
         with directory.locked(), Interruptible().listening() as interruptible:
-            whole = Run(folder, found, record, time, directory, interruptible)
+            whole = Run(folder, found, record, clock, directory, interruptible)
             results = steps.take(whole)
     except Interruption as stop:
         raise Stopped(stop.signum, f"in {folder}; what is finished is kept") from None
-    page, data = report.write(folder, settings, results, time, whole.genotype)
+    page, data = report.write(folder, settings, results, clock, whole.genotype)
     return AutoResult(
         accuracy=results["test"]["accuracy"],
         images=results["test"]["images"],
-        seconds=sum(time.spent.values()),
+        seconds=sum(clock.spent.values()),
         budget=total,
         network=results["training"]["network"],
         genotype=whole.genotype,
@@ -190,6 +193,11 @@ def _weights(weights: FilePath | None, cells: str) -> str:
             "makes such a file of others"
         )
     own = weights_file.read(path).genotype
+    if not isinstance(own, Genotype):
+        raise UserError(
+            f"--weights: {weights} holds weights of a {own.title}, and auto races networks of "
+            "cells; train that one by cell-transfer"
+        )
     if cells and catalogue.find(cells).cells != own.cells:
         raise UserError(
             f"--weights: {weights} holds weights of other cells ({own.name}) than --genotype; "

@@ -63,7 +63,9 @@ class Run:
     def cells(self, name: str) -> Genotype:
         """Cells of a file in the folder, of weights, or those of the catalogue."""
         if pretrained.pretrained(name):
-            return pretrained.read(name).genotype
+            genotype = pretrained.read(name).genotype
+            assert isinstance(genotype, Genotype)  # The command has seen to it.
+            return genotype
         return catalogue.find(str(self.folder / name) if name.endswith(".json") else name)
 
     @property
@@ -79,7 +81,7 @@ class Run:
     def step(self, name: str, take: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Takes a step, unless it was taken before; gives its result, JSON values."""
         if name not in self.results:
-            with self.screen.during(name), self.budget.during(name):
+            with self.budget.during(name), self.screen.during(name):
                 result = take()
             # As a later run reads it.
             self.record.keep(name, json.loads(json.dumps(result)))

@@ -32,7 +32,7 @@ COUNTS = ((0.0, 2), (1200.0, 3), (3600.0, 4))
 NETWORK = "cifar_pooled"
 
 #: N and F of the networks that may be trained, from the smallest. The residual network has no N.
-SIZES = ((1, 16), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
+SIZES = ((1, 16), (1, 24), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
 
 #: Weights that come with the package are of small images, up to so many pixels of a side; beyond
 #: the second number, minibatches are small, or they would not fit into the memory of a desk.

@@ -5,6 +5,10 @@ end, before which the rate falls, so what is compared is what could be used; tho
 up from there, at the full rate, and nothing that the winner did is lost. Networks are scored on
 images that are held out of the training; when the winner is known, it trains on with these, too.
 
+The first in the line-up is the likeliest to win, and another takes its place only if it is better
+by a standard error (the rule of Breiman et al. 1984, section 3.4.3): small networks are ahead early
+in a training and not at its end.
+
 How many steps there are in a rung follows from what a step of an entrant costs, which is looked at
 once. Costs, steps and scores are recorded, and a run that goes on does what was recorded.
 """
@@ -15,6 +19,7 @@ import dataclasses
 import math
 import pathlib
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -181,7 +186,8 @@ class Race:
                     begun["short"] = True
                     run.record.keep(HEATS, begun)
                     break
-                begun["rungs"].append({"steps": steps, "scores": {}})
+                images = min(len(self.images(entrant).held_out[1]) for entrant in alive)
+                begun["rungs"].append({"steps": steps, "images": images, "scores": {}})
                 run.record.keep(HEATS, begun)
             self._rung(begun, begun["rungs"][number], alive)
             alive = self._alive(begun)
@@ -199,7 +205,7 @@ class Race:
             scores = rung["scores"]
             if any(name not in scores for name in names):
                 break
-            names.sort(key=lambda name: (-scores[name][0], scores[name][1]))
+            names.sort(key=_order(next(iter(self._entrants)), scores, rung.get("images")))
             names = names[: -(-len(rung["steps"]) // 2)]
         if not names:
             told = "; ".join(f"{name}: {why}" for name, why in begun["failed"].items())
@@ -344,6 +350,34 @@ class Keeper:
         if time.monotonic() - self._saved >= SAVE:
             training.save(path)
             self._saved = time.monotonic()
+
+
+def _order(
+    first: str, scores: dict[str, Sequence[float]], images: int | None
+) -> Callable[[str], tuple[float, bool, float]]:
+    """By which key the best comes first.
+
+    Args:
+        first: who has a standard error of the difference ahead.
+        scores: accuracy and loss by name.
+        images: by how many; None in records from before there was such a lead.
+
+    Example:
+        >>> sorted(["a", "b"], key=_order("a", {"a": (0.60, 1.1), "b": (0.62, 1.0)}, 1000))
+        ['a', 'b']
+        >>> sorted(["a", "b"], key=_order("a", {"a": (0.60, 1.1), "b": (0.63, 1.0)}, 1000))
+        ['b', 'a']
+    """
+    best = max((n for n in scores if n != first), key=lambda n: scores[n][0], default=first)
+    lead = 0.0
+    if images and first in scores:
+        lead = math.sqrt(sum(scores[n][0] * (1.0 - scores[n][0]) for n in (first, best)) / images)
+    # Of equals, too, the first is taken.
+    return lambda name: (
+        -scores[name][0] - lead * (name == first),
+        bool(images) and name != first,
+        scores[name][1],
+    )
 
 
 def _found(run: Run) -> list[Any]:

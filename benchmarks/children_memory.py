@@ -1,4 +1,5 @@
-"""Resident memory while one process trains hundreds of children, each of another genotype.
+"""Resident memory while one process trains hundreds of children, each of another genotype, or,
+with `--graphs`, each another evolved graph: these have pieces of any number of channels.
 
 Each child takes four steps: piece by piece, traced as a whole, and on.
 """
@@ -6,9 +7,12 @@ Each child takes four steps: piece by piece, traced as a whole, and on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import time
+from collections.abc import Sequence
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -24,6 +28,16 @@ LIMITS = {
     )
 }
 
+#: The mutations of evolved graphs that make them larger, or others.
+GROWING = (
+    "insert_convolution",
+    "insert_one_to_one",
+    "add_skip",
+    "alter_channels",
+    "alter_stride",
+    "filter_size",
+)
+
 #: From here on memory is to stay flat.
 _EARLY = 30
 
@@ -35,10 +49,12 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--filters", type=int, default=4)
     parser.add_argument("--size", type=int, default=8)
+    parser.add_argument("--graphs", action="store_true")
     args = parser.parse_args()
     from cell_search.children import Child, Descent, Training, bank_of
     from cell_search.evaluators._child_network import child_config
     from cell_search.space import published
+    from cells.network.stack import StackConfig
 
     space = published.find("nasnet", args.blocks)
     rng = np.random.default_rng(0)
@@ -48,10 +64,13 @@ def main() -> None:
     memory: list[float] = []
     started = time.perf_counter()
     for number in range(args.children):
-        genotype = space.decode(space.random(rng))
-        config = child_config(
-            genotype, normal_cells=1, filters=args.filters, size=size, num_classes=10
-        )
+        if args.graphs:
+            genotype, config = random_graph(rng, size), StackConfig(image_size=size)
+        else:
+            genotype = space.decode(space.random(rng))
+            config = child_config(
+                genotype, normal_cells=1, filters=args.filters, size=size, num_classes=10
+            )
         pieces = bank_of(config.batch_norm_epsilon)
         training = Training(Child(genotype, config, pieces, number), Descent(l2=5e-4))
         for _ in range(4):
@@ -59,7 +78,7 @@ def main() -> None:
         float(training.child.logits(images)[0, 0])
         del training
         gc.collect()
-        memory.append(_resident())
+        memory.append(resident())
         if number % 30 == 29:
             print(
                 f"{number + 1} children: {memory[-1]:.0f} MB, {len(pieces)} compiled pieces, "
@@ -80,7 +99,27 @@ def main() -> None:
     )
 
 
-def _resident() -> float:
+def random_graph(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    mutations: int = 40,
+    names: Sequence[str] = GROWING,
+) -> Any:
+    """An evolved graph for images of a size, after some random mutations."""
+    from cells.evolved.graph import FIRST
+    from cells.evolved.mutations import draw
+    from cells.support.errors import UserError
+
+    graph = FIRST
+    while mutations:
+        child = draw(graph, rng, names)[2]
+        with contextlib.suppress(UserError):
+            child.layout(size, 10)
+            graph, mutations = child, mutations - 1
+    return graph
+
+
+def resident() -> float:
     """In MB."""
     with open("/proc/self/status", encoding="ascii") as status:
         line = next(line for line in status if line.startswith("VmRSS"))

@@ -30,7 +30,12 @@ _STRATEGIES = (
 )
 
 #: By `benchmarks/protocol.md`: seeds that nothing was chosen on.
-_PEERED = "--first_seed=5000 --seeds=30 --strategies=bayesian,peer:botorch"
+_PEERED = "--queries=25,50,100 --first_seed=5000 --seeds=30 --reference=bayesian --strategies="
+_PEERS = {
+    "peers": "bayesian,optuna:TPESampler,peer:hyperopt",
+    # Minutes a seed.
+    "processes": "bayesian,peer:botorch,peer:optuna_gp,peer:smac",
+}
 _CAMPAIGN = {
     **{
         f"38-campaign-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
@@ -41,15 +46,30 @@ _CAMPAIGN = {
     "38-campaign-nb301": "-m benchmarks.strategies --table=nb301 --queries=25,50,100,200,500 "
     f"--first_seed=5000 --seeds=50 --strategies={_STRATEGIES}",
     **{
-        f"39-peers-nb201-{dataset}": f"-m benchmarks.strategies --table=nb201 "
-        f"--dataset={dataset} --queries=25,50,100 {_PEERED}"
-        for dataset in ("c10", "c100", "in16")
+        f"39-{kind}-{name}": f"-m benchmarks.strategies {table} {_PEERED}{peers}"
+        for kind, peers in _PEERS.items()
+        for name, table in (
+            ("nb201-c10", "--table=nb201 --dataset=c10"),
+            ("nb201-c100", "--table=nb201 --dataset=c100"),
+            ("nb201-in16", "--table=nb201 --dataset=in16"),
+            ("nb301", "--table=nb301"),
+        )
     },
-    "39-peers-nb301": f"-m benchmarks.strategies --table=nb301 --queries=25,50,100 {_PEERED}",
     "40-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --first_seed=5000 --seeds=10",
     "40-listed-tables": "-m benchmarks.unseen_tables --listed --queries=100 --first_seed=5000 "
     "--seeds=10 --strategies=bayesian,random,regularized_evolution:population=10,sample=3,"
     "local_search,reinforce,peer:ridge",
+    # The papers' settings at the papers' numbers of children.
+    **{
+        f"41-papers-{name}": f"-m benchmarks.strategies {table} --first_seed=5000 --seeds={seeds} "
+        "--strategies=random,regularized_evolution:population=100,sample=25,"
+        "reinforce:preset=paper,ppo:preset=paper,progressive:preset=paper "
+        "--reference=progressive:preset=paper"
+        for name, table, seeds in (
+            ("nb201-c10", "--table=nb201 --dataset=c10 --queries=500,1000,2000", 20),
+            ("nb301", "--table=nb301 --queries=1000,2000,5000", 10),
+        )
+    },
 }
 
 #: Figures by name, with the arguments of `python`.
@@ -79,8 +99,11 @@ FIGURES = {
     "13-settings": "-m benchmarks.settings --trials=14 --seeds=3",
     "14-hypervolume": "-m benchmarks.hypervolume --queries=200 --seeds=50",
     "15-children": "-m benchmarks.children",
+    "15-children-graphs": "-m benchmarks.children --graphs",
     "16-children-memory": "-m benchmarks.children_memory",
+    "16-children-memory-graphs": "-m benchmarks.children_memory --graphs",
     "17-skip-connections": "-m benchmarks.skip_connections",
+    "17-skip-attention": "-m benchmarks.skip_attention",
     "18-pools": "-m benchmarks.pools",
     "18-pools-12-epochs": "-m benchmarks.pools --epochs=12",
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",
@@ -113,8 +136,13 @@ FIGURES = {
     "--only=product,residual_network,hog_svm",
     "37-contenders-bangla": "-m benchmarks.contenders --dataset=bangla "
     "--only=product,residual_network,hog_svm",
+    "42-recurrent-children": "-m benchmarks.recurrent_children",
+    "42-recurrent-search": "-m benchmarks.recurrent_search --output=runs/recurrent",
     # Of a machine with a GPU; others leave a row that says that they have none.
     "38-accelerator": "-m benchmarks.accelerator",
+    "39-evolved-graphs": "-m benchmarks.evolved_graphs --output=runs/evolved_graphs",
+    "39-evolved-graphs-readings": "-m benchmarks.evolved_graphs --readings=50",
+    "39-evolved-graphs-first": "-m benchmarks.evolved_graphs --first",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
 }

@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.curves import plot
 from benchmarks.expected import DATASETS, LIMITS, expected_random, is_uniform
 from benchmarks.kept import ROOT, Kept
-from benchmarks.report import Figure, judged, print_figures, required
+from benchmarks.report import Figure, judged, observed, print_figures, required
 from benchmarks.table_searches import TABLES, Contender, contenders, look_up, read_contender, search
 from cell_search.evaluators.tables import Table
 from cells.support.errors import UserError
@@ -110,6 +110,45 @@ def figures(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> l
     return rows
 
 
+def needed(curves: np.ndarray, value: float) -> int | None:
+    """After how many queries the mean over seeds is as good as a value; None: not within these.
+
+    Args:
+        curves: best values so far, `(seeds, queries)`.
+        value: to be reached.
+
+    Example:
+        >>> needed(np.array([[1.0, 2.0, 4.0], [1.0, 3.0, 3.0]]), 2.5)
+        2
+    """
+    reached = np.flatnonzero(curves.mean(axis=0) >= value)
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def against(args: argparse.Namespace, results: dict[Contender, np.ndarray]) -> list[Figure]:
+    """How the others stand to the reference, by what was found and by queries.
+
+    Differences are paired by seed: the 95 % interval of one says ahead, level or behind.
+    """
+    reference = next(c for c in results if c.text == args.reference)
+    where = "-".join(filter(None, (args.table, args.dataset)))
+    measure, i = ("test", 1) if args.table == "nb301" else ("valid", 0)
+    rows = []
+    for contender, curves in results.items():
+        for queries in args.queries if contender is not reference else ():
+            own = results[reference][i, :, queries - 1]
+            mean, _, error = _moments(curves[i, :, queries - 1] - own)
+            stands = "level" if abs(mean) <= 1.96 * error else "ahead" if mean > 0 else "behind"
+            name = f"{where} {contender.text} {queries} queries, against {args.reference}"
+            points = f"{name}: {measure}, points"
+            rows.append(observed(points, round(mean, 3), error=round(error, 4), note=stands))
+            count, most = needed(curves[i], float(own.mean())), curves.shape[-1]
+            told = f"{count} queries" if count else f"not within {most} queries: more than that"
+            times = round((count or most) / queries, 2)
+            rows.append(observed(f"{name}: times its queries", times, note=told))
+    return rows
+
+
 def _moments(values: np.ndarray) -> tuple[float, float, float]:
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return float(np.mean(values)), deviation, deviation / len(values) ** 0.5
@@ -138,6 +177,9 @@ def main() -> None:
     parser.add_argument(
         "--strategies", default="random:attempts=1,regularized_evolution:population=10,sample=3"
     )
+    parser.add_argument(
+        "--reference", default="", help="one of --strategies that the others are compared with"
+    )
     parser.add_argument("--queries", default="50,100,200", help="budgets that are reported")
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first_seed", type=int, default=0)
@@ -155,13 +197,15 @@ def main() -> None:
         args.dataset = ""
     try:
         chosen = contenders(args.strategies)
+        if args.reference and args.reference not in (c.text for c in chosen):
+            parser.error(f"--reference: {args.reference!r} is none of --strategies")
         look_up(args.table, args.dataset, args.data_dir)
         results = {c: run(args, c, args.queries[-1]) for c in chosen}
     except UserError as error:
         sys.exit(f"strategies: {error}")
     show(args, results)
     print("\n".join(plot(args, results)))
-    rows = figures(args, results)
+    rows = figures(args, results) + (against(args, results) if args.reference else [])
     print_figures(rows, seeds=range(args.first_seed, args.first_seed + args.seeds))
     sys.exit(0 if all(row.ok for row in rows) else 1)
 

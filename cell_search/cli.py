@@ -28,8 +28,9 @@ cell-search: searches a Normal and a Reduction cell on small images.
       --config_file=configs/search/cifar10_afternoon.yaml
     cell-search --mode=rerank --search_dir=runs/afternoon --data_dir=DIR
   On any other set of labelled images that TFDS knows, or that lies prepared in a folder:
-    cell-search --search_dir=runs/mine --config_file=configs/search/cifar10_smoke.yaml \\
-      --params_override=images.name=data/my_set/1.0.0,images.size=32
+    cell-search --search_dir=runs/mine --data_dir=data \\
+      --config_file=configs/search/cifar10_smoke.yaml \\
+      --params_override=images.name=my_set,images.split=train,images.held_out=500,images.size=32
   On image files, CLASS/* or SPLIT/CLASS/* (see `cells docs data`):
     cell-search --search_dir=runs/flowers --config_file=configs/search/cifar10_smoke.yaml \\
       --params_override=images.name=./flowers,images.split=train,images.held_out=500,images.size=32

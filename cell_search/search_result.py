@@ -14,12 +14,12 @@ from cell_search.config.resolve import Search
 from cell_search.config.schema import SearchConfig
 from cell_search.output import results
 from cell_search.output.progress import number
-from cell_search.space.cell_space import genotype_of
+from cell_search.space.space import genotype_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
 from cell_search.trial_keys import METRICS
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import AnyGenotype
 
 _STATES = {
     TrialState.COMPLETE: "with a score",
@@ -51,7 +51,7 @@ class Candidate:
     trial: int
     score: dict[str, float]
     decisions: dict[str, Any]
-    genotype: Genotype | None
+    genotype: AnyGenotype | None
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class SearchResult:
         return self._candidate(results.best_of(self.resolved, self.study, again, where=where)[0])
 
     @property
-    def genotype(self) -> Genotype:
+    def genotype(self) -> AnyGenotype:
         """The cells of the best candidate.
 
         Raises:

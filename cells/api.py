@@ -12,11 +12,11 @@ from cells.checks.arguments import checked
 from cells.genotype import catalogue as published
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
+from cells.kinds import files as kinds
 from cells.network.arguments import NetworkSettings, configure
 from cells.network.stack import stack
 from cells.operations import counts
-from cells.recurrent import catalogue as recurrent
-from cells.recurrent.genotype import RecurrentGenotype
+from cells.operations.architecture import Architecture
 from cells.support.errors import UserError, unknown
 from cells.support.files import FilePath
 
@@ -92,7 +92,7 @@ def save_genotype(genotype: Genotype, file: FilePath) -> None:
 
 
 def summarize(
-    genotype: Genotype | FilePath,
+    genotype: kinds.ImageGenotype | FilePath,
     network: str = "cifar",
     *,
     num_classes: int | None = None,
@@ -103,7 +103,7 @@ def summarize(
     """Counts the parameters and multiply-adds of a genotype's network, without building it.
 
     Args:
-        genotype: the cells, or what `load_genotype` takes.
+        genotype: the cells, a whole network, or the name or file of one.
         network, num_classes, include_top, input_shape, **settings: see `build`.
 
     Returns:
@@ -131,7 +131,7 @@ def summarize(
 
 
 def build(
-    genotype: Genotype | FilePath,
+    genotype: kinds.ImageGenotype | FilePath,
     network: str | None = None,
     *,
     num_classes: int | None = None,
@@ -148,7 +148,7 @@ def build(
     Images are to be scaled to [-1, 1], as `preprocess_input` does.
 
     Args:
-        genotype: the cells, or what `load_genotype` takes.
+        genotype: the cells, a whole network, or the name or file of one.
         network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`, which decides the
             stem, the number of cells and their filters; by default that of `weights`, else `cifar`.
         num_classes: classes of the head; by default those of `weights`, else of the network (10
@@ -265,7 +265,7 @@ class Drawing:
         '<svg'
     """
 
-    genotype: Genotype | RecurrentGenotype
+    genotype: kinds.AnyGenotype
     dark: bool = False
     annotated: bool = True
 
@@ -282,7 +282,7 @@ class Drawing:
 
 @checked
 def draw(
-    genotype: Genotype | RecurrentGenotype | FilePath,
+    genotype: kinds.AnyGenotype | FilePath,
     file: FilePath | None = None,
     *,
     dark: bool = False,
@@ -307,7 +307,7 @@ def draw(
     """
     drawn = genotype
     if isinstance(drawn, str | os.PathLike):
-        drawn = recurrent.find(os.fspath(drawn))
+        drawn = kinds.find(os.fspath(drawn))
     if file is not None:
         from cells import drawing
 
@@ -315,11 +315,18 @@ def draw(
     return Drawing(drawn, dark, annotated)
 
 
-def _genotype(genotype: Genotype | FilePath) -> Genotype:
+def _genotype(genotype: kinds.ImageGenotype | FilePath) -> kinds.ImageGenotype:
+    if isinstance(genotype, str | os.PathLike):
+        found = kinds.read(genotype) if isinstance(genotype, os.PathLike) else kinds.find(genotype)
+        return kinds.image_genotype(found)
+    return genotype if isinstance(genotype, Architecture) else _cells(genotype)
+
+
+def _cells(genotype: Genotype | FilePath) -> Genotype:
     return genotype if isinstance(genotype, Genotype) else load_genotype(genotype)
 
 
-def _read_weights(path: FilePath, genotype: Genotype) -> WeightsFile:
+def _read_weights(path: FilePath, genotype: kinds.ImageGenotype) -> WeightsFile:
     """The file of weights, which must be of these cells."""
     from cells.weights import weights_file
 
@@ -332,7 +339,7 @@ def _read_weights(path: FilePath, genotype: Genotype) -> WeightsFile:
             "`cell-transfer --mode=export --formats=weights` write such files"
         )
     source = weights_file.read(path)
-    if (source.genotype.cells, source.genotype.stacking) != (genotype.cells, genotype.stacking):
+    if not kinds.same(source.genotype, genotype):
         raise UserError(
             f"weights: {shown} has weights of {source.genotype.name}, whose cells are not those of "
             f"{genotype.name}; give that genotype, or other weights"

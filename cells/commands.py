@@ -16,12 +16,14 @@ from cells.genotype import catalogue, genotype_file
 from cells.genotype.diff import describe_cell, differences
 from cells.genotype.genotype import Genotype
 from cells.genotype.notations import find_format
+from cells.kinds import files as kinds
 from cells.network import presets
 from cells.network.stack import StackConfig, penultimate_filters, stack
+from cells.operations.architecture import Architecture
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
 from cells.recurrent import catalogue as recurrent_catalogue
-from cells.recurrent import recurrent_file, words
+from cells.recurrent import words
 from cells.recurrent.counts import shapes
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support import registry
@@ -78,7 +80,7 @@ def _figures(genotype: Genotype) -> Iterator[str]:
     yield f"{max(mobile):.1f} %" if mobile else "-"
 
 
-def _authors(genotype: Genotype | RecurrentGenotype) -> str:
+def _authors(genotype: kinds.AnyGenotype) -> str:
     """Such as `Zoph et al., CVPR 2018`."""
     paper = genotype.provenance.get("paper", "")
     if "url" not in genotype.provenance and not paper.endswith(str(genotype.provenance["year"])):
@@ -96,14 +98,16 @@ def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def show(args: argparse.Namespace) -> Iterator[str]:
     """`cells show`: a genotype in words, or as its file."""
-    genotype = recurrent_catalogue.find(args.genotype)
+    genotype = kinds.find(args.genotype)
     if args.json:
-        recurrent = isinstance(genotype, RecurrentGenotype)
-        yield (recurrent_file if recurrent else genotype_file).dumps(genotype).rstrip("\n")
+        yield kinds.dumps(genotype).rstrip("\n")
         return
     if isinstance(genotype, RecurrentGenotype):
         yield f"{genotype.name} ({words.size(genotype.cell)})\n"
         yield from (f"  {line}" for line in words.describe(genotype.cell))
+    elif isinstance(genotype, Architecture):
+        yield f"{genotype.name} ({genotype.title})\n"
+        yield from (f"  {line}" for line in genotype.describe())
     else:
         yield f"{genotype.name} ({genotype.stacking} stacking)"
         for role, cell in genotype.cells:
@@ -174,9 +178,9 @@ def summary(
         costs: `step_seconds` and `inference_ms` of the network, where they are asked for.
         machine: what they are predicted for.
     """
-    genotype = recurrent_catalogue.find(args.genotype)
-    if isinstance(genotype, RecurrentGenotype):
-        yield from _recurrent_summary(genotype, args)
+    found = kinds.find(args.genotype)
+    if isinstance(found, RecurrentGenotype):
+        yield from _recurrent_summary(found, args)
         return
     genotype, config = configured(args)
     graph = stack(genotype, config)
@@ -193,10 +197,13 @@ def summary(
         yield json.dumps(values)
         return
     size = "any size" if config.image_size is None else "{}x{}".format(*config.image_size)
-    yield (
-        f"{genotype.name}, {args.network}: N = {config.normal_cells}, F = {config.filters}, "
-        f"{config.normal_cells} @ {penultimate_filters(genotype, config)}, images of {size}"
-    )
+    if isinstance(genotype, Architecture):
+        yield f"{genotype.name}, {genotype.title}: images of {size}"
+    else:
+        yield (
+            f"{genotype.name}, {args.network}: N = {config.normal_cells}, F = {config.filters}, "
+            f"{config.normal_cells} @ {penultimate_filters(genotype, config)}, images of {size}"
+        )
     yield f"trainable parameters  {counts.trainable:>16,}"
     yield f"with batch statistics {counts.total:>16,}"
     if counts.multiply_adds is not None:
@@ -240,9 +247,9 @@ def _recurrent_summary(genotype: RecurrentGenotype, args: argparse.Namespace) ->
     yield from (f"  {name} {shape}" for name, shape in weights.items())
 
 
-def configured(args: argparse.Namespace) -> tuple[Genotype, StackConfig]:
+def configured(args: argparse.Namespace) -> tuple[kinds.ImageGenotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
-    genotype = api.load_genotype(args.genotype)
+    genotype = kinds.find_network(args.genotype)
     # 0 leaves the head out.
     head = {} if args.num_classes is None else {"num_classes": args.num_classes or None}
     config = presets.configure(
@@ -283,12 +290,15 @@ def draw(args: argparse.Namespace) -> Iterator[str]:
 def validate(args: argparse.Namespace) -> Iterator[str]:
     """`cells validate`: whether genotype files are well formed."""
     for path in args.files:
-        genotype = recurrent_file.read(path)
+        genotype = kinds.read(path)
         if isinstance(genotype, RecurrentGenotype):
-            yield f"{path}: {genotype.name}, {words.size(genotype.cell)}: valid"
-            continue
-        blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
-        yield f"{path}: {genotype.name}, {genotype.stacking} stacking, {blocks} blocks: valid"
+            what = words.size(genotype.cell)
+        elif isinstance(genotype, Architecture):
+            what = genotype.title
+        else:
+            blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
+            what = f"{genotype.stacking} stacking, {blocks} blocks"
+        yield f"{path}: {genotype.name}, {what}: valid"
 
 
 def convert(args: argparse.Namespace) -> Iterator[str]:
@@ -329,15 +339,17 @@ def _text_of(name: str, most: int) -> str:
 
 def diff(args: argparse.Namespace) -> Iterator[str]:
     """`cells diff`: what changed between two genotypes."""
-    old, new = recurrent_catalogue.find(args.old), recurrent_catalogue.find(args.new)
-    if isinstance(old, Genotype) and isinstance(new, Genotype):
+    old, new = kinds.find(args.old), kinds.find(args.new)
+    if isinstance(old, Architecture) and isinstance(new, type(old)):
+        yield from old.differences(new)
+    elif isinstance(old, Genotype) and isinstance(new, Genotype):
         yield from differences(old, new)
     elif isinstance(old, RecurrentGenotype) and isinstance(new, RecurrentGenotype):
         yield from words.differences(old, new)
     else:
         raise UserError(
-            f"diff: one of {args.old} and {args.new} is a recurrent cell and the other holds image "
-            "cells; compare two of one kind"
+            f"diff: {args.old} and {args.new} are of different kinds (image cells, recurrent "
+            "cells, whole networks); compare two of one kind"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cells.genotype.genotype import Genotype
 from cells.network.stack import penultimate_filters, stack
 from cells.operations import counts as cells_summary
 from detection.training import complete, task
@@ -41,6 +42,7 @@ def summary(params: Any) -> dict[str, Any]:
         stacked = stacked.replace(num_classes=None, auxiliary_head=False)
         levels = tuple(levels_of(settings, stacked).values())
         told = cells_summary.summarize(stack(genotype, stacked), levels, size)
+        assert isinstance(genotype, Genotype)  # Of others there are no levels.
         result |= {
             "genotype": genotype.name,
             "network": f"{stacked.normal_cells} @ {penultimate_filters(genotype, stacked)}",

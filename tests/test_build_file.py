@@ -30,6 +30,7 @@ HELPERS = {file.stem for file in (ROOT / "tests" / "helpers").glob("*.py")}
 
 #: Imported only where an extra is installed, so neither locked nor built.
 OPTIONAL = {
+    "ConfigSpace",
     "botorch",
     "gpytorch",
     "nats_bench",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells.checks.arguments import checked
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
 from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
 from transfer.training.result import TrainingResult
@@ -62,7 +62,7 @@ class EvaluationResult:
 def train(
     model_dir: FilePath,
     *,
-    genotype: Genotype | FilePath | None = None,
+    genotype: ImageGenotype | FilePath | None = None,
     experiment: str | ExperimentConfig | None = None,
     config_file: FilePaths = (),
     params_override: str | Mapping[str, Any] | None = None,
@@ -74,7 +74,7 @@ def train(
 
     Args:
         model_dir: folder of the run: checkpoints and configuration; made where it is missing.
-        genotype: the cells, a name of the catalogue, or a genotype file; by default those of the
+        genotype: the cells or a whole network, their name, or their file; by default those of the
             configuration.
         experiment: name of the configuration to start from, or the configuration itself; by default
             the one that the files name, else `cells_classification`.

@@ -7,6 +7,7 @@ from typing import Any
 
 from cells.network.stack import penultimate_filters, stack
 from cells.operations import counts as cells_summary
+from cells.operations.architecture import Architecture
 from transfer.model import baselines, network
 from transfer.training import complete
 
@@ -39,7 +40,11 @@ def summary(params: Any) -> dict[str, Any]:
     maps = cells_summary.activations(graph, ("logits",), config.image_size)
     result: dict[str, Any] = {
         "genotype": genotype.name,
-        "network": f"{config.normal_cells} @ {penultimate_filters(genotype, config)}",
+        "network": (
+            genotype.title
+            if isinstance(genotype, Architecture)
+            else f"{config.normal_cells} @ {penultimate_filters(genotype, config)}"
+        ),
         "image_size": "x".join(str(n) for n in params.task.model.input_size),
         "classes": config.num_classes,
         "layers": maps.layers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections import OrderedDict
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +15,9 @@ from cell_search.children.pieces import Piece
 from cells.network import functions
 
 PRECISIONS = ("float32", "bfloat16", "float64")
+
+#: More than any child has, and than the spaces of cells need.
+CAPACITY = 1024
 
 
 class Bank:
@@ -29,17 +33,35 @@ class Bank:
         precision: type of the states, one of `PRECISIONS`; weights, statistics and logits are
             float32 always. `float64` is for comparisons.
         xla: whether XLA compiles the pieces; on a CPU that makes them slower.
+        capacity: of compiled pieces; beyond it the one that was not used for longest is dropped.
+            Spaces of cells have a few hundred, but whole networks have any numbers of channels.
     """
 
-    def __init__(self, *, epsilon: float = 1e-5, precision: str = "float32", xla: bool = False):
-        self.epsilon, self.xla = epsilon, xla
+    def __init__(
+        self,
+        *,
+        epsilon: float = 1e-5,
+        precision: str = "float32",
+        xla: bool = False,
+        capacity: int = CAPACITY,
+    ):
+        self.epsilon, self.xla, self.capacity = epsilon, xla, capacity
         self.dtype = tf.dtypes.as_dtype(precision)
-        self._training: dict[Piece, Halves] = {}
-        self._inference: dict[Piece, Any] = {}
+        self._compiled: OrderedDict[tuple[Piece, bool], Any] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many pieces were compiled."""
-        return len(self._training) + len(self._inference)
+        """How many compiled pieces there are."""
+        return len(self._compiled)
+
+    def _find(self, piece: Piece, training: bool) -> Any:
+        key = piece, training
+        if key not in self._compiled:
+            make = self._make_halves if training else self._make_inference
+            self._compiled[key] = make(piece)
+            if len(self._compiled) > self.capacity:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
 
     def training(self, piece: Piece) -> Halves:
         """The piece in training.
@@ -51,12 +73,13 @@ class Bank:
         Args:
             piece: of a network.
         """
-        if piece not in self._training:
-            function = _function(piece, self.epsilon, training=True)
-            arguments = self._arguments(piece, training=True)
-            wanted = len(piece.channels) + bool(vector_size(piece.trained))
-            self._training[piece] = halves(function, arguments, wanted, xla=self.xla)
-        return self._training[piece]
+        return self._find(piece, True)
+
+    def _make_halves(self, piece: Piece) -> Halves:
+        function = function_of(piece, self.epsilon, training=True)
+        arguments = self._arguments(piece, training=True)
+        wanted = len(piece.channels) + bool(vector_size(piece.trained))
+        return halves(function, arguments, wanted, xla=self.xla)
 
     def inference(self, piece: Piece) -> Any:
         """The piece with the statistics that training left, nothing dropped; gives a list.
@@ -64,12 +87,12 @@ class Bank:
         Args:
             piece: of a network.
         """
-        if piece not in self._inference:
-            function = _function(piece, self.epsilon, training=False)
-            compiled = tf.function(function, autograph=False, jit_compile=self.xla or None)
-            arguments = self._arguments(piece, training=False)
-            self._inference[piece] = compiled.get_concrete_function(*arguments)
-        return self._inference[piece]
+        return self._find(piece, False)
+
+    def _make_inference(self, piece: Piece) -> Any:
+        function = function_of(piece, self.epsilon, training=False)
+        compiled = tf.function(function, autograph=False, jit_compile=self.xla or None)
+        return compiled.get_concrete_function(*self._arguments(piece, training=False))
 
     def _arguments(self, piece: Piece, *, training: bool) -> list[tf.TensorSpec]:
         states = [tf.TensorSpec([None, *piece.size, c], self.dtype) for c in piece.channels]
@@ -103,8 +126,14 @@ def vector_size(shapes: tuple[tuple[tuple[int, ...], ...], ...]) -> int:
     return sum(math.prod(shape) for shape in itertools.chain.from_iterable(shapes))
 
 
-def _function(piece: Piece, epsilon: float, *, training: bool) -> Any:
-    """The piece as a function of the arguments that `Bank` describes."""
+def function_of(piece: Piece, epsilon: float, *, training: bool) -> Any:
+    """The piece as a function of the arguments that `Bank` describes, not compiled.
+
+    Args:
+        piece: of a network.
+        epsilon: of every batch norm.
+        training: whether batches are normalised by their own statistics, which it gives, too.
+    """
 
     def run(*values: Any) -> list[Any]:
         given = iter(values)

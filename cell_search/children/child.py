@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from cell_search.children.bank import Bank, vector_size
+from cell_search.children.bank import Bank, function_of, vector_size
 from cell_search.children.initial import initial_weights
 from cell_search.children.layers import Layer, layers_of
 from cell_search.children.pieces import Place, cut
@@ -19,6 +20,7 @@ from cells.genotype.genotype import Genotype
 from cells.network.build import NetworkConfig
 from cells.network.cell import build_cell
 from cells.network.stack import StackConfig, stack
+from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import Size
 
@@ -38,8 +40,11 @@ class Chance(NamedTuple):
 class Child:
     """A network that can be trained as soon as it is made.
 
+    Whole networks are no path through the bank: hardly any of their pieces, with any numbers of
+    channels, is another's, so that one function for all of them is compiled in a third of the time.
+
     Args:
-        genotype: the cells.
+        genotype: the cells, or a whole network.
         config: the stack, with `image_size`.
         bank: compiled pieces; those that it does not have yet are compiled when they are first
             used.
@@ -51,19 +56,23 @@ class Child:
         image: name of the state that is the image.
         outputs: names of the states that are logits, those of the auxiliary head last.
         cells: the cells by name.
+        whole: whether it is compiled as one function, and not by pieces.
         trained: all trained weights, one float32 vector.
         moved: all batch-norm statistics, one float32 vector.
     """
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: Genotype | Architecture,
         config: StackConfig,
         bank: Bank,
         seed: int = 0,
         build: Callable[..., Tensor] = build_cell,
     ):
+        self.whole = isinstance(genotype, Architecture)
         self._lay(stack(genotype, config, build), config, bank, seed)
+
+    whole = False
 
     @classmethod
     def of_graph(cls, graph: Graph, config: NetworkConfig, bank: Bank, seed: int = 0) -> Child:
@@ -90,6 +99,7 @@ class Child:
         self.outputs = [graph.outputs[name].name for name in heads]
         self._sizes = [(vector_size(p.trained), vector_size(p.moved)) for p in pieces]
         self._dead = self._last_read()
+        self._answers: dict[bool, Any] = {}
 
     def resized(self, size: Size) -> Child:
         """The same network for images of another size, with the weights of now.
@@ -98,6 +108,7 @@ class Child:
             size: height and width.
         """
         child = copy.copy(self)
+        child._answers = {}
         child.config = self.config.replace(image_size=size)
         child.places = cut(self._graph, self._heads, size)
         return child
@@ -113,6 +124,12 @@ class Child:
         Returns:
             Float32 `(batch, num_classes)`.
         """
+        if self.whole:
+            if batch_statistics not in self._answers:
+                answer = functools.partial(self._run, training=batch_statistics)
+                self._answers[batch_statistics] = tf.function(answer, autograph=False)
+            states, _ = self._answers[batch_statistics](self.trained, self.moved, images)
+            return states[self.outputs[0]]
         trained, moved = self._parts(self.trained, 0), self._parts(self.moved, 1)
         states = {self.image: tf.cast(images, self.bank.dtype)}
         for number, place in enumerate(self.places):
@@ -152,9 +169,15 @@ class Child:
             The mean cross-entropy, its gradient as one vector, and the statistics of the batch as
             one vector (see `Child.moved`).
         """
+        if self.whole:
+            with tf.GradientTape() as recorded:
+                recorded.watch(trained)
+                states, moments = self._run(trained, self.moved, images, True, chance)
+                loss, _ = self._loss(states, labels, auxiliary_weight, smoothing, weights)
+            return loss, recorded.gradient(loss, trained), _joined(moments)
         states, tape, statistics = self.forward(trained, images, chance)
         loss, changes = self._loss(states, labels, auxiliary_weight, smoothing, weights)
-        return loss, self.backward(tape, changes)[0], tf.concat(statistics, 0)
+        return loss, self.backward(tape, changes)[0], _joined(statistics)
 
     def forward(
         self,
@@ -195,6 +218,26 @@ class Child:
             self._forget(states, number)
         return states, tape, statistics
 
+    def _run(
+        self, trained: Any, moved: Any, images: Any, training: bool, chance: Chance | None = None
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """All places without the bank: the states of `outputs`, and the batch's statistics."""
+        states = {self.image: tf.cast(images, self.bank.dtype)}
+        statistics: list[Any] = []
+        parts = [self._parts(trained, 0), *([] if training else [self._parts(moved, 1)])]
+        for number, place in enumerate(self.places):
+            drops = place.piece.random and chance is not None
+            given = [states[name] for name in place.reads]
+            given += [part[number] for part in parts if part[number] is not None]
+            if drops and chance is not None:
+                given += [chance.progress, tf.add(chance.seed, [0, number])]
+            batch = training and (drops or not place.piece.random)
+            function = function_of(place.piece, self.bank.epsilon, training=batch)
+            states[place.gives], *more = function(*given)
+            statistics += more
+            self._forget(states, number)
+        return {name: states[name] for name in self.outputs}, statistics
+
     def _loss(
         self, states: dict, labels: Any, auxiliary_weight: float, smoothing: float, weights: Any
     ) -> tuple[Any, dict]:
@@ -231,12 +274,13 @@ class Child:
             for name, part in zip(place.reads, results, strict=False):
                 changes.setdefault(name, []).append(part)
             of_weights += results[len(place.reads) :]
-        return tf.concat(of_weights[::-1], 0), _sum(changes.pop(self.image))
+        return _joined(of_weights[::-1]), _sum(changes.pop(self.image))
 
     def _parts(self, vector: Any, which: int) -> list[Any]:
         """The part of a vector that belongs to each place; None for one that has none."""
         sizes = [pair[which] for pair in self._sizes]
-        parts = iter(tf.split(vector, [size for size in sizes if size]))
+        used = [size for size in sizes if size]
+        parts = iter(tf.split(vector, used) if used else ())
         return [next(parts) if size else None for size in sizes]
 
     def _last_read(self) -> list[list[str]]:
@@ -269,6 +313,11 @@ class Child:
     def layers(self) -> Sequence[Layer]:
         """The weighted layers by their names in Keras, for `cells.weights.by_layer`."""
         return layers_of(self)
+
+
+def _joined(parts: list[Any]) -> Any:
+    # A network need not have batch norms.
+    return tf.concat(parts or [tf.zeros(0)], 0)
 
 
 def _sum(parts: list[Any]) -> Any:

@@ -39,7 +39,8 @@ class Training:
     The first step runs piece by piece, at once. If there are more to come, the second traces the
     whole step as one graph of calls to the same pieces, which takes seconds and saves a quarter
     to a third of every step from there on: TensorFlow then computes what several pieces have in
-    common once, and frees memory earlier.
+    common once, and frees memory earlier. A child that is compiled as a whole is so from the first
+    step on.
 
     Args:
         child: what is trained.
@@ -107,7 +108,7 @@ class Training:
             The cross-entropy, a float32 scalar tensor that need not be there yet.
         """
         child = self.child
-        whole = self._from is not None and self.steps >= self._from
+        whole = child.whole or (self._from is not None and self.steps >= self._from)
         key = np.random.SeedSequence([self._seed, self.steps]).generate_state(2).view(np.int32)
         loss, child.trained, self.velocity, child.moved = (self._whole if whole else self._step)(
             child.trained,

@@ -16,6 +16,7 @@ _FREE = (
     "trials",
     # What it holds must stay the same, wherever it lies.
     "costs",
+    "evaluator.language_model.text",
     "pool",
     "top",
     "report_minutes",
@@ -73,6 +74,8 @@ def _used(key: str, settings: Mapping[str, Any]) -> bool:
     """Whether a key matters: the sections of types that are not chosen do not."""
     part, _, rest = key.partition(".")
     found, dot, _ = rest.partition(".")
+    if part == "space" and dot:
+        return found == settings["space.name"]
     if key == "pruner.rungs":
         return settings["pruner.type"] != "none"
     return part not in CHOICES or not dot or found == section(settings[f"{part}.type"])

@@ -21,14 +21,18 @@ from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.pools import POOLS, PoolSettings
 from cell_search.space import published, space_file
-from cell_search.space.cell_space import CellSpace, genotype_of
+from cell_search.space.cell_space import CellSpace
+from cell_search.space.graph_space import GraphSpace
+from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
-from cell_search.space.space import Point, Space
+from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import GenotypeSpace, Point, Space, genotype_of
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.strategies._listed import Listed
 from cell_search.study import database, objectives
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
+from cells.genotype.genotype import Genotype
 from cells.operations.operations import OPERATIONS
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
@@ -90,7 +94,7 @@ class Search:
             point: a choice for each decision, by name.
         """
         genotype = genotype_of(self.space, point) if self.limits.any else None
-        if genotype is not None:
+        if isinstance(genotype, Genotype):
             costs = self.predicted(point) if self.limits.costs else {}
             if not self.limits.allow(genotype, costs):
                 return False
@@ -101,7 +105,8 @@ class Search:
         if self.costs is None:
             return {}
         genotype = genotype_of(self.space, point)
-        return self.evaluator_of(point).costs(genotype, self.images, self.costs)
+        cells = genotype if isinstance(genotype, Genotype) else None
+        return self.evaluator_of(point).costs(cells, self.images, self.costs)
 
     @functools.cached_property
     def predicted_metrics(self) -> tuple[str, ...]:
@@ -126,8 +131,17 @@ class Search:
         """
         known = {f.name for f in dataclasses.fields(self.evaluator)}
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
-        chosen = {n: v for n, v in searched_settings.chosen(point).items() if n in known}
+        chosen = {n: v for n, v in self.searched(point).items() if n in known}
         return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator
+
+    def searched(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the evaluator that a point decides, by name.
+
+        Args:
+            point: a choice for each decision, by name; none for the evaluator as it is.
+        """
+        own = self.space.training(point) if point else {}
+        return {**own, **searched_settings.chosen(point)}
 
     @functools.cached_property
     def sieve(self) -> Search | None:
@@ -219,12 +233,12 @@ class Search:
     @property
     def gives_genotypes(self) -> bool:
         """Whether the points of the space are genotypes."""
-        return isinstance(self.space, CellSpace)
+        return isinstance(self.space, GenotypeSpace)
 
     @property
     def trains_winner(self) -> bool:
         """Whether the winner can be trained on the images of this search."""
-        return self.gives_genotypes and self.evaluator.uses_images
+        return isinstance(self.space, NetworkSpace) and self.evaluator.uses_images
 
     @property
     def space_name(self) -> str:
@@ -242,6 +256,8 @@ def _space(choice: SpaceChoice, growing: bool) -> Space:
             space.rules, operations=_operations(choice) or space.rules.operations
         )
         return dataclasses.replace(space, rules=rules, growable=choice.growable or growing)
+    if isinstance(space, LayerwiseSpace):
+        space = LayerwiseSpace(**choice.layerwise.as_dict())
     if choice.operations:
         raise UserError("space.operations: only cells of blocks have them; leave it out")
     if choice.growable:
@@ -282,18 +298,22 @@ def resolve(
         evaluator = EVALUATORS.find(config.evaluator.type)(**config.evaluator.chosen())
     choices = {name: list(values) for name, values in config.settings.as_dict().items() if values}
     limits = Limits(**config.limits.as_dict())
-    if isinstance(space, CellSpace):
-        space = dataclasses.replace(
-            space,
-            settings=searched_settings.decisions(choices, evaluator),
-            as_written=evaluator.as_written,
-        )
-        limits.check(space.decode(space.random(np.random.default_rng(0))))
-    elif choices or limits.any:
+    if isinstance(space, GenotypeSpace):
+        space = dataclasses.replace(space, settings=searched_settings.decisions(choices, evaluator))
+    elif choices:
         raise UserError(
-            f"{'settings' if choices else 'limits'}: are there for cells that are networks, and "
-            "the candidates of this space are none; leave them out or use a space of cells"
+            "settings: are there for cells that are networks, and the candidates of this space are "
+            "none; leave them out or use a space of cells"
         )
+    if isinstance(space, NetworkSpace):
+        space = dataclasses.replace(space, as_written=evaluator.as_written)
+        limits.check(space.decode(space.random(np.random.default_rng(0))))
+    elif limits.any:
+        raise UserError(
+            "limits: are there for cells that are networks for images, and the candidates of this "
+            "space are none; leave them out or use a space of image cells"
+        )
+    _require_descent(config, space, strategy)
     names_parents = strategy.parent is not Strategy.parent
     if evaluator.inherit is None:
         evaluator = dataclasses.replace(evaluator, inherit=names_parents)  # type: ignore[call-arg]
@@ -315,6 +335,23 @@ def resolve(
     _require_costs(search)
     _ = search.objectives, search.rungs, search.sieve
     return search
+
+
+def _require_descent(config: SearchConfig, space: Space, strategy: type[Strategy]) -> None:
+    """Raises a UserError where graphs, which descend from others, are to be proposed otherwise."""
+    if not isinstance(space, GraphSpace):
+        return
+    if not strategy.descends:
+        able = ", ".join(name for name, other in STRATEGIES.items() if other.descends)
+        raise UserError(
+            f"strategy.type: the graphs of this space descend from others, and "
+            f"{config.strategy.type} names no parents; use {able}"
+        )
+    if config.sieve.candidates:
+        raise UserError(
+            "sieve.candidates: there is one graph that does not descend from others, so nothing "
+            "can be chosen from; use 0"
+        )
 
 
 def _costs(config: SearchConfig, directory: SearchDirectory | None) -> CostTable | None:

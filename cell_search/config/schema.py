@@ -31,6 +31,7 @@ from cell_search.config.from_dataclasses import (
 from cell_search.evaluators import EVALUATORS
 from cell_search.images import ImageSettings
 from cell_search.pools import POOLS
+from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
 from cell_search.strategies import STRATEGIES
 from cells.genotype.genotype import MAX_BLOCKS
@@ -103,16 +104,33 @@ _new_settings = _anew(_searched_settings, EVALUATORS)
 
 
 @dataclasses.dataclass
+class LayerwiseChoice(hyperparams.Config):
+    """The space of layer-wise networks, see `cell_search.space.layerwise.LayerwiseSpace`."""
+
+    layers: int = LayerwiseSpace.layers
+    sizes: list[int] = dataclasses.field(default_factory=lambda: list(LayerwiseSpace.sizes))
+    filters: list[int] = dataclasses.field(default_factory=lambda: list(LayerwiseSpace.filters))
+    strides: list[int] = dataclasses.field(default_factory=list)
+    first_layers: int = LayerwiseSpace.first_layers
+    more_layers: int = LayerwiseSpace.more_layers
+    every: int = LayerwiseSpace.every
+
+
+@dataclasses.dataclass
 class SpaceChoice(hyperparams.Config):
     """What is searched.
 
     Attributes:
-        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`.
-        blocks: blocks of a cell; 0 stands for as many as in the paper.
+        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`; of
+            recurrent cells `recurrent` or `recurrent_darts`; of whole networks `layerwise` or
+            `graph`.
+        blocks: blocks of a cell, leaves of a tree (`recurrent`), nodes of a highway cell
+            (`recurrent_darts`); 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.
         operations: what a side of a block may do, in place of the named space's own; names of
             `cells operations`, and of one's own.
         growable: whether cells may have fewer blocks; always so where the strategy grows them.
+        layerwise: of the space of that name.
     """
 
     name: str = "nasnet"
@@ -120,6 +138,7 @@ class SpaceChoice(hyperparams.Config):
     file: str = ""
     operations: list[str] = dataclasses.field(default_factory=list)
     growable: bool = False
+    layerwise: LayerwiseChoice = dataclasses.field(default_factory=LayerwiseChoice)
 
 
 @dataclasses.dataclass
@@ -267,6 +286,8 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
     values["space"]["operations"] = list(values["space"]["operations"])
     if not values["space"]["operations"]:
         del values["space"]["operations"]
+    if config.space.name != "layerwise":
+        del values["space"]["layerwise"]
     values["settings"] = {n: list(choices) for n, choices in values["settings"].items() if choices}
     values["objectives"] = list(values["objectives"])
     values["sieve"] = config.sieve.used_values()

@@ -10,6 +10,7 @@ from cell_search.costs.machine import this_machine
 from cell_search.costs.predict import costs
 from cells.genotype.genotype import Genotype
 from cells.network.stack import StackConfig
+from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 
 #: The environment variable that names the table where none is named.
@@ -39,7 +40,9 @@ def make(path: str) -> Iterator[str]:
     yield path
 
 
-def predict(path: str, genotype: Genotype, config: StackConfig, batch: int) -> dict[str, float]:
+def predict(
+    path: str, genotype: Genotype | Architecture, config: StackConfig, batch: int
+) -> dict[str, float]:
     """What a network costs by a table.
 
     Args:

@@ -12,7 +12,7 @@ from cell_search.children.pieces import Piece, Place
 from cells.operations.primitives import Add, Primitive
 
 #: Fields of primitives that say how much is computed and not how.
-_AMOUNTS = ("filters", "units", "bias", "channels", "count", "border", "keep", "rate")
+_AMOUNTS = ("filters", "units", "bias", "channels", "count", "border", "keep", "rate", "crop")
 
 
 #: Numbers of a vector register, at most. Kernels that take a pixel by vectors are slow where the
@@ -68,6 +68,7 @@ def _name(primitive: Primitive, size: tuple[int, int]) -> str:
         words += ["mean"] if fields.pop("mean", False) else []
         dilation = fields.pop("dilation", 1)
         words += [f"dilated {dilation}"] if dilation > 1 else []
+    words += [f"{name} {fields[name]}" for name in ("up", "down") if fields.get(name, 1) > 1]
     return " ".join(words)
 
 

@@ -9,11 +9,14 @@ from cell_search.costs.kinds import sums_of
 from cell_search.costs.table import CostTable
 from cells.genotype.genotype import Genotype
 from cells.network.stack import StackConfig, stack
+from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
 
 
-def step_seconds(table: CostTable, genotype: Genotype, config: StackConfig, batch: int) -> float:
+def step_seconds(
+    table: CostTable, genotype: Genotype | Architecture, config: StackConfig, batch: int
+) -> float:
     """Seconds of one training step in `cell_search.children`, augmentation included.
 
     Args:
@@ -52,7 +55,7 @@ def seconds_of(table: CostTable, places: list[Place], batch: int) -> float:
     return more.training * alone + more.place * len(places) + more.parameter * parameters
 
 
-def inference_ms(table: CostTable, genotype: Genotype, config: StackConfig) -> float:
+def inference_ms(table: CostTable, genotype: Genotype | Architecture, config: StackConfig) -> float:
     """Milliseconds of the answer to one image.
 
     Args:
@@ -69,7 +72,7 @@ def inference_ms(table: CostTable, genotype: Genotype, config: StackConfig) -> f
 
 
 def costs(
-    table: CostTable, genotype: Genotype, config: StackConfig, batch: int
+    table: CostTable, genotype: Genotype | Architecture, config: StackConfig, batch: int
 ) -> dict[str, float]:
     """`inference_ms`, and `step_seconds` where there are steps.
 

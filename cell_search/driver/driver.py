@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -26,13 +27,13 @@ from cell_search.pools import Pool
 from cell_search.search_result import SearchResult
 from cell_search.selection import sieve
 from cell_search.selection.first import FirstTrial, known_cells, require_same
-from cell_search.space.cell_space import genotype_of
-from cell_search.space.space import Point
+from cell_search.space.space import Point, genotype_of
 from cell_search.strategies import trial_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import SIEVE_NAME, STUDY_NAME, Studies
 from cell_search.trial_keys import ALONG, FINAL
+from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
 from cells.support.signals import Interruptible
 
@@ -80,6 +81,7 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> Se
         Interruption: by a signal; nothing is lost but what was running.
     """
     study = studies.open_study([o.direction for o in search.objectives], interruptible.sleep)
+    search.space.follow(functools.partial(trial_of, study))
     inputs.require_same(study, search)
     files = None
     if isinstance(studies, SearchDirectory):
@@ -332,6 +334,7 @@ class _Driver:
             return request
         noted, space = trial_of(self.study, number).user_attrs, self.search.space
         along = genotype_of(space, space.from_indices(noted[ALONG])) if ALONG in noted else None
+        assert along is None or isinstance(along, Genotype)
         return dataclasses.replace(request, along=along, final=FINAL in noted)
 
     def _tell(self, number: int, result: Result) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import abc
 import math
 import os
+import pathlib
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
 from cell_search.space.cell_space import CellSpace
+from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Point, Space
 from cells.genotype.genotype import Genotype
+from cells.kinds.files import AnyGenotype, ImageGenotype
+from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.registry import Registry
 
@@ -64,7 +68,7 @@ class Request:
     """
 
     number: int
-    genotype: Genotype | None
+    genotype: AnyGenotype | None
     decisions: Mapping[str, Any]
     space: Space
     evaluator: Evaluator
@@ -77,6 +81,18 @@ class Request:
     along: Genotype | None = None
     final: bool = False
     predicted: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def network(self) -> ImageGenotype:
+        """The candidate of a space of image cells, or of whole networks."""
+        assert isinstance(self.genotype, Genotype | Architecture)
+        return self.genotype
+
+    @property
+    def cells(self) -> Genotype:
+        """The candidate of a space of image cells."""
+        assert isinstance(self.genotype, Genotype)
+        return self.genotype
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,7 @@ class Evaluator(abc.ABC):
         proposes: whether it says what comes next (`Score.proposal`), so that the strategy must be
             one that follows it.
         as_written: whether it may score cells differently that compute the same, see `CellSpace`.
+        whole_networks: whether candidates may be whole networks, and not only cells.
 
     Example:
         >>> from dataclasses import dataclass
@@ -173,6 +190,7 @@ class Evaluator(abc.ABC):
     resumable: ClassVar[bool] = False
     proposes: ClassVar[bool] = False
     as_written: ClassVar[bool] = False
+    whole_networks: ClassVar[bool] = False
 
     @property
     @abc.abstractmethod
@@ -242,10 +260,16 @@ class Evaluator(abc.ABC):
         Raises:
             UserError: no candidate could be scored.
         """
-        if not isinstance(space, CellSpace):
+        if not isinstance(space, NetworkSpace):
             raise UserError(
                 f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
-                "has no genotypes; use the evaluator of a table, or a space of cells"
+                "has no image cells; use the evaluator of a table, language_model for recurrent "
+                "cells, or a space of image cells"
+            )
+        if not isinstance(space, CellSpace) and not self.whole_networks:
+            raise UserError(
+                f"evaluator.type: {type(self).__name__} scores cells, and this space has whole "
+                "networks; use train, or a space of cells"
             )
         if self.uses_images:
             facts(images)
@@ -278,7 +302,7 @@ class Evaluator(abc.ABC):
         return None
 
     def costs(
-        self, genotype: Genotype | None, images: ImageSettings, table: CostTable
+        self, genotype: ImageGenotype | None, images: ImageSettings, table: CostTable
     ) -> dict[str, float]:
         """What a candidate costs, before it is built; more metrics.
 
@@ -326,6 +350,22 @@ class Evaluator(abc.ABC):
     def longer(self) -> Evaluator | None:
         """This evaluator with a longer training of a larger network; None where there is none."""
         return None
+
+    def deciding(self) -> Evaluator:
+        """This evaluator as a re-ranking uses it, which may keep more of a training."""
+        return self
+
+    def leave(self, trained: Sequence[Request], folder: pathlib.Path) -> list[str]:
+        """Writes what a re-ranking leaves of its winner beside the genotype.
+
+        Args:
+            trained: the trainings of the winner that succeeded, best first.
+            folder: of the search.
+
+        Returns:
+            The paths, to show.
+        """
+        return []
 
     def network(self) -> dict[str, int]:
         """N and F of the child network, as `normal_cells` and `filters`; empty without one."""

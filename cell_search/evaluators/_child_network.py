@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cell_search.evaluators._base import Evaluator
 from cell_search.images import ImageSettings, size_and_classes
-from cells.genotype.genotype import Genotype
+from cell_search.space.graph_space import GraphSpace
+from cell_search.space.space import Space
+from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
+from cells.operations.architecture import Architecture
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -29,7 +34,7 @@ class ChildEvaluator(Evaluator):
     normal_cells: int = 2
     filters: int = 32
 
-    def child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
+    def child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         """The child network of a candidate.
 
         Args:
@@ -48,12 +53,23 @@ class ChildEvaluator(Evaluator):
             num_classes=num_classes,
         )
 
-    def trained_child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
+    def trained_child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         """The same as it is trained, where that differs; see `child`."""
         return self.child(genotype, size, num_classes)
 
+    def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
+        # Graphs grow beyond what images of a size allow; others were checked for all.
+        if not isinstance(space, GraphSpace):
+            return True
+        try:
+            size, classes = self._size_and_classes(images)
+            space.decode(point, name="any").layout(size, classes)
+        except UserError:
+            return False
+        return True
+
     def costs(
-        self, genotype: Genotype | None, images: ImageSettings, table: CostTable
+        self, genotype: ImageGenotype | None, images: ImageSettings, table: CostTable
     ) -> dict[str, float]:
         from cell_search.costs import predict
 
@@ -69,12 +85,12 @@ class ChildEvaluator(Evaluator):
 
 
 def child_config(
-    genotype: Genotype, *, normal_cells: int, filters: int, size: Size, num_classes: int
+    genotype: ImageGenotype, *, normal_cells: int, filters: int, size: Size, num_classes: int
 ) -> StackConfig:
     """The network for small images.
 
     Args:
-        genotype: the cells.
+        genotype: the cells, or a whole network, of which the next two say nothing.
         normal_cells: N, Normal cells in each of three groups.
         filters: F, channels of the first group.
         size: height and width of the images.
@@ -83,17 +99,17 @@ def child_config(
     Raises:
         UserError: it is impossible.
     """
+    stacked = {"normal_cells": normal_cells, "filters": filters}
     return presets.configure(
         genotype,
         "cifar",
-        normal_cells=normal_cells,
-        filters=filters,
+        **({} if isinstance(genotype, Architecture) else stacked),
         image_size=size,
         num_classes=num_classes,
     )
 
 
-def child_summary(genotype: Genotype, config: StackConfig) -> Summary:
+def child_summary(genotype: ImageGenotype, config: StackConfig) -> Summary:
     """Counts parameters and multiply-adds.
 
     Args:
@@ -103,7 +119,7 @@ def child_summary(genotype: Genotype, config: StackConfig) -> Summary:
     return summarize(stack(genotype, config), ("logits",), config.image_size)
 
 
-def child_sizes(genotype: Genotype, config: StackConfig) -> dict[str, float]:
+def child_sizes(genotype: ImageGenotype, config: StackConfig) -> dict[str, float]:
     """The same as metrics of a candidate.
 
     Args:

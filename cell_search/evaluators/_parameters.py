@@ -28,6 +28,7 @@ class Parameters(ChildEvaluator):
     """
 
     reward: ClassVar[str] = "parameters"
+    whole_networks: ClassVar[bool] = True
 
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
@@ -35,9 +36,8 @@ class Parameters(ChildEvaluator):
     num_classes: int = setting(10, least=1, most=MAX_CLASSES)
 
     def score(self, request: Request) -> Score:
-        assert request.genotype is not None
-        config = self.child(request.genotype, (self.size, self.size), self.num_classes)
-        return Score(child_sizes(request.genotype, config))
+        config = self.child(request.network, (self.size, self.size), self.num_classes)
+        return Score(child_sizes(request.network, config))
 
     def _size_and_classes(self, images: ImageSettings) -> tuple[Size, int]:
         return (self.size, self.size), self.num_classes

@@ -21,7 +21,7 @@ _LAST = 50
 def duration(seconds: float) -> str:
     """Such as `8.2 s`, `42 s`, `4 min 10 s`, `3 h 20 min`, `12 d 3 h`."""
     if seconds < 60:
-        return f"{seconds:.{int(seconds < 10)}f} s"
+        return f"{seconds:.{int(seconds < 9.95)}f} s"
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     if seconds < 100 * 3600:

@@ -10,19 +10,18 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from cell_search.config import searched_settings
 from cell_search.config.comparison import used_settings
 from cell_search.config.resolve import Search
 from cell_search.images import facts
 from cell_search.output import train_file
 from cell_search.selection import reranking
 from cell_search.selection.reranking import Reranking
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import beside
 from cell_search.trial_keys import METRICS
-from cells.genotype import genotype_file
+from cells.kinds import files as kinds
 from cells.support.errors import UserError
 from cells.support.files import write_json
 from cells.support.version import __version__
@@ -167,8 +166,8 @@ def _write_candidate(
     trial: FrozenTrial, search: Search, path: pathlib.Path, again: Reranking | None
 ) -> None:
     provenance = _provenance(trial, search, again)
-    if isinstance(search.space, CellSpace):
-        genotype_file.write(search.space.decode(trial.params, provenance=provenance), path)
+    if isinstance(search.space, GenotypeSpace):
+        kinds.write(search.space.decode(trial.params, provenance=provenance), path)
         return
     candidate = {
         "format_version": DECISIONS_VERSION,
@@ -182,10 +181,10 @@ def _write_candidate(
 def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> dict[str, Any]:
     said = again.said_of(trial) if again else None
     config = search.config
-    rules = search.space.rules if isinstance(search.space, CellSpace) else None
+    source = search.space.source if isinstance(search.space, GenotypeSpace) else ""
     return {
         "space": search.space_name,
-        **({"space_source": rules.source} if rules else {}),
+        **({"space_source": source} if source else {}),
         "strategy": config.strategy.type,
         **(
             {"dataset": search.images.name, "images": dict(facts(search.images))}
@@ -195,7 +194,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
         "trial": trial.number,
         **({"first": known} if (known := trials.first_name(trial)) else {}),
         "score": score(trial, search),
-        **({"training": searched} if (searched := searched_settings.chosen(trial.params)) else {}),
+        **({"training": searched} if (searched := search.searched(trial.params)) else {}),
         "metrics": trial.user_attrs.get(METRICS, {}),
         **({"rerank": said} if said else {}),
         "seed": config.seed,

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from cell_search.config.resolve import Search
 from cell_search.output.event_files import EventFile
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cells import drawing
 
@@ -63,7 +63,7 @@ class Boards:
     def picture(self) -> None:
         """Adds the best cell if there is a better one than in the last picture."""
         space = self._search.space
-        if self._best is None or not isinstance(space, CellSpace):
+        if self._best is None or not isinstance(space, GenotypeSpace):
             return
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "best.png"

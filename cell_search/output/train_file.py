@@ -9,23 +9,28 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.images import builder_of, facts, transfer_name
+from cell_search.space.cell_space import CellSpace
 from cells.support import yaml_file
 from cells.support.files import expanded, write_atomically
 
 _TRAIN = """\
-# Trains the winner of a cell search, trial {number} ({score}), as a classifier:
+# Trains the winner of a search, trial {number} ({score}), as a classifier:
 #
 #   cell-transfer --mode=train_and_eval --config_file={path} --model_dir=DIRECTORY
 #
-# Network and images are those of the search, the test split scores; more cells (normal_cells),
-# filters and steps give better classifiers.{searched}
+# Network and images are those of the search, the test split scores; {better}.{searched}
 """
+
+_BETTER = "more cells (normal_cells),\n# filters and steps give better classifiers"
 
 #: Steps of the training that `train.yaml` proposes.
 _STEPS, _BATCH = 2000, 64
+
+
+#: What says nothing of whole networks.
+_OF_CELLS = ("task.model.cells.normal_cells", "task.model.cells.filters")
 
 
 def write(path: pathlib.Path, best: FrozenTrial, search: Search, score: str) -> None:
@@ -40,14 +45,17 @@ def write(path: pathlib.Path, best: FrozenTrial, search: Search, score: str) -> 
     Raises:
         UserError: the file cannot be written.
     """
-    text = _TRAIN.format(number=best.number, score=score, path=path, searched=_stated(best, search))
+    cells = isinstance(search.space, CellSpace)
+    better = _BETTER if cells else "more steps give better classifiers"
+    stated = _stated(best, search)
+    text = _TRAIN.format(number=best.number, score=score, path=path, searched=stated, better=better)
     values = train_settings(search, best.params)
     write_atomically(path, (text + yaml_file.dumps(values)).encode())
 
 
 def _stated(trial: FrozenTrial, search: Search) -> str:
     """Lines of comment with the settings that were searched along, as they were for the child."""
-    searched = searched_settings.chosen(trial.params)
+    searched = search.searched(trial.params)
     if not searched:
         return ""
     batch = search.evaluator_of(trial.params).batch
@@ -102,8 +110,10 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         "trainer": {"train_steps": _STEPS},
     }
     evaluator = search.evaluator_of(point or {})
-    searched = searched_settings.chosen(point or {})
+    searched = search.searched(point or {})
     for path, value in evaluator.transfer_settings(searched, _BATCH).items():
+        if path in _OF_CELLS and not isinstance(search.space, CellSpace):
+            continue
         *sections, last = path.split(".")
         at = values
         for section in sections:

@@ -11,9 +11,11 @@ import numpy as np
 
 from cell_search.space.encoding import Column, Encoding, Term
 from cell_search.space.growth import Growth, Part
-from cell_search.space.space import Choice, Decision, Point, Space
+from cell_search.space.network_space import NetworkSpace
+from cell_search.space.space import Choice, Decision, Point
 from cells.genotype.canonical import cell_key
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
+from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
 
 _SIDES = ("left", "right")
@@ -59,7 +61,7 @@ class _Pair(Decision):
 
 
 @dataclass(frozen=True)
-class CellSpace(Space):
+class CellSpace(NetworkSpace):
     """The decisions that describe genotypes under some rules.
 
     For each block of each cell: first input, second input, first operation, second operation,
@@ -73,7 +75,6 @@ class CellSpace(Space):
         decisions: those of the cells, then `settings`.
         rules: of the cells.
         blocks: of a cell; where cells can grow, at most.
-        settings: further decisions that belong to a candidate, but not to its genotype.
         growable: whether cells may have fewer blocks.
         as_written: whether cells that compute the same, but are written in another way, are
             different candidates, as they are in a table that has a row for each of them.
@@ -82,9 +83,7 @@ class CellSpace(Space):
     decisions: tuple[Decision, ...] = field(init=False)
     rules: Rules
     blocks: int
-    settings: tuple[Decision, ...] = ()
     growable: bool = False
-    as_written: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:
@@ -212,6 +211,14 @@ class CellSpace(Space):
                 found[i] = (left, right, crossing)
         return found
 
+    @property
+    def source(self) -> str:
+        return self.rules.source
+
+    @property
+    def extent(self) -> str:
+        return f"{self.blocks} blocks a cell"
+
     def decode(
         self,
         point: Mapping[str, Any],
@@ -219,13 +226,6 @@ class CellSpace(Space):
         name: str | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> Genotype:
-        """The genotype that a point stands for.
-
-        Args:
-            point: a choice for each decision.
-            name: of the genotype; made of the space and the canonical key by default.
-            provenance: see `Genotype`.
-        """
         cells = [self._cell(cell, point) for cell in self.rules.cells]
         return Genotype(
             name=name or f"{self.rules.name}-{self._cells_key(point)[:8]}",
@@ -235,7 +235,7 @@ class CellSpace(Space):
             provenance=dict(provenance or {}),
         )
 
-    def encode(self, genotype: Genotype, settings: Mapping[str, Any] | None = None) -> Point:
+    def encode(self, genotype: ImageGenotype, settings: Mapping[str, Any] | None = None) -> Point:
         """The point that stands for a genotype's cells: the inverse of `decode`.
 
         Cells are brought into the space: sides change places where states are pairs, and which
@@ -249,6 +249,8 @@ class CellSpace(Space):
         Raises:
             UserError: a cell does not fit into the space; says which, and why.
         """
+        if not isinstance(genotype, Genotype):
+            raise UserError(f"{genotype.name}: is a {genotype.title}, and this space has cells")
         rules = self.rules
         cells = {"normal": genotype.normal, "reduction": genotype.reduction}
         if len(rules.cells) == 1 and genotype.normal != genotype.reduction:
@@ -298,8 +300,7 @@ class CellSpace(Space):
         """
         if self.as_written:
             return super().canonical_key(point)
-        settings = "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
-        return self._cells_key(point) + settings
+        return self._cells_key(point) + self.settings_key(point)
 
     def _cells_key(self, point: Mapping[str, Any]) -> str:
         return cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
@@ -327,13 +328,3 @@ class CellSpace(Space):
 
     def _operation(self, block: str, which: str, point: Mapping[str, Any]) -> str:
         return point.get(f"{block}/{which}/operation", self.rules.operations[0])
-
-
-def genotype_of(space: Space, point: Mapping[str, Any]) -> Genotype | None:
-    """The genotype that a point of any space stands for, or None in a space without genotypes.
-
-    Args:
-        space: the decisions.
-        point: a choice for each decision, by name.
-    """
-    return space.decode(point) if isinstance(space, CellSpace) else None

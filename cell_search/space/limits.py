@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE, stack
 from cells.operations.counts import summarize
@@ -63,7 +63,7 @@ class Limits:
         costs = [f"{value:g} {name}" for name, value in self.costs.items()]
         return f"limits: at most {' and '.join([*sizes, *costs])}"
 
-    def check(self, genotype: Genotype) -> None:
+    def check(self, genotype: ImageGenotype) -> None:
         """Raises a UserError where no candidate could be measured.
 
         Args:
@@ -75,7 +75,7 @@ class Limits:
             except UserError as error:
                 raise UserError(f"limits.{error}") from None
 
-    def allow(self, genotype: Genotype, costs: Mapping[str, float] | None = None) -> bool:
+    def allow(self, genotype: ImageGenotype, costs: Mapping[str, float] | None = None) -> bool:
         """Whether a candidate keeps to them; counts without TensorFlow.
 
         Args:

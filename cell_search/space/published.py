@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from cell_search.space import nas_bench_201
 from cell_search.space.cell_space import CellSpace, Rules
+from cell_search.space.graph_space import GraphSpace
+from cell_search.space.layerwise import LayerwiseSpace
+from cell_search.space.recurrent_spaces import HighwaySpace, RecurrentSpace, TreeSpace
 from cell_search.space.space import Space
 from cells.support.errors import UserError
 from cells.support.registry import choose
@@ -118,23 +121,32 @@ SPACES: dict[str, Rules] = {row.name: row for row in _ROWS}
 #: Spaces whose points are no genotypes: what can be searched in them is looked up in tables.
 OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 
+#: Spaces of whole networks, as the papers have them.
+WHOLE: dict[str, Space] = {"layerwise": LayerwiseSpace(), "graph": GraphSpace()}
+
+#: Spaces of recurrent cells.
+RECURRENT: dict[str, type[RecurrentSpace]] = {kind.name: kind for kind in (TreeSpace, HighwaySpace)}
+
 
 def named(name: str, blocks: int = 0) -> Space:
     """The space of a name, with genotypes or without.
 
     Args:
-        name: a key of `SPACES` or `OTHERS`.
-        blocks: of a cell; 0: as in the paper.
+        name: a key of `SPACES`, `OTHERS`, `WHOLE` or `RECURRENT`.
+        blocks: of a cell; leaves or nodes of a recurrent one; 0: as in the paper.
 
     Raises:
         UserError: there is no such space, or it cannot have so many blocks.
     """
-    choose("space.name", name, {**SPACES, **OTHERS})
-    if name not in OTHERS:
+    others = {**OTHERS, **WHOLE}
+    choose("space.name", name, {**SPACES, **others, **RECURRENT})
+    if name in RECURRENT:
+        return RECURRENT[name](blocks=blocks) if blocks else RECURRENT[name]()
+    if name not in others:
         return find(name, blocks)
     if blocks:
         raise UserError(f"space.blocks: {blocks}: the space {name} has no blocks; leave it at 0")
-    return OTHERS[name]
+    return others[name]
 
 
 def find(name: str, blocks: int = 0, growable: bool = False) -> CellSpace:

@@ -1,24 +1,26 @@
 """A search space: decisions in an order, as Optuna's categorical distributions.
 
 A space says which decisions there are and when two points are the same candidate. It knows
-nothing of genotypes: strategies work on any table of decisions (`CellSpace` adds genotypes).
+nothing of genotypes: strategies work on any table of decisions (`GenotypeSpace` adds genotypes).
 """
 
 from __future__ import annotations
 
+import abc
 import functools
 import itertools
 import math
-from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial
 
 from cell_search.space.encoding import Encoding
 from cell_search.space.growth import Growth, Part
+from cells.kinds.files import AnyGenotype
 from cells.support.errors import UserError
 
 Choice = str | int | float | bool | None
@@ -39,7 +41,7 @@ class Decision:
     """
 
     name: str
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice, ...] | range
     kind: str = "choice"
 
     def neighbours(self, choice: Choice) -> tuple[Choice, ...]:
@@ -128,6 +130,15 @@ class Space:
         """
         return {d.name: d.choices[rng.integers(len(d.choices))] for d in self.decisions}
 
+    def at(self, point: Point, number: int) -> Point:
+        """A point as it is proposed for a trial, where the space changes in the course of a search.
+
+        Args:
+            point: a choice for each decision, by name.
+            number: of the trial.
+        """
+        return point
+
     def fresh(
         self, rng: np.random.Generator, met: Container[Hashable], attempts: int = 100
     ) -> Point:
@@ -193,6 +204,29 @@ class Space:
         changed[np.arange(len(points)), decisions] = choices
         return changed
 
+    def follow(self, trial_of: Callable[[int], FrozenTrial]) -> None:
+        """Notes where trials are found, for spaces whose points refer to them.
+
+        Args:
+            trial_of: a trial of the study by its number.
+        """
+
+    def record(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes that a trial gets beside its decisions.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return {}
+
+    def training(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of the evaluator that are part of a candidate.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return {}
+
     def describe(self, point: Mapping[str, Any]) -> str:
         """A point in words, for people.
 
@@ -209,9 +243,7 @@ class Space:
         """
         return tuple(point[d.name] for d in self.decisions)
 
-    def point(
-        self, trial: optuna.trial.FrozenTrial, others: Mapping[str, Any] | None = None
-    ) -> Point | None:
+    def point(self, trial: FrozenTrial, others: Mapping[str, Any] | None = None) -> Point | None:
         """The decisions of a trial, or None where it has not made all of them.
 
         Args:
@@ -226,8 +258,70 @@ class Space:
             if d.name not in params:
                 return None
             if params[d.name] not in d.choices:
+                known = ", ".join(map(str, d.choices[:100]))
                 raise UserError(
                     f"trial {trial.number}: {d.name!r} is {params[d.name]!r}, which this space "
-                    f"does not have; its choices are {', '.join(map(str, d.choices))}"
+                    f"does not have; its choices are {known}"
                 )
         return {d.name: params[d.name] for d in self.decisions}
+
+
+@dataclass(frozen=True)
+class GenotypeSpace(Space, abc.ABC):
+    """A space whose points stand for genotypes: image cells, recurrent ones, or whole networks.
+
+    Attributes:
+        settings: further decisions that belong to a candidate, but not to its genotype; the last
+            of its decisions.
+    """
+
+    settings: tuple[Decision, ...] = field(default=(), kw_only=True)
+
+    @property
+    @abc.abstractmethod
+    def source(self) -> str:
+        """The paper, and the section that describes it."""
+
+    @abc.abstractmethod
+    def decode(
+        self,
+        point: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> AnyGenotype:
+        """The genotype that a point stands for.
+
+        Args:
+            point: a choice for each decision.
+            name: of the genotype; made of the space and the canonical key by default.
+            provenance: see `Genotype`.
+        """
+
+    @property
+    def extent(self) -> str:
+        """How large its genotypes are, in words; empty where nobody need be told."""
+        return ""
+
+    @property
+    def noun(self) -> str:
+        """What its genotypes are: `cells` or `networks`."""
+        return "cells"
+
+    def settings_key(self, point: Mapping[str, Any]) -> str:
+        """The part of a canonical key that says the further settings; empty without any.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return "".join(f" {d.name}={point[d.name]!r}" for d in self.settings)
+
+
+def genotype_of(space: Space, point: Mapping[str, Any]) -> AnyGenotype | None:
+    """The genotype that a point of any space stands for, or None in a space without genotypes.
+
+    Args:
+        space: the decisions.
+        point: a choice for each decision, by name.
+    """
+    return space.decode(point) if isinstance(space, GenotypeSpace) else None

@@ -1,4 +1,4 @@
-"""Drawings of a genotype's two cells, or of a recurrent cell, as in the papers: SVG, PNG, PDF.
+"""Drawings of a genotype's two cells, a recurrent cell or a whole network: SVG, PNG, PDF.
 
 Both cells stand side by side and are read upwards: the inputs h_{i-1} and h_i, the blocks as
 pairs of operations (coloured by kind) under their combination, the bar that joins states, and the
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
+from cells.operations.architecture import Architecture
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
 from cells.support.files import atomic_path, write_atomically
@@ -35,7 +36,10 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 
 def svg(
-    genotype: Genotype | RecurrentGenotype, *, dark: bool = False, annotated: bool = False
+    genotype: Genotype | RecurrentGenotype | Architecture,
+    *,
+    dark: bool = False,
+    annotated: bool = False,
 ) -> str:
     """Draws both cells as one `<svg>` element.
 
@@ -58,14 +62,16 @@ def svg(
         return svg_text.render(figure, genotype, dark, annotated)
 
 
-def adaptive_svg(genotype: Genotype, *, annotated: bool = False) -> str:
-    """Draws both cells as a whole SVG file whose colours are those of a light or of a dark screen.
+def adaptive_svg(
+    genotype: Genotype | RecurrentGenotype | Architecture, *, annotated: bool = False
+) -> str:
+    """Draws a genotype as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
     it. It follows the page's colour scheme.
 
     Args:
-        genotype: the two cells.
+        genotype: what to draw.
         annotated: see `svg`.
     """
     from cells.drawing import svg_text
@@ -74,7 +80,7 @@ def adaptive_svg(genotype: Genotype, *, annotated: bool = False) -> str:
 
 
 def save(
-    genotype: Genotype | RecurrentGenotype,
+    genotype: Genotype | RecurrentGenotype | Architecture,
     path: str | os.PathLike[str],
     *,
     dark: bool = False,
@@ -108,12 +114,12 @@ def save(
 
 @contextmanager
 def _figure(
-    genotype: Genotype | RecurrentGenotype, dark: bool, annotated: bool
+    genotype: Genotype | RecurrentGenotype | Architecture, dark: bool, annotated: bool
 ) -> Iterator[Figure]:
     """Draws under matplotlib's default settings, whatever the user's own are."""
     import matplotlib.style
 
-    from cells.drawing import figure, recurrent, theme
+    from cells.drawing import figure, recurrent, theme, whole
 
     # Type 42: journals refuse the bitmap-like Type 3 fonts of the default.
     settings = {"svg.fonttype": "path", "svg.hashsalt": "cells", "pdf.fonttype": 42}
@@ -121,5 +127,7 @@ def _figure(
         colours = theme.DARK if dark else theme.LIGHT
         if isinstance(genotype, RecurrentGenotype):
             yield recurrent.draw(genotype, colours, annotated)
+        elif isinstance(genotype, Architecture):
+            yield whole.draw(genotype, colours)
         else:
             yield figure.draw(genotype, colours, annotated)

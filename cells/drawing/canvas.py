@@ -154,10 +154,36 @@ class Canvas:
             )
         )
 
-    def arrow(self, tip: Point, color: str, name: str) -> None:
-        """Draws the head of an arrow that points up; `name` becomes its id."""
-        (x, y), (length, half) = tip, _ARROW
-        corners = [(x, y), (x - half, y - length), (x + half, y - length), (x, y)]
+    def arc(self, start: Point, tip: Point, bulge: float, color: str, name: str) -> None:
+        """Draws an arrow around what is between two points of one upright line.
+
+        Args:
+            start: where it begins.
+            tip: where its head ends.
+            bulge: how far it goes to the right; to the left where it is negative.
+            color: of the arrow.
+            name: becomes its id.
+        """
+        turned = -1 if bulge > 0 else 1
+        end = (round(tip[0] - turned * (_ARROW[0] - 0.5), 3), tip[1])
+        # Of a cubic curve whose inner points are so far away the middle is at three quarters.
+        far = [(round(point[0] + bulge / 0.75, 3), point[1]) for point in (start, tip)]
+        self._stroke(Path([start, *far, end], [Path.MOVETO, *[Path.CURVE4] * 3]), color, 0.9, name)
+        self.arrow(tip, color, f"{name}-head", turned=(turned, 0))
+
+    def arrow(self, tip: Point, color: str, name: str, *, turned: tuple[int, int] = (0, 1)) -> None:
+        """Draws the head of an arrow; `name` becomes its id.
+
+        Args:
+            tip: where it ends.
+            color: of the head.
+            name: becomes its id.
+            turned: where it points: up, or along another axis.
+        """
+        (x, y), (length, half), (right, up) = tip, _ARROW, turned
+        back = x - right * length, y - up * length
+        sides = [(back[0] + s * up * half, back[1] - s * right * half) for s in (-1, 1)]
+        corners = [(x, y), *sides, (x, y)]
         codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
         self._add(PathPatch(Path(corners, codes), facecolor=color, linewidth=0, gid=name, zorder=2))
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from cells.drawing import recurrent, theme
 from cells.genotype.genotype import Genotype
+from cells.operations.architecture import Architecture
 from cells.operations.operations import OPERATIONS
 from cells.recurrent.genotype import RecurrentGenotype
 
@@ -23,12 +24,17 @@ _STYLE = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 
 
 def render(
-    figure: Figure, genotype: Genotype | RecurrentGenotype, dark: bool, annotated: bool
+    figure: Figure,
+    genotype: Genotype | RecurrentGenotype | Architecture,
+    dark: bool,
+    annotated: bool,
 ) -> str:
     """Renders a drawing of `genotype` as one `<svg>` element with tooltips and ids of its own."""
     if isinstance(genotype, RecurrentGenotype):
         titles, what = recurrent.titles(genotype), "recurrent cell"
         cells: tuple[Any, ...] = (genotype.cell,)
+    elif isinstance(genotype, Architecture):
+        titles, what, cells = {}, genotype.title, (genotype.canonical_key(),)
     else:
         titles, what = _titles(genotype), "Normal and Reduction cell"
         cells = (genotype.normal, genotype.reduction)

@@ -12,6 +12,7 @@ import collections
 import hashlib
 import itertools
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cells.genotype.genotype import Block, Cell, Genotype, Side
@@ -88,21 +89,37 @@ def _side_key(side: Side) -> tuple[int, str]:
 
 
 def _block_order(cell: Cell) -> list[int]:
-    """The states that blocks make, in an order that does not depend on how they are listed.
+    """The states that blocks make, in an order that does not depend on how they are listed."""
+    reads = {
+        s: [(side.input, side.operation) for _, side in block.sides]
+        for s, block in enumerate(cell.blocks, 2)
+    }
+    combined = dict(enumerate(("", "", *(block.combine for block in cell.blocks))))
+    return normal_order(reads, {s: (s in cell.concat, c) for s, c in combined.items()}, inputs=2)
+
+
+def normal_order(
+    reads: Mapping[int, Sequence[tuple[int, str]]], fixed: Mapping[int, Any], inputs: int
+) -> list[int]:
+    """States in an order that does not depend on how they are numbered.
 
     States are told apart by what they are made of and by what is made of them, refined until
     nothing changes. What is still equal then is interchangeable; one of it is marked, and the
     others are refined again.
+
+    Args:
+        reads: the states that a state is made of, each with how; none for an input.
+        fixed: what else tells states apart; of every state.
+        inputs: the first so many states are inputs, each different from all others.
+
+    Returns:
+        All states but the inputs, each behind what it is made of.
     """
-    states = range(2, len(cell.blocks) + 2)
-    reads = {
-        s: [(side.input, side.operation) for _, side in cell.blocks[s - 2].sides] for s in states
-    }
-    readers: dict[int, list[tuple[int, str]]] = {s: [] for s in range(len(cell.blocks) + 2)}
+    states = sorted(reads)
+    readers: dict[int, list[tuple[int, str]]] = {s: [] for s in fixed}
     for state, sides in reads.items():
         for source, operation in sides:
             readers[source].append((state, operation))
-    fixed = {s: (s in cell.concat, cell.blocks[s - 2].combine if s >= 2 else "") for s in readers}
 
     def refined(colours: dict[int, int]) -> dict[int, int]:
         """The coarsest colouring that tells apart whatever has other colours around it."""
@@ -121,7 +138,7 @@ def _block_order(cell: Cell) -> list[int]:
                 return ranked
             colours = ranked
 
-    colours = refined({s: min(s, 2) for s in readers})
+    colours = refined({s: min(s, inputs) for s in readers})
     while max(colours.values()) + 1 < len(colours):
         counts = collections.Counter(colours.values())
         twin = min(colour for colour, count in counts.items() if count > 1)
@@ -129,7 +146,7 @@ def _block_order(cell: Cell) -> list[int]:
         # Between its twins and the next colour there is room for one more.
         doubled = {s: 2 * colour for s, colour in colours.items()}
         colours = refined(_ranks({**doubled, marked: 2 * twin + 1}))
-    # A block comes after what it reads; among those that are ready, the colour decides.
+    # A state comes after what it reads; among those that are ready, the colour decides.
     order: list[int] = []
     waiting = set(states)
     while waiting:

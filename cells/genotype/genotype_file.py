@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 from cells.support import files, json_file
-from cells.support.errors import UserError, cut, nearest, unknown
+from cells.support.errors import UserError, cut, nearest
 from cells.support.files import json_text, write_atomically
 
 FORMAT_VERSION = 1
@@ -165,10 +165,13 @@ def _cell(data: dict[str, Any]) -> Cell:
 def _check_outline(data: Any) -> None:
     """What would otherwise be told badly, or slowly, by a general schema validator."""
     check_version(data)
-    if is_recurrent(data):
-        raise not_image_cells("kind")
-    if "kind" in data:  # Image cells have none.
-        raise unknown("kind", cut(str(data["kind"])), [RECURRENT])
+    if "kind" in data:
+        if data["kind"] == RECURRENT:
+            raise not_image_cells("kind")
+        raise UserError(
+            f"kind: {cut(str(data['kind']))!r} is none of image cells, which have no kind; give a "
+            "file of a Normal and a Reduction cell"
+        )
     for role in ("normal", "reduction"):
         cell = data.get(role)
         blocks = cell.get("blocks") if isinstance(cell, dict) else None
@@ -176,15 +179,6 @@ def _check_outline(data: Any) -> None:
             raise UserError(
                 f"{role}.blocks: {len(blocks):,} blocks; a cell has at most {MAX_BLOCKS}"
             )
-
-
-def is_recurrent(data: Any) -> bool:
-    """Whether JSON values say that they are a recurrent cell.
-
-    Args:
-        data: JSON values, from anybody.
-    """
-    return isinstance(data, dict) and data.get("kind") == RECURRENT
 
 
 def not_image_cells(where: str) -> UserError:
@@ -256,7 +250,8 @@ def _told(error: Any) -> str:
         case "type", expected:
             return f"must be a JSON {expected}, not {value}"
         case "minimum", least:
-            return f"{value} is negative; the smallest is {least}"
+            too_small = "negative" if error.instance < 0 else "too small"
+            return f"{value} is {too_small}; the smallest is {least}"
         case "maximum", most:
             return f"{value} is too large; the largest is {most}"
         case "minItems", _:

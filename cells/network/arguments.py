@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from cells.genotype.genotype import Genotype
 from cells.network import presets
 from cells.network.stack import StackConfig
+from cells.operations.architecture import Architecture
 from cells.operations.primitives import BorderRule
 from cells.support.errors import UserError, unknown
 
@@ -59,7 +60,7 @@ _SAME = (
 
 
 def configure(
-    genotype: Genotype,
+    genotype: Genotype | Architecture,
     network: str | None,
     settings: NetworkSettings,
     *,
@@ -71,7 +72,7 @@ def configure(
     """The network that somebody asks for.
 
     Args:
-        genotype: the cells.
+        genotype: the cells, or a whole network.
         network: one of `cells.network.presets.NETWORKS`; by default that of the weights, else
             `cifar`.
         settings: what replaces the network's own.

@@ -11,12 +11,13 @@ from cells.network.drop_path import progress_variable
 from cells.network.keras_layers import LayerContext, apply
 from cells.network.keras_settings import overridden
 from cells.network.stack import StackConfig, stack
+from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph
 from cells.operations.primitives import Input, Size
 
 
 def build_network(
-    genotype: Genotype,
+    genotype: Genotype | Architecture,
     config: StackConfig,
     keras: Any,
     *,
@@ -29,7 +30,7 @@ def build_network(
     """Builds the network of a genotype as a functional model.
 
     Args:
-        genotype: the two cells.
+        genotype: the two cells, or a whole network.
         config: the stack.
         keras: the module `keras` (to use at a desk) or `tf_keras` (to train with Model Garden).
         outputs: keys of the model's outputs and the names of the graph's outputs (see

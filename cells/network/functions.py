@@ -115,6 +115,30 @@ def _pad(pad: p.Pad, inputs: list, weights: list, now: Pass) -> Any:
     return tf.pad(inputs[0], [(0, 0), (rows, rows), (columns, columns), (0, 0)])
 
 
+def _pad_to(pad: p.PadTo, inputs: list, weights: list, now: Pass) -> Any:
+    rows, columns = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return tf.pad(inputs[0], [(0, 0), rows, columns, (0, 0)])
+
+
+def _resize(resize: p.Resize, inputs: list, weights: list, now: Pass) -> Any:
+    x = inputs[0]
+    rows, columns = (n * resize.up for n in x.shape[1:3])
+    if resize.up > 1:
+        x = tf.raw_ops.ResizeNearestNeighbor(images=x, size=[rows, columns])
+    if max(resize.crop):
+        x = tf.slice(x, [0] * 4, [-1, rows - resize.crop[0], columns - resize.crop[1], -1])
+    # A pool and not an index, whose gradient is an order slower on a CPU.
+    return tf.nn.avg_pool2d(x, 1, resize.down, "SAME") if resize.down > 1 else x
+
+
+def _fit_channels(fit: p.FitChannels, inputs: list, weights: list, now: Pass) -> Any:
+    x = inputs[0]
+    more = fit.filters - x.shape[-1]
+    if more > 0:
+        return tf.pad(x, [(0, 0)] * 3 + [(0, more)])
+    return tf.slice(x, [0] * 4, [-1, -1, -1, fit.filters])
+
+
 def _shift(_: p.Shift, inputs: list, weights: list, now: Pass) -> Any:
     # `tf.slice` and not an index: the gradient of an index is an order slower on a CPU.
     moved = tf.slice(inputs[0], [0, 1, 1, 0], [-1, -1, -1, -1])
@@ -169,6 +193,9 @@ _FUNCTIONS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
     p.Pad: _pad,
+    p.PadTo: _pad_to,
+    p.Resize: _resize,
+    p.FitChannels: _fit_channels,
     p.Shift: _shift,
     p.Add: _add,
     p.WeightedSum: _weighted_sum,

@@ -134,6 +134,36 @@ def _pad(name: str, pad: p.Pad, inputs: list, context: LayerContext) -> Any:
     return context.keras.layers.ZeroPadding2D(pad.zeros, name=name)(inputs[0])
 
 
+def _pad_to(name: str, pad: p.PadTo, inputs: list, context: LayerContext) -> Any:
+    zeros = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
+    return context.keras.layers.ZeroPadding2D(zeros, name=name)(inputs[0])
+
+
+def _resize(name: str, resize: p.Resize, inputs: list, context: LayerContext) -> Any:
+    layers, (rows, columns) = context.keras.layers, resize.crop
+    # The last layer that there is has the node's name.
+    steps = [
+        (resize.up > 1, layers.UpSampling2D, (resize.up,), {"interpolation": "nearest"}),
+        (max(resize.crop) > 0, layers.Cropping2D, (((0, rows), (0, columns)),), {}),
+        (resize.down > 1, layers.AveragePooling2D, (1, resize.down, "same"), {}),
+    ]
+    steps = [step for step in steps if step[0]] or [(True, layers.Activation, ("linear",), {})]
+    x = inputs[0]
+    for number, (_, layer, arguments, more) in enumerate(steps, 1 - len(steps)):
+        x = layer(*arguments, **more, name=f"{name}_{-number}" if number else name)(x)
+    return x
+
+
+def _fit_channels(name: str, fit: p.FitChannels, inputs: list, context: LayerContext) -> Any:
+    # Padded and cropped like rows, since that needs no weights, which somebody could train.
+    layers, x = context.keras.layers, inputs[0]
+    more = fit.filters - x.shape[-1]
+    change = layers.ZeroPadding2D if more > 0 else layers.Cropping2D
+    x = layers.Permute((3, 1, 2), name=f"{name}_first")(x)
+    x = change(((0, abs(more)), (0, 0)), name=f"{name}_fit")(x)
+    return layers.Permute((2, 3, 1), name=name)(x)
+
+
 def _shift(name: str, _: p.Shift, inputs: list, context: LayerContext) -> Any:
     layers = context.keras.layers
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(inputs[0])
@@ -186,6 +216,9 @@ _LAYERS: dict[type[p.Primitive], Callable[..., Any]] = {
     p.SeparableConv: _separable_conv,
     p.Pool: _pool,
     p.Pad: _pad,
+    p.PadTo: _pad_to,
+    p.Resize: _resize,
+    p.FitChannels: _fit_channels,
     p.Shift: _shift,
     p.Add: _add,
     p.Concat: _concat,

@@ -5,8 +5,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig, check, with_penultimate_filters
+from cells.network.stack import (
+    OF_CELLS,
+    StackConfig,
+    check,
+    not_of_cells,
+    with_penultimate_filters,
+)
+from cells.operations.architecture import Architecture
 from cells.operations.families import FAMILIES
 from cells.operations.primitives import Size
 from cells.support.errors import UserError, unknown
@@ -45,8 +54,10 @@ _NETWORKS = {
 NETWORKS = tuple(dict.fromkeys(network for network, _ in _NETWORKS))
 
 
-def network_config(network: str, genotype: Genotype) -> StackConfig:
+def network_config(network: str, genotype: Genotype | Architecture) -> StackConfig:
     """The configuration of a named network for a genotype's stacking rule.
+
+    A whole network gets images, classes, dropout and batch norm of the network of that name.
 
     Args:
         network: one of `NETWORKS`.
@@ -56,13 +67,16 @@ def network_config(network: str, genotype: Genotype) -> StackConfig:
         UserError: there is no such network; lists those that exist.
     """
     try:
+        if isinstance(genotype, Architecture):
+            named = dataclasses.asdict(_NETWORKS[network, "nasnet"])
+            return StackConfig(**{n: value for n, value in named.items() if n not in OF_CELLS})
         return _NETWORKS[network, genotype.stacking]
     except KeyError:
         raise unknown("network", network, NETWORKS) from None
 
 
 def configure(
-    genotype: Genotype,
+    genotype: Genotype | Architecture,
     network: str | StackConfig,
     *,
     image_size: Size | None = None,
@@ -85,10 +99,17 @@ def configure(
     """
     config = network if isinstance(network, StackConfig) else network_config(network, genotype)
     given = {n: value for n, value in changes.items() if value is not None or n == "num_classes"}
+    if isinstance(genotype, Architecture):
+        for name in given:
+            # What is as good as left out may be given.
+            if name in OF_CELLS and given[name] not in (False, 1.0):
+                raise not_of_cells(name, genotype)
     config = config.replace(**given)
     if image_size is not None:
         config = config.replace(image_size=image_size)
     if penultimate_filters is not None:
+        if isinstance(genotype, Architecture):
+            raise not_of_cells("penultimate_filters", genotype)
         if "filters" in given:
             raise UserError("penultimate_filters: is given together with filters; give one")
         config = with_penultimate_filters(genotype, config, penultimate_filters)

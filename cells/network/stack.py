@@ -14,6 +14,7 @@ from typing import Literal
 from cells.genotype.genotype import Genotype
 from cells.network.auxiliary import auxiliary_head
 from cells.network.cell import LaidCell, build_cell
+from cells.operations.architecture import Architecture
 from cells.operations.blocks import conv_bn, relu_conv_bn
 from cells.operations.families import family_of
 from cells.operations.graph import Graph, Tensor
@@ -96,6 +97,33 @@ class StackConfig:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
+#: Settings that say nothing of a network that is not stacked of cells.
+OF_CELLS = (
+    "stem",
+    "normal_cells",
+    "filters",
+    "stem_filters",
+    "skip_reduction",
+    "border_rule",
+    "auxiliary_head",
+    "auxiliary_scale",
+    "drop_path_keep",
+)
+
+
+def not_of_cells(name: str, network: Architecture) -> UserError:
+    """The error for a setting of stacked cells that is given for a whole network.
+
+    Args:
+        name: of the setting.
+        network: the whole network.
+    """
+    return UserError(
+        f"{name}: is for networks stacked of cells, and {network.name} is a {network.title}; leave "
+        "it out"
+    )
+
+
 def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
     """P of "N @ P": channels of the last cell's output.
 
@@ -134,9 +162,11 @@ def with_penultimate_filters(
 
 
 def stack(
-    genotype: Genotype, config: StackConfig, build: Callable[..., Tensor] = build_cell
+    genotype: Genotype | Architecture,
+    config: StackConfig,
+    build: Callable[..., Tensor] = build_cell,
 ) -> Graph:
-    """Lays out the network of a genotype.
+    """Lays out the network of a genotype, or a whole network.
 
     Args:
         genotype: the cells, and the family that stacks them.
@@ -154,17 +184,26 @@ def stack(
         UserError: the configuration is impossible; names field and remedy.
     """
     check(genotype, config)
+    if isinstance(genotype, Architecture):
+        return genotype.layout(
+            config.image_size,
+            config.num_classes,
+            channels=config.image_channels,
+            dropout=config.dropout,
+        )
     return _Stack(genotype, config, build).build()
 
 
-def check(genotype: Genotype, config: StackConfig) -> None:
+def check(genotype: Genotype | Architecture, config: StackConfig) -> None:
     """Raises a UserError where `config` cannot be built for `genotype`.
 
     Args:
-        genotype: the two cells.
+        genotype: the two cells, or a whole network.
         config: the settings of the stack.
     """
     settings.check(config)
+    if isinstance(genotype, Architecture):
+        return
     if _stem(genotype, config) == "cells" and config.filters < 8:
         raise UserError(
             f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "

@@ -63,8 +63,7 @@ class Graph:
         if name in self.nodes:
             raise ValueError(f"a layer is named {name!r} already")
         channels = primitive.out_channels(tuple(i.channels for i in inputs))
-        rows, columns = inputs[0].stride if inputs else (1, 1)
-        stride = rows * primitive.stride[0], columns * primitive.stride[1]
+        stride = primitive.out_stride(inputs[0].stride if inputs else (1, 1))
         output = Tensor(name, channels, stride)
         self.nodes[name] = Node(name, primitive, inputs, output)
         return output

@@ -56,6 +56,14 @@ class Primitive:
         """
         return size
 
+    def out_stride(self, stride: Size) -> Size:
+        """Stride of the output, from that of the first input; see `cells.operations.graph.Tensor`.
+
+        Args:
+            stride: of the first input, by rows and by columns.
+        """
+        return stride[0] * self.stride[0], stride[1] * self.stride[1]
+
     def weight_shapes(self, channels: int) -> tuple[tuple[int, ...], ...]:
         """Shapes of the weights for an input of `channels`, in Keras's order and layout."""
         return ()
@@ -199,6 +207,60 @@ class Pad(Primitive):
 
     def out_size(self, size: Size) -> Size:
         return size[0] + 2 * self.zeros[0], size[1] + 2 * self.zeros[1]
+
+
+@dataclass(frozen=True)
+class PadTo(Primitive):
+    """Zeros around a map up to `size`: as many before as behind, the odd one behind."""
+
+    size: Size = (1, 1)
+
+    def out_size(self, size: Size) -> Size:
+        return self.size
+
+    def zeros(self, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many rows go above and below, and columns to the left and the right.
+
+        Args:
+            size: height and width of the input, in pixels.
+        """
+        missing = self.size[0] - size[0], self.size[1] - size[1]
+        rows, columns = ((n // 2, n - n // 2) for n in missing)
+        return rows, columns
+
+
+@dataclass(frozen=True)
+class Resize(Primitive):
+    """Nearest neighbours on the image's grid: pixel i of the output is pixel `i * down // up`.
+
+    Attributes:
+        up: how often every row and column is repeated, first of all.
+        down: of how many rows and columns the first is kept, last of all.
+        crop: rows at the bottom and columns on the right that are left out in between: what half
+            of an odd size has too many when it is doubled.
+    """
+
+    up: int = 1
+    down: int = 1
+    crop: Size = (0, 0)
+
+    def out_size(self, size: Size) -> Size:
+        rows, columns = (n * self.up - c for n, c in zip(size, self.crop, strict=True))
+        return halved(rows, self.down), halved(columns, self.down)
+
+    def out_stride(self, stride: Size) -> Size:
+        return stride[0] * self.down // self.up, stride[1] * self.down // self.up
+
+
+@dataclass(frozen=True)
+class FitChannels(Primitive):
+    """The first `filters` channels; zeros stand for those that are not there (He et al. 2015,
+    arXiv:1512.03385, option A of its shortcuts)."""
+
+    filters: int = 0
+
+    def out_channels(self, channels: tuple[int, ...]) -> int:
+        return self.filters
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import pathlib
 from typing import Any
 
 from cells.genotype import catalogue, genotype_file
-from cells.genotype.genotype import Genotype
 from cells.recurrent import recurrent_file
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
@@ -32,7 +31,7 @@ def load(cell: Any) -> RecurrentGenotype:
             `.json` or has a separator; or a cell, which is returned.
 
     Raises:
-        UserError: there is no such cell, its file is malformed, or holds image cells.
+        UserError: there is no such cell, its file is malformed, or holds something else.
     """
     if isinstance(cell, RecurrentGenotype):
         return cell
@@ -40,25 +39,6 @@ def load(cell: Any) -> RecurrentGenotype:
         raise UserError(f"cell: {cell!r:.60} is neither the name of a recurrent cell nor a path")
     name = os.fspath(cell)
     if isinstance(cell, os.PathLike) or catalogue.is_path(name):
-        found = recurrent_file.read(cell)
-        if isinstance(found, Genotype):
-            raise UserError(f"{name}: holds image cells, not a recurrent cell (kind: recurrent)")
-        return found
+        return recurrent_file.read(cell)
     paths = {known: _FOLDER / f"{known}.json" for known in names()}
     return load(choose("recurrent cell", name.removeprefix(PREFIX), paths))
-
-
-def find(name_or_path: str) -> Genotype | RecurrentGenotype:
-    """Loads a genotype of either kind, by name or from a file.
-
-    Args:
-        name_or_path: a name of the catalogue of image cells, `recurrent:NAME`, or a path.
-
-    Raises:
-        UserError: there is no such genotype, or its file is malformed.
-    """
-    if name_or_path.startswith(PREFIX):
-        return load(name_or_path)
-    if catalogue.is_path(name_or_path):
-        return recurrent_file.read(name_or_path)
-    return catalogue.load(name_or_path)

@@ -13,7 +13,6 @@ import pathlib
 from typing import Any
 
 from cells.genotype import genotype_file
-from cells.genotype.genotype import Genotype
 from cells.recurrent.genotype import (
     Highway,
     HighwayNode,
@@ -22,6 +21,7 @@ from cells.recurrent.genotype import (
     RecurrentGenotype,
     Tree,
 )
+from cells.support.errors import UserError
 from cells.support.files import json_text, write_atomically
 
 _SCHEMA = pathlib.Path(__file__).parent / "schema" / "recurrent.schema.json"
@@ -33,8 +33,8 @@ def schema() -> dict[str, Any]:
     return json.loads(_SCHEMA.read_text(encoding="utf-8"))
 
 
-def read(path: str | os.PathLike[str]) -> Genotype | RecurrentGenotype:
-    """Reads a genotype file of either kind.
+def read(path: str | os.PathLike[str]) -> RecurrentGenotype:
+    """Reads the file of a recurrent cell.
 
     Args:
         path: a JSON file.
@@ -91,8 +91,8 @@ def to_dict(genotype: RecurrentGenotype) -> dict[str, Any]:
     return {**values, "provenance": dict(genotype.provenance)}
 
 
-def from_dict(data: Any) -> Genotype | RecurrentGenotype:
-    """Checks JSON values of either kind and makes the genotype of them.
+def from_dict(data: Any) -> RecurrentGenotype:
+    """Checks JSON values and makes the recurrent cell of them.
 
     Args:
         data: JSON values, from anybody.
@@ -100,9 +100,12 @@ def from_dict(data: Any) -> Genotype | RecurrentGenotype:
     Raises:
         UserError: one sentence that names the field and the remedy.
     """
-    if not genotype_file.is_recurrent(data):
-        return genotype_file.from_dict(data)
     genotype_file.check_version(data)
+    if data.get("kind") != genotype_file.RECURRENT:
+        raise UserError(
+            f"kind: must be {genotype_file.RECURRENT!r}, since a recurrent cell is needed; "
+            "image cells have no kind"
+        )
     genotype_file.check_schema(data, schema())
     return RecurrentGenotype(data["name"], _cell(data), data.get("provenance", {}))
 

@@ -6,6 +6,7 @@ import contextlib
 import logging as python_logging
 import os
 import pathlib
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -169,12 +170,25 @@ _OURS = tuple(
 )
 
 
+#: Reads what is left out; shows the last of it where no end is told, as before an abort.
+_KEEPER = f"""
+import collections, sys
+last = collections.deque(maxlen=20)
+for line in sys.stdin.buffer:
+    if line == {signals.END!r}:
+        break
+    last.append(line)
+else:
+    sys.stderr.buffer.writelines(last)
+"""
+
+
 @contextlib.contextmanager
 def without_libraries() -> Iterator[None]:
     """Leaves out what libraries write to standard error in a `with` block: warnings, C++'s notes.
 
     TensorFlow's converters write past Python, and no level of theirs ends that. What Python writes
-    is seen as before.
+    is seen as before; so are the last lines of a process that dies, which say why C++ ended it.
     """
     screen, handler = os.dup(2), logging.get_absl_handler().python_handler
     stream, before = handler.stream, sys.stderr
@@ -182,17 +196,28 @@ def without_libraries() -> Iterator[None]:
         ours = before.fileno() == 2
     except (OSError, ValueError):  # A test, or a notebook, has put something else there.
         ours = False
-    with open(screen, "w", buffering=1) as people, open(os.devnull, "w") as nobody:
+    # In a session of its own, where it hears no Ctrl-C.
+    with (
+        open(screen, "w", buffering=1) as people,
+        subprocess.Popen(
+            [sys.executable, "-ISc", _KEEPER],
+            stdin=subprocess.PIPE,
+            stderr=people,
+            start_new_session=True,
+        ) as keeper,
+    ):
+        assert keeper.stdin is not None
         try:
             signals.errors = screen
             if ours:
                 sys.stderr = people
                 handler.setStream(people)
-            os.dup2(nobody.fileno(), 2)
+            os.dup2(keeper.stdin.fileno(), 2)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield
         finally:
+            signals.end_left_out()
             os.dup2(screen, 2)
             sys.stderr, signals.errors = before, 2
             handler.setStream(stream)

@@ -178,12 +178,14 @@ thead th { color: var(--pale); font-weight: 500; white-space: nowrap; }
 .settings th { font-weight: 400; color: var(--pale); width: 45%; }
 summary { cursor: pointer; color: var(--pale); }
 .cells .legend { margin: 0; }
+.wide + .legend { margin-left: 10px; }
 .cells details { position: sticky; left: 10px; width: min(100%, calc(100vw - 60px)); }
 .cells img { display: block; width: 100%; max-width: 640px; height: auto; margin-top: 8px;
   border-radius: 8px; border: 1px solid var(--line); }
 .folded { margin-top: 28px; }
 .folded summary { font-size: 17px; }
-@media (prefers-color-scheme: dark) { .plot { filter: invert(0.93) hue-rotate(180deg); } }
+@media (prefers-color-scheme: dark) { img.plot { filter: invert(0.93) hue-rotate(180deg);
+  border-color: #d8dee4; } }
 @media (max-width: 700px) { .chart { margin-bottom: 14px; }
   .chart .tick, .chart .axis { font-size: 20px; } .chart .axis { transform: translateY(14px); }
   .legend { margin-left: 0; } }

@@ -107,6 +107,7 @@ def _watch(tell: Callable[[], None], reads: int) -> None:
         return
     tell()
     second = _next(reads, None if signals.listens() else _PATIENCE)
+    signals.end_left_out()
     os._exit(128 + (second or first))
 
 

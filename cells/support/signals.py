@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Self
 
@@ -118,6 +118,9 @@ class Interruptible:
 #: Where standard error is for people, while what libraries write there is left out.
 errors = 2
 
+#: The last line of what is left out, of a process that ends as it is meant to.
+END = b"\0\n"
+
 #: Those that listen now; the last one is asked first.
 _listeners: list[Interruptible] = []
 
@@ -155,6 +158,13 @@ def forget() -> None:
     """In a forked process: what listens in the one that it comes from is not there."""
     _listeners.clear()
     told_by(None)
+
+
+def end_left_out() -> None:
+    """Before the process ends, or shows all again: what is left out was no reason to end it."""
+    if errors != 2:
+        with suppress(OSError):  # Who reads it may be gone.
+            os.write(2, b"\n" + END)
 
 
 def say(sentence: str) -> None:

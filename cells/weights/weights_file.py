@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cells.genotype import genotype_file
-from cells.genotype.genotype import Genotype
+from cells.kinds import files as kinds
 from cells.network.stack import StackConfig, check
 from cells.support import json_file
 from cells.support.errors import UserError, cut
@@ -33,13 +32,13 @@ class WeightsFile:
     """Weights and their network.
 
     Attributes:
-        genotype: the cells.
+        genotype: the cells, or the whole network.
         config: the stack.
         layers: float arrays of each layer, by layer name, in Keras's order.
         source: where they come from.
     """
 
-    genotype: Genotype
+    genotype: kinds.ImageGenotype
     config: StackConfig
     layers: Mapping[str, Sequence[np.ndarray]]
     source: str = field(default="")
@@ -61,7 +60,7 @@ def write(weights: WeightsFile, path: str | os.PathLike[str]) -> None:
     }
     metadata = {
         "format_version": FORMAT_VERSION,
-        "genotype": genotype_file.dumps(weights.genotype),
+        "genotype": kinds.dumps(weights.genotype),
         "stack": json.dumps(dataclasses.asdict(weights.config)),
         "source": weights.source,
     }
@@ -85,7 +84,7 @@ def read(path: str | os.PathLike[str]) -> WeightsFile:
             "files of other libraries"
         )
     try:
-        genotype = genotype_file.parse(metadata["genotype"])
+        genotype = kinds.image_genotype(kinds.parse(metadata["genotype"]))
         fields = json_file.loads(metadata["stack"], "description of a network")
         size = fields["image_size"]
         config = StackConfig(**{**fields, "image_size": tuple(size) if size else None})

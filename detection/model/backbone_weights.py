@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import Any
 
+from cells.kinds import files as kinds
 from cells.support.errors import UserError
 from cells.support.overrides import read_yaml
 from cells.weights import weights_file
@@ -68,7 +69,7 @@ def follow_weights_file(cells: CellBackbone, path: str) -> None:
     weights = weights_file.read(path)
     given = weights.config
     genotype = cells.load_genotype()
-    if (genotype.cells, genotype.stacking) != (weights.genotype.cells, weights.genotype.stacking):
+    if not kinds.same(weights.genotype, genotype):
         raise UserError(
             f"task.init_checkpoint: {path} has the weights of {weights.genotype.name!r}, another "
             f"genotype than {cells.genotype!r}; give that one"

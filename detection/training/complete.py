@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from cells import data as datasets
+from cells.support import files
 from cells.support.errors import UserError, listed, unknown
 from cells.support.overrides import fields
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
@@ -147,16 +148,23 @@ def _check_task(task: Task, *, train: bool) -> None:
             "task.annotation_file: evaluation takes the boxes from task.validation_data; leave it "
             "out"
         )
-    if task.init_checkpoint and not os.path.exists(os.path.dirname(task.init_checkpoint) or "."):
-        raise UserError(f"task.init_checkpoint: there is no {task.init_checkpoint}")
+    source = task.init_checkpoint or ""
+    other = source and not backbone_weights.is_weights_file(source)
+    # A folder with checkpoints, or one of them.
+    places = (os.path.join(source, "checkpoint"), f"{source}.index")
+    if train and other and not any(map(files.exists, places)):
+        raise UserError(
+            f"task.init_checkpoint: there is no checkpoint in {source}; give the folder of a "
+            "training, or a weights file of cells import-weights"
+        )
     if train and task.freeze_batch_norm and not task.init_checkpoint:
         raise UserError(
             "task.freeze_batch_norm: keeps statistics of a trained backbone, and none is named: "
             "give task.init_checkpoint, or set it to false"
         )
     if _has_cells(task.model):
-        if train and backbone_weights.is_weights_file(task.init_checkpoint or ""):
-            backbone_weights.follow_weights_file(task.model.backbone.cells, task.init_checkpoint)
+        if train and backbone_weights.is_weights_file(source):
+            backbone_weights.follow_weights_file(task.model.backbone.cells, source)
     elif task.freeze_stem:
         raise UserError(
             f"task.freeze_stem: is for backbones of cells, not {task.model.backbone.type!r}; leave "

@@ -91,13 +91,15 @@ def test_a_race_that_is_stopped_goes_on_as_if_it_had_not_been(shapes, tmp_path, 
     assert names == ["resnet_9 (F = 4)", "hand_written (N = 1, F = 4)"]
     (rung,) = result["rungs"]
     assert set(rung["scores"]) == set(names) and result["failed"] == {}
-    best = max(names, key=lambda n: (rung["scores"][n][0], -rung["scores"][n][1]))
+    first, other = (rung["scores"][name][0] for name in names)
+    error = ((first * (1 - first) + other * (1 - other)) / rung["images"]) ** 0.5
+    best = names[other > first + error]
     assert result["winner"] == best
 
     stopped = begin(tmp_path / "stopped", shapes, size=16)
     divided(stopped)
     # The same costs, which another look at the clock would not give.
-    heats = {"failed": {}, "rungs": [{"steps": rung["steps"], "scores": {}}]}
+    heats = {"failed": {}, "rungs": [{**rung, "scores": {}}]}
     heats |= {key: result[key] for key in ("entrants", "costs")}
     stopped.record.keep(race.HEATS, heats)
     looks = []
@@ -116,6 +118,19 @@ def test_a_race_that_is_stopped_goes_on_as_if_it_had_not_been(shapes, tmp_path, 
     assert resumed["rungs"] == result["rungs"] and resumed["winner"] == result["winner"]
     vectors = [r.winner(best)[1].child.trained.numpy() for r in (one, other)]
     np.testing.assert_array_equal(*vectors)
+
+
+def test_the_first_gives_way_to_who_is_better_by_a_standard_error():
+    """Of two independent shares: sqrt(0.6 * 0.4 / 1000 + 0.62 * 0.38 / 1000) = 0.0218."""
+
+    def best(first, other, images=1000):
+        scores = {"other": (other, 1.0), "first": (first, 1.0)}
+        return min(scores, key=race._order("first", scores, images))
+
+    assert best(0.60, 0.621) == "first" and best(0.60, 0.623) == "other"
+    assert best(0.60, 0.59) == "first"
+    # Four times the images, half the error; and in records from before, none.
+    assert best(0.60, 0.612, images=4000) == "other" and best(0.60, 0.601, images=None) == "other"
 
 
 def test_who_fails_leaves_alone(shapes, tmp_path, small, monkeypatch):

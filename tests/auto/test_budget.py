@@ -57,6 +57,16 @@ def test_the_rule_gives_training_what_remains(tmp_path, monkeypatch):
     assert budget.left("training") == pytest.approx(900.0 - 370.0)
 
 
+def test_the_first_step_has_the_time_in_which_libraries_are_loaded(tmp_path, monkeypatch):
+    clock = Clock(monkeypatch)
+    budget = Budget(1000.0, tmp_path / "seconds.json", began=clock.now)
+    clock.now += 8.0
+    for step in ("images", "race"):
+        with budget.during(step):
+            clock.now += 2.0
+    assert budget.spent == {"images": 10.0, "race": 2.0}
+
+
 @pytest.mark.parametrize(
     ("minutes", "searched"), [(0.5, 0.0), (10, 0.0), (19.9, 0.0), (20, 3.0), (30, 6.0), (60, 15.0)]
 )

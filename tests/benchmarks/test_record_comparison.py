@@ -26,7 +26,9 @@ from cells.genotype import catalogue, genotype_file
 from cells.operations.counts import summarize
 
 SETTINGS = {"normal_cells": [1, 2], "filters": [8, 16], "stem": ["cifar", "pooled"]}
-SPACE = CellSpace(SPACES["nasnet_joined"], 2, searched_settings.decisions(SETTINGS, Train()))
+SPACE = CellSpace(
+    SPACES["nasnet_joined"], 2, settings=searched_settings.decisions(SETTINGS, Train())
+)
 
 
 @pytest.fixture

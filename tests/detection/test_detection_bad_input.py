@@ -48,7 +48,11 @@ def test_impossible_detectors_are_refused(small, model, sentence):
         ({"train_data": {"input_path": "x*"}}, "input_path: .* holds no converted boxes"),
         ({"train_data": {"tfds_name": "digits_scene"}}, "did you mean 'digits_scenes'"),
         ({"annotation_file": "x.json"}, "annotation_file: evaluation takes the boxes from"),
-        ({"init_checkpoint": "nowhere/at/all"}, "init_checkpoint: there is no nowhere/at/all"),
+        (
+            {"init_checkpoint": "nowhere/at/all"},
+            "init_checkpoint: there is no checkpoint in nowhere",
+        ),
+        ({"init_checkpoint": str(ROOT)}, "init_checkpoint: there is no checkpoint in .*; give"),
         ({"category_ids": [1, 2]}, "category_ids: has 2 different numbers for the 10 classes"),
     ],
 )

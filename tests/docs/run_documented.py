@@ -133,14 +133,22 @@ def run_page(name: str, commands: list[documented.Command], folder: pathlib.Path
 
 
 def run_python(name: str, script: str, folder: pathlib.Path) -> tuple[str, str]:
-    """Runs the Python of a page in a process of its own; gives what came of it, and words."""
+    """Runs the Python of a page, or a notebook, in a process of its own; gives what came of it,
+    and words."""
     if why := shortening.page(name).no_python:
         return "not run", why
     began = time.monotonic()
-    (folder / "page.py").write_text(script, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if name.endswith(".ipynb"):
+        # What `jupyter execute` does: a kernel shows what a cell gives, which a script does not.
+        words = ["-c", "from nbclient.cli import main; main()", pathlib.Path(name).name]
+        (folder / words[-1]).write_bytes((ROOT / name).read_bytes())
+    else:
+        words = ["page.py"]
+        (folder / "page.py").write_text(script, encoding="utf-8")
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [sys.executable, "page.py"],
+        [sys.executable, *words],
         cwd=folder,
         env=environment,
         capture_output=True,

@@ -45,3 +45,17 @@ def converted(tmp_path, photos, values, **settings):
     annotations = conversion.read(written(tmp_path, values))
     images = conversion.open_images(photos)
     return conversion.convert(annotations, images, tmp_path / "out", **settings)
+
+
+def side(found):
+    """The configuration of data that a conversion wrote."""
+    from official.vision.configs import retinanet
+
+    return retinanet.DataConfig(input_path=found.pattern, tfds_name="", is_training=False)
+
+
+def stored(found):
+    """The examples that a conversion wrote, as the trainer decodes them."""
+    from detection.data import dataset
+
+    return list(dataset.decoded(side(found)).as_numpy_iterator())

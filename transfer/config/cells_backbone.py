@@ -15,11 +15,12 @@ from official.modeling import hyperparams
 from official.vision.configs import backbones
 from official.vision.modeling.backbones import factory
 
-from cells.genotype import catalogue
-from cells.genotype.genotype import Genotype
+from cells.kinds import files as kinds
+from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.build import build_network
 from cells.network.stack import StackConfig
+from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.settings import setting
 
@@ -35,8 +36,8 @@ class CellStack(hyperparams.Config):
     """A genotype and the network stacked from it; None keeps the named network's own setting.
 
     Attributes:
-        genotype: a name of the catalogue, or a genotype file; "" takes genotype and stack from
-            `task.init_checkpoint`.
+        genotype: a name of the catalogue, or the file of cells or of a whole network; "" takes
+            genotype and stack from `task.init_checkpoint`.
         network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`.
         drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
         drop_path_steps: steps until it is reached; 0 stands for the length of training.
@@ -60,8 +61,8 @@ class CellStack(hyperparams.Config):
     # What a configuration carries beside its fields: it is neither written nor compared.
     RESERVED_ATTR = [*hyperparams.Config.RESERVED_ATTR, "_carried"]  # noqa: RUF012
 
-    def load_genotype(self) -> Genotype:
-        """The cells that `genotype` names.
+    def load_genotype(self) -> ImageGenotype:
+        """The cells, or the whole network, that `genotype` names.
 
         They are read once: afterwards the configuration carries them, and so do its copies, until
         `genotype` names others.
@@ -71,11 +72,11 @@ class CellStack(hyperparams.Config):
         """
         name, genotype = self.__dict__.get("_carried", (None, None))
         if name != self.genotype or genotype is None:
-            genotype = catalogue.find(self.genotype)
+            genotype = kinds.find_network(self.genotype)
             self.carry(genotype, self.genotype)
         return genotype
 
-    def carry(self, genotype: Genotype, name: str) -> None:
+    def carry(self, genotype: ImageGenotype, name: str) -> None:
         """Sets the cells.
 
         Args:
@@ -98,6 +99,15 @@ class CellBackbone(CellStack):
     min_level: int = setting(2, least=1, most=MAX_LEVEL)
     max_level: int = setting(5, least=1, most=MAX_LEVEL)
 
+    def load_genotype(self) -> ImageGenotype:
+        genotype = super().load_genotype()
+        if isinstance(genotype, Architecture):
+            raise UserError(
+                f"backbone.cells.genotype: {genotype.name} is a {genotype.title}, and detectors "
+                "read the levels of networks that are stacked of cells; give a genotype of cells"
+            )
+        return genotype
+
 
 @dataclasses.dataclass
 class Backbone(backbones.Backbone):
@@ -107,7 +117,7 @@ class Backbone(backbones.Backbone):
     cells: CellBackbone = dataclasses.field(default_factory=CellBackbone)
 
 
-def stack_of(settings: CellStack, **changes: Any) -> tuple[Genotype, StackConfig]:
+def stack_of(settings: CellStack, **changes: Any) -> tuple[ImageGenotype, StackConfig]:
     """Resolves the settings of a configuration.
 
     Args:

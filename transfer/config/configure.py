@@ -9,17 +9,23 @@ from typing import Any
 from official.core import config_definitions, exp_factory
 
 from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
+from cells.network.stack import OF_CELLS
+from cells.operations.architecture import Architecture
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
 from cells.support.files import path_text
 from transfer.config import experiments
-from transfer.config.cells_backbone import cells_of
+from transfer.config.cells_backbone import CellStack, cells_of
 from transfer.config.ranges import RANGES
 
 DEFAULT_EXPERIMENT = "cells_classification"
 
 #: The key at the top of a file that names the experiment which the file is made for.
 EXPERIMENT = "experiment"
+
+
+_HEAD = "auxiliary_head"
 
 
 def experiment(
@@ -61,7 +67,7 @@ def configure(
     *,
     files: Iterable[str] = (),
     override: str | Mapping[str, Any] | None = None,
-    genotype: str | Genotype | None = None,
+    genotype: str | ImageGenotype | None = None,
     data_dir: str | None = None,
 ) -> config_definitions.ExperimentConfig:
     """Overrides a configuration in place.
@@ -70,7 +76,7 @@ def configure(
         params: the experiment.
         files: YAML files, applied in order. A relative genotype path in one is relative to it.
         override: `--params_override`, text or nested settings, applied after the files.
-        genotype: the cells, or a catalogue name or file; applied last.
+        genotype: the cells, a whole network, or a catalogue name or file; applied last.
         data_dir: folder of prepared TFDS sets, for those sides of the data that name none.
 
     Returns:
@@ -79,20 +85,42 @@ def configure(
     Raises:
         UserError: a file cannot be read, or a key does not exist; says where.
     """
+    before = _of_cells(params)
     for file in files:
         values = overrides.read_yaml(file)
         values.pop(EXPERIMENT, None)
         overrides.apply(params, values, os.fspath(file), RANGES)
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
     overrides.override(params, text=override, ranges=RANGES)
-    if isinstance(genotype, Genotype):
+    if isinstance(genotype, Genotype | Architecture):
         cells_of(params).carry(genotype, genotype.name)
     elif genotype:
         cells_of(params).genotype = genotype
+    if _is_whole(cells_of(params)):
+        # What an experiment says of stacked cells is nobody's wish for a whole network.
+        for name, value in _of_cells(params).items():
+            if value == before[name]:
+                place = params.task.model if name == _HEAD else cells_of(params)
+                setattr(place, name, False if name == _HEAD else None)
     for side in (params.task.train_data, params.task.validation_data):
         if data_dir and not side.tfds_data_dir:
             side.tfds_data_dir = data_dir
     return params
+
+
+def _of_cells(params: Any) -> dict[str, Any]:
+    """The settings that say nothing of whole networks."""
+    cells, model = cells_of(params), params.task.model
+    head = {_HEAD: getattr(model, _HEAD)} if hasattr(model, _HEAD) else {}
+    return {name: getattr(cells, name) for name in OF_CELLS if hasattr(cells, name)} | head
+
+
+def _is_whole(cells: CellStack) -> bool:
+    """Whether a configuration names a whole network; what is wrong with it is told later."""
+    try:
+        return bool(cells.genotype) and isinstance(cells.load_genotype(), Architecture)
+    except UserError:
+        return False
 
 
 def _anchor_genotype(params: Any, values: dict[str, Any], folder: str) -> None:

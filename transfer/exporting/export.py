@@ -16,7 +16,7 @@ from absl import logging
 
 from cells.checks.arguments import checked
 from cells.data import preprocessing
-from cells.genotype import genotype_file
+from cells.kinds import files as kinds
 from cells.network.build import build_network
 from cells.network.keras_settings import overridden
 from cells.support.errors import UserError, cut
@@ -254,5 +254,5 @@ def describe(written: Network) -> dict[str, Any]:
     }
     if written.genotype:
         told["border_rule"] = written.stack.border_rule
-        told["genotype"] = genotype_file.to_dict(written.genotype)
+        told["genotype"] = kinds.to_dict(written.genotype)
     return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.network.build import build_network
 from cells.network.stack import StackConfig
 from transfer.config import schema
@@ -12,7 +12,7 @@ from transfer.config.cells_backbone import stack_of
 from transfer.model import baselines
 
 
-def layout(model: schema.Model) -> tuple[Genotype, StackConfig]:
+def layout(model: schema.Model) -> tuple[ImageGenotype, StackConfig]:
     """Genotype and stack of a model whose number of classes is known.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 from official.core.config_definitions import ExperimentConfig
 
 from cells import shipped
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.support.files import FilePath, FilePaths, as_paths, path_text
 from transfer.config import configure, experiments
 from transfer.runs import model_dir as runs
@@ -19,7 +19,7 @@ from transfer.runs import model_dir as runs
 def read_params(
     model_dir: FilePath | None = None,
     *,
-    genotype: Genotype | FilePath | None = None,
+    genotype: ImageGenotype | FilePath | None = None,
     experiment: str | ExperimentConfig | None = None,
     config_file: FilePaths = (),
     params_override: str | Mapping[str, Any] | None = None,
@@ -33,7 +33,7 @@ def read_params(
     Args:
         model_dir: folder of a run, whose configuration is overridden; None for that of an
             experiment.
-        genotype: the cells, a name of the catalogue, or a file; applied last.
+        genotype: the cells, a whole network, a name of the catalogue, or a file; applied last.
         experiment: its name, or the configuration itself; by default the one that the files name,
             else the first of `known`.
         config_file: YAML file or files, applied in order; also by the names of those that come with

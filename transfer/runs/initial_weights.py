@@ -8,7 +8,8 @@ from typing import Any
 
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig
+from cells.kinds import files as kinds
+from cells.network.stack import OF_CELLS, StackConfig
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from transfer.config import schema
@@ -67,8 +68,11 @@ def _network(source: str) -> tuple[CellStack, list[int]]:
         return copy.deepcopy(model.cells), list(model.input_size)
     weights = weights_file.read(source)
     own = weights.config
-    stack = CellStack(**stack_values(own))
-    published = (n for n in catalogue.names() if _same(catalogue.load(n), weights.genotype))
+    values = stack_values(own)
+    if not isinstance(weights.genotype, Genotype):
+        values = {name: values[name] for name in values if name not in OF_CELLS}
+    stack = CellStack(**values)
+    published = (n for n in catalogue.names() if kinds.same(catalogue.load(n), weights.genotype))
     stack.carry(weights.genotype, next(published, weights.genotype.name))
     size = own.image_size or ((224, 224) if own.stem == "imagenet" else (32, 32))
     return stack, [*size, own.image_channels]
@@ -102,7 +106,7 @@ def check(source: str, model: schema.Model) -> None:
         given, rule = weights.genotype, weights.config.border_rule
     else:
         given, rule = model_dir.genotype(source), stack.border_rule
-    if not _same(given, genotype):
+    if not kinds.same(given, genotype):
         raise UserError(
             f"task.init_checkpoint: {source} holds the cells of {given.name}, which are others "
             f"than those of {genotype.name}; train that genotype, or start from other weights"
@@ -121,10 +125,6 @@ def _check_baseline(source: str, baseline: str) -> None:
         raise UserError(
             f"task.init_checkpoint: {source} holds {given or 'a network of cells'}, not {baseline}"
         )
-
-
-def _same(a: Genotype, b: Genotype) -> bool:
-    return a.cells == b.cells and a.stacking == b.stacking
 
 
 def _require(source: str) -> None:

@@ -14,8 +14,8 @@ import re
 from typing import Any
 
 from cells.checks import stages
-from cells.genotype import genotype_file
-from cells.genotype.genotype import Genotype
+from cells.kinds import files as kinds
+from cells.kinds.files import ImageGenotype
 from cells.support import files, json_file, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import write_atomically, write_json
@@ -91,7 +91,7 @@ def prepare(folder: str, params: Any, class_names: tuple[str, ...], *, write: bo
         )
     if not write:
         return
-    genotype_file.write(cells, os.path.join(folder, GENOTYPE))
+    kinds.write(cells, os.path.join(folder, GENOTYPE))
     write_json(os.path.join(folder, CLASSES), list(class_names))
     settings.carry(cells, GENOTYPE)
     text = yaml_file.dumps(_plain(params))
@@ -184,20 +184,20 @@ def class_names(folder: str) -> list[str]:
     return names
 
 
-def genotype(folder: str) -> Genotype:
+def genotype(folder: str) -> ImageGenotype:
     """The cells of a run.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    return genotype_file.read(os.path.join(folder, GENOTYPE))
+    return kinds.image_genotype(kinds.read(os.path.join(folder, GENOTYPE)))
 
 
 def check_genotype(folder: str, given: CellStack | str) -> None:
     """Raises a UserError where a run's cells are others than those of a configuration or a file."""
     given = CellStack(genotype=given) if isinstance(given, str) else given
     own, other = genotype(folder), given.load_genotype()
-    if (own.cells, own.stacking) != (other.cells, other.stacking):
+    if not kinds.same(own, other):
         raise UserError(
             f"the genotype {other.name} ({given.genotype}) has other cells than {own.name}, "
             f"with which {folder} was trained, so its weights do not fit; give that genotype, or "
@@ -205,7 +205,7 @@ def check_genotype(folder: str, given: CellStack | str) -> None:
         )
 
 
-def _check_same(folder: str, params: Any, genotype: Genotype, names: tuple[str, ...]) -> None:
+def _check_same(folder: str, params: Any, genotype: ImageGenotype, names: tuple[str, ...]) -> None:
     old = read_params(folder, copy.deepcopy(params))
     differences = []
     if cells_of(old).load_genotype() != genotype:

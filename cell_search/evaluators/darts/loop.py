@@ -88,12 +88,12 @@ def score_and_train(
     """
     if request.deterministic:
         tf.config.experimental.enable_op_determinism()
-    assert request.genotype is not None and isinstance(request.space, CellSpace)
+    assert isinstance(request.space, CellSpace)
     relaxed = RelaxedSpace(request.space)
     state = None
     if request.folder:
         state = Succession(request.folder).read_before(request.number, State.from_bytes)
-    config = settings.child(request.genotype, images.size, images.num_classes)
+    config = settings.child(request.cells, images.size, images.num_classes)
     seed = request.seed if state is None else state.seed
     net = Supernet(relaxed, config, bank_of(config.batch_norm_epsilon), seed)
     if state is None:

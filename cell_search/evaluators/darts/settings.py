@@ -94,11 +94,10 @@ class Darts(ChildEvaluator):
     def score(self, request: Request) -> Score:
         from cell_search.evaluators.darts import loop
 
-        assert request.genotype is not None
         images = image_files.load(request.images)
-        config = self.child(request.genotype, images.size, images.num_classes)
+        config = self.child(request.cells, images.size, images.num_classes)
         metrics, proposal = loop.score_and_train(request, self, images)
-        return Score({**metrics, **child_sizes(request.genotype, config)}, proposal)
+        return Score({**metrics, **child_sizes(request.cells, config)}, proposal)
 
     def from_scratch(self) -> Evaluator:
         return Train(

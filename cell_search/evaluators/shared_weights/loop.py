@@ -41,13 +41,13 @@ def train_and_score(request: Request, settings: WeightSharing, images: Images) -
     """
     if request.deterministic:
         tf.config.experimental.enable_op_determinism()
-    assert request.genotype is not None and isinstance(request.space, CellSpace)
+    assert isinstance(request.space, CellSpace)
     weights = _take(request)
     trainer = _Trainer(weights, settings, images)
     if request.final:
         # The same minibatches for all of them.
         rng, count = np.random.default_rng([weights.seed, 4]), settings.final_batches
-        metrics = trainer.score(request.genotype, rng, count)
+        metrics = trainer.score(request.cells, rng, count)
         if request.folder:
             _held[:] = [_Held(request.folder, request.number, weights)]
         return {**metrics, "steps": weights.steps}
@@ -55,9 +55,9 @@ def train_and_score(request: Request, settings: WeightSharing, images: Images) -
         rng = np.random.default_rng([weights.seed, 1])
         for _ in range(settings.warm_up):
             trainer.train(request.space.decode(request.space.random(rng)), 1)
-    training_loss = trainer.train(request.along or request.genotype, settings.steps)
+    training_loss = trainer.train(request.along or request.cells, settings.steps)
     rng = np.random.default_rng(request.seed)
-    scored = trainer.score(request.genotype, rng, settings.validation_batches)
+    scored = trainer.score(request.cells, rng, settings.validation_batches)
     metrics = {**scored, "training_loss": training_loss}
     _keep(request, weights, settings.save_every)
     return {**metrics, "steps": weights.steps}

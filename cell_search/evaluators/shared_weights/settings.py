@@ -127,11 +127,10 @@ class WeightSharing(ChildEvaluator):
     def score(self, request: Request) -> Score:
         from cell_search.evaluators.shared_weights import loop
 
-        assert request.genotype is not None
         images = image_files.load(request.images)
-        config = self.config(request.genotype, images)
+        config = self.config(request.cells, images)
         trained = loop.train_and_score(request, self, images)
-        return Score({**trained, **child_sizes(request.genotype, config)})
+        return Score({**trained, **child_sizes(request.cells, config)})
 
     def config(self, genotype: Genotype, images: image_files.Images) -> StackConfig:
         """The child network of a candidate.

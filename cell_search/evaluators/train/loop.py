@@ -15,7 +15,7 @@ from cell_search.children.training import finite_mean
 from cell_search.evaluators._batches import Batches
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.network.stack import StackConfig
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _FACTS = ("epoch", "training_loss", "spent", "inherited")
 
 
 def train_child(
-    genotype: Genotype,
+    genotype: ImageGenotype,
     config: StackConfig,
     images: Images,
     settings: Train,
@@ -98,7 +98,7 @@ class _Child:
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: ImageGenotype,
         config: StackConfig,
         images: Images,
         settings: Train,
@@ -177,7 +177,9 @@ class _Child:
         for step in range(steps):
             pixels, labels = batches.draw(self.images.training, order, step, self.rng)
             done = self.training.steps / self.steps
-            rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+            rate = settings.learning_rate
+            if settings.schedule == "cosine":
+                rate *= 0.5 * (1.0 + math.cos(math.pi * done))
             losses.append(self.training.step(pixels, labels, rate, done))
             if 0.0 < settings.seconds < time.monotonic() - began:
                 raise TimeoutError(

@@ -20,10 +20,11 @@ from cell_search.evaluators._base import (
 )
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
 from cell_search.images import ImageSettings
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Space
-from cells.genotype.genotype import Genotype
+from cells.kinds.files import ImageGenotype
 from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.operations.architecture import Architecture
 from cells.operations.primitives import Size
 from cells.support.errors import UserError
 from cells.support.settings import check, setting
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 REWARDS = ("last", "best", "mean")
 
 PRECISIONS = ("float32", "bfloat16")
+
+SCHEDULES = ("cosine", "constant")
 
 #: Those for small images.
 STEMS = ("cifar", "pooled")
@@ -57,7 +60,8 @@ class Train(ChildEvaluator):
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
         batch: images of a step.
-        learning_rate: at the start of the cosine.
+        learning_rate: at the start of the cosine; in a space of graphs each has its own.
+        schedule: whether the learning rate falls along a `cosine` or is `constant`.
         momentum: of stochastic gradient descent.
         l2: factor of the sum of squares of all kernels.
         clip: largest global norm of a gradient.
@@ -82,6 +86,7 @@ class Train(ChildEvaluator):
     """
 
     resumable: ClassVar[bool] = True
+    whole_networks: ClassVar[bool] = True
 
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
@@ -90,6 +95,7 @@ class Train(ChildEvaluator):
     predicted_seconds: float = setting(0.0, shown=False, least=0)
     batch: int = setting(128, least=1, most=MAX_COUNT)
     learning_rate: float = setting(0.1, above=0, most=1e3)
+    schedule: str = setting("cosine", shown=False, choices=SCHEDULES)
     momentum: float = setting(0.9, least=0, below=1)
     l2: float = setting(5e-4, least=0, most=1e3)
     clip: float = setting(5.0, above=0)
@@ -128,15 +134,22 @@ class Train(ChildEvaluator):
                 f"images.name: {images.name} has one class, so every child would have the same "
                 "accuracy; use a set with two classes or more"
             )
-        assert isinstance(space, CellSpace)
+        assert isinstance(space, NetworkSpace)
         example = space.decode(space.random(np.random.default_rng(0)))
+        if isinstance(example, Architecture):
+            for name, off in _OF_CELLS.items():
+                if getattr(self, name) != off:
+                    raise UserError(
+                        f"{where}.{name}: is for networks stacked of cells, and this space has "
+                        "whole ones; leave it out"
+                    )
         try:
             child_summary(example, self.trained_child(example, loaded.size, loaded.num_classes))
         except UserError as error:
             field, _, rest = str(error).partition(":")
             raise UserError(f"{_CALLED.get(field, f'{where}.{field}')}:{rest}") from None
 
-    def trained_child(self, genotype: Genotype, size: Size, num_classes: int) -> StackConfig:
+    def trained_child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         return self.child(genotype, size, num_classes).replace(
             stem=self.stem,
             drop_path_keep=self.drop_path_keep,
@@ -144,7 +157,7 @@ class Train(ChildEvaluator):
         )
 
     def costs(
-        self, genotype: Genotype | None, images: ImageSettings, table: CostTable
+        self, genotype: ImageGenotype | None, images: ImageSettings, table: CostTable
     ) -> dict[str, float]:
         if self.precision != "float32" or self.xla:
             raise UserError(
@@ -169,11 +182,10 @@ class Train(ChildEvaluator):
         from cell_search.evaluators._kept_files import TrainingFiles
         from cell_search.evaluators.train import loop
 
-        assert request.genotype is not None
         images = image_files.load(request.images)
-        config = self.trained_child(request.genotype, images.size, images.num_classes)
+        config = self.trained_child(request.network, images.size, images.num_classes)
         trained = loop.train_child(
-            request.genotype,
+            request.network,
             config,
             images,
             self,
@@ -184,7 +196,7 @@ class Train(ChildEvaluator):
             files=TrainingFiles(request) if request.folder else None,
             parent=request.parent,
         )
-        return Score({**trained, **child_sizes(request.genotype, config)})
+        return Score({**trained, **child_sizes(request.network, config)})
 
     def reward_from(self, accuracies: Sequence[float]) -> float:
         """The reward of a child.
@@ -230,6 +242,9 @@ class Train(ChildEvaluator):
     def augmentation(self) -> Augmentation:
         return Augmentation(self.flip, self.shift, self.cutout)
 
+
+#: Settings that say nothing of whole networks, and their values where nothing is wanted of them.
+_OF_CELLS = {"stem": "cifar", "drop_path_keep": 1.0, "auxiliary_weight": 0.0}
 
 #: What the settings are called that `cells.network.stack` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}

@@ -10,7 +10,7 @@ from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.output import charts
 from cell_search.output.report._pictures import Pictures
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.trial_keys import METRICS
 from cells.support.html import number, table, title
@@ -74,7 +74,7 @@ def _ranked_row(
     cells = [number(values[name]) if name in values else "" for name in metrics]
     searched = map(str, searched_settings.chosen(trial.params).values())
     numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]
-    what = "cells" if isinstance(search.space, CellSpace) else "decisions"
+    what = search.space.noun if isinstance(search.space, GenotypeSpace) else "decisions"
     known = f", known as {escape(name)}" if (name := trials.first_name(trial)) else ""
     summary = f"{what} of trial {trial.number}{known}, <code>{file}</code>"
     # A front may be long.
@@ -91,7 +91,7 @@ def _ranked_row(
 
 
 def _shown(search: Search, trial: FrozenTrial, pictures: Pictures) -> str:
-    if isinstance(search.space, CellSpace):
+    if isinstance(search.space, GenotypeSpace):
         return pictures.of(search.space, trial)
     made = "".join(
         f"<span>{escape(d.name)} <b>{escape(str(trial.params[d.name]))}</b></span>"

@@ -24,7 +24,7 @@ from cell_search.output.results import reranking_of, versions
 from cell_search.selection import sieve
 from cell_search.selection.reranking import Reranking
 from cell_search.selection.sieve import Sieved
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cells.support import html
@@ -87,7 +87,7 @@ def _page(
         front(search, known, pictures),
         of_sieve(search, sieved),
         reranked(again),
-        f"<h2>The best {'cells' if search.gives_genotypes else 'candidates'}</h2>",
+        f"<h2>The best {_noun(search)}</h2>",
         ranked(search, best_of(search, known, again), "top", pictures),
         operations(known, search.space),
         workers(known),
@@ -104,8 +104,8 @@ def _page(
 def _lead(search: Search) -> str:
     config, space = search.config, search.space
     cells = ""
-    if isinstance(space, CellSpace):
-        cells = f" ({escape(space.rules.source)}), {space.blocks} blocks a cell"
+    if isinstance(space, GenotypeSpace):
+        cells = f" ({escape(space.source)})" + (f", {space.extent}" if space.extent else "")
     images = f" on <b>{escape(search.images.name)}</b>" if search.evaluator.uses_images else ""
     return (
         f"{escape(search.space_name)} space{cells}, {len(space.decisions)} decisions, "
@@ -114,12 +114,16 @@ def _lead(search: Search) -> str:
     )
 
 
+def _noun(search: Search) -> str:
+    return search.space.noun if isinstance(search.space, GenotypeSpace) else "candidates"
+
+
 def _training() -> str:
     return (
         "<h2>How to train the winner</h2>"
         f"<pre>{_TRAIN_COMMAND}</pre>"
-        "<p>Run it in the folder of this page; <code>train.yaml</code> names the cells in "
-        "<code>genotype.json</code> and the images of this search.</p>"
+        "<p>Run it in the folder of this page; <code>train.yaml</code> names what is in "
+        "<code>genotype.json</code>, and the images of this search.</p>"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from cell_search.space.cell_space import CellSpace
+from cell_search.space.space import GenotypeSpace
 from cells import drawing
 from cells.support.html import data_url
 
@@ -28,7 +28,7 @@ class Pictures:
     def __init__(self, limit: int | None = None):
         self._left = limit
 
-    def of(self, space: CellSpace, trial: FrozenTrial) -> str:
+    def of(self, space: GenotypeSpace, trial: FrozenTrial) -> str:
         """A picture of a trial's cells; says so where there is none yet."""
         key = (space, *(trial.params[d.name] for d in space.decisions))
         if key not in _drawn:
@@ -42,5 +42,6 @@ class Pictures:
                 drawing.adaptive_svg(space.decode(trial.params), annotated=True).encode(),
                 "image/svg+xml",
             )
-        alternative = escape(f"Normal and Reduction cell of trial {trial.number}", quote=True)
+        noun = space.noun.capitalize()
+        alternative = escape(f"{noun} of trial {trial.number}", quote=True)
         return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'

@@ -1,15 +1,17 @@
-"""The controller of ENAS's search of cells (Pham et al. 2018, 2.4): attention over nodes."""
+"""Controllers with attention over nodes: one of them as ENAS's cells have it (Pham et al. 2018,
+2.4), any number of them as the skip connections of whole networks (Zoph & Le 2017, 3.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cell_search.space.cell_space import CellSpace
-from cell_search.space.space import Space
+from cell_search.space.layerwise import DEPTH, SKIP, LayerwiseSpace
+from cell_search.space.space import Decision, Space
 from cell_search.strategies.controller._controller import Decided, Weighted, cut
 from cells.support.errors import UserError
 
@@ -29,17 +31,21 @@ class _Step:
     """A step of the LSTM.
 
     Attributes:
-        decision: which one it makes; None where a node becomes known: an input of the cell, or
-            a block whose decisions are made.
+        decisions: which one it makes; those of the skips to all `nodes`; none elsewhere.
         nodes: what it chooses among: nodes of its cell, by their numbers in the whole child ...
         rows: ... or rows of the one head of its kind.
-        block: whether the node is a block.
+        node: whether a node becomes known: an input of the cell, or a block or layer whose own
+            decisions are made.
+        block: whether the node is one that is attended to as what it is.
+        skips: whether it says of each of `nodes` whether the node reads it.
     """
 
-    decision: int | None
+    decisions: range = range(0)
     nodes: range = range(0)
     rows: range = range(0)
+    node: bool = False
     block: bool = False
+    skips: bool = False
 
     @property
     def head(self) -> slice:
@@ -50,8 +56,8 @@ class _Step:
 class _Moment:
     """What a step computed, for the way back."""
 
-    #: Input, states before, gates (out, in, forget, new), states after, and the decision: log-odds,
-    #: the slope of its squashing, and what was attended to.
+    #: Input, states before, gates (out, in, forget, new), states after, and the decisions: log-odds
+    #: `(children, decisions, choices)`, the slope of their squashing, and what was attended to.
     x: Any
     hidden_before: Any
     state_before: Any
@@ -72,8 +78,14 @@ class AttentionController(Weighted):
     input of the cell, as in the authors' code), an embedding of a chosen operation, or one that
     says that a node begins.
 
+    Of a layer of a whole network all skip connections are decided at once, when it is known what
+    the layer is: it reads layer j with the probability sigmoid(v . tanh(W_n h_j + W_q h)). What the
+    next step reads is not said by Zoph & Le; here it is as in ENAS's search of whole networks, the
+    sum of the h_j that were chosen, divided by one more than their number.
+
     Args:
-        space: of cells of a fixed number of blocks, whose two inputs are decided apart.
+        space: of cells of a fixed number of blocks, whose two inputs are decided apart; or of
+            layer-wise networks.
         units: of the LSTM.
         limit: logits are `limit` times a tanh of what they would be, those of operations 2.5 times
             less; 0: as they are.
@@ -90,33 +102,8 @@ class AttentionController(Weighted):
         limit: float = 0.0,
         dtype: type[np.floating] = np.float32,
     ):
-        if not isinstance(space, CellSpace) or space.growable or space.rules.two_states:
-            raise UserError(
-                "strategy: inputs: attention needs a space of cells of one size whose blocks "
-                "choose their two inputs one by one, such as space.name=enas; use inputs=softmax"
-            )
         self.units, self.limit = units, limit
-        self._steps: list[_Step] = []
-        heads: dict[tuple, range] = {}
-        total, nodes, place = 0, 0, ("", "")
-        for number, decision in enumerate(space.decisions):
-            cell, _, rest = decision.name.partition("/")
-            here = (cell, rest.partition("/")[0])
-            if here != place and place[1]:
-                self._steps.append(_Step(None, block=True))
-            if here[0] != place[0] and rest:
-                nodes = sum(step.decision is None for step in self._steps)
-                self._steps += [_Step(None)] * 2
-            place = here
-            if decision.kind == "input":
-                among = range(nodes, nodes + len(decision.choices))
-                self._steps.append(_Step(number, nodes=among))
-                continue
-            key = (decision.kind, decision.choices)
-            if key not in heads:
-                heads[key] = range(total, total + len(decision.choices))
-                total += len(decision.choices)
-            self._steps.append(_Step(number, rows=heads[key]))
+        self._steps, total = _steps_of(space)
         self._decisions = len(space.decisions)
         u = units
         super().__init__(
@@ -163,31 +150,48 @@ class AttentionController(Weighted):
             m.gates, m.squashed = (out, into, forget, new), np.tanh(state)
             m.hidden = hidden = out * m.squashed
             tape.append(m)
-            if step.decision is None:
-                anchors.append(hidden if step.block else nothing)
-                keys.append(hidden @ p.of_node)
-                x = begin
-                continue
-            if step.nodes:
-                known = np.stack([keys[j] for j in step.nodes], axis=1)
-                m.query = np.tanh(known + (hidden @ p.of_query)[:, None])
-                logits = m.query @ p.attention
-            else:
-                logits = hidden @ p.heads[step.head].T + p.biases[step.head]
-            if limit := self._limit(step):
-                flat = np.tanh(logits)
-                logits, m.slope = limit * flat, limit * (1.0 - flat * flat)
-            logits = logits - logits.max(axis=1, keepdims=True)
-            m.log_odds = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-            chosen = choose(step.decision, m.log_odds)
-            choices[:, step.decision] = chosen
-            log_probs[:, step.decision] = m.log_odds[each, chosen]
-            entropies[:, step.decision] = -(np.exp(m.log_odds) * m.log_odds).sum(axis=1)
-            if step.nodes:
+            if step.decisions:
+                logits = self._logits(step, m, keys, p)
+                m.log_odds = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+            for part, decision in enumerate(step.decisions):
+                log_odds = m.log_odds[:, part]
+                chosen = choose(decision, log_odds)
+                choices[:, decision] = chosen
+                log_probs[:, decision] = log_odds[each, chosen]
+                entropies[:, decision] = -(np.exp(log_odds) * log_odds).sum(axis=1)
+            if step.skips:
+                x = nothing
+                if step.nodes:
+                    reads = self._reads(step, choices)
+                    x = np.einsum("cn,ncu->cu", reads, [anchors[j] for j in step.nodes])
+            elif step.nodes:
                 x = np.stack([anchors[j] for j in step.nodes])[chosen, each]
             else:
-                x = p.embeddings[1 + step.rows.start + chosen]
+                x = begin if step.node else p.embeddings[1 + step.rows.start + chosen]
+            if step.node:
+                anchors.append(hidden if step.block else nothing)
+                keys.append(hidden @ p.of_node)
         return Attended(choices, log_probs, entropies, tape)
+
+    def _logits(self, step: _Step, m: _Moment, keys: list[np.ndarray], p: _Parts) -> np.ndarray:
+        """`(children, decisions, choices)`, the largest of each decision 0."""
+        if step.nodes:
+            known = np.stack([keys[j] for j in step.nodes], axis=1)
+            m.query = np.tanh(known + (m.hidden @ p.of_query)[:, None])
+            logits = m.query @ p.attention
+        else:
+            logits = m.hidden @ p.heads[step.head].T + p.biases[step.head]
+        if limit := self._limit(step):
+            flat = np.tanh(logits)
+            logits, m.slope = limit * flat, limit * (1.0 - flat * flat)
+        # A skip is there or not: a softmax of 0 and its logit is the logit's sigmoid.
+        each = np.stack([0.0 * logits, logits], axis=2) if step.skips else logits[:, None]
+        return each - each.max(axis=2, keepdims=True)
+
+    def _reads(self, step: _Step, choices: np.ndarray) -> np.ndarray:
+        """By which factors a step of skips makes the next input, `(children, nodes)`."""
+        read = choices[:, step.decisions].astype(self.dtype)
+        return read / (1.0 + read.sum(axis=1, keepdims=True))
 
     def gradient(
         self,
@@ -202,28 +206,38 @@ class AttentionController(Weighted):
         g = _Parts(*cut(gradient, self._shapes))
         children = len(decided.choices)
         each = np.arange(children)
-        node = sum(step.decision is None for step in self._steps)
+        node = sum(step.node for step in self._steps)
         by_anchors, by_keys = np.zeros((2, node, children, self.units), self.dtype)
         by_hidden = by_state = by_x = np.zeros((children, self.units), self.dtype)
         for step, m in zip(reversed(self._steps), reversed(decided._tape), strict=True):
-            if step.decision is None:
-                node -= 1
+            chosen = decided.choices[:, step.decisions]
+            if step.skips:
+                if step.nodes:
+                    by_anchors[: len(step.nodes)] += np.einsum(
+                        "cn,cu->ncu", self._reads(step, decided.choices), by_x
+                    )
+            elif step.nodes:
+                by_anchors[step.nodes.start + chosen[:, 0], each] += by_x
+            elif step.node:
                 g.embeddings[0] += by_x.sum(axis=0)
+            else:
+                np.add.at(g.embeddings, 1 + step.rows.start + chosen[:, 0], by_x)
+            if step.node:
+                node -= 1
                 g.of_node[:] += m.hidden.T @ by_keys[node]
                 by_hidden = by_hidden + by_keys[node] @ p.of_node.T
                 if step.block:
                     by_hidden += by_anchors[node]
-            else:
-                chosen = decided.choices[:, step.decision]
-                gain = by_log_probs[:, step.decision, None]
-                spread = by_entropies[:, step.decision, None]
-                surprise = m.log_odds + decided.entropies[:, step.decision, None]
-                by_logits = -np.exp(m.log_odds) * (gain + spread * surprise)
-                by_logits[each, chosen] += gain[:, 0]
+            if step.decisions:
+                gain = by_log_probs[:, step.decisions, None]
+                spread = by_entropies[:, step.decisions, None]
+                surprise = m.log_odds + decided.entropies[:, step.decisions, None]
+                by_choices = -np.exp(m.log_odds) * (gain + spread * surprise)
+                by_choices[each[:, None], range(len(step.decisions)), chosen] += gain[:, :, 0]
+                by_logits = by_choices[:, :, 1] if step.skips else by_choices[:, 0]
                 if self._limit(step):
-                    by_logits *= m.slope
+                    by_logits = by_logits * m.slope
                 if step.nodes:
-                    by_anchors[step.nodes.start + chosen, each] += by_x
                     g.attention[:] += np.einsum("cn,cnu->u", by_logits, m.query)
                     by_query = by_logits[:, :, None] * p.attention * (1.0 - m.query**2)
                     by_keys[step.nodes.start : step.nodes.stop] += by_query.transpose(1, 0, 2)
@@ -231,7 +245,6 @@ class AttentionController(Weighted):
                     g.of_query[:] += m.hidden.T @ by_query
                     by_hidden = by_hidden + by_query @ p.of_query.T
                 else:
-                    np.add.at(g.embeddings, 1 + step.rows.start + chosen, by_x)
                     g.heads[step.head] += by_logits.T @ m.hidden
                     g.biases[step.head] += by_logits.sum(axis=0)
                     by_hidden = by_hidden + by_logits @ p.heads[step.head]
@@ -255,6 +268,63 @@ class AttentionController(Weighted):
 
     def _limit(self, step: _Step) -> float:
         return self.limit if step.nodes else self.limit / _OPERATIONS_REDUCED
+
+
+def _steps_of(space: Space) -> tuple[list[_Step], int]:
+    """The steps in which a child is made, and the number of rows of all heads."""
+    heads: dict[tuple, range] = {}
+    total = 0
+
+    def headed(number: int, decision: Decision) -> _Step:
+        nonlocal total
+        key = (decision.kind, decision.choices)
+        if key not in heads:
+            heads[key] = range(total, total + len(decision.choices))
+            total += len(decision.choices)
+        return _Step(range(number, number + 1), rows=heads[key])
+
+    if isinstance(space, LayerwiseSpace):
+        return list(_of_layers(space, headed)), total
+    if isinstance(space, CellSpace) and not space.growable and not space.rules.two_states:
+        return list(_of_cells(space, headed)), total
+    raise UserError(
+        "strategy: inputs: attention needs layer-wise networks, or a space of cells of one size "
+        "whose blocks choose their two inputs one by one, such as space.name=enas; use "
+        "inputs=softmax"
+    )
+
+
+def _of_cells(space: CellSpace, headed: Callable[[int, Decision], _Step]) -> Iterator[_Step]:
+    known, nodes, place = 0, 0, ("", "")
+    for number, decision in enumerate(space.decisions):
+        cell, _, rest = decision.name.partition("/")
+        here = (cell, rest.partition("/")[0])
+        if here != place and place[1]:
+            yield _Step(node=True, block=True)
+            known += 1
+        if here[0] != place[0] and rest:
+            nodes = known
+            yield from [_Step(node=True)] * 2
+            known += 2
+        place = here
+        if decision.kind == "input":
+            among = range(nodes, nodes + len(decision.choices))
+            yield _Step(range(number, number + 1), nodes=among)
+        else:
+            yield headed(number, decision)
+
+
+def _of_layers(space: LayerwiseSpace, headed: Callable[[int, Decision], _Step]) -> Iterator[_Step]:
+    layers = [f"layer_{n}" for n in range(1, space.layers + 1)]
+    of: dict[str, list[tuple[int, Decision]]] = {DEPTH: [], **{name: [] for name in layers}}
+    for number, decision in enumerate(space.decisions):
+        of.setdefault(decision.name.partition("/")[0], []).append((number, decision))
+    for place, decisions in of.items():
+        skips = [number for number, decision in decisions if decision.kind == SKIP]
+        yield from (headed(n, decision) for n, decision in decisions if n not in skips)
+        if place in layers:
+            among = range(skips[0], skips[-1] + 1) if skips else range(0)
+            yield _Step(among, nodes=range(len(skips)), node=True, block=True, skips=True)
 
 
 @dataclass(frozen=True)

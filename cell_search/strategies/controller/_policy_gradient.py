@@ -62,7 +62,8 @@ class ControllerSettings:
         stale: see above.
         inputs: how the input of a block is chosen: by a `softmax` of its own, as every decision is,
             or by `attention` over the nodes before it, with one head for all operations, as in
-            ENAS (Pham et al. 2018, section 2.4); that has one layer.
+            ENAS (Pham et al. 2018, section 2.4), and for all skip connections of a layer of a whole
+            network at once (Zoph & Le 2017, section 3.3); that has one layer.
         limit: with `attention`, the largest logit of an input (ENAS's tanh constant), of an
             operation 2.5 times less; 0: none.
     """

@@ -10,6 +10,7 @@ from scipy import stats
 from strategy_contract import new_study, run, share_of_identity
 
 from cell_search.space import published
+from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.space import Decision, Space
 from cell_search.strategies import Reinforce
 from cell_search.strategies.controller._attention import AttentionController
@@ -94,12 +95,79 @@ def test_probabilities_and_entropies_by_hand(limit: float) -> None:
         np.testing.assert_allclose(entropies, [stats.entropy(p) for p in expected], rtol=1e-10)
 
 
+#: Three kinds of filters, two of heights, one of widths.
+LAYERS = LayerwiseSpace(layers=3, sizes=(1, 3), filters=(8, 12, 16), first_layers=2, every=0)
+
+
+def skips_by_hand(controller: AttentionController, weights: np.ndarray, child: np.ndarray):
+    """The probabilities of what one child of `LAYERS` chose, decision by decision: the depth, then
+    for each layer height, width and filters, each with the head of its kind, then a step for the
+    layer, in which each earlier one is read with a sigmoid's probability (Zoph & Le 2017, 3.3)."""
+    u, rows = controller.units, 2 + 2 + 2 + 3
+    sizes = [(1 + rows) * u, 4 * u * u, 4 * u * u, u * u, u * u, u, rows * u, rows]
+    e, w_x, w_h, w_1, w_2, v, head, bias = np.split(weights, np.cumsum(sizes)[:-1])
+    e, head = e.reshape(1 + rows, u), head.reshape(rows, u)
+    w_x, w_h = w_x.reshape(u, 4 * u), w_h.reshape(u, 4 * u)
+    w_1, w_2 = w_1.reshape(u, u), w_2.reshape(u, u)
+    h = c = np.zeros(u)
+
+    def sigmoid(a):
+        return 1.0 / (1.0 + np.exp(-a))
+
+    def step(x):
+        nonlocal h, c
+        o, i, f, g = np.split(x @ w_x + h @ w_h, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+
+    found, made, x = [], iter(child), e[0]
+
+    def decide(first: int, count: int) -> None:
+        nonlocal x
+        step(x)
+        odds = np.exp(head[first : first + count] @ h + bias[first : first + count])
+        choice = next(made)
+        found.append(odds[choice] / odds.sum())
+        x = e[1 + first + choice]
+
+    decide(0, 2)
+    anchors: list[np.ndarray] = []
+    for _ in range(3):
+        for first, count in ((2, 2), (4, 2), (6, 3)):
+            decide(first, count)
+        step(x)
+        read = [next(made) for _ in anchors]
+        for anchor, is_read in zip(anchors, read, strict=True):
+            yes = sigmoid(v @ np.tanh(anchor @ w_1 + h @ w_2))
+            found.append(yes if is_read else 1.0 - yes)
+        x = sum((a for a, r in zip(anchors, read, strict=True) if r), np.zeros(u)) / (1 + sum(read))
+        anchors.append(h)
+    return found
+
+
+def test_skip_connections_by_hand() -> None:
+    controller = AttentionController(LAYERS, 5, 0.0, np.float64)
+    rng = np.random.default_rng(0)
+    weights = controller.initial(0.9, rng)
+    children = controller.sample(weights, rng.random((6, len(LAYERS.decisions))))
+    decided = controller.score(weights, children)
+    for child, log_probs in zip(children, decided.log_probs, strict=True):
+        expected = skips_by_hand(controller, weights, child)
+        np.testing.assert_allclose(log_probs, np.log(expected), rtol=1e-10)
+    small = AttentionController(LayerwiseSpace(layers=3, sizes=(3,), filters=(8,)), 3, 1.1)
+    everything = np.array(list(itertools.product(*[(0, 1)] * 3)))
+    weights = small.initial(0.9, rng)
+    sure = np.exp(small.score(weights, everything).log_probs.sum(axis=1)).sum()
+    assert sure == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("space", [published.named("nasnet", 1), LAYERS], ids=["cells", "layers"])
 @pytest.mark.parametrize("limit", [0.0, 1.1])
-def test_gradients_against_finite_differences(limit: float) -> None:
-    controller = AttentionController(published.named("nasnet", 1), 2, limit, np.float64)
+def test_gradients_against_finite_differences(limit: float, space: Space) -> None:
+    controller = AttentionController(space, 2, limit, np.float64)
     rng = np.random.default_rng(1)
     weights = controller.initial(0.9, rng)
-    decisions = len(published.named("nasnet", 1).decisions)
+    decisions = len(space.decisions)
     children = controller.sample(weights, rng.random((3, decisions)))
     decided = controller.score(weights, children)
     by_log_probs, by_entropies = rng.normal(size=(2, 3, decisions))
@@ -151,7 +219,7 @@ def test_it_learns_which_operation_is_better() -> None:
 
 
 def test_other_spaces_and_several_layers_are_refused() -> None:
-    sentence = "attention needs a space of cells of one size"
+    sentence = "attention needs layer-wise networks, or a space of cells of one size"
     for space in (Space((Decision("a", (1, 2)),)), published.named("darts", 2)):
         with pytest.raises(UserError, match=sentence):
             Reinforce(space, inputs="attention")

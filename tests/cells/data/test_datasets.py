@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import types
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +22,6 @@ from cells.data import (
     ImageClasses,
     builder,
     detection_classes,
-    downloads,
     image_classes,
     split_size,
 )
@@ -397,37 +393,6 @@ def test_a_set_that_only_lies_there_and_lost_its_features(prepared, tmp_path):
         builder(str(folder))
 
 
-def test_without_a_network_the_download_fails_at_once(tmp_path, monkeypatch):
-    def unknown(*_):
-        raise socket.gaierror("Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    monkeypatch.setattr(urllib.request, "getproxies", dict)
-    with pytest.raises(UserError, match=r"'cifar100' is not prepared.*without a network") as error:
-        builder("cifar100", tmp_path)
-    assert "\n" not in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_failed_download_is_told_in_one_sentence(tmp_path, monkeypatch):
-    def fail(self):
-        raise ConnectionError("the host hung up\nand more")
-
-    monkeypatch.setattr("cells.data.tfds_sets.require_network", lambda *_: None)
-    monkeypatch.setattr(tfds.core.GeneratorBasedBuilder, "download_and_prepare", fail)
-    with pytest.raises(UserError, match=r"could not download.*'cifar100' \(the host hung up\)"):
-        builder("cifar100", tmp_path)
-    # By hand:
-    with pytest.raises(UserError, match="could not download"):
-        builder("imagenet2012", tmp_path)
-
-
-def test_sets_to_be_fetched_by_hand(tmp_path):
-    with pytest.raises(UserError, match=r"'imagenet2012' must be downloaded by hand") as error:
-        builder("imagenet2012", tmp_path)
-    assert "\n" not in str(error.value)
-
-
 def test_a_fault_in_an_embedded_set_stays_a_fault(tmp_path, monkeypatch):
     def fail(split):
         raise ZeroDivisionError
@@ -437,32 +402,7 @@ def test_a_fault_in_an_embedded_set_stays_a_fault(tmp_path, monkeypatch):
         builder("digits", tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("one.\ntwo", "one"),
-        (
-            'Failed to construct dataset "x", builder_kwargs "{\'a\': 1}": only: 1.0.0.',
-            "only: 1.0.0",
-        ),
-        ("", "ValueError"),
-    ],
-)
-def test_first_line(text, line):
-    assert downloads.first_line(ValueError(text)) == line
-
-
 # What a set holds
-
-
-def with_features(features, supervised=None):
-    """As much of a builder as `image_classes` and `detection_classes` look at."""
-    info = types.SimpleNamespace(
-        features=tfds.features.FeaturesDict(features),
-        supervised_keys=supervised,
-        full_name="some/1.0.0",
-    )
-    return types.SimpleNamespace(info=info)
 
 
 NAMES = tuple("0123456789")
@@ -492,60 +432,6 @@ def test_what_the_embedded_sets_hold(prepared):
         UserError, match=r"digits_scenes/1.0.0 is not a set of images with one label"
     ):
         image_classes(scenes)
-
-
-def test_the_supervised_keys_choose_among_several_labels():
-    features = {
-        "picture": tfds.features.Image(shape=(None, 8, 1)),
-        "fine": tfds.features.ClassLabel(num_classes=3),
-        "coarse": tfds.features.ClassLabel(names=["a", "b"]),
-    }
-    chosen = image_classes(with_features(features, ("picture", "coarse")))
-    assert chosen == ImageClasses("picture", "coarse", (None, 8, 1), 2, ("a", "b"))
-    with pytest.raises(UserError, match=r"fine \(ClassLabel\), coarse \(ClassLabel\)"):
-        image_classes(with_features(features))
-
-
-@pytest.mark.parametrize(
-    "features",
-    [
-        {
-            "image": tfds.features.Image(dtype=np.uint16),
-            "label": tfds.features.ClassLabel(names=["a", "b"]),
-        },
-        {"image": tfds.features.Image(), "label": tfds.features.Text()},
-        {"image": tfds.features.Image(), "label": tfds.features.ClassLabel()},
-        {
-            "image": tfds.features.LabeledImage(labels=2, shape=(None, None, 1)),
-            "label": tfds.features.ClassLabel(num_classes=2),
-        },
-        {
-            "image": tfds.features.Image(),
-            "label": tfds.features.Sequence(tfds.features.ClassLabel(num_classes=2)),
-        },
-    ],
-    ids=["uint16", "text", "unknown classes", "segmentation", "several labels"],
-)
-def test_sets_that_are_not_for_classification(features):
-    with pytest.raises(UserError, match=r"some/1.0.0 is not a set of images with one label each"):
-        image_classes(with_features(features))
-
-
-def test_boxes_alone_are_enough_for_detection_but_in_one_format():
-    def scenes(**box):
-        objects = {
-            "bbox": tfds.features.BBoxFeature(**box),
-            "label": tfds.features.ClassLabel(names=["a", "b"]),
-        }
-        return with_features(
-            {"image": tfds.features.Image(), "objects": tfds.features.Sequence(objects)}
-        )
-
-    found = detection_classes(scenes())
-    assert (found.num_classes, found.crowd_key, found.area_key) == (2, None, None)
-    assert (found.image_id_key, found.id_key) == (None, None)
-    with pytest.raises(UserError, match="in the format XYWH, but only REL_YXYX"):
-        detection_classes(scenes(bbox_format="XYWH"))
 
 
 # Splits

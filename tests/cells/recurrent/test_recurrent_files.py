@@ -125,7 +125,7 @@ def test_recurrent_cells_are_no_image_cells():
     for read in (lambda: genotype_file.parse(text), lambda: cells.load_genotype("recurrent:nas")):
         with pytest.raises(UserError, match="this is a recurrent cell, of which no image network"):
             read()
-    with pytest.raises(UserError, match="holds image cells, not a recurrent cell"):
+    with pytest.raises(UserError, match="kind: must be 'recurrent', since a recurrent cell"):
         catalogue.load(image_cells._FOLDER / "nasnet_a.json")
     with pytest.raises(UserError, match="unknown 'nass'; did you mean 'nas'"):
         catalogue.load("nass")

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 import tensorflow as tf
-from annotated import coco, converted, jpeg, written
+from annotated import coco, converted, jpeg, stored, written
 from PIL import Image
 
 import detection
@@ -19,16 +19,6 @@ from detection import conversion
 from detection.data import dataset, records
 from detection.training import complete
 from detection.training.task import CellsRetinaNetTask
-
-
-def side(found):
-    from official.vision.configs import retinanet
-
-    return retinanet.DataConfig(input_path=found.pattern, tfds_name="", is_training=False)
-
-
-def stored(found):
-    return list(dataset.decoded(side(found)).as_numpy_iterator())
 
 
 @pytest.mark.parametrize(("split", "part"), [("train", "train2017"), ("validation", "val2017")])
@@ -343,100 +333,6 @@ def test_outlines_become_masks_as_cocos_own_tools_draw_them(data_dir, tmp_path):
             np.testing.assert_array_equal(mask, drawn)
             count += 1
     assert count == len(values["annotations"]) > 20
-
-
-VOC = """<annotation><filename>{name}</filename>
-<size><width>40</width><height>30</height><depth>3</depth></size>
-<object><name>dog</name><difficult>1</difficult>
-<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>40</xmax><ymax>30</ymax></bndbox></object>
-<object><name>cat &amp; mouse</name>
-<bndbox><xmin>11</xmin><ymin>6</ymin><xmax>20</xmax><ymax>10</ymax></bndbox></object>
-</annotation>"""
-
-
-def test_voc_becomes_coco(tmp_path, photos):
-    """The first pixel of VOC is 1 and the last inside: a box of 1 to 40 fills an image of 40."""
-    folder = tmp_path / "voc"
-    folder.mkdir()
-    (folder / "a.xml").write_text(VOC.format(name="a.jpg"))
-    (folder / "b.xml").write_text("<annotation><filename>b.jpg</filename></annotation>")
-    annotations = conversion.read(folder)
-    conversion.write_json(annotations, tmp_path / "voc.json")
-    values = json.loads((tmp_path / "voc.json").read_bytes())
-    assert values["categories"] == [{"id": 1, "name": "cat & mouse"}, {"id": 2, "name": "dog"}]
-    assert [(a["category_id"], a["bbox"]) for a in values["annotations"]] == [
-        (2, [0, 0, 40, 30]),
-        (1, [10, 5, 10, 5]),
-    ]
-    assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
-    found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / "out")
-    first, second = stored(found)
-    np.testing.assert_array_equal(first["groundtruth_boxes"][0], [0, 0, 1, 1])
-    assert len(second["groundtruth_boxes"]) == 0
-
-
-BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>
-<annotation><filename>&b;</filename></annotation>"""
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (BOMB, "declares a document type"),
-        (BOMB.encode("utf-16"), "declares a document type"),
-        ('<!DOCTYPE x SYSTEM "/etc/passwd"><annotation/>', "declares a document type"),
-        ("<annotation><object>", "cannot be read as XML"),
-        ("<svg/>", "its root is <svg>"),
-        (
-            VOC.replace("<xmin>11", "<xmin>eleven"),
-            "<bndbox/xmin> is 'eleven', which is not a number",
-        ),
-        (VOC.replace("<name>dog</name>", ""), "an <object> has no <name>"),
-    ],
-)
-def test_xml_from_strangers_is_not_trusted(tmp_path, text, sentence):
-    (tmp_path / "a.xml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(UserError, match=rf"a\.xml: .*{sentence}"):
-        conversion.read(tmp_path)
-
-
-def test_yolo_becomes_coco(tmp_path, photos):
-    folder = tmp_path / "labels"
-    folder.mkdir()
-    (tmp_path / "data.yaml").write_text("names: {0: dog, 1: cat}\n")
-    (folder / "a.txt").write_text("0 0 0 0.5 0 0.5 1\n")
-    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n")
-    annotations = conversion.read(folder, conversion.open_images(photos))
-    conversion.write_json(annotations, tmp_path / "yolo.json")
-    values = json.loads((tmp_path / "yolo.json").read_bytes())
-    assert values["categories"] == [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]
-    polygon, box = values["annotations"]
-    assert (box["category_id"], box["image_id"]) == (1, 2)
-    np.testing.assert_allclose(box["bbox"], [15, 12, 10, 6])
-    assert (polygon["category_id"], polygon["bbox"]) == (0, [0, 0, 20, 30])
-    assert polygon["segmentation"] == [[0, 0, 20, 0, 20, 30]]
-    assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
-    assert annotations.notes == ("lines taken for polygons: 1", "lines taken for boxes: 1")
-    # Read as a COCO file they are the same annotations.
-    assert conversion.read(tmp_path / "yolo.json").objects == annotations.objects
-
-
-@pytest.mark.parametrize(
-    ("name", "line", "sentence"),
-    [
-        ("a.txt", "2 0.5 0.5 0.1 0.1", r"a\.txt: line 1: class 2 has no name"),
-        ("a.txt", "0 0.5 0.5 0.1", r"a\.txt: line 1: .* is neither 'class x y width height'"),
-        ("a.txt", "dog 1 2 3 4", r"a\.txt: line 1: 'dog 1 2 3 4' is neither"),
-        ("c.txt", "0 0.5 0.5 0.1 0.1", r"c\.txt: there is no image c\.\*"),
-    ],
-)
-def test_labels_that_cannot_be_are_refused(tmp_path, photos, name, line, sentence):
-    folder = tmp_path / "labels"
-    folder.mkdir()
-    (folder / "classes.txt").write_text("dog\ncat\n")
-    (folder / name).write_text(line)
-    with pytest.raises(UserError, match=sentence):
-        conversion.read(folder, conversion.open_images(photos))
 
 
 def test_images_in_a_zip_file_are_found_by_the_end_of_their_path(tmp_path):

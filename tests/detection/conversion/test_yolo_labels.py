@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 from annotated import jpeg
 
@@ -131,3 +134,44 @@ def test_two_files_of_labels_for_one_image_are_refused(labels, tmp_path):
     (tmp_path / "labels" / "more" / "a.txt").write_text("0 0.5 0.5 0.2 0.4")
     with pytest.raises(UserError, match=r"a\.txt and .*a\.txt would belong together"):
         labels("0 0.1 0.1 0.2 0.4")
+
+
+def test_yolo_becomes_coco(tmp_path, photos):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (tmp_path / "data.yaml").write_text("names: {0: dog, 1: cat}\n")
+    (folder / "a.txt").write_text("0 0 0 0.5 0 0.5 1\n")
+    (folder / "b.txt").write_text("1 0.5 0.5 0.25 0.2\n\n")
+    annotations = conversion.read(folder, conversion.open_images(photos))
+    conversion.write_json(annotations, tmp_path / "yolo.json")
+    values = json.loads((tmp_path / "yolo.json").read_bytes())
+    assert values["categories"] == [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]
+    polygon, box = values["annotations"]
+    assert (box["category_id"], box["image_id"]) == (1, 2)
+    np.testing.assert_allclose(box["bbox"], [15, 12, 10, 6])
+    assert (polygon["category_id"], polygon["bbox"]) == (0, [0, 0, 20, 30])
+    assert polygon["segmentation"] == [[0, 0, 20, 0, 20, 30]]
+    assert [i["file_name"] for i in values["images"]] == ["a.jpg", "b.jpg"]
+    assert annotations.notes == ("lines taken for polygons: 1", "lines taken for boxes: 1")
+    # Read as a COCO file they are the same annotations.
+    assert conversion.read(tmp_path / "yolo.json").objects == annotations.objects
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "sentence"),
+    [
+        ("a.txt", "2 0.5 0.5 0.1 0.1", r"a\.txt: line 1: class 2 has no name"),
+        ("a.txt", "0 0.5 0.5 0.1", r"a\.txt: line 1: .* is neither 'class x y width height'"),
+        ("a.txt", "dog 1 2 3 4", r"a\.txt: line 1: 'dog 1 2 3 4' is neither"),
+        ("c.txt", "0 0.5 0.5 0.1 0.1", r"c\.txt: there is no image c\.\*"),
+    ],
+)
+def test_classes_lines_and_images_that_there_are_not_are_refused(
+    tmp_path, photos, name, line, sentence
+):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "classes.txt").write_text("dog\ncat\n")
+    (folder / name).write_text(line)
+    with pytest.raises(UserError, match=sentence):
+        conversion.read(folder, conversion.open_images(photos))

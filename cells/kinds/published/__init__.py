@@ -1,0 +1,1 @@
+"""The published whole networks, a file each."""

@@ -1,0 +1,281 @@
+"""A network of convolutions, layer by layer, as plain data (Zoph & Le 2017, section 3.3).
+
+Layers are numbered from 1 on; 0 is the image. A layer is a convolution without bias and with "same"
+padding, a batch norm and a relu. What the paper leaves open is chosen so that the published network
+has its published count (`nas_v1`):
+
+* The order of convolution, batch norm and relu is just this.
+* A layer without inputs reads the image, and one may also name the image among its inputs.
+* Inputs are joined along channels. Smaller ones get zeros around them, as many before as behind,
+  the odd one behind.
+* All layers that nobody reads are joined in the same way, and go through a mean over all pixels and
+  a fully connected layer.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from cells.genotype import genotype_file
+from cells.genotype.canonical import normal_order
+from cells.genotype.genotype import check_name
+from cells.operations.architecture import Architecture, Sketch
+from cells.operations.blocks import conv_bn
+from cells.operations.graph import Graph, Tensor
+from cells.operations.primitives import (
+    Concat,
+    Dense,
+    Dropout,
+    GlobalPool,
+    Input,
+    PadTo,
+    Size,
+    halved,
+)
+from cells.support import settings
+from cells.support.errors import UserError
+from cells.support.settings import setting
+
+#: The schema says the same, and the bounds of `Layer`.
+MAX_LAYERS = 200
+
+#: Of a network for images of `_USUAL` pixels; the published one has 4.3e9.
+MAX_MULTIPLY_ADDS = 10**12
+_USUAL = (32, 32)
+
+_SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the files."""
+    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution with batch norm and relu.
+
+    Attributes:
+        height, width: of the filter, in pixels.
+        filters: how many.
+        inputs: numbers of earlier layers, 0 for the image; none stands for the image.
+        stride_height, stride_width: in pixels.
+    """
+
+    height: int = setting(least=1, most=31)
+    width: int = setting(least=1, most=31)
+    filters: int = setting(least=1, most=4096)
+    inputs: tuple[int, ...] = setting(least=0, most=MAX_LAYERS - 1)
+    stride_height: int = setting(1, least=1, most=16)
+    stride_width: int = setting(1, least=1, most=16)
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The inputs, the image where there are none."""
+        return self.inputs or (0,)
+
+    @property
+    def stride(self) -> Size:
+        """By rows and by columns."""
+        return self.stride_height, self.stride_width
+
+
+@dataclass(frozen=True)
+class LayerwiseNetwork(Architecture):
+    """A network layer by layer; one that exists can be built.
+
+    Attributes:
+        name: as that of a genotype.
+        layers: in the order of computation.
+        provenance: where it comes from: JSON values, not part of its identity.
+
+    Raises:
+        UserError: names the layer and field at fault and what is allowed.
+
+    Example:
+        >>> LayerwiseNetwork("mine", (Layer(3, 3, 36, ()), Layer(3, 5, 48, (0, 1)))).title
+        'layer-wise network of 2 layers'
+    """
+
+    kind: ClassVar[str] = "layerwise"
+
+    name: str
+    layers: tuple[Layer, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not 0 < len(self.layers) <= MAX_LAYERS:
+            raise UserError(f"layers: {len(self.layers):,} layers; a network has 1 to {MAX_LAYERS}")
+        for n, layer in enumerate(self.layers, 1):
+            settings.check(layer, f"layers[{n - 1}].")
+            where = f"layers[{n - 1}].inputs"
+            for number in layer.inputs:
+                if number >= n:
+                    raise UserError(
+                        f"{where}: layer {number} does not come before this one, which is layer "
+                        f"{n}; a layer reads earlier ones only, here 0 (the image) to {n - 1}"
+                    )
+            if len(set(layer.inputs)) != len(layer.inputs):
+                raise UserError(f"{where}: a layer is named twice; name each once")
+        products = sum(
+            math.prod(shape.output) * layer.height * layer.width * shape.channels * layer.filters
+            for layer, shape in zip(self.layers, self._shapes(_USUAL, 3), strict=True)
+        )
+        if products > MAX_MULTIPLY_ADDS:
+            raise UserError(
+                f"layers: {products:.3g} multiply-adds for an image of 32x32 pixels are more than "
+                f"{MAX_MULTIPLY_ADDS:.0e}; use fewer layers, filters or inputs"
+            )
+
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """The layers that no other one reads, which go to the classifier."""
+        read = {number for layer in self.layers for number in layer.inputs}
+        return tuple(n for n in range(1, len(self.layers) + 1) if n not in read)
+
+    def layout(
+        self, size: Size | None, classes: int | None, *, channels: int = 3, dropout: float = 0.0
+    ) -> Graph:
+        strided = [n for n, layer in enumerate(self.layers) if max(layer.stride) > 1]
+        if size is None and strided:
+            raise UserError(
+                f"image_size: the strides of {self.name} make maps of several sizes, which are "
+                "padded with zeros, so it needs a static image_size; give one"
+            )
+        shapes = self._shapes(size or _USUAL, channels)
+        for n in strided:
+            if any(
+                s > 1 and s > length
+                for s, length in zip(self.layers[n].stride, shapes[n].input, strict=True)
+            ):
+                rows, columns = shapes[n].input
+                raise UserError(
+                    f"layers[{n}].stride_height, stride_width: {self.layers[n].stride} goes beyond "
+                    f"its map of {rows}x{columns} pixels; use smaller strides or larger images"
+                )
+        graph = Graph()
+        maps = [graph.add("image", Input(channels))]
+        sizes = [size or _USUAL, *(shape.output for shape in shapes)]
+        for n, layer in enumerate(self.layers, 1):
+            name = f"layer_{n}"
+            x = _joined(graph, name, [(maps[i], sizes[i]) for i in layer.reads])
+            kernel = layer.height, layer.width
+            maps.append(graph.relu(conv_bn(graph, name, x, layer.filters, kernel, layer.stride)))
+        x = _joined(graph, "output", [(maps[i], sizes[i]) for i in self.unread])
+        if classes is None:
+            graph.outputs["features"] = x
+            return graph
+        x = graph.add("pool", GlobalPool(), x)
+        if dropout:
+            x = graph.add("dropout", Dropout(dropout), x)
+        graph.outputs["logits"] = graph.add("logits", Dense(classes), x)
+        return graph
+
+    def _shapes(self, size: Size, channels: int) -> list[_Shape]:
+        """What each layer reads and makes, for images of `size`."""
+        sizes, depths, shapes = [size], [channels], []
+        for layer in self.layers:
+            rows, columns = _largest([sizes[i] for i in layer.reads])
+            output = halved(rows, layer.stride_height), halved(columns, layer.stride_width)
+            shapes.append(_Shape((rows, columns), sum(depths[i] for i in layer.reads), output))
+            sizes.append(output)
+            depths.append(layer.filters)
+        return shapes
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format_version": genotype_file.FORMAT_VERSION,
+            "kind": self.kind,
+            "name": self.name,
+            "layers": [_values(layer) for layer in self.layers],
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> LayerwiseNetwork:
+        genotype_file.check_schema(data, schema())
+        layers = tuple(
+            Layer(**{key: _whole(value) for key, value in layer.items()})
+            for layer in data["layers"]
+        )
+        return cls(data["name"], layers, data.get("provenance", {}))
+
+    def canonical_key(self) -> str:
+        numbers = range(1, len(self.layers) + 1)
+        layers = dict(zip(numbers, self.layers, strict=True))
+        own = {n: (x.height, x.width, x.filters, *x.stride) for n, x in layers.items()}
+        reads = {n: [(i, "") for i in layer.reads] for n, layer in layers.items()}
+        order = normal_order(reads, {0: (), **own}, inputs=1)
+        new = {0: 0, **{old: number for number, old in enumerate(order, 1)}}
+        form = [[own[n], sorted(new[i] for i, _ in reads[n])] for n in order]
+        return hashlib.sha256(json.dumps([self.kind, form]).encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        return f"layer-wise network of {len(self.layers)} layers"
+
+    def describe(self) -> list[str]:
+        lines = []
+        for n, layer in enumerate(self.layers, 1):
+            stride = "stride {}×{} ".format(*layer.stride) if max(layer.stride) > 1 else ""
+            what = f"conv {layer.height}×{layer.width} {stride}with {layer.filters} filters"
+            lines.append(f"layer {n} = {what} of {_names(layer.reads)}")
+        return [*lines, f"output = mean over all pixels of {_names(self.unread)}"]
+
+    def sketch(self) -> Sketch:
+        rows = [("image", "input")]
+        for layer in self.layers:
+            stride = " /{}×{}".format(*layer.stride) if max(layer.stride) > 1 else ""
+            text = f"{layer.height}×{layer.width}{stride}, {layer.filters}"
+            rows.append((text, "convolution"))
+        edges = [(i, n) for n, layer in enumerate(self.layers, 1) for i in layer.reads]
+        edges += [(n, len(rows)) for n in self.unread]
+        return Sketch((*rows, ("classes", "output")), tuple(edges))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a layer reads, inputs joined, and the size of what it makes."""
+
+    input: Size
+    channels: int
+    output: Size
+
+
+def _largest(sizes: Sequence[Size]) -> Size:
+    return max(rows for rows, _ in sizes), max(columns for _, columns in sizes)
+
+
+def _joined(graph: Graph, name: str, maps: Sequence[tuple[Tensor, Size]]) -> Tensor:
+    """Maps joined along channels, the smaller ones with zeros around them."""
+    largest = _largest([size for _, size in maps])
+    equal = [
+        x if size == largest else graph.add(f"{name}_pad_{x.name}", PadTo(largest), x)
+        for x, size in maps
+    ]
+    return equal[0] if len(equal) == 1 else graph.add(f"{name}_concat", Concat(), *equal)
+
+
+def _values(layer: Layer) -> dict[str, Any]:
+    """A layer as JSON values; strides of 1 are left out."""
+    values = {**vars(layer), "inputs": list(layer.inputs)}
+    return {k: v for k, v in values.items() if not (k.startswith("stride") and v == 1)}
+
+
+def _whole(value: Any) -> Any:
+    # JSON's 3.0 is a whole number, too.
+    return tuple(map(int, value)) if isinstance(value, list) else int(value)
+
+
+def _names(numbers: Sequence[int]) -> str:
+    names = ["the image" if n == 0 else f"layer {n}" for n in numbers]
+    return names[0] if len(names) == 1 else f"concat({', '.join(names)})"

@@ -1,0 +1,229 @@
+"""Layer-wise networks as data: counts, files, what is refused, the normal form, words, pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import xml.etree.ElementTree as ElementTree
+
+import json_fields
+import jsonschema
+import numpy as np
+import pytest
+from layerwise_networks import random_network
+
+import cells
+from cells.__main__ import run as main
+from cells.genotype import genotype_file
+from cells.kinds import files
+from cells.layerwise.network import Layer, LayerwiseNetwork, schema
+from cells.operations.counts import count, summarize
+from cells.operations.primitives import Conv
+from cells.support.errors import UserError
+
+NAS = files.find("nas_v1")
+SIZE = (32, 32)
+
+
+def with_inputs(inputs) -> LayerwiseNetwork:
+    """The published network with other inputs of layer n."""
+    layers = (dataclasses.replace(x, inputs=inputs(n)) for n, x in enumerate(NAS.layers, 1))
+    return dataclasses.replace(NAS, layers=tuple(layers))
+
+
+@pytest.mark.parametrize(
+    "network, kernels",
+    [
+        (NAS, 4_199_868),
+        (with_inputs(lambda n: tuple(range(1, n))), 6_629_148),
+        (with_inputs(lambda n: (n - 1,)), 807_372),
+    ],
+    ids=["published", "all skips", "no skips"],
+)
+def test_kernels_are_those_of_figure_7(network, kernels):
+    graph = network.layout(SIZE, 10)
+    convolutions = [n for n in graph.nodes.values() if isinstance(n.primitive, Conv)]
+    assert count(convolutions, None).trainable == kernels
+
+
+def test_the_published_network_has_its_published_count(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["cells", "summary", "nas_v1", "--json"])
+    main()
+    told = json.loads(capsys.readouterr().out)
+    # Kernels; scale and shift of 636 channels; 48 weights and a bias for each of 10 classes.
+    assert told["trainable"] == 4_199_868 + 2 * 636 + 490 == 4_201_630
+    assert told["total"] == 4_201_630 + 2 * 636
+    assert told["multiply_adds"] == 4_300_664_832 + 480
+
+
+def test_inputs_are_joined_padded_and_led_out():
+    # Strides of 1, 2 and 3 by rows; what the first two make is read by nobody.
+    layers = (
+        Layer(3, 3, 5, (), stride_height=2),
+        Layer(3, 3, 6, (0,), stride_height=3),
+        Layer(1, 1, 7, (0,)),
+        Layer(3, 1, 8, (3, 0)),
+    )
+    graph = LayerwiseNetwork("mine", layers).layout((7, 8), 2)
+    sizes = graph.sizes((7, 8))
+    assert [sizes[f"layer_{n}_bn_relu"] for n in (1, 2, 3, 4)] == [(4, 8), (3, 8), (7, 8), (7, 8)]
+    assert graph.nodes["layer_4_concat"].output.channels == 7 + 3
+    output = graph.nodes["output_concat"]
+    assert output.output.channels == 5 + 6 + 8
+    assert {sizes[t.name] for t in output.inputs} == {(7, 8)}
+    assert graph.nodes["output_pad_layer_1_bn_relu"].primitive.zeros((4, 8)) == ((1, 2), (0, 0))
+    total = summarize(graph, ("logits",), None).trainable
+    kernels = 9 * 3 * 5 + 9 * 3 * 6 + 3 * 7 + 3 * 10 * 8
+    assert total == kernels + 2 * (5 + 6 + 7 + 8) + 19 * 2 + 2
+
+
+def test_a_round_trip_is_exact():
+    rng = np.random.default_rng(3)
+    for number in range(40):
+        made = random_network(rng, 1 + number % 12, strides=(1, 2, 3))
+        made = dataclasses.replace(made, provenance={"of": [1, {"a": "b"}]})
+        text = files.dumps(made)
+        again = files.from_dict(json.loads(text))
+        assert again == made and again.provenance == made.provenance
+        assert files.dumps(again) == text
+        jsonschema.validate(json.loads(text), schema())
+
+
+@pytest.mark.parametrize("name", files.networks())
+def test_the_published_are_written_in_the_projects_own_hand(name):
+    assert files.dumps(files.find(name)) == (files._FOLDER / f"{name}.json").read_text("utf-8")
+    assert files.find(name).provenance["paper"]
+
+
+def moved(network: LayerwiseNetwork, rng: np.random.Generator) -> LayerwiseNetwork:
+    """The same network with its layers in another order of computation, and inputs shuffled."""
+    waiting, order = set(range(1, len(network.layers) + 1)), [0]
+    while waiting:
+        ready = [n for n in waiting if waiting.isdisjoint(network.layers[n - 1].inputs)]
+        order.append(int(rng.choice(ready)))
+        waiting.remove(order[-1])
+    new = {old: number for number, old in enumerate(order)}
+    layers = (
+        dataclasses.replace(x, inputs=tuple(new[i] for i in rng.permutation(x.inputs)))
+        for x in (network.layers[n - 1] for n in order[1:])
+    )
+    return dataclasses.replace(network, layers=tuple(layers))
+
+
+def test_the_normal_form_knows_no_order():
+    rng = np.random.default_rng(5)
+    keys = set()
+    for number in range(60):
+        # Few kinds of layers, so that many are alike.
+        network = random_network(rng, 2 + number % 9, most=1)
+        assert moved(network, rng).canonical_key() == network.canonical_key()
+        keys.add(network.canonical_key())
+        first = dataclasses.replace(network.layers[0], filters=9)
+        other = dataclasses.replace(network, layers=(first, *network.layers[1:]))
+        assert other.canonical_key() != network.canonical_key()
+    assert len(keys) == 60
+    # No input is the image; one layer read twice is not two that are alike.
+    assert (
+        LayerwiseNetwork("a", (Layer(3, 3, 8, ()),)).canonical_key()
+        == LayerwiseNetwork("b", (Layer(3, 3, 8, (0,)),)).canonical_key()
+    )
+
+
+NETWORK = json.loads(files.dumps(NAS))
+LAYER = {"height": 3, "width": 3, "filters": 4096, "inputs": [0]}
+BAD = {
+    "kind": ("kind", "layerwize", "kind: unknown 'layerwize'; did you mean 'layerwise'?"),
+    "later version": ("format_version", 2, "format_version: 2 is later than 1"),
+    "name": ("name", "<b>", "name: '<b>' is not a name"),
+    "empty": ("layers", [], "layers: is empty"),
+    "too many": ("layers", [LAYER] * 201, "layers: has 201 entries; it may have 200"),
+    "filters": ("layers.2.filters", 10**9, "layers[2].filters: 1000000000 is too large; the"),
+    "no filter": ("layers.2.filters", 0, "layers[2].filters: 0 is too small; the smallest is 1"),
+    "fraction": ("layers.2.height", 1.5, "layers[2].height: must be a JSON integer, not 1.5"),
+    "stride": ("layers.2.stride_height", 99, "layers[2].stride_height: 99 is too large"),
+    "later": ("layers.2.inputs", [7], "layers[2].inputs: layer 7 does not come before this one"),
+    "itself": ("layers.2.inputs", [3], "layers[2].inputs: layer 3 does not come before this one"),
+    "negative": ("layers.2.inputs", [-1], "layers[2].inputs[0]: -1 is negative"),
+    "twice": ("layers.2.inputs", [1, 1], "layers[2].inputs: a layer is named twice"),
+    "misspelt": ("layers.2.hight", 3, "layers[2]: unknown field 'hight'; did you mean 'height'"),
+    "missing": ("layers.2.inputs", None, "layers[2]: the field 'inputs' is missing"),
+    "no object": ("layers.2", 3, "layers[2]: must be a JSON object"),
+    "too large": (
+        "layers",
+        [LAYER | {"height": 31, "width": 31, "inputs": list(range(n))} for n in range(1, 20)],
+        "multiply-adds for an image of 32x32 pixels are more than 1e+12; use fewer layers",
+    ),
+    "of cells": ("normal", {}, "unknown field 'normal'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_told_in_one_sentence(case, tmp_path, monkeypatch, capsys):
+    path, value, sentence = BAD[case]
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(json_fields.changed(json.loads(files.dumps(NAS)), path, value)))
+    monkeypatch.setattr("sys.argv", ["cells", "validate", str(file)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"cells: {file}: ") and sentence in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["summary", "nas_v1", "-N", "2"], "normal_cells: is for networks stacked of cells, and"),
+        (["summary", "nas_v1", "-F", "32"], "filters: is for networks stacked of cells, and NAS"),
+        (["summary", "nas_v1", "-P", "96"], "penultimate_filters: is for networks stacked of"),
+        (["diff", "nas_v1", "nasnet_a"], "are of different kinds"),
+    ],
+)
+def test_what_is_of_cells_is_refused(arguments, sentence, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["cells", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and sentence in told and told.count("\n") == 1
+
+
+def test_images_must_suit():
+    strided = LayerwiseNetwork("mine", (Layer(3, 3, 4, (), 2, 2), Layer(3, 3, 4, (1,), 4, 4)))
+    assert strided.layout((7, 7), 2).sizes((7, 7))["layer_2_bn_relu"] == (1, 1)
+    with pytest.raises(UserError, match=r"layers\[1\].stride_height, .* beyond its map of 3x4 pix"):
+        strided.layout((5, 7), 2)
+    with pytest.raises(UserError, match="image_size: the strides of mine make maps of several"):
+        strided.layout(None, 2)
+    assert NAS.layout(None, 2).outputs["logits"].channels == 2
+
+
+def test_image_cells_are_asked_for_as_such():
+    with pytest.raises(UserError, match="kind: 'layerwise' is none of image cells, which have no"):
+        genotype_file.parse(files.dumps(NAS))
+
+
+def test_words_and_differences(monkeypatch, capsys):
+    other = with_inputs(lambda n: (2, 7, 11, 12, 13, 14) if n == 15 else NAS.layers[n - 1].inputs)
+    lines = list(NAS.differences(other))
+    assert [line[:12] for line in lines] == ["- layer 15 =", "+ layer 15 ="]
+    assert "concat(layer 2, layer 7, layer 11" in lines[1]
+    assert list(NAS.differences(NAS)) == []
+    assert "the same function" in next(NAS.differences(dataclasses.replace(NAS, name="other")))
+    monkeypatch.setattr("sys.argv", ["cells", "show", "nas_v1"])
+    main()
+    told = capsys.readouterr().out
+    assert "layer 5 = conv 3×7 with 48 filters of concat(layer 3, layer 4)" in told
+    assert "output = mean over all pixels of layer 15" in told
+
+
+def test_a_drawing_has_a_box_for_each_layer_and_a_line_for_each_input():
+    svg = cells.draw("nas_v1").svg
+    root = ElementTree.fromstring(svg)
+    ids = [e.get("id", "") for e in root.iter() if "row-" in e.get("id", "")]
+    assert len(ids) == 15 + 2
+    inputs = sum(len(layer.inputs) for layer in NAS.layers)
+    edges = [e.get("id", "") for e in root.iter() if "edge-" in e.get("id", "")]
+    # The published figure: 58 connections between image, layers and classifier; each has a head.
+    assert len([e for e in edges if not e.endswith("head")]) == inputs + 1
+    assert len([e for e in edges if e.endswith("head")]) == inputs + 1
+    assert svg == cells.draw("nas_v1").svg
