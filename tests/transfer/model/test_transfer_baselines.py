@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -123,16 +125,26 @@ def test_evaluation_and_predictions_are_those_of_keras(trained, digits, expected
     np.testing.assert_allclose([shares[i] for i in range(10)], softmax(expected)[5], atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory):
+    """The folder of files of all kinds whose packages are installed, which were compared."""
+    installed = all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime"))
+    kinds = ("saved_model", "tflite", *(["onnx"] if installed else []))
+    folder = tmp_path_factory.mktemp("exported")
+    told = export.export(str(trained[0]), str(folder), formats=kinds)
+    assert told["baseline"] == "resnet_50" and told["compared_on"] == "100 real images"
+    assert tuple(told["files"]) == kinds
+    return folder
+
+
 @pytest.mark.parametrize("kind", ["saved_model", "tflite", "onnx"])
-def test_exported_files_are_the_network(trained, digits, expected, tmp_path, kind):
+def test_exported_files_are_the_network(exported, digits, expected, kind):
     if kind == "onnx":
         pytest.importorskip("tf2onnx")
         pytest.importorskip("onnxruntime")
-    told = export.export(str(trained[0]), str(tmp_path), formats=(kind,))
-    assert told["baseline"] == "resnet_50" and told["compared_on"] == "100 real images"
     form = formats.FORMATS[kind]
     pixels = np.round((digits[0][:20] + 1) * 127.5).astype("uint8")
-    given = form.open(str(tmp_path / form.file))(pixels)
+    given = form.open(str(exported / form.file))(pixels)
     np.testing.assert_allclose(given, expected[:20], atol=1e-4 * np.abs(expected).max())
 
 
