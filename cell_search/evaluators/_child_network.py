@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cell_search.evaluators._base import Evaluator
 from cell_search.images import ImageSettings, size_and_classes
+from cell_search.space.layerwise import LayerwiseSpace
+from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
 from cells.operations.architecture import Architecture
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size
+from cells.support.errors import UserError
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -48,6 +52,17 @@ class ChildEvaluator(Evaluator):
             size=size,
             num_classes=num_classes,
         )
+
+    def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
+        """Whether there is such a network: a stride may go beyond its map."""
+        if isinstance(space, LayerwiseSpace):
+            size, num_classes = self._size_and_classes(images)
+            network = space.decode(point)
+            try:
+                child_summary(network, self.child(network, size, num_classes))
+            except UserError:
+                return False
+        return True
 
     def trained_child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         """The same as it is trained, where that differs; see `child`."""
