@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -26,6 +27,16 @@ LIMITS = {
         "a traced function kept for every child, about",
     )
 }
+
+#: The mutations of evolved graphs that make them larger, or others.
+GROWING = (
+    "insert_convolution",
+    "insert_one_to_one",
+    "add_skip",
+    "alter_channels",
+    "alter_stride",
+    "filter_size",
+)
 
 #: From here on memory is to stay flat.
 _EARLY = 30
@@ -67,7 +78,7 @@ def main() -> None:
         float(training.child.logits(images)[0, 0])
         del training
         gc.collect()
-        memory.append(_resident())
+        memory.append(resident())
         if number % 30 == 29:
             print(
                 f"{number + 1} children: {memory[-1]:.0f} MB, {len(pieces)} compiled pieces, "
@@ -88,13 +99,17 @@ def main() -> None:
     )
 
 
-def random_graph(rng: np.random.Generator, size: tuple[int, int], mutations: int = 40) -> Any:
-    """An evolved graph for images of a size, after mutations that remove nothing."""
+def random_graph(
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    mutations: int = 40,
+    names: Sequence[str] = GROWING,
+) -> Any:
+    """An evolved graph for images of a size, after some random mutations."""
     from cells.evolved.graph import FIRST
-    from cells.evolved.mutations import MUTATIONS, draw
+    from cells.evolved.mutations import draw
     from cells.support.errors import UserError
 
-    names = [name for name in MUTATIONS if not name.startswith("remove")]
     graph = FIRST
     while mutations:
         child = draw(graph, rng, names)[2]
@@ -104,7 +119,7 @@ def random_graph(rng: np.random.Generator, size: tuple[int, int], mutations: int
     return graph
 
 
-def _resident() -> float:
+def resident() -> float:
     """In MB."""
     with open("/proc/self/status", encoding="ascii") as status:
         line = next(line for line in status if line.startswith("VmRSS"))

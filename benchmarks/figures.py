@@ -99,7 +99,9 @@ FIGURES = {
     "13-settings": "-m benchmarks.settings --trials=14 --seeds=3",
     "14-hypervolume": "-m benchmarks.hypervolume --queries=200 --seeds=50",
     "15-children": "-m benchmarks.children",
+    "15-children-graphs": "-m benchmarks.children --graphs",
     "16-children-memory": "-m benchmarks.children_memory",
+    "16-children-memory-graphs": "-m benchmarks.children_memory --graphs",
     "17-skip-connections": "-m benchmarks.skip_connections",
     "17-skip-attention": "-m benchmarks.skip_attention",
     "17-whole-networks": "-m benchmarks.whole_networks",
@@ -135,8 +137,13 @@ FIGURES = {
     "--only=product,residual_network,hog_svm",
     "37-contenders-bangla": "-m benchmarks.contenders --dataset=bangla "
     "--only=product,residual_network,hog_svm",
+    "42-recurrent-children": "-m benchmarks.recurrent_children",
+    "42-recurrent-search": "-m benchmarks.recurrent_search --output=runs/recurrent",
     # Of a machine with a GPU; others leave a row that says that they have none.
     "38-accelerator": "-m benchmarks.accelerator",
+    "39-evolved-graphs": "-m benchmarks.evolved_graphs --output=runs/evolved_graphs",
+    "39-evolved-graphs-readings": "-m benchmarks.evolved_graphs --readings=50",
+    "39-evolved-graphs-first": "-m benchmarks.evolved_graphs --first",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
 }

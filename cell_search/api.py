@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.evaluators._function import Function, ScoreFunction
 from cell_search.search_result import SearchResult
 from cell_search.selection.first import known_cells
+from cell_search.strategies import trial_of
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.in_memory import InMemory
 from cells.checks import stages
@@ -238,6 +240,7 @@ def open_search(
         read.read(config, settings or {}, params_override, folder), None, folder
     )
     study = folder.read_study(strict=strict)
+    resolved.space.follow(functools.partial(trial_of, study))
     return SearchResult(resolved, folder, study)
 
 

@@ -22,6 +22,9 @@ AFTER = "proposed after"
 #: The attribute of a trial that names the trial whose weights its child may start from.
 PARENT = "parent"
 
+#: The attributes of a trial in a space of graphs: its graph as JSON values, and their SHA-256.
+GRAPH, GRAPH_HASH = "graph", "graph sha256"
+
 #: The attribute of a trial whose cells were known before the search: what `strategy.first` calls
 #: them.
 FIRST = "first"

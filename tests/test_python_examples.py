@@ -71,12 +71,14 @@ def test_the_page_on_python_runs_from_top_to_bottom(page):
         assert (page / name).is_file()
 
 
+@pytest.fixture(scope="module")
+def shown(page, sets) -> str:
+    """What running the examples of all packages prints."""
+    return run(page, sets, str(HELPERS / "run_examples.py"), *PACKAGES)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_examples_of_public_names_say_the_truth(tmp_path, sets, request, package):
-    # The runs that the examples of these go on with are the page's, which are finished already.
-    stages = ("auto", "transfer", "detection")
-    folder = request.getfixturevalue("page") if package in stages else tmp_path
-    shown = run(folder, sets, str(HELPERS / "run_examples.py"), package)
-    lines = dict(re.findall(r"^ran (\w+) (\d+)$", shown, re.MULTILINE))
+def test_the_examples_of_public_names_say_the_truth(shown, package):
+    lines = dict(re.findall(rf"^ran {package} (\w+) (\d+)$", shown, re.MULTILINE))
     names = functions_and_classes(package)
     assert [name for name in names if int(lines.get(name, 0)) == 0] == []

@@ -37,7 +37,7 @@ A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cell
   Evaluate a trained network again, on another split, or on a folder of images (CLASS/*):
     cell-transfer --mode=eval --model_dir=runs/classifier \\
       --params_override="task.validation_data.tfds_split=train[:1000]"
-    cell-transfer --mode=eval --model_dir=runs/classifier --crops=10 \\
+    cell-transfer --mode=eval --model_dir=runs/flowers_classifier --crops=10 \\
       --params_override="task.validation_data.tfds_name=./flowers"
   Say what is on images, in files or folders:
     cell-transfer --mode=predict --model_dir=runs/classifier photo.jpg holiday/ --output=said.json

@@ -101,6 +101,36 @@ def _read_recurrent(content: bytes, folder: Path) -> None:
     assert again == genotype and again.provenance == genotype.provenance, "is written otherwise"
 
 
+def _networks() -> list[bytes]:
+    import numpy as np
+
+    from cells.evolved.graph import FIRST
+    from cells.evolved.mutations import draw
+    from cells.kinds import files
+
+    rng, graph = np.random.default_rng(0), FIRST
+    for _ in range(12):
+        graph = draw(graph, rng, ("insert_convolution", "add_skip", "alter_channels"))[2]
+    return [files.dumps(network).encode() for network in (graph, files.find_network("nas_v1"))]
+
+
+def _read_network(content: bytes, folder: Path) -> None:
+    from cells.kinds import files
+    from cells.operations.architecture import Architecture
+    from cells.operations.counts import summarize
+
+    file = folder / "mine.json"
+    file.write_bytes(content)
+    network = files.find_network(str(file))
+    assert network.provenance is not None
+    files.write(network, folder / "again.json")
+    again = files.read(folder / "again.json")
+    assert again == network and again.provenance == network.provenance, "is written otherwise"
+    if isinstance(network, Architecture):
+        assert network.canonical_key() and network.describe() and network.sketch().rows
+        summarize(network.layout((32, 32), 10), ("logits",), (32, 32))
+
+
 def _notations() -> list[bytes]:
     from cells.genotype import catalogue
     from cells.genotype.notations import FORMATS
@@ -292,6 +322,7 @@ def _always(*contents: bytes) -> Callable[[], list[bytes]]:
 READERS = {
     "genotype": Reader(_genotypes, mutate_json, _read_genotype),
     "recurrent": Reader(_recurrent, mutate_json, _read_recurrent),
+    "networks": Reader(_networks, mutate_json, _read_network),
     "notations": Reader(_notations, _damaged_after, _read_notation),
     "settings": Reader(_always(*_SETTINGS), mutate_text, _read_settings),
     "weights": Reader(_weights, _mutate_safetensors, _read_weights),

@@ -16,6 +16,7 @@ _FREE = (
     "trials",
     # What it holds must stay the same, wherever it lies.
     "costs",
+    "evaluator.language_model.text",
     "pool",
     "top",
     "report_minutes",

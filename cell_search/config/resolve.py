@@ -22,6 +22,7 @@ from cell_search.images import ImageSettings
 from cell_search.pools import POOLS, PoolSettings
 from cell_search.space import published, space_file
 from cell_search.space.cell_space import CellSpace
+from cell_search.space.graph_space import GraphSpace
 from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
 from cell_search.space.network_space import NetworkSpace
@@ -128,8 +129,17 @@ class Search:
         """
         known = {f.name for f in dataclasses.fields(self.evaluator)}
         # A sieve's evaluator, or a re-ranking's, need not have what the search's decides upon.
-        chosen = {n: v for n, v in searched_settings.chosen(point).items() if n in known}
+        chosen = {n: v for n, v in self.searched(point).items() if n in known}
         return dataclasses.replace(self.evaluator, **chosen) if chosen else self.evaluator
+
+    def searched(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the evaluator that a point decides, by name.
+
+        Args:
+            point: a choice for each decision, by name; none for the evaluator as it is.
+        """
+        own = self.space.training(point) if point else {}
+        return {**own, **searched_settings.chosen(point)}
 
     @functools.cached_property
     def sieve(self) -> Search | None:
@@ -294,13 +304,14 @@ def resolve(
             "none; leave them out or use a space of cells"
         )
     if isinstance(space, NetworkSpace):
-        space = dataclasses.replace(space, as_written=evaluator.as_written)  # type: ignore[call-arg]
+        space = dataclasses.replace(space, as_written=evaluator.as_written)
         limits.check(space.decode(space.random(np.random.default_rng(0))))
     elif limits.any:
         raise UserError(
             "limits: are there for cells that are networks for images, and the candidates of this "
             "space are none; leave them out or use a space of image cells"
         )
+    _require_descent(config, space, strategy)
     names_parents = strategy.parent is not Strategy.parent
     if evaluator.inherit is None:
         evaluator = dataclasses.replace(evaluator, inherit=names_parents)  # type: ignore[call-arg]
@@ -322,6 +333,23 @@ def resolve(
     _require_costs(search)
     _ = search.objectives, search.rungs, search.sieve
     return search
+
+
+def _require_descent(config: SearchConfig, space: Space, strategy: type[Strategy]) -> None:
+    """Raises a UserError where graphs, which descend from others, are to be proposed otherwise."""
+    if not isinstance(space, GraphSpace):
+        return
+    if not strategy.descends:
+        able = ", ".join(name for name, other in STRATEGIES.items() if other.descends)
+        raise UserError(
+            f"strategy.type: the graphs of this space descend from others, and "
+            f"{config.strategy.type} names no parents; use {able}"
+        )
+    if config.sieve.candidates:
+        raise UserError(
+            "sieve.candidates: there is one graph that does not descend from others, so nothing "
+            "can be chosen from; use 0"
+        )
 
 
 def _costs(config: SearchConfig, directory: SearchDirectory | None) -> CostTable | None:

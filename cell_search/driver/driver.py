@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -80,6 +81,7 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> Se
         Interruption: by a signal; nothing is lost but what was running.
     """
     study = studies.open_study([o.direction for o in search.objectives], interruptible.sleep)
+    search.space.follow(functools.partial(trial_of, study))
     inputs.require_same(study, search)
     files = None
     if isinstance(studies, SearchDirectory):

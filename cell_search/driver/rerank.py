@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections import Counter
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
@@ -18,6 +19,7 @@ from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
 from cell_search.output import results
 from cell_search.search_result import SearchResult
+from cell_search.strategies import trial_of
 from cell_search.study import trials
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.studies import Studies
@@ -62,7 +64,7 @@ def final(search: Search) -> Search:
     return dataclasses.replace(
         search,
         config=config,
-        evaluator=evaluator,
+        evaluator=evaluator.deciding(),
         images=ImageSettings(**config.images.as_dict()),
     )
 
@@ -103,6 +105,7 @@ def rerank(
     where = f"{directory.path}: " if directory else ""
     # It exists, and this mends its journal before anyone writes.
     found = studies.open_study(pause=interruptible.sleep)
+    search.space.follow(functools.partial(trial_of, found))
     inputs.require_same(found, search)
     if directory:
         directory.note_config(found)
@@ -138,7 +141,25 @@ def rerank(
             f"{where}none of the {len(again.candidates)} candidates could be trained "
             f"again; the last failed, {again.candidates[-1].failures[-1]}"
         )
-    return SearchResult(search, studies, found, files.write() if files else ())
+    paths = files.write() if files else ()
+    if directory and again.complete:
+        paths += tuple(_leave(directory, longer, study, again.scored[0].trial))
+    return SearchResult(search, studies, found, paths)
+
+
+def _leave(
+    directory: SearchDirectory, longer: Search, study: optuna.Study, winner: FrozenTrial
+) -> list[str]:
+    """What the evaluator leaves of the winner's trainings; the paths."""
+    key = longer.space.canonical_key
+    done = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    again = [t for t in done if key(t.params) == key(winner.params)]
+    folder = directory.weights(longer.config.weights_dir, longer.config.rerank.name)
+    requests = [
+        driver.request_of(longer, t.number, longer.space.point(t) or {}, folder=folder)
+        for t in sorted(again, key=lambda t: -t.values[0])
+    ]
+    return longer.evaluator.leave(requests, directory.path)
 
 
 def _require_same(study: optuna.Study, where: str, longer: Search) -> None:
@@ -167,6 +188,7 @@ def protocol_of(longer: Search) -> dict[str, Any]:
         longer: from `final`.
     """
     evaluator = dataclasses.asdict(longer.evaluator)
+    evaluator.pop("text", None)  # Where it lies does not matter.
     images = dataclasses.asdict(longer.images)
     del images["data_dir"]
     return {

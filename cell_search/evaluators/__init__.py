@@ -6,6 +6,7 @@ from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Result,
 from cell_search.evaluators._function import Function
 from cell_search.evaluators._parameters import Parameters
 from cell_search.evaluators.darts.settings import Darts
+from cell_search.evaluators.language_model.settings import LanguageModel
 from cell_search.evaluators.shared_weights.settings import WeightSharing
 from cell_search.evaluators.tables.evaluators import (
     AnyTable,
@@ -23,6 +24,7 @@ __all__ = [
     "Darts",
     "Evaluator",
     "Function",
+    "LanguageModel",
     "NasBench201",
     "NasBench301",
     "NatsBench",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 import math
 import os
+import pathlib
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -349,6 +350,22 @@ class Evaluator(abc.ABC):
     def longer(self) -> Evaluator | None:
         """This evaluator with a longer training of a larger network; None where there is none."""
         return None
+
+    def deciding(self) -> Evaluator:
+        """This evaluator as a re-ranking uses it, which may keep more of a training."""
+        return self
+
+    def leave(self, trained: Sequence[Request], folder: pathlib.Path) -> list[str]:
+        """Writes what a re-ranking leaves of its winner beside the genotype.
+
+        Args:
+            trained: the trainings of the winner that succeeded, best first.
+            folder: of the search.
+
+        Returns:
+            The paths, to show.
+        """
+        return []
 
     def network(self) -> dict[str, int]:
         """N and F of the child network, as `normal_cells` and `filters`; empty without one."""

@@ -67,7 +67,8 @@ class EventFile:
         domains = [
             hparams.HParam(d.name, hparams.Discrete(list(dict.fromkeys(map(_plain, d.choices)))))
             for d in decisions
-            if len({type(_plain(choice)) for choice in d.choices}) == 1
+            if not isinstance(d.choices, range)
+            and len({type(_plain(choice)) for choice in d.choices}) == 1
         ]
         self.add(hparams.hparams_config_pb(domains, [hparams.Metric(metric)]), 0)
 

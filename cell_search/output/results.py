@@ -10,7 +10,6 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from cell_search.config import searched_settings
 from cell_search.config.comparison import used_settings
 from cell_search.config.resolve import Search
 from cell_search.images import facts
@@ -195,7 +194,7 @@ def _provenance(trial: FrozenTrial, search: Search, again: Reranking | None) -> 
         "trial": trial.number,
         **({"first": known} if (known := trials.first_name(trial)) else {}),
         "score": score(trial, search),
-        **({"training": searched} if (searched := searched_settings.chosen(trial.params)) else {}),
+        **({"training": searched} if (searched := search.searched(trial.params)) else {}),
         "metrics": trial.user_attrs.get(METRICS, {}),
         **({"rerank": said} if said else {}),
         "seed": config.seed,

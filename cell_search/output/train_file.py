@@ -9,7 +9,6 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.images import builder_of, facts, transfer_name
 from cell_search.space.cell_space import CellSpace
@@ -56,7 +55,7 @@ def write(path: pathlib.Path, best: FrozenTrial, search: Search, score: str) -> 
 
 def _stated(trial: FrozenTrial, search: Search) -> str:
     """Lines of comment with the settings that were searched along, as they were for the child."""
-    searched = searched_settings.chosen(trial.params)
+    searched = search.searched(trial.params)
     if not searched:
         return ""
     batch = search.evaluator_of(trial.params).batch
@@ -111,7 +110,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
         "trainer": {"train_steps": _STEPS},
     }
     evaluator = search.evaluator_of(point or {})
-    searched = searched_settings.chosen(point or {})
+    searched = search.searched(point or {})
     for path, value in evaluator.transfer_settings(searched, _BATCH).items():
         if path in _OF_CELLS and not isinstance(search.space, CellSpace):
             continue

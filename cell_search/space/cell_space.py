@@ -84,7 +84,6 @@ class CellSpace(NetworkSpace):
     rules: Rules
     blocks: int
     growable: bool = False
-    as_written: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:

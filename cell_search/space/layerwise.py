@@ -63,7 +63,6 @@ class LayerwiseSpace(NetworkSpace):
     first_layers: int = setting(0, least=0, most=MAX_LAYERS)
     more_layers: int = setting(2, least=1, most=MAX_LAYERS)
     every: int = setting(1600, least=0)
-    as_written: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sizes", "filters", "strides"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cell_search.space.space import GenotypeSpace, Point
 from cells.kinds.files import ImageGenotype
 
 
+@dataclass(frozen=True)
 class NetworkSpace(GenotypeSpace):
     """A space whose points are image cells, or whole networks.
 
@@ -18,7 +20,7 @@ class NetworkSpace(GenotypeSpace):
             different candidates.
     """
 
-    as_written: bool
+    as_written: bool = field(default=False, kw_only=True)
 
     @abc.abstractmethod
     def decode(

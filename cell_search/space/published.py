@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cell_search.space import nas_bench_201
 from cell_search.space.cell_space import CellSpace, Rules
+from cell_search.space.graph_space import GraphSpace
 from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.recurrent_spaces import HighwaySpace, RecurrentSpace, TreeSpace
 from cell_search.space.space import Space
@@ -121,7 +122,7 @@ SPACES: dict[str, Rules] = {row.name: row for row in _ROWS}
 OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 
 #: Spaces of whole networks, as the papers have them.
-WHOLE: dict[str, Space] = {"layerwise": LayerwiseSpace()}
+WHOLE: dict[str, Space] = {"layerwise": LayerwiseSpace(), "graph": GraphSpace()}
 
 #: Spaces of recurrent cells.
 RECURRENT: dict[str, type[RecurrentSpace]] = {kind.name: kind for kind in (TreeSpace, HighwaySpace)}

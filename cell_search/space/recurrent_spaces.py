@@ -21,6 +21,7 @@ from cells.recurrent.genotype import (
     RecurrentGenotype,
     Tree,
 )
+from cells.recurrent.words import size
 from cells.support.errors import UserError
 
 
@@ -54,6 +55,32 @@ class RecurrentSpace(GenotypeSpace):
     @abc.abstractmethod
     def _cell(self, point: Mapping[str, Any]) -> Tree | Highway:
         """The cell that a point stands for."""
+
+    @abc.abstractmethod
+    def _point(self, cell: Any) -> Point:
+        """The point of a cell of this form and size."""
+
+    def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
+        """The point that stands for a cell: the inverse of `decode`.
+
+        Args:
+            genotype: of any origin.
+            settings: choices of the further decisions by name.
+
+        Raises:
+            UserError: the cell does not fit into the space.
+        """
+        cell, own = genotype.cell, self._cell({d.name: d.choices[0] for d in self.decisions})
+        point: Point = {}
+        if type(cell) is type(own) and len(cell.nodes) == len(own.nodes):
+            point = self._point(cell)
+        # A highway cell may have another output than the mean of all nodes.
+        if not point or canonical_key(self._cell(point)) != canonical_key(cell):
+            raise UserError(
+                f"{genotype.name}: is a {size(cell)} that does not fit; here each is a {size(own)}"
+                + (", whose output is the mean of all nodes" if isinstance(own, Highway) else "")
+            )
+        return {d.name: {**(settings or {}), **point}[d.name] for d in self.decisions}
 
     def decode(
         self,
@@ -108,12 +135,7 @@ class TreeSpace(RecurrentSpace):
         nodes = tuple(Node(*pair(i)) for i in range(2 * self.blocks - 1))
         return Tree(nodes, Inject(point["inject/node"], *pair("inject")), point["memory/node"])
 
-    def encode(self, tree: Tree) -> Point:
-        """The point that stands for a tree of this size: the inverse of `decode`, without settings.
-
-        Args:
-            tree: the tree.
-        """
+    def _point(self, tree: Any) -> Point:
         places: dict[Any, Node | Inject] = dict(enumerate(tree.nodes)) | {"inject": tree.inject}
         point: Point = {"memory/node": tree.memory, "inject/node": tree.inject.node}
         for where, node in places.items():
@@ -149,3 +171,7 @@ class HighwaySpace(RecurrentSpace):
             for i in range(self.blocks)
         )
         return Highway(tuple(nodes), tuple(range(1, self.blocks + 1)))
+
+    def _point(self, cell: Any) -> Point:
+        point: Point = {f"{i}/input": node.input for i, node in enumerate(cell.nodes)}
+        return point | {f"{i}/activation": node.activation for i, node in enumerate(cell.nodes)}

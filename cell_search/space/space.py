@@ -10,13 +10,13 @@ import abc
 import functools
 import itertools
 import math
-from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial
 
 from cell_search.space.encoding import Encoding
 from cell_search.space.growth import Growth, Part
@@ -41,7 +41,7 @@ class Decision:
     """
 
     name: str
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice, ...] | range
     kind: str = "choice"
 
     def neighbours(self, choice: Choice) -> tuple[Choice, ...]:
@@ -204,6 +204,29 @@ class Space:
         changed[np.arange(len(points)), decisions] = choices
         return changed
 
+    def follow(self, trial_of: Callable[[int], FrozenTrial]) -> None:
+        """Notes where trials are found, for spaces whose points refer to them.
+
+        Args:
+            trial_of: a trial of the study by its number.
+        """
+
+    def record(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes that a trial gets beside its decisions.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return {}
+
+    def training(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of the evaluator that are part of a candidate.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return {}
+
     def describe(self, point: Mapping[str, Any]) -> str:
         """A point in words, for people.
 
@@ -220,9 +243,7 @@ class Space:
         """
         return tuple(point[d.name] for d in self.decisions)
 
-    def point(
-        self, trial: optuna.trial.FrozenTrial, others: Mapping[str, Any] | None = None
-    ) -> Point | None:
+    def point(self, trial: FrozenTrial, others: Mapping[str, Any] | None = None) -> Point | None:
         """The decisions of a trial, or None where it has not made all of them.
 
         Args:
@@ -237,9 +258,10 @@ class Space:
             if d.name not in params:
                 return None
             if params[d.name] not in d.choices:
+                known = ", ".join(map(str, d.choices[:100]))
                 raise UserError(
                     f"trial {trial.number}: {d.name!r} is {params[d.name]!r}, which this space "
-                    f"does not have; its choices are {', '.join(map(str, d.choices))}"
+                    f"does not have; its choices are {known}"
                 )
         return {d.name: params[d.name] for d in self.decisions}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import math
 import threading
 import zlib
@@ -16,7 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.space.space import Point, Space
-from cell_search.strategies._history import History, note_parent, note_proposal
+from cell_search.strategies._history import History, note_parent, note_proposal, trial_of
 from cell_search.strategies._listed import Listed
 from cell_search.trial_keys import AFTER, ATTEMPT, FINAL, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
@@ -84,6 +85,9 @@ class Strategy(optuna.samplers.BaseSampler):
 
     #: The only points that may be proposed; None where all points of the space may be.
     listed: Listed | None = None
+
+    #: Whether its proposals descend from trials, as those of a space of graphs must.
+    descends: ClassVar[bool] = False
 
     #: Whether it proposes what evaluations lead to, and nothing of its own.
     follows: ClassVar[bool] = False
@@ -219,6 +223,7 @@ class Strategy(optuna.samplers.BaseSampler):
         with self._lock:
             if self._history is None or not self._history.is_of(study):
                 self._history = History(study)
+                self.space.follow(functools.partial(trial_of, study))
                 self.finished, self.number = 0, None
                 self.reset()
                 if self.listed is not None:

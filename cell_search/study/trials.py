@@ -154,7 +154,7 @@ def begin(
         along: the candidate along which shared weights are trained before this one is scored.
         final: how many trials the search has, where this one is drawn when all is learned.
     """
-    attributes: dict[str, Any] = {FINAL: final} if final else {}
+    attributes = space.record(point) | ({FINAL: final} if final else {})
     if along is not None:
         attributes[ALONG] = space.indices(along)
     if rejected:

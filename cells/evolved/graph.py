@@ -30,7 +30,6 @@ from cells.operations.architecture import Architecture, Sketch
 from cells.operations.graph import Graph
 from cells.operations.primitives import Size
 from cells.support.errors import UserError, cut
-from cells.support.files import json_text
 from cells.support.settings import check, setting
 
 #: What comes in, and what goes to the classifier: ids of vertices that every graph has.
@@ -346,11 +345,6 @@ def _number(value: float) -> float:
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the format."""
     return json.loads(_SCHEMA.read_text(encoding="utf-8"))
-
-
-def dumps(graph: EvolvedGraph) -> str:
-    """The DNA as the attribute of a trial: JSON on one line."""
-    return json_text(graph.to_dict())
 
 
 #: The individuals that evolution begins with: no convolution (section 3.1 of the paper).

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from auto_runs import begin
 from folders import write
+from forked_commands import begin_forked
 
 from auto import budget, entrants, final_training, race, search_step, steps
 from auto.entrants import Entrant
 from cells.__main__ import run as main
 from cells.support.signals import Interruption
-
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "cells", "auto", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def until(process: subprocess.Popen, beginning: str) -> list[str]:
-    """Reads what a run prints up to a line that begins so."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith(beginning):
-            return lines
-    raise AssertionError(f"{''.join(lines)}\n{process.stderr.read()}")
 
 
 def auto(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -213,11 +189,9 @@ def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, 
 def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, monkeypatch, capsys):
     output = tmp_path / "out"
     arguments = (f"--images={shapes}", f"--output={output}", "--budget=30s", "--size=16")
-    process = start(*arguments)
-    lines = until(process, "training:")
-    assert any(line.startswith("  resnet_9 (F = ") for line in lines)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process = begin_forked("cells", "auto", *arguments)
+    process.send(signal.SIGKILL, lambda: "\ntraining:" in process.said())
+    assert "\n  resnet_9 (F = " in process.end().stdout
     gone = json.loads((output / "seconds.json").read_text())
 
     capsys.readouterr()

@@ -51,6 +51,7 @@ class Scored(Evaluator):
 
     reward: ClassVar[str] = "score"
     uses_images: ClassVar[bool] = False
+    whole_networks: ClassVar[bool] = True
 
     seconds: float = 0.003
     hanging: tuple[int, ...] = ()

@@ -19,12 +19,16 @@ from typing import IO
 ROOT = pathlib.Path(__file__).parents[2]
 
 #: Imports what is not of this project, once, and forks a process for each command, which may take
-#: ten minutes.
+#: ten minutes; a number is that of a process whose end is waited for.
 _SERVER = """
-import json, os, runpy, signal, sys
+import gc, json, os, runpy, signal, sys
 import optuna, tensorflow, tensorflow_datasets, official.vision.modeling.factory
+gc.freeze()
 for line in sys.stdin:
     command = json.loads(line)
+    if isinstance(command, int):
+        print(os.waitstatus_to_exitcode(os.waitpid(command, 0)[1]), flush=True)
+        continue
     child = os.fork()
     if not child:
         signal.alarm(600)
@@ -38,22 +42,29 @@ for line in sys.stdin:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         sys.exit()
     print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 @functools.cache
 def _server() -> subprocess.Popen:
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    folders = [str(ROOT), str(ROOT / "tests" / "helpers"), os.environ.get("PYTHONPATH", "")]
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders), "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     atexit.register(_end, server)
     return server
+
+
+def _ask(message: object) -> int:
+    """What the server answers."""
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    print(json.dumps(message), file=server.stdin, flush=True)
+    return int(server.stdout.readline())
 
 
 def _end(server: subprocess.Popen) -> None:
@@ -64,7 +75,7 @@ def _end(server: subprocess.Popen) -> None:
 
 @dataclass(frozen=True)
 class Forked:
-    """A command that was begun; one at a time.
+    """A command that was begun.
 
     Attributes:
         command: module and arguments.
@@ -99,9 +110,7 @@ class Forked:
 
     def end(self) -> subprocess.CompletedProcess[str]:
         """Waits for the end; gives the exit code, and what was printed."""
-        server = _server()
-        assert server.stdout is not None
-        code = int(server.stdout.readline())
+        code = _ask(self.pid)
         with self.out, self.err:
             return subprocess.CompletedProcess(self.command, code, self.out.read(), self.err.read())
 
@@ -114,11 +123,11 @@ def catches(pid: int, signum: int) -> bool:
 
 
 def wait_until(moment: Callable[[], bool]) -> None:
-    """Waits, for two minutes at most."""
-    last = time.monotonic() + 120
+    """Waits, for ten minutes at most."""
+    last = time.monotonic() + 600
     while not moment():
         assert time.monotonic() < last, "the moment did not come"
-        time.sleep(0.005)
+        time.sleep(0.01)
 
 
 def begin_forked(
@@ -130,14 +139,12 @@ def begin_forked(
     """Begins what `python -m MODULE ARGUMENTS` does; `end` of it has to be called.
 
     Args:
-        module: such as `cell_search`.
+        module: such as `cell_search`, or one of `tests/helpers`.
         arguments: of the command line.
         folder: where it runs.
         environment: in place of this process's own; variables that TensorFlow reads when it is
             imported change nothing any more.
     """
-    server = _server()
-    assert server.stdin is not None and server.stdout is not None
     out, err = (tempfile.NamedTemporaryFile("r") for _ in range(2))  # noqa: SIM115  See `end`.
     command = {
         "command": [module, *arguments],
@@ -145,8 +152,7 @@ def begin_forked(
         "environment": dict(os.environ if environment is None else environment),
         "streams": [out.name, err.name],
     }
-    print(json.dumps(command), file=server.stdin, flush=True)
-    return Forked([module, *arguments], int(server.stdout.readline()), out, err)
+    return Forked([module, *arguments], _ask(command), out, err)
 
 
 def run_forked(

@@ -1,16 +1,22 @@
-"""Runs the examples of a package's public names: `python run_examples.py PACKAGE`.
+"""Runs the examples of packages' public names: `python run_examples.py PACKAGE...`.
 
-Prints each name and how many lines of examples it has; what is wrong, as `doctest` does, and ends
-with 1 then.
+Prints of each package each name and how many lines of examples it has; what is wrong, as `doctest`
+does, and ends with 1 then. Packages that go on with what the page on Python made do so in the
+current folder, each other one in a folder of its own.
 """
 
 from __future__ import annotations
 
 import doctest
 import importlib
+import os
+import pathlib
 import sys
 
 from example_files import make_files
+
+#: Packages whose examples go on with runs that the page on Python has finished.
+STAGES = ("auto", "transfer", "detection")
 
 
 class Checker(doctest.OutputChecker):
@@ -20,15 +26,24 @@ class Checker(doctest.OutputChecker):
         return not want or super().check_output(want, got, optionflags)
 
 
-if __name__ == "__main__":
-    package = sys.argv[1]
+def run(package: str, runner: doctest.DocTestRunner) -> None:
+    """Runs the examples of one package in the current folder."""
     door = importlib.import_module(package)
     make_files(package)
     finder = doctest.DocTestFinder(recurse=False)
-    runner = doctest.DocTestRunner(Checker(), verbose=False, optionflags=doctest.ELLIPSIS)
     for name in door.__all__:
         known = {package: door, "cells": importlib.import_module("cells")}
         for test in finder.find(getattr(door, name), name, globs=known):
             runner.run(test)
-            print("ran", name, len(test.examples), flush=True)
+            print("ran", package, name, len(test.examples), flush=True)
+
+
+if __name__ == "__main__":
+    runner = doctest.DocTestRunner(Checker(), verbose=False, optionflags=doctest.ELLIPSIS)
+    page = pathlib.Path.cwd()
+    for package in sys.argv[1:]:
+        folder = page if package in STAGES else page / package
+        folder.mkdir(exist_ok=True)
+        os.chdir(folder)
+        run(package, runner)
     sys.exit(bool(runner.failures))

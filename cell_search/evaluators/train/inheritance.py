@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def inherit(child: Child, parent: KeptTraining) -> float:
-    """Takes over the weights and statistics of all layers that both have, in equal shapes.
+    """Takes over every weight and statistic of a layer that both have, where its shape is equal.
 
     Args:
         child: gets them.
@@ -29,16 +28,13 @@ def inherit(child: Child, parent: KeptTraining) -> float:
     taken = 0
     for layer in child.layers:
         theirs = parent.facts["layers"].get(layer.name, [])
-        if _shapes(theirs) != _shapes(layer.parts):
-            continue
-        for (vector, at, shape), (_, there, _) in zip(layer.parts, theirs, strict=True):
+        # A layer of this name may be of another kind, with fewer parts.
+        for (vector, at, shape), (of, there, other) in zip(layer.parts, theirs, strict=False):
+            # JSON knows no tuples.
+            if (vector, shape) != (of, tuple(other)):
+                continue
             size = math.prod(shape)
             own[vector][at : at + size] = parent.arrays[vector][there : there + size]
             taken += size if vector == "trained" else 0
     child.trained, child.moved = tf.constant(own["trained"]), tf.constant(own["moved"])
     return taken / len(own["trained"])
-
-
-def _shapes(parts: Iterable[Any]) -> list[tuple[str, tuple[int, ...]]]:
-    # JSON knows no tuples.
-    return [(vector, tuple(shape)) for vector, _, shape in parts]

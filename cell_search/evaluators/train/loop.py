@@ -177,7 +177,9 @@ class _Child:
         for step in range(steps):
             pixels, labels = batches.draw(self.images.training, order, step, self.rng)
             done = self.training.steps / self.steps
-            rate = settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+            rate = settings.learning_rate
+            if settings.schedule == "cosine":
+                rate *= 0.5 * (1.0 + math.cos(math.pi * done))
             losses.append(self.training.step(pixels, labels, rate, done))
             if 0.0 < settings.seconds < time.monotonic() - began:
                 raise TimeoutError(

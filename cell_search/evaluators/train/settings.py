@@ -37,6 +37,8 @@ REWARDS = ("last", "best", "mean")
 
 PRECISIONS = ("float32", "bfloat16")
 
+SCHEDULES = ("cosine", "constant")
+
 #: Those for small images.
 STEMS = ("cifar", "pooled")
 
@@ -58,7 +60,8 @@ class Train(ChildEvaluator):
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
         batch: images of a step.
-        learning_rate: at the start of the cosine.
+        learning_rate: at the start of the cosine; in a space of graphs each has its own.
+        schedule: whether the learning rate falls along a `cosine` or is `constant`.
         momentum: of stochastic gradient descent.
         l2: factor of the sum of squares of all kernels.
         clip: largest global norm of a gradient.
@@ -92,6 +95,7 @@ class Train(ChildEvaluator):
     predicted_seconds: float = setting(0.0, shown=False, least=0)
     batch: int = setting(128, least=1, most=MAX_COUNT)
     learning_rate: float = setting(0.1, above=0, most=1e3)
+    schedule: str = setting("cosine", shown=False, choices=SCHEDULES)
     momentum: float = setting(0.9, least=0, below=1)
     l2: float = setting(5e-4, least=0, most=1e3)
     clip: float = setting(5.0, above=0)

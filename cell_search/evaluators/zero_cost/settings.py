@@ -79,15 +79,15 @@ class ZeroCost(ChildEvaluator):
         if request.deterministic:
             tf.config.experimental.enable_op_determinism()
         images = image_files.load(request.images)
-        config = self.child(request.cells, images.size, images.num_classes)
+        config = self.child(request.network, images.size, images.num_classes)
         pixels, labels = images.training
         rng = np.random.default_rng(self._IMAGES)
         shown = np.sort(rng.choice(len(labels), self.batch, replace=False))
         probe = Probe(
-            Child(request.cells, config, bank_of(config.batch_norm_epsilon), request.seed),
+            Child(request.network, config, bank_of(config.batch_norm_epsilon), request.seed),
             Batches(images, self.batch, self.augmentation).normalise(pixels[shown]),
             labels[shown],
-            child_summary(request.cells, config),
+            child_summary(request.network, config),
         )
         return Score({name: SCORES[name](probe) for name in (*self.scores, *_CONTROLS)})
 

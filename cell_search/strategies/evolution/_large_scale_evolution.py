@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cell_search.space.graph_space import MUTATION, GraphSpace
 from cell_search.space.space import Decision, Point
 from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
 from cell_search.strategies.evolution._mutation import mutate_kind
@@ -37,11 +38,17 @@ class LargeScaleEvolutionSettings:
 
     Attributes:
         population: individuals; 1000 in the paper, for tens of thousands of children.
+        founders: those without parents; as long as there are fewer than `population`, nobody dies
+            in a tournament. 0: as many as `population`, as in the paper.
+        selection: whether the better of two wins; without it either does, which is the paper's
+            control.
         identity: the probability that a child is its parent and inherits its weights.
         reset_weights: the probability that a child is its parent and does not inherit them.
     """
 
     population: int = setting(20, least=2, most=MAX_COUNT)
+    founders: int = setting(0, least=0, most=MAX_COUNT)
+    selection: bool = True
     identity: float = setting(_ELEVENTH, least=0, most=1)
     reset_weights: float = setting(_ELEVENTH, least=0, most=1)
 
@@ -55,8 +62,8 @@ class LargeScaleEvolutionSettings:
 class LargeScaleEvolution(Strategy):
     """Two individuals meet: the worse dies, the better has a child that begins with its weights.
 
-    Until `population` trials have succeeded, proposals are random; a cell has no trivial form
-    that all could start from, as in the paper. Then every result leads to a tournament between
+    Until all founders have succeeded, proposals are random; a cell has no trivial form that all
+    could start from, as graphs have (`GraphSpace`). Then every result leads to a tournament between
     two individuals drawn at random, and the next proposal is a child of the winner.
 
     The child may start from the weights of its parent's trial (`parent`); whether it does is up
@@ -64,6 +71,7 @@ class LargeScaleEvolution(Strategy):
     """
 
     Settings = LargeScaleEvolutionSettings
+    descends = True
     settings: LargeScaleEvolutionSettings
 
     def _prepare(self) -> None:
@@ -81,13 +89,20 @@ class LargeScaleEvolution(Strategy):
     def learn(self, point: Point, reward: Any) -> None:
         self._alive.append((point, reward, self.number))
         self._results += 1
-        if self._results < self.settings.population:
+        settings = self.settings
+        if self._results < (settings.founders or settings.population):
+            return
+        if len(self._alive) == 1:
+            self._winner = self._alive[0]
             return
         rng = np.random.default_rng([self._seed, _TOURNAMENT, self._results])
         # Of equals the first that was drawn wins.
         one, other = rng.choice(len(self._alive), size=2, replace=False)
-        loser = other if self._alive[one][1] >= self._alive[other][1] else one
+        worse = other if self._alive[one][1] >= self._alive[other][1] else one
+        loser = worse if settings.selection else (one, other)[rng.integers(2)]
         self._winner = self._alive[one if loser == other else other]
+        if len(self._alive) < settings.population:
+            return
         number = self._alive.pop(loser)[2]
         if number is not None:
             self._dead.add(number)
@@ -97,7 +112,13 @@ class LargeScaleEvolution(Strategy):
             return self.space.random(rng)
         parent, _, number = self._winner
         chance = rng.random()
-        if chance < self.settings.identity + self.settings.reset_weights:
+        if isinstance(self.space, GraphSpace):
+            assert number is not None, "graphs descend from trials"
+            rare = "identity" if chance < self.settings.identity else "reset_weights"
+            named = chance < self.settings.identity + self.settings.reset_weights
+            child = self.space.child(parent, number, rare if named else "", rng)
+            self._offer = child, None if child[MUTATION] == "reset_weights" else number
+        elif chance < self.settings.identity + self.settings.reset_weights:
             child = dict(parent)
             self._offer = child, number if chance < self.settings.identity else None
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 
+import numpy as np
 import pytest
 from optuna.trial import TrialState
 
@@ -11,6 +13,7 @@ import cell_search
 from cell_search.config import resolve, schema
 from cell_search.driver import rerank
 from cells.kinds import files
+from cells.recurrent import counts
 from cells.support import overrides
 
 CONFIGS = pathlib.Path(__file__).parents[3] / "configs" / "search"
@@ -111,6 +114,19 @@ def test_sizes_of_the_papers() -> None:
     }
 
 
+def test_population_and_steps_of_evolved_graphs() -> None:
+    """Real et al. 2017, sections 3.1 and 3.4: 25,600 steps of 50 images, weight decay 1e-4."""
+    search = resolve.resolve(_config("large_scale_evolution_paper"))
+    train, strategy = search.evaluator, search.strategy.settings
+    steps = (50_000 - search.images.held_out) // train.batch * train.epochs
+    assert abs(steps - 25_600) < 900 and train.batch == 50
+    assert (train.momentum, 2 * train.l2, train.schedule) == (0.9, 1e-4, "constant")
+    assert (strategy.population, strategy.founders, train.inherit) == (1000, 0, True)
+    first = search.space.random(np.random.default_rng(0))
+    assert search.evaluator_of(first).learning_rate == 0.1
+    assert rerank.final(search).evaluator.inherit is False
+
+
 def test_depths_and_rewards_of_nas_rl() -> None:
     """Zoph & Le 2017, section 4.1: 6 layers, 2 more every 1,600 of 12,800 samples; the cube of the
     best of the last five epochs' accuracies."""
@@ -122,3 +138,19 @@ def test_depths_and_rewards_of_nas_rl() -> None:
     assert (controller.rewards, controller.inputs, controller.batch) == ("cubed", "attention", 8)
     assert train.reward_power == 1.0, "they are not cubed twice"
     assert search.images.held_out == 5_000
+
+
+def test_the_recurrent_search_of_the_paper() -> None:
+    """Zoph & Le 2017, section 4.2: 34 decisions, 35 epochs, 15,000 children as large as the medium
+    models of Zaremba et al. 2014, with 10,000 words."""
+    search = resolve.resolve(_config("nas_rl_recurrent_paper"))
+    child, controller = search.evaluator, search.strategy.settings
+    assert (len(search.space.decisions), child.epochs, search.config.trials) == (34, 35, 15_000)
+    assert (controller.units, controller.layers, controller.batch) == (35, 2, 10)
+    cell = search.space.decode(search.space.random(np.random.default_rng(0))).cell
+    of_layer = counts.shapes(cell, child.units, child.units).values()
+    parameters = 10_000 * child.units + child.layers * sum(map(math.prod, of_layer))
+    assert parameters == pytest.approx(20e6, rel=0.01)
+    # The loss of a window is a mean here, a sum of steps there.
+    assert child.learning_rate == 1.0 * child.steps
+    assert child.clip == pytest.approx(5.0 / child.steps, rel=0.1)

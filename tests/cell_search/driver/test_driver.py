@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +13,7 @@ import optuna
 import pytest
 from forked_commands import begin_forked
 from optuna.trial import FrozenTrial, TrialState
-from search_commands import ROOT, run_command
+from search_commands import run_command
 
 import cell_search
 from cell_search.config import resolve, schema
@@ -212,14 +211,9 @@ def test_killed_in_the_middle_and_started_again(
     the same genotypes and, to the last bit, the same scores as a run in another process."""
     (tmp_path / "s.yaml").write_text(_yaml(small))
     path = tmp_path / "search"
-    first = subprocess.Popen(
-        _command(tmp_path), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_running(path, 2, first)
-    finally:
-        first.kill()
-        first.wait()
+    first = begin_forked(*_command(tmp_path)[2:])
+    first.send(signal.SIGKILL, lambda: "trial 1 " in first.said() and len(_trials(path)) == 3)
+    assert first.end().returncode == -signal.SIGKILL
     killed = _trials(path)
     assert [t.state for t in killed] == [TrialState.COMPLETE] * 2 + [TrialState.RUNNING]
     second = run_command(_command(tmp_path))
@@ -234,19 +228,6 @@ def test_killed_in_the_middle_and_started_again(
     same = [genotype_file.read(p / "genotype.json") for p in (path, undisturbed)]
     assert same[0] == same[1]
     assert same[0].provenance["score"] == same[1].provenance["score"]
-
-
-def _wait_until_running(path: pathlib.Path, number: int, process: subprocess.Popen) -> None:
-    for _ in range(3000):
-        assert process.poll() is None, "the search ended before it could be killed"
-        try:
-            known = _trials(path)
-        except UserError:
-            known = []
-        if len(known) > number:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"trial {number} has not begun")
 
 
 def test_scores_are_those_of_trained_children(undisturbed: pathlib.Path) -> None:

@@ -41,22 +41,19 @@ def test_highway_cells():
     space = HighwaySpace()
     assert space.size == 4**8 * 40_320
     for name in ("darts_v1", "darts_v2"):
-        cell = recurrent.load(name).cell
-        point = {f"{i}/input": node.input for i, node in enumerate(cell.nodes) if i}
-        point |= {f"{i}/activation": node.activation for i, node in enumerate(cell.nodes)}
-        assert space.decode(point).cell == cell
-        assert [point[d.name] for d in space.decisions] == [
-            d.choices[i] for d, i in zip(space.decisions, space.indices(point), strict=True)
-        ]
+        known = recurrent.load(name)
+        assert space.decode(space.encode(known)).cell == known.cell
+    with pytest.raises(UserError, match="is a recurrent highway cell of 11 nodes that"):
+        space.encode(recurrent.load("enas_paper"))
 
 
 def test_trees_are_points_and_points_trees():
     space, rng = TreeSpace(), np.random.default_rng(0)
-    nas = recurrent.load("nas").cell
-    assert space.decode(space.encode(nas)).cell == nas
+    nas = recurrent.load("nas")
+    assert space.decode(space.encode(nas)).cell == nas.cell
     for _ in range(20):
         point = space.random(rng)
-        assert space.encode(space.decode(point).cell) == point
+        assert space.encode(space.decode(point)) == point
 
 
 @pytest.mark.parametrize("name, blocks", [("recurrent", 3), ("recurrent_darts", 64)])
@@ -107,8 +104,12 @@ def test_strategies_search_them(space, strategy):
 
 
 def test_what_a_search_leaves(tmp_path: pathlib.Path):
-    settings = {"strategy": {"type": "random"}, "top": 2, "space": {"name": "recurrent"}}
+    first = {"type": "random", "first": ["nas", "lstm"]}
+    settings = {"strategy": first, "top": 2, "space": {"name": "recurrent"}}
     result = cell_search.search(score=worth, trials=3, settings=settings, directory=tmp_path)
+    space = result.resolved.space
+    cells = [space.decode(t.params).cell for t in result.study.trials[:2]]
+    assert cells == [recurrent.load(name).cell for name in ("nas", "lstm")]
     written = recurrent_file.read(tmp_path / "genotype.json")
     assert written == result.genotype
     assert written.provenance["space_source"] == "Zoph & Le 2017, section 3.4"

@@ -16,8 +16,8 @@ from cells.evolved.graph import (
     Edge,
     EvolvedGraph,
     Vertex,
-    dumps,
 )
+from cells.kinds import files
 from cells.operations.counts import summarize
 from cells.support.errors import UserError
 
@@ -77,7 +77,7 @@ def test_the_primary_edge_alone_decides_size_and_channels():
 
 def test_files_hold_all_of_a_graph():
     assert EvolvedGraph.from_dict(json.loads(json.dumps(MEETING.to_dict()))) == MEETING
-    assert EvolvedGraph.from_dict(json.loads(dumps(MEETING))) == MEETING
+    assert files.from_dict(json.loads(files.dumps(MEETING))) == MEETING
 
 
 def test_the_key_is_that_of_the_function_and_not_of_ids_and_order():

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from recurrent_strategies import random_highway, random_tree
+from recurrent_strategies import (
+    FUNCTIONS,
+    random_highway,
+    random_tree,
+    sigmoid,
+    tree_in_numpy,
+)
 
 from cells import recurrent
 from cells.recurrent.formula import tree_step
@@ -81,44 +87,6 @@ def test_highway_cells_are_those_of_the_published_code(namespace, case, name):
         namespace, name, units, known["x"], [known["h0"]], weights, "float64"
     )
     np.testing.assert_allclose(layer(x, initial_state=states)[0], known["h"], rtol=0, atol=1e-12)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-FUNCTIONS = {
-    "identity": lambda x: x,
-    "tanh": np.tanh,
-    "sigmoid": sigmoid,
-    "relu": lambda x: np.maximum(x, 0),
-}
-JOINS = {"add": np.add, "mult": np.multiply}
-
-
-def tree_in_numpy(tree: Tree, kernel, recurrent_kernel, x, h, c):
-    """The definition read from the top down: a node asks for what it reads."""
-    leaves = (len(tree.nodes) + 1) // 2
-    from_x = np.split(x @ kernel, leaves, axis=1)
-    from_h = np.split(h @ recurrent_kernel, leaves, axis=1)
-    memory = {}
-
-    def value(level: int, place: int):
-        number = sum(leaves >> below for below in range(level)) + place
-        if level == 0:
-            pair = from_x[place], from_h[place]
-        else:
-            pair = value(level - 1, 2 * place), value(level - 1, 2 * place + 1)
-        node = tree.nodes[number]
-        memory[number] = JOINS[node.combine](*pair)
-        result = FUNCTIONS[node.activation](memory[number])
-        if number == tree.inject.node:
-            joined = JOINS[tree.inject.combine](result, c)
-            result = FUNCTIONS[tree.inject.activation](joined)
-        return result
-
-    top = value(leaves.bit_length() - 1, 0)
-    return top, memory[tree.memory]
 
 
 @NAMESPACES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from keras.src.applications.nasnet import NASNet
 from network_comparisons import photographs, randomise_statistics, relative
 
 from cells.genotype import catalogue
@@ -17,12 +18,15 @@ NASNET = catalogue.load("nasnet_a")
 
 
 def compare(
-    size: int, *, top: bool, large: bool = False, rules: tuple[str, ...] = ("keras", "tensorflow")
+    theirs: keras.Model,
+    size: int,
+    *,
+    network: str = "imagenet_mobile",
+    normal_cells: int = 4,
+    top: bool = True,
+    rules: tuple[str, ...] = ("keras", "tensorflow"),
 ) -> dict[str, float]:
     """Relative difference of our outputs to keras's, under each border rule."""
-    build = keras.applications.NASNetLarge if large else keras.applications.NASNetMobile
-    network, normal_cells = ("imagenet_large", 6) if large else ("imagenet_mobile", 4)
-    theirs = build(weights=None, include_top=top, input_shape=(size, size, 3))
     randomise_statistics(theirs)
     x = photographs(size)
     expected = theirs(x)
@@ -32,7 +36,13 @@ def compare(
         expected = features @ head.kernel + head.bias
     found = {}
     for rule in rules:
-        config = presets.configure(NASNET, network, image_size=(size, size), border_rule=rule)
+        config = presets.configure(
+            NASNET,
+            network,
+            normal_cells=normal_cells,
+            image_size=(size, size),
+            border_rule=rule,
+        )
         ours = build_network(NASNET, config if top else config.replace(num_classes=None), keras)
         moved = move_weights(theirs, ours, lambda name: keras_layer_name(name, normal_cells))
         assert not moved.missing and not moved.unused and not moved.unfit
@@ -42,7 +52,7 @@ def compare(
 
 
 def test_logits_at_224():
-    difference = compare(224, top=True)
+    difference = compare(keras.applications.NASNetMobile(weights=None), 224)
     assert difference["keras"] <= 1e-4
     # Pools of stride 2 see the border otherwise: some percent of the features of NASNet-A.
     assert difference["tensorflow"] > 1e-3
@@ -50,12 +60,25 @@ def test_logits_at_224():
 
 def test_logits_of_the_large_network():
     """NASNet-A (6 @ 4032), whose stacking also skips an input of each reduction cell."""
-    assert compare(96, top=True, large=True, rules=("keras",))["keras"] <= 1e-4
+    theirs = keras.applications.NASNetLarge(weights=None, input_shape=(96, 96, 3))
+    large = {"network": "imagenet_large", "normal_cells": 6}
+    assert compare(theirs, 96, **large, rules=("keras",))["keras"] <= 1e-4
 
 
 @pytest.mark.parametrize("size", [131, 200])
 def test_features_at_other_sizes(size):
-    difference = compare(size, top=False)
+    """Of NASNetMobile with N = 1: all its reductions are there."""
+    theirs = NASNet(
+        input_shape=(size, size, 3),
+        penultimate_filters=1056,
+        num_blocks=1,
+        stem_block_filters=32,
+        skip_reduction=False,
+        include_top=False,
+        weights=None,
+        default_size=224,
+    )
+    difference = compare(theirs, size, normal_cells=1, top=False)
     assert difference["keras"] <= 1e-4
     assert difference["tensorflow"] > 1e-3
 

@@ -7,15 +7,12 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import tensorflow as tf
+from forked_commands import Forked, begin_forked, wait_until
 from transfer_runs import LIGHT, free_addresses, training
 
-HERE = pathlib.Path(__file__).parents[2] / "helpers"
 SMALL = """
 task: {model: {auxiliary_head: false, input_size: [8, 8, 3], cells: {filters: 4}},
        train_data: {global_batch_size: 8, shuffle_buffer_size: 64}}
@@ -34,41 +31,32 @@ class Workers:
         hosts = free_addresses(2)
         self.processes = [self._start(hosts, i) for i in range(2)]
 
-    def _start(self, hosts, index) -> subprocess.Popen:
+    def _start(self, hosts: list[str], index: int) -> Forked:
         task = {"type": "worker", "index": index}
         cluster = json.dumps({"cluster": {"worker": hosts}, "task": task})
-        arguments = [str(self.folder / f"weights-{index}.npz"), *self.arguments]
-        with open(self.folder / f"{index}.out", "w") as out, open(self._errors(index), "w") as err:
-            return subprocess.Popen(
-                [sys.executable, str(HERE / "run_worker.py"), *arguments],
-                stdout=out,
-                stderr=err,
-                env={**os.environ, "TF_CONFIG": cluster, "PYTHONPATH": str(HERE.parents[1])},
-            )
-
-    def _errors(self, index: int) -> pathlib.Path:
-        return self.folder / f"{index}.err"
+        weights = str(self.folder / f"weights-{index}.npz")
+        environment = {**os.environ, "TF_CONFIG": cluster}
+        return begin_forked("run_worker", weights, *self.arguments, environment=environment)
 
     def checkpoints(self) -> set[pathlib.Path]:
         return set((self.folder / "model").glob("ckpt-*.index"))
 
     def signal_the_second(self, signum: int) -> None:
         """Behind the next checkpoint."""
-        while self.checkpoints() <= self.before:
-            assert all(process.poll() is None for process in self.processes), self.said(0)
-            time.sleep(0.05)
-        self.processes[1].send_signal(signum)
+        wait_until(lambda: not self.checkpoints() <= self.before)
+        os.kill(self.processes[1].pid, signum)
 
     def wait(self) -> list[int]:
-        return [process.wait(300) for process in self.processes]
+        self.ended = [process.end() for process in self.processes]
+        return [ended.returncode for ended in self.ended]
 
     def said(self, index: int) -> str:
         """The last line of the command on standard error, where TensorFlow writes, too."""
-        lines = self._errors(index).read_text().splitlines()
+        lines = self.ended[index].stderr.splitlines()
         return next((line for line in lines[::-1] if line.startswith("cell-transfer: ")), "")
 
     def printed(self, index: int) -> list[str]:
-        return (self.folder / f"{index}.out").read_text().splitlines()
+        return self.ended[index].stdout.splitlines()
 
 
 def test_workers_stop_together_and_go_on(digits_dir, tmp_path):

@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 import yaml
+from forked_commands import begin_forked
 from transfer_runs import LIGHT, SETTINGS, STEPS, TINY, command, params
 
 from cells.genotype import catalogue, genotype_file
@@ -180,24 +181,14 @@ def test_a_killed_run_goes_on_and_leaves_it_where_it_is_enough(digits_dir, tmp_p
     folder, settings = tmp_path / "model", tmp_path / "run.yaml"
     settings.write_text(SETTINGS)
     changes = "trainer.train_steps=80,task.model.auxiliary_head=false,task.model.cells.filters=4"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "transfer", "--mode=train", f"--genotype={LIGHT}"),
-            *(f"--config_file={settings}", f"--params_override={changes}"),
-            *(f"--model_dir={folder}", f"--data_dir={digits_dir}"),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=pathlib.Path(__file__).parents[3],
+    process = begin_forked(
+        *("transfer", "--mode=train", f"--genotype={LIGHT}"),
+        *(f"--config_file={settings}", f"--params_override={changes}"),
+        *(f"--model_dir={folder}", f"--data_dir={digits_dir}"),
     )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith("step 40/80"):  # The checkpoint of step 20 is complete.
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    # The checkpoint of step 20 is complete.
+    process.send(signal.SIGKILL, lambda: "\nstep 40/80" in process.said())
+    lines = process.end().stdout.splitlines()
     assert lines[-1].startswith("step 40/80"), lines
     assert (folder / "ckpt-20.index").exists() and not (folder / "ckpt-80.index").exists()
 

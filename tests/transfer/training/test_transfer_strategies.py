@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from forked_commands import run_forked
 from official.core import config_definitions
 from official.modeling import optimization
 from transfer_runs import LIGHT, params, training
@@ -24,8 +22,6 @@ from transfer.runs import model_dir
 from transfer.training import checkpoints, failures, runner
 from transfer.training.loss_scaling import ScaledAverages
 from transfer.training.task import ClassificationTask
-
-HERE = pathlib.Path(__file__).parents[2] / "helpers"
 
 #: Nothing is dropped, and a rate at which rounding does not grow to something else.
 SMALL = """
@@ -170,13 +166,7 @@ def test_two_devices_learn_what_one_learns(digits_dir, tmp_path, plain):
     _, *arguments = training(tmp_path, digits_dir, mirrored, LIGHT)
 
     def of_two(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, str(HERE / "run_mirrored.py"), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
-        )
+        done = run_forked("run_mirrored", *arguments)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 

@@ -1,0 +1,1 @@
+"""Scores a recurrent cell by a language model of it."""
