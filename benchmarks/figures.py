@@ -104,6 +104,7 @@ FIGURES = {
     "16-children-memory-graphs": "-m benchmarks.children_memory --graphs",
     "17-skip-connections": "-m benchmarks.skip_connections",
     "17-skip-attention": "-m benchmarks.skip_attention",
+    "17-whole-networks": "-m benchmarks.whole_networks",
     "18-pools": "-m benchmarks.pools",
     "18-pools-12-epochs": "-m benchmarks.pools --epochs=12",
     "19-unseen-tables": "-m benchmarks.unseen_tables --queries=100 --seeds=10",

@@ -31,8 +31,7 @@ from cell_search.strategies import STRATEGIES
 LAYERS = 8
 
 #: Settings of the strategies, but for their seed: those of the preset `quick`, but that both
-#: controllers learn three times as slowly, since at its rate some end beside the optimum (seeds 0
-#: and 1).
+#: controllers learn three times as slowly: at its rate some end beside the optimum (seeds 0 and 1).
 ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "attention": ("reinforce", {"inputs": "attention", "learning_rate": 0.005}),
     "softmax": ("reinforce", {"inputs": "softmax", "learning_rate": 0.005}),

@@ -26,13 +26,12 @@ from cell_search.space.graph_space import GraphSpace
 from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
 from cell_search.space.network_space import NetworkSpace
-from cell_search.space.space import GenotypeSpace, Point, Space, genotype_of
+from cell_search.space.space import GenotypeSpace, Point, Space
 from cell_search.strategies import STRATEGIES, Strategy
 from cell_search.strategies._listed import Listed
 from cell_search.study import database, objectives
 from cell_search.study.directory import SearchDirectory
 from cell_search.study.objectives import Objective
-from cells.genotype.genotype import Genotype
 from cells.operations.operations import OPERATIONS
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
@@ -93,20 +92,19 @@ class Search:
         Args:
             point: a choice for each decision, by name.
         """
-        genotype = genotype_of(self.space, point) if self.limits.any else None
-        if isinstance(genotype, Genotype):
-            costs = self.predicted(point) if self.limits.costs else {}
-            if not self.limits.allow(genotype, costs):
-                return False
-        return self.evaluator.knows(point, self.space, self.images)
+        if not self.evaluator.knows(point, self.space, self.images):
+            return False
+        if not self.limits.any or not isinstance(self.space, NetworkSpace):
+            return True
+        costs = self.predicted(point) if self.limits.costs else {}
+        return self.limits.allow(self.space.decode(point), costs)
 
     def predicted(self, point: Mapping[str, Any]) -> dict[str, float]:
         """What a candidate costs, by the names of metrics; empty without a cost table."""
         if self.costs is None:
             return {}
-        genotype = genotype_of(self.space, point)
-        cells = genotype if isinstance(genotype, Genotype) else None
-        return self.evaluator_of(point).costs(cells, self.images, self.costs)
+        network = self.space.decode(point) if isinstance(self.space, NetworkSpace) else None
+        return self.evaluator_of(point).costs(network, self.images, self.costs)
 
     @functools.cached_property
     def predicted_metrics(self) -> tuple[str, ...]:

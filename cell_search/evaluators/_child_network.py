@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cell_search.evaluators._base import Evaluator
 from cell_search.images import ImageSettings, size_and_classes
 from cell_search.space.graph_space import GraphSpace
+from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
@@ -58,8 +59,8 @@ class ChildEvaluator(Evaluator):
         return self.child(genotype, size, num_classes)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
-        # Graphs grow beyond what images of a size allow; others were checked for all.
-        if not isinstance(space, GraphSpace):
+        # Strides may go beyond what images of a size allow; cells were checked for all.
+        if not isinstance(space, GraphSpace | LayerwiseSpace):
             return True
         try:
             size, classes = self._size_and_classes(images)

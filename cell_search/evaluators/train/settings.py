@@ -135,7 +135,10 @@ class Train(ChildEvaluator):
                 "accuracy; use a set with two classes or more"
             )
         assert isinstance(space, NetworkSpace)
-        example = space.decode(space.random(np.random.default_rng(0)))
+        rng = np.random.default_rng(0)
+        drawn = (space.random(rng) for _ in range(100))
+        known = next((p for p in drawn if self.knows(p, space, images)), None)
+        example = space.decode(known or space.random(rng))
         if isinstance(example, Architecture):
             for name, off in _OF_CELLS.items():
                 if getattr(self, name) != off:

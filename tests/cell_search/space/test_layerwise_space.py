@@ -107,6 +107,23 @@ def test_evaluators_of_cells_refuse_whole_networks() -> None:
     train().check(images, SMALL)
 
 
+def test_a_stride_beyond_its_map_is_no_candidate() -> None:
+    space = LayerwiseSpace(layers=2, sizes=(3,), filters=(8,), strides=(1, 16))
+    parameters = EVALUATORS.find("parameters")(size=32)
+    point = {d.name: d.choices[-1] for d in space.decisions}  # 32 pixels, then 2, then 16 of these.
+    assert not parameters.knows(point, space, ImageSettings())
+    assert parameters.knows({**point, "layer_2/skip_1": False}, space, ImageSettings())
+    values = {"name": "layerwise", "layerwise": {"layers": 4, "strides": [1, 16]}}
+    result = cell_search.search(
+        {"space": values, "strategy": {"type": "random"}, "evaluator": {"type": "parameters"}},
+        trials=12,
+    )
+    assert len(result.trials) == 12
+    for trial in result.study.trials:
+        network = result.resolved.space.decode(trial.params)
+        network.layout((32, 32), 10)
+
+
 def test_a_search_leaves_networks(tmp_path) -> None:
     config = {
         "space": {"name": "layerwise", "layerwise": {"layers": 3, "filters": [8, 12]}},
