@@ -51,6 +51,16 @@ PLAIN: dict[str, Any] = {
     "cutout": 0,
 }
 
+_USUAL: dict[str, Any] = {
+    "nesterov": True,
+    "schedule": "one_cycle",
+    "smoothing": 0.1,
+    "average": "exponential",
+    "statistics": 2048,
+    "border": "reflect",
+    "cutout": 8,
+}
+
 #: By name: what is changed. What is no field of a recipe says how it is run.
 INGREDIENTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -78,14 +88,16 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
     "cutout 12": {"cutout": 12},
     "small images for half of the time": {"small": 0.5},
     "oneDNN's kernels off": {"onednn": False},
-    "all that is usual": {
-        "nesterov": True,
-        "schedule": "one_cycle",
-        "smoothing": 0.1,
-        "average": "exponential",
-        "statistics": 2048,
-        "border": "reflect",
-        "cutout": 8,
+    "all that is usual": _USUAL,
+    # Which can be prolonged, as a race wants it.
+    **{
+        f"all that is usual, a trapezoid that falls for {decay:.0%}": {
+            **_USUAL,
+            "schedule": "trapezoid",
+            "warmup": 1.0,
+            "decay": decay,
+        }
+        for decay in (0.4, 0.75)
     },
     "unequal": {"unequal": True},
     "unequal, class weights": {"unequal": True, "balance": "weights"},
