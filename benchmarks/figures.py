@@ -129,6 +129,10 @@ FIGURES = {
     "33-house": "-m benchmarks.house",
     "34-mutated-inputs": "-m benchmarks.mutated_inputs",
     "35-cost-model": "-m benchmarks.cost_model",
+    "36-recipes": "-m benchmarks.recipes --epochs=20",
+    "36-recipes-schedules": "-m benchmarks.recipes --epochs=20 --ingredients='all that is usual;"
+    "all that is usual, a trapezoid that falls for 40%;"
+    "all that is usual, a trapezoid that falls for 75%'",
     "36-record": "-m benchmarks.record",
     "37-contenders-cifar10-8m": "-m benchmarks.contenders",
     "37-contenders-cifar10-30m": "-m benchmarks.contenders --budget=1800 "
