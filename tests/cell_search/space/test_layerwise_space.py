@@ -130,6 +130,7 @@ def test_a_search_leaves_networks(tmp_path) -> None:
         "strategy": {"type": "random"},
         "evaluator": {"type": "parameters", "parameters": {"size": 8}},
         "limits": {"multiply_adds": 1e12},
+        "images": {"name": "digits"},
         "trials": 5,
     }
     result = cell_search.search(config, directory=tmp_path)
