@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import signal
 import subprocess
 import sys
@@ -49,6 +50,20 @@ def told(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+def busy(*arguments: str) -> subprocess.Popen[str]:
+    """A program that is outside of Python by now: it has used more than it takes to get there."""
+    process = started("-c", BUSY, *arguments)
+    assert process.stdout is not None and process.stdout.readline() == "begins\n"
+
+    def ticks() -> int:
+        fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    wait_until(lambda: ticks() > before + 10)
+    return process
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("package", ["cells", "cell_search", "transfer", "detection"])
 def test_a_program_that_is_starting(package, signum):
@@ -62,9 +77,8 @@ def test_a_program_that_is_starting(package, signum):
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_outside_of_python_the_line_comes_at_once_and_the_second_signal_ends(signum):
-    process = started("-c", BUSY, "1000")
-    assert process.stdout is not None and process.stderr is not None
-    assert process.stdout.readline() == "begins\n"
+    process = busy("1000")
+    assert process.stderr is not None
     process.send_signal(signum)
     assert process.stderr.readline() == "x: stopping; once more to stop now\n"
     process.send_signal(signum)
@@ -72,9 +86,7 @@ def test_outside_of_python_the_line_comes_at_once_and_the_second_signal_ends(sig
 
 
 def test_what_does_not_come_back_is_ended_after_some_seconds():
-    process = started("-c", BUSY, "0.1")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begins\n"
+    process = busy("0.1")
     process.send_signal(signal.SIGTERM)
     assert told(process) == (143, "x: stopping; once more to stop now\n")
 
