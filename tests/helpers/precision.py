@@ -21,3 +21,17 @@ def keras_in_float64() -> Iterator[None]:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
         keras.utils.clear_session()
+
+
+@contextmanager
+def both_in_float64() -> Iterator[None]:
+    """Keras and tf_keras."""
+    import tf_keras
+
+    with keras_in_float64():
+        tf_keras.backend.set_floatx("float64")
+        try:
+            yield
+        finally:
+            tf_keras.backend.set_floatx("float32")
+            tf_keras.backend.clear_session()

@@ -8,7 +8,7 @@ import pytest
 import tf_keras
 from layerwise_networks import random_network
 from network_comparisons import relative
-from precision import keras_in_float64
+from precision import both_in_float64
 
 from cell_search.children import Bank, Child
 from cells.network.build import build_graph
@@ -41,14 +41,9 @@ def test_same_logits_everywhere(seed: int, strides: tuple[int, ...], exact: Bank
     ours = np.asarray(child.logits(images))
     assert np.abs(ours).max() > 0.1
     graph = network.layout(SIZE, 4)
-    with keras_in_float64():
+    with both_in_float64():
         for namespace in (keras, tf_keras):
-            if namespace is tf_keras:
-                tf_keras.backend.set_floatx("float64")
-            try:
-                model = build_graph(graph, config, namespace, name="mine")
-                assert not move_weights({x.name: x for x in child.layers}, model).missing
-                theirs = np.asarray(model(images.astype("float64"), training=False))
-            finally:
-                tf_keras.backend.set_floatx("float32")
+            model = build_graph(graph, config, namespace, name="mine")
+            assert not move_weights({x.name: x for x in child.layers}, model).missing
+            theirs = np.asarray(model(images.astype("float64"), training=False))
             assert relative(ours, theirs) < 1e-6, namespace.__name__

@@ -8,7 +8,7 @@ import pytest
 import tf_keras
 from graph_chains import grown
 from network_comparisons import relative
-from precision import keras_in_float64
+from precision import both_in_float64
 
 from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.pieces import Piece
@@ -23,11 +23,8 @@ SIZE = (13, 10)
 
 @pytest.fixture
 def float64():
-    tf_keras.backend.set_floatx("float64")
-    with keras_in_float64():
+    with both_in_float64():
         yield
-    tf_keras.backend.set_floatx("float32")
-    tf_keras.backend.clear_session()
 
 
 #: Where the size of the image is primary, and a map that was halved twice meets it.

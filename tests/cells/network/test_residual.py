@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tf_keras
 from network_comparisons import randomise_statistics, relative
-from precision import keras_in_float64
+from precision import both_in_float64
 
 from cells.network.build import build_graph
 from cells.network.residual import ResidualConfig, residual
@@ -36,11 +36,8 @@ def by_hand(config: ResidualConfig, size):
 
 @pytest.fixture
 def float64():
-    tf_keras.backend.set_floatx("float64")
-    with keras_in_float64():
+    with both_in_float64():
         yield
-    tf_keras.backend.set_floatx("float32")
-    tf_keras.backend.clear_session()
 
 
 def test_counts_are_those_of_the_network_that_the_yardstick_was_measured_with():
