@@ -47,11 +47,23 @@ def override(
     """
     for file in files:
         apply(config, read_yaml(file), os.fspath(file), ranges)
-    if isinstance(text, str) and text:
-        text = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
-    if text:
-        apply(config, text, "--params_override", ranges)
+    if values := given(text):
+        apply(config, values, "--params_override", ranges)
     return config
+
+
+def given(text: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The settings that an override gives, nested.
+
+    Args:
+        text: as `override` takes it.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if isinstance(text, str) and text:
+        return read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
+    return text or {}  # type: ignore[return-value]
 
 
 def apply(
