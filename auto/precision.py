@@ -35,7 +35,7 @@ def used(run: Run) -> Iterator[None]:
         elif decided == "auto":
             decided = "bfloat16" if faster() else "float32"
         run.record.keep("precision", decided)
-    with _set(decided == "bfloat16"):
+    with bfloat16_convolutions(decided == "bfloat16"):
         yield
 
 
@@ -45,15 +45,19 @@ def faster() -> bool:
         return False  # These kernels are the processor's.
     seconds = []
     for bfloat16 in (False, True):
-        with _set(bfloat16):
+        with bfloat16_convolutions(bfloat16):
             seconds.append(_seconds())
     return seconds[1] <= PART * seconds[0]
 
 
 @contextlib.contextmanager
-def _set(bfloat16: bool) -> Iterator[None]:
+def bfloat16_convolutions(on: bool) -> Iterator[None]:
+    """Whether products of matrices and convolutions are computed in bfloat16, in a `with` block.
+
+    Graphs that are traced within it are.
+    """
     before = tf.config.optimizer.get_experimental_options().get(_OPTION, False)
-    tf.config.optimizer.set_experimental_options({_OPTION: bfloat16})
+    tf.config.optimizer.set_experimental_options({_OPTION: on})
     try:
         yield
     finally:
