@@ -79,7 +79,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
 
     images = search.images
     builder = builder_of(images)
-    test = datasets.test_split(builder)
+    test = datasets.test_split(builder.info.splits)
     data = {"tfds_name": transfer_name(images)}
     if images.data_dir:
         # The variable of the environment is there for the training, too; the flag is not.
