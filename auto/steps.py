@@ -12,7 +12,7 @@ from auto import final_training, precision, search_step, test_split
 from auto.context import Run
 from auto.race import Race
 from auto.test_split import Divided
-from cells.genotype import genotype_file
+from cells.kinds import files as kinds
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -42,7 +42,7 @@ def take(run: Run) -> dict[str, Any]:
 def _train(run: Run, divided: Divided) -> None:
     race = Race(run, divided)
     begun = run.step("race", race.take)
-    genotype_file.write(run.cells(race.best_cells(begun)), run.genotype)
+    kinds.write(run.cells(race.best_cells(begun)), run.genotype)
     run.step("training", lambda: final_training.train(run, divided, race))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from cells.__main__ import run as main
 from cells.genotype import catalogue, genotype_file
+from cells.kinds import files as kinds
 from cells.operations.operations import OPERATIONS
 
 
@@ -138,7 +139,7 @@ def test_operations_are_listed_with_their_parameters():
 
 def test_validate_and_summary_take_files(tmp_path):
     path = tmp_path / "mine.json"
-    genotype_file.write(catalogue.load("pnasnet_5"), path)
+    kinds.write(catalogue.load("pnasnet_5"), path)
     done = cells("validate", str(path))
     assert done.returncode == 0 and "valid" in done.stdout
     done = cells("summary", str(path), "--network=imagenet_mobile", "--json")
