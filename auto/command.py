@@ -151,6 +151,12 @@ def run(
         shipped_weights=shipped_weights,
     )
     record = opened(folder, settings)
+    # The first word, since what comes now takes seconds.
+    print(
+        f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes; TensorFlow is "
+        "being loaded",
+        flush=True,
+    )
 
     from auto import report, steps
     from auto.context import Run
