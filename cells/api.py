@@ -88,7 +88,7 @@ def save_genotype(genotype: Genotype, file: FilePath) -> None:
     """
     if not isinstance(genotype, Genotype):
         raise UserError(f"genotype: {genotype!r:.60} is not a cells.Genotype")
-    genotype_file.write(genotype, file)
+    kinds.write(genotype, file)
 
 
 def summarize(

@@ -93,15 +93,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """Returns `"did you mean 'x' or 'y'? "`, or `""` where nothing known is near.
 
     Args:
         name: what was given.
         known: the names that exist.
-        count: how many near names to offer at most.
     """
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=count, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], cutoff=0.5)
     if not near:
         return ""
     return "did you mean " + " or ".join(repr(cut(n)) for n in near) + "? "

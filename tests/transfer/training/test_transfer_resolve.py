@@ -10,7 +10,8 @@ import folders
 import pytest
 import yaml
 
-from cells.genotype import catalogue, genotype_file
+from cells.genotype import catalogue
+from cells.kinds import files as kinds
 from cells.network import presets
 from cells.network.stack import stack
 from cells.operations.counts import summarize
@@ -154,7 +155,7 @@ def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_d
 
 
 def test_a_genotype_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
-    genotype_file.write(catalogue.load("pnasnet_5"), tmp_path / "found" / "genotype.json")
+    kinds.write(catalogue.load("pnasnet_5"), tmp_path / "found" / "genotype.json")
     file = tmp_path / "found" / "train.yaml"
     file.write_text(yaml.safe_dump({"task": {"model": {"cells": {"genotype": "genotype.json"}}}}))
     monkeypatch.chdir(tmp_path)
@@ -173,7 +174,7 @@ def test_the_genotype_flag_is_applied_last():
 
 def test_a_configuration_carries_its_genotype(tmp_path):
     file = tmp_path / "genotype.json"
-    genotype_file.write(catalogue.load("pnasnet_5"), file)
+    kinds.write(catalogue.load("pnasnet_5"), file)
     cells = CellStack(genotype=str(file))
     assert cells.load_genotype() == catalogue.load("pnasnet_5")
     file.unlink()  # From here on nobody reads it.
