@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,29 +56,25 @@ def decoded(data: Any) -> tf.data.Dataset:
     return stored.map(decoder_of(data).decode).prefetch(2)
 
 
-def outlines(data: Any) -> Callable[[], dict[int, list[Any]]]:
-    """A function that reads the outlines of converted boxes: COCO's run lengths by image.
+def outlines(data: Any) -> dict[int, list[Any]]:
+    """The outlines of converted boxes: COCO's run lengths by image.
 
     Args:
         data: Model Garden's data configuration, resolved.
     """
+    from pycocotools import mask as coco_masks
 
-    def read() -> dict[int, list[Any]]:
-        from pycocotools import mask as coco_masks
-
-        found: dict[int, list[Any]] = {}
-        for record in tf.data.TFRecordDataset(records.find(data.input_path).files):
-            feature = tf.train.Example.FromString(record.numpy()).features.feature
-            turn = decoding.orientation(feature["image/encoded"].bytes_list.value[0])
-            masks = [
-                decoding.upright(tf.io.decode_png(png, channels=1), turn).numpy()[..., 0]
-                for png in feature["image/object/mask"].bytes_list.value
-            ]
-            image_id = int(feature["image/source_id"].bytes_list.value[0])
-            found[image_id] = [coco_masks.encode(np.asfortranarray(m > 0, np.uint8)) for m in masks]
-        return found
-
-    return read
+    found: dict[int, list[Any]] = {}
+    for record in tf.data.TFRecordDataset(records.find(data.input_path).files):
+        feature = tf.train.Example.FromString(record.numpy()).features.feature
+        turn = decoding.orientation(feature["image/encoded"].bytes_list.value[0])
+        masks = [
+            decoding.upright(tf.io.decode_png(png, channels=1), turn).numpy()[..., 0]
+            for png in feature["image/object/mask"].bytes_list.value
+        ]
+        image_id = int(feature["image/source_id"].bytes_list.value[0])
+        found[image_id] = [coco_masks.encode(np.asfortranarray(m > 0, np.uint8)) for m in masks]
+    return found
 
 
 def batches(

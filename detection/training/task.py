@@ -7,6 +7,7 @@ was.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -78,7 +79,8 @@ class _CellsTask:
     def evaluator(self) -> Evaluator:
         """Collects evaluation batches, in the data set's own numbers."""
         most = getattr(self.task_config, "max_num_eval_detections", 100)
-        outlines = data.outlines(self.task_config.validation_data) if self.with_masks else None
+        side = self.task_config.validation_data
+        outlines = functools.partial(data.outlines, side) if self.with_masks else None
         return Evaluator(self.task_config.category_ids, most, outlines)
 
     @property
