@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from auto import final_training, search_step, test_split
+from auto import final_training, precision, search_step, test_split
 from auto.context import Run
 from auto.race import Race
 from auto.test_split import Divided
@@ -32,7 +32,8 @@ def take(run: Run) -> dict[str, Any]:
     if run.settings.search:
         run.step("search", lambda: search_step.search(run, divided))
     if "training" not in run.results:
-        _train(run, divided)
+        with precision.used(run):
+            _train(run, divided)
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))
     return run.results

@@ -133,6 +133,8 @@ FIGURES = {
     "36-recipes-schedules": "-m benchmarks.recipes --epochs=20 --ingredients='all that is usual;"
     "all that is usual, a trapezoid that falls for 40%;"
     "all that is usual, a trapezoid that falls for 75%'",
+    "36-recipes-bfloat16": "-m benchmarks.recipes --epochs=20 "
+    "--ingredients='bfloat16 convolutions'",
     "36-record": "-m benchmarks.record",
     "37-contenders-cifar10-8m": "-m benchmarks.contenders",
     "37-contenders-cifar10-30m": "-m benchmarks.contenders --budget=1800 "

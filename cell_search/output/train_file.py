@@ -79,8 +79,7 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
     from cells import data as datasets
 
     images = search.images
-    builder = builder_of(images)
-    test = datasets.test_split(builder)
+    test = datasets.test_split(builder_of(images).info.splits)
     whole = images.split.split("[")[0]
     # Without a split of its own, the last tenth scores what the rest has trained.
     train, validation = (whole, test) if test else (f"{whole}[:90%]", f"{whole}[90%:]")

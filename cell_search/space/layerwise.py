@@ -9,7 +9,7 @@ from typing import Any
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Decision, Point
 from cells.kinds.files import ImageGenotype
-from cells.layerwise.network import MAX_LAYERS, Layer, LayerwiseNetwork
+from cells.layerwise.network import CONVOLUTION, MAX_LAYERS, Layer, LayerwiseNetwork
 from cells.support import settings
 from cells.support.errors import UserError
 from cells.support.settings import setting
@@ -145,6 +145,11 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
                 raise UserError(
                     f"{genotype.name}, layer {n}: reads the image and layers, and in this space "
                     "the image is an input only where there is no other"
+                )
+            if (layer.operation, layer.padding) != (CONVOLUTION, "same"):
+                raise UserError(
+                    f"{genotype.name}, layer {n}: is a {layer.operation} with {layer.padding!r} "
+                    "padding, and this space has convolutions with 'same' padding"
                 )
             for part, choices in _SHAPE.items():
                 allowed, value = getattr(self, choices) or (1,), getattr(layer, part)

@@ -28,6 +28,9 @@ VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
 """Share of a class that tests, and seed of the draw, where nobody says otherwise."""
 
+#: The splits of a folder that has none of its own.
+DRAWN = ("train", "test")
+
 _THREADS = 8
 
 
@@ -316,4 +319,4 @@ def _drawn(
             f"{root}: --test={test} cannot be drawn by class from {len(readable):,} images "
             f"({first_line(error)}); use another share, or more images"
         ) from None
-    return dict(zip(("train", "test"), parts, strict=True))
+    return dict(zip(DRAWN, parts, strict=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cells import data as datasets
@@ -52,7 +52,7 @@ def resolve(
     read = [side for side, wanted in sides.items() if wanted]
     _check_settings(params, read)
     # From here on data are looked at, and made where they are not there.
-    names = _resolve_classes(task, read[0])
+    names = _resolve_classes(task, read)
     task.evaluation.top_k = min(task.evaluation.top_k, task.model.num_classes)
     for side in read:
         _check_data(side, getattr(task, side))
@@ -106,7 +106,7 @@ def resolve_model(params: schema.Experiment) -> None:
     initial_weights.complete(params.task)
     _check_input_size(params.task.model)
     if not params.task.model.num_classes:
-        _resolve_classes(params.task, "train_data")
+        _resolve_classes(params.task, ["train_data"])
     network.check(params.task.model)
 
 
@@ -142,8 +142,9 @@ def _check_input_size(model: schema.Model) -> None:
         )
 
 
-def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
-    """Sets the number of classes where it is 0; gives their names."""
+def _resolve_classes(task: schema.Task, sides: Sequence[str]) -> tuple[str, ...]:
+    """Sets the number of classes where it is 0; gives the names of those of the first side."""
+    side = sides[0]
     data = getattr(task, side)
     model = task.model
     if not data.tfds_name:
@@ -153,7 +154,7 @@ def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
                 "which is not set; give one of them"
             )
         return tuple(str(i) for i in range(model.num_classes))
-    names = datasets.image_classes(_builder(data)).class_names
+    names = datasets.image_classes(_builder(data, [getattr(task, s) for s in sides])).class_names
     if not model.num_classes:
         model.num_classes = len(names)
     if model.num_classes < len(names):
@@ -164,13 +165,20 @@ def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
     return (*names, *(str(i) for i in range(len(names), model.num_classes)))
 
 
-def _builder(data: schema.DataConfig) -> Any:
-    return datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+def _builder(data: schema.DataConfig, read: Sequence[schema.DataConfig]) -> Any:
+    """The set of one side, which has the splits of all sides that read it."""
+
+    def accept(name: str, splits: Collection[str]) -> None:
+        for side in read:
+            if side.tfds_name == data.tfds_name:
+                datasets.require_split(name, splits, side.tfds_split)
+
+    return datasets.builder(data.tfds_name, data.tfds_data_dir or None, accept)
 
 
 def _check_data(side: str, data: schema.DataConfig) -> None:
     if data.tfds_name:
-        datasets.split_size(_builder(data), data.tfds_split)
+        datasets.split_size(_builder(data, [data]), data.tfds_split)
     else:
         tfrecords.check(data, f"task.{side}")
 

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pathlib
 
+import folders
 import pytest
 import yaml
 
@@ -103,6 +104,15 @@ def test_refused_in_one_sentence_before_any_data_are_made(digits_dir, tmp_path, 
         complete.resolve(digits(folder, override))
     assert "\n" not in str(error.value) and len(str(error.value)) < 1000
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_not_converted_for_a_split_that_it_will_not_have(tmp_path):
+    photos = folders.write(tmp_path / "photos", {"red": 4, "green": 4})
+    sides = f"{{tfds_name: {photos}, tfds_split: "
+    override = f"task: {{train_data: {sides}train}}, validation_data: {sides}tset}}}}"
+    with pytest.raises(UserError, match=r"no split 'tset': did you mean 'test'.* has train, test,"):
+        complete.resolve(digits(tmp_path / "data", override))
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_an_unknown_experiment_names_the_near_ones():
