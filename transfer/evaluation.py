@@ -140,7 +140,7 @@ def _labels(task: Any, known: tuple[str, ...]) -> np.ndarray:
     data = task.validation_data
     if not data.tfds_name:
         return np.arange(len(known))
-    builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
     names = datasets.image_classes(builder).class_names
     # A network that was trained on TFRecord files knows numbers only.
     if names == known[: len(names)] or not (task.train_data.tfds_name or len(names) > len(known)):

@@ -40,7 +40,8 @@ def decoder_of(data: Any, *, with_masks: bool = False) -> decoders.Decoder:
         return RecordDecoder(
             include_mask=with_masks, mask_binarize_threshold=0.5 if with_masks else None
         )
-    return ObjectsDecoder(datasets.detection_classes(_builder(data)))
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
+    return ObjectsDecoder(datasets.detection_classes(builder))
 
 
 def decoded(data: Any) -> tf.data.Dataset:
@@ -107,7 +108,7 @@ def batches(
 
 def _stored(data: Any, context: tf.distribute.InputContext | None) -> tf.data.Dataset:
     """The examples of a TFDS set, whose images `ObjectsDecoder` decodes."""
-    builder = _builder(data)
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
     encoded = data.replace(tfds_skip_decoding_feature=datasets.detection_classes(builder).image_key)
     return examples(builder, encoded, context, add_tfds_id=True)
 
@@ -115,7 +116,3 @@ def _stored(data: Any, context: tf.distribute.InputContext | None) -> tf.data.Da
 def _is_wide_enough(example: dict[str, Any]) -> tf.Tensor:
     size = tf.shape(example["image"])[:2]
     return tf.reduce_max(size) <= MOST_ASPECT * tf.reduce_min(size)
-
-
-def _builder(data: Any) -> Any:
-    return datasets.builder(data.tfds_name, data.tfds_data_dir or None)

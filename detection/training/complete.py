@@ -212,7 +212,7 @@ def _categories(side: str, data: Any, *, masks: bool) -> Categories:
             "folder of a prepared one, or input_path, a folder that cell-detect --mode=convert "
             "wrote"
         )
-    builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
     found = categories.of_builder(builder)
     datasets.split_size(builder, data.tfds_split)
     return found

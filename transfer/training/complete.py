@@ -173,7 +173,7 @@ def _builder(data: schema.DataConfig, read: Sequence[schema.DataConfig]) -> Any:
             if side.tfds_name == data.tfds_name:
                 datasets.require_split(name, splits, side.tfds_split)
 
-    return datasets.builder(data.tfds_name, data.tfds_data_dir or None, accept)
+    return datasets.builder(data.tfds_name, data.tfds_data_dir, accept)
 
 
 def _check_data(side: str, data: schema.DataConfig) -> None:
