@@ -204,15 +204,13 @@ def _seen(
 
 
 def cut(images: tf.Tensor, size: tuple[int, int], crops: int) -> list[tf.Tensor]:
-    """Crops of images: as they are, or corners and centre, or these and their mirror images.
+    """Crops of images: corners and centre, or these and their mirror images.
 
     Args:
         images: `(batch, height, width, channels)`.
         size: (height, width) of the crops.
-        crops: 1, 5 or 10.
+        crops: 5 or 10.
     """
-    if crops == 1:
-        return [images]
     height, width = size
     down, right = images.shape[1] - height, images.shape[2] - width
     corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
