@@ -175,7 +175,6 @@ class _RayWorker(Worker):
     def alive(self) -> bool:
         import ray
 
-        assert self._actor is not None
         try:
             ray.get(self._actor.ready.remote(), timeout=_PATIENCE)
         except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
@@ -185,7 +184,6 @@ class _RayWorker(Worker):
     def ask(self, request: Request, seconds: float | None) -> Result:
         import ray
 
-        assert self._actor is not None
         try:
             answer = ray.get(self._actor.evaluate.remote(request), timeout=seconds)
         except ray.exceptions.GetTimeoutError:
