@@ -319,11 +319,8 @@ def _genotype(genotype: kinds.ImageGenotype | FilePath) -> kinds.ImageGenotype:
     if isinstance(genotype, str | os.PathLike):
         found = kinds.read(genotype) if isinstance(genotype, os.PathLike) else kinds.find(genotype)
         return kinds.image_genotype(found)
-    return genotype if isinstance(genotype, Architecture) else _cells(genotype)
-
-
-def _cells(genotype: Genotype | FilePath) -> Genotype:
-    return genotype if isinstance(genotype, Genotype) else load_genotype(genotype)
+    # Of what is none of these it says so.
+    return genotype if isinstance(genotype, Architecture | Genotype) else load_genotype(genotype)
 
 
 def _read_weights(path: FilePath, genotype: kinds.ImageGenotype) -> WeightsFile:

@@ -15,6 +15,7 @@ from cell_search.study.directory import SearchDirectory
 from cells import shipped
 from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
+from cells.support.files import as_paths
 
 #: What a configuration may be given as: itself, its values, or one or more YAML files.
 Config = SearchConfig | Mapping[str, Any] | str | os.PathLike[str] | Sequence[str]
@@ -45,14 +46,13 @@ def read(
         _recover(directory)
     stored = directory.stored_config() if directory else None
     if isinstance(config, SearchConfig):
-        wanted = schema.from_values(schema.used_values(config), "config")
-    elif isinstance(config, Mapping):
+        config = schema.used_values(config)
+    if isinstance(config, Mapping):
         wanted = schema.from_values(config, "config")
     elif not config and directory is not None and stored is not None:
         wanted = schema.from_values(stored, str(directory.config))
     else:
-        files = [config] if isinstance(config, str | os.PathLike) else (config or ())
-        named = [shipped.configuration(file, "search") for file in files]
+        named = [shipped.configuration(file, "search") for file in as_paths(config or ())]
         wanted = overrides.override(SearchConfig(), named)
     overrides.override(wanted, text=text)
     overrides.apply(wanted, changes, "the arguments")

@@ -83,6 +83,11 @@ def _end(prog: str, sentence: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of what an error of a library says; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 def cut(text: str, most: int = 60) -> str:
     """A text as a sentence can hold it: its beginning, with dots where it goes on."""
     return text if len(text) <= most else f"{text[:most]}..."

@@ -115,7 +115,7 @@ def parsed(text: str) -> dict[str, Any]:
         return read_yaml(text)
     try:
         if _ASSIGNMENTS.match(text):
-            return _nested(
+            return nested(
                 (key, yaml_file.loads(written))
                 for key, written in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
             )
@@ -125,7 +125,15 @@ def parsed(text: str) -> dict[str, Any]:
     return _mapping(values, "--params_override")
 
 
-def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Settings as a file has them, from `a.b.c` and value.
+
+    Args:
+        pairs: keys and values.
+
+    Raises:
+        UserError: a key is there twice, or leads into a value.
+    """
     values: dict[str, Any] = {}
     for key, value in pairs:
         *path, last = key.strip().split(".")
