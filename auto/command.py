@@ -156,6 +156,12 @@ def run(
         precision=precision,
     )
     record = opened(folder, settings)
+    # The first word, since what comes now takes seconds.
+    print(
+        f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes; TensorFlow is "
+        "being loaded",
+        flush=True,
+    )
 
     from auto import report, steps
     from auto.context import Run

@@ -113,6 +113,10 @@ FIGURES = {
     "21-scale": "-m benchmarks.scale",
     "22-driver-cost": "-m benchmarks.driver_cost",
     "23-shared-weights": "-m benchmarks.shared_weights --seeds=3 --trials=150 --cells=3",
+    "43-darts": "-m benchmarks.shared_weights --method=darts --output=runs/shared_weights",
+    "43-darts-second-order": "-m benchmarks.shared_weights --method=darts_second_order "
+    "--output=runs/shared_weights",
+    "43-enas": "-m benchmarks.shared_weights --method=enas --output=runs/shared_weights",
     # A network of one block a cell, minutes in place of an hour.
     "24-finetuning": "-m benchmarks.finetuning --genotype=tests/transfer/tiny.json --filters=16 "
     "--before=400 --steps=80",

@@ -50,7 +50,8 @@ def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     yield from _table([head, *rows])
     yield (
         "parameters for 10 classes, of cells at N = 6, F = 32; error and accuracy as published, "
-        "ImageNet at 224 pixels; cells show NAME names the paper; cells list --recurrent: recurrent cells"
+        "ImageNet at 224 pixels; cells show NAME names the paper; cells list --recurrent: "
+        "recurrent cells"
     )
 
 

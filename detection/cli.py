@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from cells import shipped
+from cells.checks import stages
+from cells.kinds import files as kinds
 from cells.support import command_line
 
 if TYPE_CHECKING:
@@ -131,8 +134,16 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _settings(*, trained: bool = True) -> dict[str, Any]:
-    """The flags of the configuration, of a run that there is or of a new one."""
+    """The flags of the configuration, of a run that there is or of a new one.
+
+    Slips are told here that are found without TensorFlow, whose import takes seconds.
+    """
     values = flags.FLAGS
+    shipped.require_readable(values.config_file, values.params_override, "detection")
+    if trained:
+        stages.require_run(values.model_dir, stages.DETECTOR)
+    elif values.genotype:
+        kinds.find_network(values.genotype)
     given = {
         "config_file": values.config_file,
         "params_override": values.params_override,
@@ -210,9 +221,10 @@ def _export(_: Sequence[str]) -> Iterator[str]:
     for name in flags.FLAGS.formats:
         if name not in FORMATS:
             raise unknown("--formats", name, FORMATS)
+    settings = _settings()
     from detection.exporting.export import export
 
-    result = export(folder, output, flags.FLAGS.formats, **_settings())
+    result = export(folder, output, flags.FLAGS.formats, **settings)
     for kind, file in result["files"].items():
         yield (
             f"{kind:12} {file['file']:16} boxes differ from the trained detector's by at most "
@@ -254,14 +266,15 @@ def _convert(_: Sequence[str]) -> Iterator[str]:
 
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
+    values = flags.FLAGS
+    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
+    folder = values.model_dir if trained else None
+    settings = _settings(trained=trained)
     from cells.support.files import write_json
     from detection.config.read import read_params
     from detection.summary import summary
 
-    values = flags.FLAGS
-    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
-    folder = values.model_dir if trained else None
-    counts = summary(read_params(folder, **_settings(trained=trained)))
+    counts = summary(read_params(folder, **settings))
     for name, value in counts.items():
         shown = f"{value:,}" if isinstance(value, int) else value
         yield f"{name.replace('_', ' '):24} {shown}"

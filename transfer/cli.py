@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from cells import shipped
+from cells.checks import stages
+from cells.kinds import files as kinds
 from cells.support import command_line
 
 if TYPE_CHECKING:
@@ -120,8 +123,16 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def _settings(*, trained: bool = True) -> dict[str, Any]:
-    """The flags of the configuration, of a run that there is or of a new one."""
+    """The flags of the configuration, of a run that there is or of a new one.
+
+    Slips are told here that are found without TensorFlow, whose import takes seconds.
+    """
     values = flags.FLAGS
+    shipped.require_readable(values.config_file, values.params_override, "transfer")
+    if trained:
+        stages.require_run(values.model_dir, stages.CLASSIFIER)
+    elif values.genotype:
+        kinds.find_network(values.genotype)
     settings = {
         "config_file": values.config_file,
         "params_override": values.params_override,
@@ -150,10 +161,11 @@ def _train(_: Sequence[str]) -> Iterator[str]:
 
 
 def _evaluate(_: Sequence[str]) -> Iterator[str]:
-    from transfer import api, evaluation
-
     values = flags.FLAGS
     folder = command_line.required("model_dir")
+    settings = _settings()
+    from transfer import api, evaluation
+
     if values.genotype:
         from transfer.runs import model_dir
 
@@ -163,7 +175,7 @@ def _evaluate(_: Sequence[str]) -> Iterator[str]:
         checkpoint=values.checkpoint,
         crops=values.crops,
         output=values.output,
-        **_settings(),
+        **settings,
     )
     if result.by_class is not None:
         yield from evaluation.worst(result.by_class)
@@ -190,6 +202,7 @@ def _predict(paths: Sequence[str]) -> Iterator[str]:
         raise UserError("--mode=predict: needs images: give files or folders after the flags")
     from transfer import api
 
+    stages.require_run(folder, stages.CLASSIFIER)
     predictions = api.predict(
         folder, paths, top=values.top, checkpoint=values.checkpoint, output=values.output
     )
@@ -215,6 +228,7 @@ def _export(_: Sequence[str]) -> Iterator[str]:
     for name in values.formats:
         if name not in FORMATS:
             raise unknown("--formats", name, FORMATS)
+    stages.require_run(folder, stages.CLASSIFIER)
     from transfer.exporting.export import export
 
     result = export(folder, output, values.formats, checkpoint=values.checkpoint)
@@ -231,15 +245,16 @@ def _export(_: Sequence[str]) -> Iterator[str]:
 
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
+    values = flags.FLAGS
+    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
+    folder = values.model_dir if trained else None
+    settings = _settings(trained=trained)
     from cells.support.files import write_json
     from transfer.runs.configuration import read_params
     from transfer.step_time import measure
     from transfer.summary import summary
 
-    values = flags.FLAGS
-    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
-    folder = values.model_dir if trained else None
-    params = read_params(folder, **{**_settings(trained=trained), "genotype": values.genotype})
+    params = read_params(folder, **{**settings, "genotype": values.genotype})
     counts = summary(params)
     if values.measure:
         counts |= measure(params)

@@ -178,8 +178,8 @@ class LayerwiseNetwork(Architecture):
     ) -> Graph:
         if size is None and any(layer.changes_size for layer in self.layers):
             raise UserError(
-                f"image_size: the strides or windows of {self.name} make maps of several sizes, which are "
-                "padded with zeros, so it needs a static image_size; give one"
+                f"image_size: the strides or windows of {self.name} make maps of several sizes, "
+                "which are padded with zeros, so it needs a static image_size; give one"
             )
         shapes = self._shapes(size or _USUAL, channels)
         for n, (layer, shape) in enumerate(zip(self.layers, shapes, strict=True)):

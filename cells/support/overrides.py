@@ -47,8 +47,8 @@ def override(
     """
     for file in files:
         apply(config, read_yaml(file), os.fspath(file), ranges)
-    if isinstance(text, str) and text:
-        text = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
+    if isinstance(text, str):
+        text = parsed(text)
     if text:
         apply(config, text, "--params_override", ranges)
     return config
@@ -102,7 +102,17 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _mapping(yaml_file.read(path), os.fspath(path))
 
 
-def _parse_text(text: str) -> dict[str, Any]:
+def parsed(text: str) -> dict[str, Any]:
+    """The settings of `--params_override`, nested; whether there are such keys is not looked at.
+
+    Args:
+        text: as `override` takes it.
+
+    Raises:
+        UserError: it cannot be read, or a key is given twice.
+    """
+    if text.endswith((".yaml", ".yml")):
+        return read_yaml(text)
     try:
         if _ASSIGNMENTS.match(text):
             return nested(
