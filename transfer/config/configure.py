@@ -103,7 +103,9 @@ def configure(
         # What an experiment says of stacked cells is nobody's wish for a whole network.
         for name, value in _of_cells(params).items():
             if name in given and value is not None and not is_off(name, value):
-                raise not_of_cells(name, cells_of(params).load_genotype())
+                network = cells_of(params).load_genotype()
+                assert isinstance(network, Architecture)
+                raise not_of_cells(name, network)
             if value == before[name]:
                 place = params.task.model if name == _HEAD else cells_of(params)
                 setattr(place, name, False if name == _HEAD else None)
