@@ -315,10 +315,7 @@ def convert(args: argparse.Namespace) -> Iterator[str]:
     reading, writing = find_format(args.source), find_format(args.to)
     text = _text_of(args.input, reading.most)
     try:
-        if reading.read_named is not None:
-            genotype = reading.read_named(text, args.name)
-        else:
-            genotype = reading.read(text)
+        genotype = reading.read(text, args.name) if reading.several else reading.read(text)
     except UserError as error:
         raise UserError(f"{args.input}: {error}") from None
     if args.name:

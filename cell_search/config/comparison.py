@@ -46,7 +46,7 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
     # What the directory's version did not know yet was as it is by default.
     before = flat(SearchConfig().as_dict()) | flat(stored)
     different = settings_differences(
-        now, before, free=lambda key: _free(key) or not _used(key, now)
+        now, before, free=lambda key: is_free(key) or not _used(key, now)
     )
     trials = before["trials"]
     if not isinstance(trials, int) or now["trials"] < trials:
@@ -70,7 +70,12 @@ def used_settings(config: SearchConfig) -> dict[str, Any]:
     return used | flat({"sieve": config.sieve.used_values()})
 
 
-def _free(key: str) -> bool:
+def is_free(key: str) -> bool:
+    """Whether a setting says where and how to look at a search, and not what is searched.
+
+    Args:
+        key: of the setting, `a.b.c`.
+    """
     return any(key == free or key.startswith(f"{free}.") for free in _FREE)
 
 

@@ -17,6 +17,7 @@ from cell_search.study.directory import SearchDirectory
 from cells import shipped
 from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
+from cells.support.files import as_paths
 from cells.support.settings_differences import flat
 
 _OF_CELLS = re.compile(
@@ -53,17 +54,17 @@ def read(
     stored = directory.stored_config() if directory else None
     given: list[Mapping[str, Any]] = []
     if isinstance(config, SearchConfig):
-        wanted = schema.from_values(schema.used_values(config), "config")
+        config = schema.used_values(config)
         usual = flat(SearchConfig().as_dict())
-        given.append({k: v for k, v in flat(config.as_dict()).items() if v != usual.get(k)})
+        wanted = schema.from_values(config, "config")
+        given.append({k: v for k, v in flat(wanted.as_dict()).items() if v != usual.get(k)})
     elif isinstance(config, Mapping):
         wanted = schema.from_values(config, "config")
         given.append(config)
     elif not config and directory is not None and stored is not None:
         wanted = schema.from_values(stored, str(directory.config))
     else:
-        files = [config] if isinstance(config, str | os.PathLike) else (config or ())
-        named = [shipped.configuration(file, "search") for file in files]
+        named = [shipped.configuration(file, "search") for file in as_paths(config or ())]
         wanted = overrides.override(SearchConfig(), named)
         given += [overrides.read_yaml(file) for file in named]
     overrides.override(wanted, text=text)
