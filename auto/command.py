@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auto import budget as budgets
 from auto import test_split
-from auto.record import Settings, opened
+from auto.record import PRECISIONS, Settings, opened
 from cell_search.recipes.recipe import BALANCES
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
@@ -70,6 +70,7 @@ def run(
     balance: str = "none",
     weights: FilePath | None = None,
     shipped_weights: bool = True,
+    precision: str = "auto",
     seed: int = 0,
 ) -> AutoResult:
     """Makes a classifier of a folder of images, with the network that suits them; or goes on.
@@ -93,6 +94,8 @@ def run(
             it alone.
         shipped_weights: whether small networks that were trained on CIFAR-10 and come with the
             package take part, where images are small.
+        precision: of convolutions in race and training: `float32`, `bfloat16`, or `auto`, which
+            takes what is faster on this processor.
         seed: of everything random, at least 0.
 
     Returns:
@@ -129,6 +132,7 @@ def run(
     for flag, value, choices in (
         ("entrants", entrants, ENTRANTS),
         ("balance", balance, BALANCES),
+        ("precision", precision, PRECISIONS),
     ):
         if value not in choices:
             raise unknown(f"--{flag}", value, choices)
@@ -149,8 +153,15 @@ def run(
         weights=given,
         weights_digest=hashlib.sha256(Path(given).read_bytes()).hexdigest() if given else "",
         shipped_weights=shipped_weights,
+        precision=precision,
     )
     record = opened(folder, settings)
+    # The first word, since what comes now takes seconds.
+    print(
+        f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes; TensorFlow is "
+        "being loaded",
+        flush=True,
+    )
 
     from auto import report, steps
     from auto.context import Run

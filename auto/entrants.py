@@ -39,7 +39,7 @@ SIZES = ((1, 16), (1, 24), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
 SMALL, LARGE = 64, 128
 
 #: The largest network takes part that sees every image so often in the time that there is.
-EPOCHS = 30
+EPOCHS = 50
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from auto.test_split import Divided
 from cell_search import images as image_files
 from cell_search.images import Images, ImageSettings
 from cell_search.recipes.training import WholeTraining
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 from cells.support.files import writing
 from cells.support.signals import Interruption
 
@@ -228,7 +228,7 @@ class Race:
                     entrant, cost = self._largest(first, cost)
                 chosen[entrant] = cost
             except (UserError, FloatingPointError, MemoryError, tf.errors.OpError) as error:
-                begun["failed"][first.name] = _line(error)
+                begun["failed"][first.name] = first_line(error)
                 failed.append(first)
         begun["entrants"] = [dataclasses.astuple(e) for e in [*chosen, *failed]]
         begun["costs"] = {e.name: tuple(cost) for e, cost in chosen.items()}
@@ -282,8 +282,8 @@ class Race:
                     f"images that it was not trained on, after {training.steps:,} steps"
                 )
             except (FloatingPointError, MemoryError, tf.errors.ResourceExhaustedError) as error:
-                begun["failed"][name] = _line(error)
-                said = f"failed, {_line(error)}"
+                begun["failed"][name] = first_line(error)
+                said = f"failed, {first_line(error)}"
                 self._trainings.pop(name, None)
             print(f"  {name}: {said}", flush=True)
             self._run.record.keep(HEATS, begun)
@@ -390,7 +390,3 @@ def _timed(training: WholeTraining, steps: int) -> Cost:
     training.run(steps)
     training.child.trained.numpy()  # The processor is waited for.
     return Cost((time.process_time() - began) / steps, (time.monotonic() - clock) / steps)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

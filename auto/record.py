@@ -14,6 +14,9 @@ from cells.support.settings_differences import in_words, settings_differences
 
 FILE = "auto.json"
 
+#: Of convolutions; `auto` measures on the machine in use.
+PRECISIONS = ("auto", "float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,6 +36,7 @@ class Settings:
         weights: a file of trained weights that takes part; "": none.
         weights_digest: of its content.
         shipped_weights: whether the weights that come with the package take part.
+        precision: of convolutions, one of `PRECISIONS`.
     """
 
     images: str
@@ -48,6 +52,7 @@ class Settings:
     weights: str = ""
     weights_digest: str = ""
     shipped_weights: bool = True
+    precision: str = "auto"
 
 
 @dataclass

@@ -83,6 +83,7 @@ def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[
         "network": results["training"]["network"],
         "search": results.get("search"),
         "race": results["race"],
+        "precision": results.get("precision", "float32"),
         "training": results["training"],
         "test": results["test"],
         "files": results["export"]["files"],
@@ -166,6 +167,7 @@ def _parts(
             "images turned upright, as their EXIF data say": images["turned"],
             "entrants": settings.entrants,
             "unequal classes": settings.balance,
+            "precision of convolutions": told["precision"],
             "weights that took part": settings.weights or "none were given",
             "weights of the package": "took part" if _came_along(told) else "did not take part",
         }.items()

@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from auto import final_training, search_step, test_split
+from auto import final_training, precision, search_step, test_split
 from auto.context import Run
 from auto.race import Race
 from auto.test_split import Divided
-from cells.genotype import genotype_file
+from cells.kinds import files as kinds
 
 #: What is exported.
 FORMATS = ("keras", "tflite")
@@ -32,7 +32,8 @@ def take(run: Run) -> dict[str, Any]:
     if run.settings.search:
         run.step("search", lambda: search_step.search(run, divided))
     if "training" not in run.results:
-        _train(run, divided)
+        with precision.used(run):
+            _train(run, divided)
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))
     return run.results
@@ -41,7 +42,7 @@ def take(run: Run) -> dict[str, Any]:
 def _train(run: Run, divided: Divided) -> None:
     race = Race(run, divided)
     begun = run.step("race", race.take)
-    genotype_file.write(run.cells(race.best_cells(begun)), run.genotype)
+    kinds.write(run.cells(race.best_cells(begun)), run.genotype)
     run.step("training", lambda: final_training.train(run, divided, race))
 
 

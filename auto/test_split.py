@@ -114,7 +114,7 @@ def _divided(images: ImageFolder, folder: pathlib.Path) -> Divided:
     from cells.data import conversion
 
     builder = data.builder(str(folder))
-    test = data.test_split(builder)
+    test = data.test_split(builder.info.splits)
     if test is None:
         raise UserError(
             f"--images: {images.root} has the splits {', '.join(images.splits)} and none to test "

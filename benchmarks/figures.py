@@ -113,6 +113,10 @@ FIGURES = {
     "21-scale": "-m benchmarks.scale",
     "22-driver-cost": "-m benchmarks.driver_cost",
     "23-shared-weights": "-m benchmarks.shared_weights --seeds=3 --trials=150 --cells=3",
+    "43-darts": "-m benchmarks.shared_weights --method=darts --output=runs/shared_weights",
+    "43-darts-second-order": "-m benchmarks.shared_weights --method=darts_second_order "
+    "--output=runs/shared_weights",
+    "43-enas": "-m benchmarks.shared_weights --method=enas --output=runs/shared_weights",
     # A network of one block a cell, minutes in place of an hour.
     "24-finetuning": "-m benchmarks.finetuning --genotype=tests/transfer/tiny.json --filters=16 "
     "--before=400 --steps=80",
@@ -133,6 +137,8 @@ FIGURES = {
     "36-recipes-schedules": "-m benchmarks.recipes --epochs=20 --ingredients='all that is usual;"
     "all that is usual, a trapezoid that falls for 40%;"
     "all that is usual, a trapezoid that falls for 75%'",
+    "36-recipes-bfloat16": "-m benchmarks.recipes --epochs=20 "
+    "--ingredients='bfloat16 convolutions'",
     "36-record": "-m benchmarks.record",
     "37-contenders-cifar10-8m": "-m benchmarks.contenders",
     "37-contenders-cifar10-30m": "-m benchmarks.contenders --budget=1800 "
@@ -148,6 +154,9 @@ FIGURES = {
     "39-evolved-graphs": "-m benchmarks.evolved_graphs --output=runs/evolved_graphs",
     "39-evolved-graphs-readings": "-m benchmarks.evolved_graphs --readings=50",
     "39-evolved-graphs-first": "-m benchmarks.evolved_graphs --first",
+    "43-network-searches": "-m benchmarks.network_searches --output=runs/network_searches",
+    "43-networks-and-cells": "-m benchmarks.network_searches --minutes=60 "
+    "--arms=evolution,graphs,cells --output=runs/network_searches",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
 }

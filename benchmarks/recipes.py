@@ -88,6 +88,7 @@ INGREDIENTS: dict[str, dict[str, Any]] = {
     "cutout 12": {"cutout": 12},
     "small images for half of the time": {"small": 0.5},
     "oneDNN's kernels off": {"onednn": False},
+    "bfloat16 convolutions": {"bfloat16": True},
     "all that is usual": _USUAL,
     # Which can be prolonged, as a race wants it.
     **{
@@ -172,6 +173,7 @@ def _found(records: Records, name: str, seed: int, args: argparse.Namespace) -> 
 
 def _train(key: dict[str, Any]) -> dict[str, float]:
     """One training, in this process."""
+    from auto.precision import bfloat16_convolutions
     from cell_search import images as image_files
     from cell_search.recipes.batches import TrainingImages
     from cell_search.recipes.recipe import Recipe
@@ -187,6 +189,7 @@ def _train(key: dict[str, Any]) -> dict[str, float]:
     images = loaded.training
     changes = dict(key["changes"])
     changes.pop("onednn", None)
+    precise = bfloat16_convolutions(changes.pop("bfloat16", False))
     if changes.pop("unequal", False):
         kept = _unequal(images[1], loaded.num_classes)
         images = images[0][kept], images[1][kept]
@@ -201,7 +204,8 @@ def _train(key: dict[str, Any]) -> dict[str, float]:
         graph, config, recipe, images, key["seed"], planned=key["epochs"] * drawn.per_epoch
     )
     began = time.process_time()
-    loss = training.run()
+    with precise:
+        loss = training.run()
     trained = time.process_time()
     scores = {
         f"accuracy, {len(chosen)} views": training.score(*loaded.held_out, chosen).accuracy

@@ -9,6 +9,8 @@ from typing import Any
 
 from absl import flags
 
+from cells import shipped
+from cells.checks import stages
 from cells.support import command_line
 
 MODES = ("search", "rerank", "export", "report", "replay", "repair", "costs")
@@ -108,9 +110,12 @@ def _main(argv: Sequence[str]) -> None:
     if mode == "costs":
         _measure()
         return
-    command_line.required("search_dir")
+    folder = command_line.required("search_dir")
     if flags.FLAGS.top_k is not None and mode != "rerank":
         raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
+    # What is found without TensorFlow, whose import takes seconds.
+    shipped.require_readable(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
+    stages.require_own("search_dir", folder, stages.SEARCH)
     {
         "search": lambda: _interruptibly(_search_until),
         "rerank": lambda: _interruptibly(_rerank_until),

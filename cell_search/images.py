@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,8 +93,7 @@ def load(settings: ImageSettings) -> Images:
 
     builder = builder_of(settings)
     classes = data.image_classes(builder)
-    data.split_size(builder, settings.split)  # Whether there is such a split.
-    _require_no_test(builder, settings)
+    data.split_size(builder, settings.split)  # Whether there is such a part of it.
     height, width, resized = _size(settings, classes.image_shape)
     labels = data.read_labels(builder, settings.split, classes)
     training, held_out = divide(labels, settings, classes.num_classes)
@@ -171,12 +170,22 @@ def builder_of(settings: ImageSettings) -> Any:
     """The TFDS builder of the set.
 
     Raises:
-        UserError: the set is unknown, or cannot be prepared.
+        UserError: the set is unknown, cannot be prepared, or has no such split to search with.
     """
     from cells import data
 
+    def accept(name: str, splits: Collection[str]) -> None:
+        data.require_split(name, splits, settings.split)
+        test = data.test_split(splits)
+        if test and data.names_split(settings.split, test):
+            raise UserError(
+                f"images.split: {settings.split!r} holds the images of {settings.name} that test "
+                f"the winner ({test!r}), which no search may see; use another split, such as "
+                "'train'"
+            )
+
     data_dir = settings.data_dir or os.environ.get("CELLS_DATA_DIR") or None
-    return data.builder(settings.name, data_dir)
+    return data.builder(settings.name, data_dir, accept)
 
 
 def divide(
@@ -240,17 +249,6 @@ def _size(
     return height, width, False
 
 
-def _require_no_test(builder: Any, settings: ImageSettings) -> None:
-    from cells import data
-
-    test = data.test_split(builder)
-    if test and data.names_split(settings.split, test):
-        raise UserError(
-            f"images.split: {settings.split!r} holds the images of {settings.name} that test the "
-            f"winner ({test!r}), which no search may see; use another split, such as 'train'"
-        )
-
-
 def _read(
     builder: Any,
     split: str,
@@ -264,6 +262,7 @@ def _read(
 
     from cells import data
 
+    @tf.autograph.experimental.do_not_convert
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
         # Those of an oblong set may have been turned.

@@ -66,6 +66,7 @@ def auto(args: argparse.Namespace) -> Iterator[str]:
             balance=args.balance,
             weights=args.weights,
             shipped_weights=args.shipped_weights == "on",
+            precision=args.precision,
             seed=args.seed,
         )
     yield (

@@ -88,7 +88,7 @@ def save_genotype(genotype: Genotype, file: FilePath) -> None:
     """
     if not isinstance(genotype, Genotype):
         raise UserError(f"genotype: {genotype!r:.60} is not a cells.Genotype")
-    genotype_file.write(genotype, file)
+    kinds.write(genotype, file)
 
 
 def summarize(
@@ -319,11 +319,8 @@ def _genotype(genotype: kinds.ImageGenotype | FilePath) -> kinds.ImageGenotype:
     if isinstance(genotype, str | os.PathLike):
         found = kinds.read(genotype) if isinstance(genotype, os.PathLike) else kinds.find(genotype)
         return kinds.image_genotype(found)
-    return genotype if isinstance(genotype, Architecture) else _cells(genotype)
-
-
-def _cells(genotype: Genotype | FilePath) -> Genotype:
-    return genotype if isinstance(genotype, Genotype) else load_genotype(genotype)
+    # Of what is none of these it says so.
+    return genotype if isinstance(genotype, Architecture | Genotype) else load_genotype(genotype)
 
 
 def _read_weights(path: FilePath, genotype: kinds.ImageGenotype) -> WeightsFile:

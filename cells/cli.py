@@ -192,6 +192,11 @@ def _add_auto(sub: argparse.ArgumentParser) -> None:
         default="on",
         help="whether networks trained on CIFAR-10 that come along take part (on)",
     )
+    sub.add_argument(
+        "--precision",
+        default="auto",
+        help="of convolutions: float32, bfloat16, or auto, which takes the faster (auto)",
+    )
     sub.add_argument("--seed", type=_seed, default=0, help="of everything random (0)")
     sub.add_argument("--verbose", action="store_true", help="show what libraries say, too")
 

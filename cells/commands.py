@@ -36,21 +36,22 @@ def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     if args.recurrent:
         yield from _recurrent_catalogue(args.json)
         return
-    genotypes = {name: api.load_genotype(name) for name in api.catalogue()}
+    genotypes = {n: kinds.find_network(n) for n in (*catalogue.names(), *kinds.networks())}
     if args.json:
         yield json.dumps(
             [
-                {"name": name, "title": g.name, "stacking": g.stacking, **g.provenance}
+                {"name": name, "title": g.name, _form(g)[0]: _form(g)[1], **g.provenance}
                 for name, g in genotypes.items()
             ]
         )
         return
     head = ("name", "stacking", "parameters", "CIFAR-10 error", "ImageNet top-1", "by")
-    rows = [(name, g.stacking, *_figures(g), _authors(g)) for name, g in genotypes.items()]
+    rows = [(name, _form(g)[1], *_figures(g), _authors(g)) for name, g in genotypes.items()]
     yield from _table([head, *rows])
     yield (
-        "parameters at N = 6, F = 32 for 10 classes; error and accuracy as published, ImageNet at "
-        "224 pixels; cells show NAME names the paper; cells list --recurrent: recurrent cells"
+        "parameters for 10 classes, of cells at N = 6, F = 32; error and accuracy as published, "
+        "ImageNet at 224 pixels; cells show NAME names the paper; cells list --recurrent: "
+        "recurrent cells"
     )
 
 
@@ -69,9 +70,17 @@ def _recurrent_catalogue(as_json: bool) -> Iterator[str]:
     )
 
 
-def _figures(genotype: Genotype) -> Iterator[str]:
-    """What tells published cells apart: their size here, and what was published of them."""
-    graph = stack(genotype, presets.configure(genotype, "cifar"))
+def _form(genotype: kinds.ImageGenotype) -> tuple[str, str]:
+    """How cells are stacked, or what kind of a whole network it is."""
+    if isinstance(genotype, Architecture):
+        return "kind", genotype.kind
+    return "stacking", genotype.stacking
+
+
+def _figures(genotype: kinds.ImageGenotype) -> Iterator[str]:
+    """What tells published networks apart: their size here, and what was published of them."""
+    # No size changes the count, but small images leave nothing of some.
+    graph = stack(genotype, presets.configure(genotype, "cifar", image_size=(299, 299)))
     yield f"{summarize(graph, ('logits',), None).trainable:,}"
     published = genotype.provenance.get("published", ())
     errors = [p["test_error"] for p in published if p["data"] == "CIFAR-10" and "test_error" in p]
@@ -306,10 +315,7 @@ def convert(args: argparse.Namespace) -> Iterator[str]:
     reading, writing = find_format(args.source), find_format(args.to)
     text = _text_of(args.input, reading.most)
     try:
-        if reading.read_named is not None:
-            genotype = reading.read_named(text, args.name)
-        else:
-            genotype = reading.read(text)
+        genotype = reading.read(text, args.name) if reading.several else reading.read(text)
     except UserError as error:
         raise UserError(f"{args.input}: {error}") from None
     if args.name:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Iterable
 
+from cells.support import overrides
 from cells.support.errors import UserError, cut, nearest, unknown
 from cells.support.files import expanded
 
@@ -62,6 +64,22 @@ def configuration(given: str | os.PathLike[str], stage: str) -> str:
         f"{cut(named, 80)}: there is no such configuration file; {nearest(path.stem[:80], known)}"
         f"those that come with this are {', '.join(known)}"
     )
+
+
+def require_readable(files: Iterable[str], override: str | None, stage: str) -> None:
+    """Raises a UserError for settings that cannot be read, whatever their keys.
+
+    A program calls this first: the keys are those of Model Garden's classes, before whose import
+    people would wait for seconds to learn of a slip.
+
+    Args:
+        files: as `--config_file` names them.
+        override: as `--params_override` gives it.
+        stage: as `configuration` takes it.
+    """
+    for file in files:
+        overrides.read_yaml(configuration(file, stage))
+    overrides.parsed(override or "")
 
 
 def _short_names(stage: str) -> dict[str, pathlib.Path]:

@@ -140,7 +140,7 @@ def _labels(task: Any, known: tuple[str, ...]) -> np.ndarray:
     data = task.validation_data
     if not data.tfds_name:
         return np.arange(len(known))
-    builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
     names = datasets.image_classes(builder).class_names
     # A network that was trained on TFRecord files knows numbers only.
     if names == known[: len(names)] or not (task.train_data.tfds_name or len(names) > len(known)):
@@ -204,15 +204,13 @@ def _seen(
 
 
 def cut(images: tf.Tensor, size: tuple[int, int], crops: int) -> list[tf.Tensor]:
-    """Crops of images: as they are, or corners and centre, or these and their mirror images.
+    """Crops of images: corners and centre, or these and their mirror images.
 
     Args:
         images: `(batch, height, width, channels)`.
         size: (height, width) of the crops.
-        crops: 1, 5 or 10.
+        crops: 5 or 10.
     """
-    if crops == 1:
-        return [images]
     height, width = size
     down, right = images.shape[1] - height, images.shape[2] - width
     corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]

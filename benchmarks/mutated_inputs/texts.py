@@ -69,13 +69,14 @@ def _read_genotype(content: bytes, folder: Path) -> None:
     from cells.genotype import genotype_file
     from cells.genotype.canonical import canonical_key
     from cells.genotype.diff import describe_cell
+    from cells.kinds import files as kinds
 
     file = folder / "mine.json"
     file.write_bytes(content)
     genotype = genotype_file.read(file)
     canonical_key(genotype)
     assert all(map(describe_cell, (genotype.normal, genotype.reduction)))
-    genotype_file.write(genotype, folder / "again.json")
+    kinds.write(genotype, folder / "again.json")
     again = genotype_file.read(folder / "again.json")
     assert again == genotype and again.provenance == genotype.provenance, "is written otherwise"
 
@@ -87,6 +88,7 @@ def _recurrent() -> list[bytes]:
 
 
 def _read_recurrent(content: bytes, folder: Path) -> None:
+    from cells.kinds import files as kinds
     from cells.recurrent import recurrent_file, words
     from cells.recurrent.canonical import canonical_key
     from cells.recurrent.counts import shapes
@@ -96,7 +98,7 @@ def _read_recurrent(content: bytes, folder: Path) -> None:
     genotype = recurrent_file.read(file)
     canonical_key(genotype.cell)
     assert words.describe(genotype.cell) and shapes(genotype.cell, 3, 4)
-    recurrent_file.write(genotype, folder / "again.json")
+    kinds.write(genotype, folder / "again.json")
     again = recurrent_file.read(folder / "again.json")
     assert again == genotype and again.provenance == genotype.provenance, "is written otherwise"
 

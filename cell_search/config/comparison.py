@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell_search.config.from_dataclasses import section
-from cell_search.config.schema import CHOICES, SearchConfig
+from cell_search.config.schema import CHOICES, OF_CELLS, SearchConfig
+from cell_search.space.published import WHOLE
 from cells.support.errors import UserError, cut
 from cells.support.settings_differences import flat, in_words, settings_differences
 
@@ -23,6 +24,9 @@ _FREE = (
     "weights_dir",
     "rerank",
 )
+
+
+_OF_CELLS = tuple(f".{name}" for name in OF_CELLS)
 
 
 def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
@@ -42,7 +46,7 @@ def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) ->
     # What the directory's version did not know yet was as it is by default.
     before = flat(SearchConfig().as_dict()) | flat(stored)
     different = settings_differences(
-        now, before, free=lambda key: _free(key) or not _used(key, now)
+        now, before, free=lambda key: is_free(key) or not _used(key, now)
     )
     trials = before["trials"]
     if not isinstance(trials, int) or now["trials"] < trials:
@@ -66,7 +70,12 @@ def used_settings(config: SearchConfig) -> dict[str, Any]:
     return used | flat({"sieve": config.sieve.used_values()})
 
 
-def _free(key: str) -> bool:
+def is_free(key: str) -> bool:
+    """Whether a setting says where and how to look at a search, and not what is searched.
+
+    Args:
+        key: of the setting, `a.b.c`.
+    """
     return any(key == free or key.startswith(f"{free}.") for free in _FREE)
 
 
@@ -76,6 +85,8 @@ def _used(key: str, settings: Mapping[str, Any]) -> bool:
     found, dot, _ = rest.partition(".")
     if part == "space" and dot:
         return found == settings["space.name"]
+    if part == "evaluator" and settings["space.name"] in WHOLE and key.endswith(_OF_CELLS):
+        return False
     if key == "pruner.rungs":
         return settings["pruner.type"] != "none"
     return part not in CHOICES or not dot or found == section(settings[f"{part}.type"])

@@ -238,13 +238,12 @@ def _whole_network(bank: Bank, genotype: Genotype, normal_cells: int, filters: i
     return _Whole(genotype, config, child, step, shortest(lambda: _wait([answer()])))
 
 
-def time_steps(child: Child, batch: int, runs: int = _RUNS) -> float:
+def time_steps(child: Child, batch: int) -> float:
     """The seconds of a step of a child's training, images drawn and augmented beforehand.
 
     Args:
         child: what is trained.
         batch: images of a step.
-        runs: steps of which the shortest counts.
     """
     rng = np.random.default_rng(0)
     height, width = child.config.image_size or (SIZE, SIZE)
@@ -254,7 +253,7 @@ def time_steps(child: Child, batch: int, runs: int = _RUNS) -> float:
     training = Training(child, Descent(l2=1e-4))
     # The first step compiles pieces, the second the whole.
     float(training.step(images, labels, 0.0))
-    return shortest(lambda: float(training.step(images, labels, 0.0)), runs)
+    return shortest(lambda: float(training.step(images, labels, 0.0)))
 
 
 def _random(seed: int, operations: Sequence[str], blocks: int = 5) -> Genotype:

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from cell_search.config.comparison import is_free
 from cell_search.config.from_dataclasses import section
 from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig
@@ -187,12 +188,13 @@ def protocol_of(longer: Search) -> dict[str, Any]:
     Args:
         longer: from `final`.
     """
-    evaluator = dataclasses.asdict(longer.evaluator)
-    evaluator.pop("text", None)  # Where it lies does not matter.
-    images = dataclasses.asdict(longer.images)
-    del images["data_dir"]
-    return {
-        "evaluator.type": longer.config.evaluator.type,
-        **{f"evaluator.{name}": value for name, value in evaluator.items()},
-        **{f"images.{name}": value for name, value in images.items()},
-    }
+    kind = longer.config.evaluator.type
+    protocol = {"evaluator.type": kind}
+    for part, where, settings in (
+        ("evaluator", f"evaluator.{section(kind)}", longer.evaluator),
+        ("images", "images", longer.images),
+    ):
+        for name, value in dataclasses.asdict(settings).items():
+            if not is_free(f"{where}.{name}"):
+                protocol[f"{part}.{name}"] = value
+    return protocol

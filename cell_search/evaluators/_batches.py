@@ -69,19 +69,13 @@ class Batches:
         return augment(pixels[chosen], rng, shift, flip, cutout, grey), labels[chosen]
 
     def score(
-        self,
-        logits_of: Callable[[Any], Any],
-        parts: Sequence[np.ndarray],
-        *,
-        of_minibatches: bool = True,
+        self, logits_of: Callable[[Any], Any], parts: Sequence[np.ndarray]
     ) -> tuple[float, float]:
         """Scores a network on held-out images.
 
         Args:
             logits_of: the network; takes normalised images.
             parts: which images, in minibatches.
-            of_minibatches: whether the loss is the mean of those of minibatches of equal size,
-                rather than of all images: equal but for rounding.
 
         Returns:
             Accuracy and mean cross-entropy.
@@ -95,12 +89,8 @@ class Batches:
             logits = logits_of(self.normalise(pixels[chosen]))
             right += int(np.sum(np.argmax(logits.numpy(), axis=-1) == labels[chosen]))
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels[chosen], logits)
-            if of_minibatches:
-                loss += float(tf.reduce_mean(losses)) / len(parts)
-            else:
-                loss += float(tf.reduce_sum(losses))
-        if not of_minibatches:
-            loss /= count
+            loss += float(tf.reduce_sum(losses))
+        loss /= count
         if not np.isfinite(loss):
             raise FloatingPointError(f"the held-out loss is {loss}")
         return right / count, loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel as Box
 from rich.progress_bar import ProgressBar
@@ -21,14 +21,11 @@ class Panel:
 
     Args:
         progress: what is shown.
-        console: where; None: the standard output.
     """
 
-    def __init__(self, progress: Progress, console: Console | None = None):
+    def __init__(self, progress: Progress):
         self._progress = progress
-        self._live = Live(
-            console=console, get_renderable=self.render, refresh_per_second=2, transient=True
-        )
+        self._live = Live(get_renderable=self.render, refresh_per_second=2, transient=True)
 
     def start(self) -> None:
         """Begins to show it."""

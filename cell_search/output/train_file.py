@@ -14,6 +14,7 @@ from cell_search.images import builder_of, facts, transfer_name
 from cell_search.space.cell_space import CellSpace
 from cells.support import yaml_file
 from cells.support.files import expanded, write_atomically
+from cells.support.overrides import nested
 
 _TRAIN = """\
 # Trains the winner of a search, trial {number} ({score}), as a classifier:
@@ -78,45 +79,28 @@ def train_settings(search: Search, point: Mapping[str, Any] | None = None) -> di
     from cells import data as datasets
 
     images = search.images
-    builder = builder_of(images)
-    test = datasets.test_split(builder)
+    test = datasets.test_split(builder_of(images).info.splits)
+    whole = images.split.split("[")[0]
+    # Without a split of its own, the last tenth scores what the rest has trained.
+    train, validation = (whole, test) if test else (f"{whole}[:90%]", f"{whole}[90%:]")
     data = {"tfds_name": transfer_name(images)}
     if images.data_dir:
         # The variable of the environment is there for the training, too; the flag is not.
         data["tfds_data_dir"] = os.path.abspath(expanded(images.data_dir))
-    train = {
-        **data,
-        "tfds_split": images.split.split("[")[0],
-        "global_batch_size": _BATCH,
-    }
-    # Without a split of its own, the last tenth scores what the rest has trained.
-    if test is None:
-        train["tfds_split"] = f"{images.split.split('[')[0]}[:90%]"
-    validation = {
-        **data,
-        "tfds_split": test or f"{images.split.split('[')[0]}[90%:]",
-        "global_batch_size": 4 * _BATCH,
-    }
     values: dict[str, Any] = {
-        "task": {
-            "model": {
-                # Relative to this file, so that the directory can be moved.
-                "cells": {"genotype": "genotype.json", "network": "cifar"},
-                "input_size": [*facts(images)["size"], 3],
-            },
-            "train_data": train,
-            "validation_data": validation,
+        # Relative to this file, so that the directory can be moved.
+        "task.model.cells.genotype": "genotype.json",
+        "task.model.cells.network": "cifar",
+        "task.model.input_size": [*facts(images)["size"], 3],
+        "task.train_data": {**data, "tfds_split": train, "global_batch_size": _BATCH},
+        "task.validation_data": {
+            **data,
+            "tfds_split": validation,
+            "global_batch_size": 4 * _BATCH,
         },
-        "trainer": {"train_steps": _STEPS},
+        "trainer.train_steps": _STEPS,
     }
     evaluator = search.evaluator_of(point or {})
-    searched = search.searched(point or {})
-    for path, value in evaluator.transfer_settings(searched, _BATCH).items():
-        if path in _OF_CELLS and not isinstance(search.space, CellSpace):
-            continue
-        *sections, last = path.split(".")
-        at = values
-        for section in sections:
-            at = at.setdefault(section, {})
-        at[last] = value
-    return values
+    values |= evaluator.transfer_settings(search.searched(point or {}), _BATCH)
+    left_out = () if isinstance(search.space, CellSpace) else _OF_CELLS
+    return nested((path, value) for path, value in values.items() if path not in left_out)

@@ -10,8 +10,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
 from typing import Any
 
@@ -53,7 +53,7 @@ class Processes(PoolSettings):
         workers = self.workers or len(gpus) or cores
         threads = self.threads or max(1, cores // workers)
         return Slots(
-            [_maker(_environment(threads, gpus, i, workers)) for i in range(workers)],
+            [partial(_Process, _environment(threads, gpus, i, workers)) for i in range(workers)],
             self.seconds,
             "pool.processes",
         )
@@ -99,10 +99,6 @@ def _environment(threads: int, gpus: list[str], index: int, workers: int) -> dic
             # Otherwise the first worker takes all memory of a GPU that others share.
             made["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     return made
-
-
-def _maker(environment: dict[str, str]) -> Callable[[], Worker]:
-    return lambda: _Process(environment)
 
 
 class _Process(Worker):

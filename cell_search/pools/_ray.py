@@ -15,7 +15,7 @@ from cell_search.pools._pool import MAX_WORKERS, POOLS, Pool, PoolSettings
 from cell_search.pools._slots import Slots, TooLate, Worker, WorkerDied
 from cell_search.pools._threads import thread_variables
 from cells.support import registry
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 from cells.support.settings import check, setting
 
 #: Seconds until an actor that does not answer counts as lost.
@@ -95,8 +95,8 @@ class Ray(PoolSettings):
             )
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             where = self.address or "a cluster on this machine"
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(f"pool.ray.address: {where} cannot be reached ({lines[0]})") from None
+            why = first_line(error)
+            raise UserError(f"pool.ray.address: {where} cannot be reached ({why})") from None
         finally:
             for signum, handler in handlers.items():
                 # Only the main thread may set it, and only there did Ray.
@@ -175,7 +175,6 @@ class _RayWorker(Worker):
     def alive(self) -> bool:
         import ray
 
-        assert self._actor is not None
         try:
             ray.get(self._actor.ready.remote(), timeout=_PATIENCE)
         except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
@@ -185,7 +184,6 @@ class _RayWorker(Worker):
     def ask(self, request: Request, seconds: float | None) -> Result:
         import ray
 
-        assert self._actor is not None
         try:
             answer = ray.get(self._actor.evaluate.remote(request), timeout=seconds)
         except ray.exceptions.GetTimeoutError:

@@ -88,12 +88,8 @@ def augment(
     Returns:
         An array of the same shape.
     """
-    n, height, width, _ = pixels.shape
     if shift:
-        padded = np.pad(pixels, ((0, 0), (shift, shift), (shift, shift), (0, 0)))
-        rows = rng.integers(2 * shift + 1, size=(n, 1, 1)) + np.arange(height)[None, :, None]
-        columns = rng.integers(2 * shift + 1, size=(n, 1, 1)) + np.arange(width)[None, None, :]
-        pixels = padded[np.arange(n)[:, None, None], rows, columns]
+        pixels = Crops(pixels, shift, "black").draw(np.arange(len(pixels)), rng)
     if flip:
         pixels = mirror(pixels, rng)
     return cover(pixels, rng, cutout, grey) if cutout else pixels

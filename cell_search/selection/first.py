@@ -11,14 +11,11 @@ import optuna
 from cell_search.config import searched_settings
 from cell_search.config.resolve import Search
 from cell_search.selection import sieve
-from cell_search.space.network_space import NetworkSpace
-from cell_search.space.recurrent_spaces import RecurrentSpace
-from cell_search.space.space import Point
+from cell_search.space.space import GenotypeSpace, Point
 from cells.genotype.canonical import canonical_key
 from cells.genotype.diff import differences
 from cells.genotype.genotype import Genotype
-from cells.kinds import files as kinds
-from cells.recurrent import catalogue as recurrent
+from cells.kinds.files import AnyGenotype
 from cells.support.errors import UserError
 
 _FIELD = "strategy.first"
@@ -53,7 +50,7 @@ def known_cells(search: Search) -> list[FirstTrial]:
     if not names:
         return []
     space = search.space
-    if not isinstance(space, NetworkSpace | RecurrentSpace):
+    if not isinstance(space, GenotypeSpace):
         raise UserError(
             f"{_FIELD}: the candidates of this space are no cells; leave it out, or use a space of "
             "cells"
@@ -78,17 +75,10 @@ def known_cells(search: Search) -> list[FirstTrial]:
     return list(found.values())
 
 
-def _brought(
-    search: Search, space: NetworkSpace | RecurrentSpace, name: str, settings: Point
-) -> FirstTrial:
-    original: kinds.AnyGenotype
+def _brought(search: Search, space: GenotypeSpace, name: str, settings: Point) -> FirstTrial:
     try:
-        if isinstance(space, RecurrentSpace):
-            original = recurrent.load(name)
-            point = space.encode(original, settings)
-        else:
-            original = kinds.find_network(name)
-            point = space.encode(original, settings)
+        original = space.find(name)
+        point = space.encode(original, settings)
     except UserError as error:
         raise UserError(f"{_FIELD}: {error}") from None
     if not search.feasible(point):
@@ -98,7 +88,7 @@ def _brought(
     return FirstTrial(point, name, _changed(original, space.decode(point, name=original.name)))
 
 
-def _changed(original: kinds.AnyGenotype, brought: kinds.AnyGenotype) -> str:
+def _changed(original: AnyGenotype, brought: AnyGenotype) -> str:
     """What is not as it was; empty where both compute the same, as all but cells always do."""
     if not isinstance(original, Genotype) or not isinstance(brought, Genotype):
         return ""

@@ -162,7 +162,7 @@ def rank_correlations(one: Sequence[float], other: Sequence[float]) -> dict[str,
 
 
 def read(
-    again: optuna.Study | None,
+    again: optuna.Study,
     known: Sequence[FrozenTrial],
     space: Space,
     objective: Objective,
@@ -170,7 +170,7 @@ def read(
     """Puts the two studies of a search directory together.
 
     Args:
-        again: the study of the re-ranking, if there is one.
+        again: the study of the re-ranking.
         known: the trials of the search.
         space: says which candidates are equal.
         objective: the search's first.
@@ -178,8 +178,8 @@ def read(
     Returns:
         None where nothing was trained again.
     """
-    results = again.get_trials(deepcopy=False) if again is not None else []
-    if again is None or not results:
+    results = again.get_trials(deepcopy=False)
+    if not results:
         return None
     groups: dict[Hashable, list[FrozenTrial]] = {}
     for trial in results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,7 +61,7 @@ class _Pair(Decision):
 
 
 @dataclass(frozen=True)
-class CellSpace(NetworkSpace):
+class CellSpace(NetworkSpace[Genotype]):
     """The decisions that describe genotypes under some rules.
 
     For each block of each cell: first input, second input, first operation, second operation,
@@ -212,6 +212,10 @@ class CellSpace(NetworkSpace):
         return found
 
     @property
+    def prefix(self) -> str:
+        return self.rules.name
+
+    @property
     def source(self) -> str:
         return self.rules.source
 
@@ -219,35 +223,16 @@ class CellSpace(NetworkSpace):
     def extent(self) -> str:
         return f"{self.blocks} blocks a cell"
 
-    def decode(
-        self,
-        point: Mapping[str, Any],
-        *,
-        name: str | None = None,
-        provenance: Mapping[str, Any] | None = None,
-    ) -> Genotype:
-        cells = [self._cell(cell, point) for cell in self.rules.cells]
-        return Genotype(
-            name=name or f"{self.rules.name}-{self._cells_key(point)[:8]}",
-            normal=cells[0],
-            reduction=cells[-1],
-            stacking=self.rules.stacking,
-            provenance=dict(provenance or {}),
-        )
+    def made(self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]) -> Genotype:
+        cells = self._cells(point)
+        return Genotype(name, cells[0], cells[-1], self.rules.stacking, provenance)
 
     def encode(self, genotype: ImageGenotype, settings: Mapping[str, Any] | None = None) -> Point:
-        """The point that stands for a genotype's cells: the inverse of `decode`.
+        """See `GenotypeSpace.encode`.
 
         Cells are brought into the space: sides change places where states are pairs, and which
         states are joined and how cells are stacked follows the rules of the space. (NASNet-A joins
         a state that others read, too, so the point nearest to it is another cell.)
-
-        Args:
-            genotype: of any origin.
-            settings: choices of the further decisions by name; of others the first is taken.
-
-        Raises:
-            UserError: a cell does not fit into the space; says which, and why.
         """
         if not isinstance(genotype, Genotype):
             raise UserError(f"{genotype.name}: is a {genotype.title}, and this space has cells")
@@ -291,19 +276,13 @@ class CellSpace(NetworkSpace):
                 )
         return point
 
-    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
+    def key(self, point: Mapping[str, Any]) -> str:
         """Equal for genotypes that are the same up to the order of their blocks and of the two
-        sides of a block, and have the same further settings; see `as_written`.
+        sides of a block."""
+        return cell_key(*self._cells(point))
 
-        Args:
-            point: a choice for each decision, by name.
-        """
-        if self.as_written:
-            return super().canonical_key(point)
-        return self._cells_key(point) + self.settings_key(point)
-
-    def _cells_key(self, point: Mapping[str, Any]) -> str:
-        return cell_key(*(self._cell(cell, point) for cell in self.rules.cells))
+    def _cells(self, point: Mapping[str, Any]) -> list[Cell]:
+        return [self._cell(cell, point) for cell in self.rules.cells]
 
     def _cell(self, cell: str, point: Mapping[str, Any]) -> Cell:
         blocks = tuple(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -40,13 +40,12 @@ _DECISIONS = (
 
 
 @dataclass(frozen=True)
-class GraphSpace(NetworkSpace):
+class GraphSpace(NetworkSpace[EvolvedGraph]):
     """The parent's trial, a mutation of its graph, and the seed of what that draws.
 
     Attributes:
         decisions: these three, then `settings`, which children take over from their parents.
         settings: further decisions that belong to a candidate, but not to its graph.
-        as_written: has no meaning here: children of equal graphs are different trials anyhow.
     """
 
     decisions: tuple[Decision, ...] = field(init=False)
@@ -111,19 +110,12 @@ class GraphSpace(NetworkSpace):
             _refuse(number, f"its {GRAPH!r} is not what was recorded")
         return EvolvedGraph.from_dict(noted[GRAPH])
 
-    def decode(
-        self,
-        point: Mapping[str, Any],
-        *,
-        name: str | None = None,
-        provenance: Mapping[str, Any] | None = None,
-    ) -> EvolvedGraph:
+    def made(self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]) -> EvolvedGraph:
         try:
             graph = mutate(self.graph_of(point[PARENT]), point[MUTATION], point[SEED])
         except Impossible as error:
             _refuse(point[PARENT], f"{point[MUTATION]} of its graph is impossible ({error})")
-        name = name or f"graph-{graph.canonical_key()[:8]}"
-        return dataclasses.replace(graph, name=name, provenance=dict(provenance or {}))
+        return dataclasses.replace(graph, name=name, provenance=provenance)
 
     def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
         raise UserError(
@@ -131,9 +123,8 @@ class GraphSpace(NetworkSpace):
             "descend from it; leave it out"
         )
 
-    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
-        key = self.decode(point, name="any").canonical_key()
-        return key + self.settings_key(point)
+    def key(self, point: Mapping[str, Any]) -> str:
+        return self.decode(point, name="any").canonical_key()
 
     def record(self, point: Mapping[str, Any]) -> dict[str, Any]:
         graph = self.decode(point, name="graph").to_dict()
@@ -141,6 +132,10 @@ class GraphSpace(NetworkSpace):
 
     def training(self, point: Mapping[str, Any]) -> dict[str, Any]:
         return {"learning_rate": self.decode(point, name="any").learning_rate}
+
+    @property
+    def prefix(self) -> str:
+        return "graph"
 
     @property
     def source(self) -> str:

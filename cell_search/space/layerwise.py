@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Decision, Point
 from cells.kinds.files import ImageGenotype
-from cells.layerwise.network import MAX_LAYERS, Layer, LayerwiseNetwork
+from cells.layerwise.network import CONVOLUTION, MAX_LAYERS, Layer, LayerwiseNetwork
 from cells.support import settings
 from cells.support.errors import UserError
 from cells.support.settings import setting
@@ -32,7 +31,7 @@ SKIP = "skip"
 
 
 @dataclass(frozen=True)
-class LayerwiseSpace(NetworkSpace):
+class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
     """For each layer: height and width of its filters, strides, number of filters; then, for each
     layer before it, whether it reads that.
 
@@ -115,12 +114,8 @@ class LayerwiseSpace(NetworkSpace):
             return point
         return {**point, DEPTH: self.depths[min(number // self.every, len(self.depths) - 1)]}
 
-    def decode(
-        self,
-        point: Mapping[str, Any],
-        *,
-        name: str | None = None,
-        provenance: Mapping[str, Any] | None = None,
+    def made(
+        self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]
     ) -> LayerwiseNetwork:
         layers = []
         for n in range(1, point.get(DEPTH, self.layers) + 1):
@@ -130,10 +125,7 @@ class LayerwiseSpace(NetworkSpace):
             }
             inputs = tuple(j for j in range(1, n) if point[f"layer_{n}/skip_{j}"])
             layers.append(Layer(**shape, inputs=inputs or (0,)))
-        network = LayerwiseNetwork(name or "layerwise", tuple(layers), dict(provenance or {}))
-        if name is not None:
-            return network
-        return dataclasses.replace(network, name=f"layerwise-{network.canonical_key()[:8]}")
+        return LayerwiseNetwork(name, tuple(layers), provenance)
 
     def encode(self, genotype: ImageGenotype, settings: Mapping[str, Any] | None = None) -> Point:
         if not isinstance(genotype, LayerwiseNetwork):
@@ -154,6 +146,11 @@ class LayerwiseSpace(NetworkSpace):
                     f"{genotype.name}, layer {n}: reads the image and layers, and in this space "
                     "the image is an input only where there is no other"
                 )
+            if (layer.operation, layer.padding) != (CONVOLUTION, "same"):
+                raise UserError(
+                    f"{genotype.name}, layer {n}: is a {layer.operation} with {layer.padding!r} "
+                    "padding, and this space has convolutions with 'same' padding"
+                )
             for part, choices in _SHAPE.items():
                 allowed, value = getattr(self, choices) or (1,), getattr(layer, part)
                 if value not in allowed:
@@ -165,17 +162,13 @@ class LayerwiseSpace(NetworkSpace):
             point |= {f"layer_{n}/skip_{j}": j in layer.inputs for j in range(1, n)}
         return {d.name: point[d.name] for d in self.decisions}
 
-    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
-        """Equal for networks that are the same up to the order of independent layers, and have the
-        same further settings; see `as_written`.
+    def key(self, point: Mapping[str, Any]) -> str:
+        """Equal for networks that are the same up to the order of independent layers."""
+        return self.decode(point, name="any").canonical_key()
 
-        Args:
-            point: a choice for each decision, by name.
-        """
-        if self.as_written:
-            return super().canonical_key(point)
-        key = self.decode(point, name="any").canonical_key()
-        return key + self.settings_key(point)
+    @property
+    def prefix(self) -> str:
+        return "layerwise"
 
     @property
     def source(self) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from cell_search.space.space import GenotypeSpace, Point
-from cells.kinds.files import ImageGenotype
+from cell_search.space.space import GenotypeSpace, Space
+from cells.kinds.files import ImageGenotype, find_network
+
+Network = TypeVar("Network", bound=ImageGenotype)
 
 
 @dataclass(frozen=True)
-class NetworkSpace(GenotypeSpace):
+class NetworkSpace(GenotypeSpace[Network]):
     """A space whose points are image cells, or whole networks.
 
     Attributes:
@@ -22,24 +23,9 @@ class NetworkSpace(GenotypeSpace):
 
     as_written: bool = field(default=False, kw_only=True)
 
-    @abc.abstractmethod
-    def decode(
-        self,
-        point: Mapping[str, Any],
-        *,
-        name: str | None = None,
-        provenance: Mapping[str, Any] | None = None,
-    ) -> ImageGenotype:
-        """See `GenotypeSpace.decode`."""
+    def find(self, name_or_path: str) -> ImageGenotype:
+        return find_network(name_or_path)
 
-    @abc.abstractmethod
-    def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
-        """The point that stands for a genotype: the inverse of `decode`.
-
-        Args:
-            genotype: of any origin.
-            settings: choices of the further decisions by name; of others the first is taken.
-
-        Raises:
-            UserError: it does not fit into the space; says where, and why.
-        """
+    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
+        """See `GenotypeSpace.canonical_key`, and `as_written`."""
+        return Space.canonical_key(self, point) if self.as_written else super().canonical_key(point)

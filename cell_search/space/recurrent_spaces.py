@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cell_search.space.space import Decision, GenotypeSpace, Point
+from cells.recurrent import catalogue
 from cells.recurrent.canonical import canonical_key
 from cells.recurrent.genotype import (
     ACTIVATIONS,
@@ -26,7 +27,7 @@ from cells.support.errors import UserError
 
 
 @dataclass(frozen=True)
-class RecurrentSpace(GenotypeSpace):
+class RecurrentSpace(GenotypeSpace[RecurrentGenotype]):
     """The decisions that describe recurrent cells of one form and size.
 
     Attributes:
@@ -48,6 +49,13 @@ class RecurrentSpace(GenotypeSpace):
     def source(self) -> str:
         return self.paper
 
+    @property
+    def prefix(self) -> str:
+        return self.name
+
+    def find(self, name_or_path: str) -> RecurrentGenotype:
+        return catalogue.load(name_or_path)
+
     @abc.abstractmethod
     def _of_cell(self) -> Iterator[Decision]:
         """The decisions of the cell, in order."""
@@ -61,15 +69,6 @@ class RecurrentSpace(GenotypeSpace):
         """The point of a cell of this form and size."""
 
     def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
-        """The point that stands for a cell: the inverse of `decode`.
-
-        Args:
-            genotype: of any origin.
-            settings: choices of the further decisions by name.
-
-        Raises:
-            UserError: the cell does not fit into the space.
-        """
         cell, own = genotype.cell, self._cell({d.name: d.choices[0] for d in self.decisions})
         point: Point = {}
         if type(cell) is type(own) and len(cell.nodes) == len(own.nodes):
@@ -82,25 +81,13 @@ class RecurrentSpace(GenotypeSpace):
             )
         return {d.name: {**(settings or {}), **point}[d.name] for d in self.decisions}
 
-    def decode(
-        self,
-        point: Mapping[str, Any],
-        *,
-        name: str | None = None,
-        provenance: Mapping[str, Any] | None = None,
+    def made(
+        self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]
     ) -> RecurrentGenotype:
-        cell = self._cell(point)
-        known = name or f"{self.name}-{canonical_key(cell)[:8]}"
-        return RecurrentGenotype(known, cell, dict(provenance or {}))
+        return RecurrentGenotype(name, self._cell(point), provenance)
 
-    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
-        """Equal for cells of the same function, see `cells.recurrent.canonical`, that have the same
-        further settings.
-
-        Args:
-            point: a choice for each decision, by name.
-        """
-        return canonical_key(self._cell(point)) + self.settings_key(point)
+    def key(self, point: Mapping[str, Any]) -> str:
+        return canonical_key(self._cell(point))
 
     def describe(self, point: Mapping[str, Any]) -> str:
         return self.decode(point).name

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -27,6 +27,8 @@ Choice = str | int | float | bool | None
 
 #: A point of a space: a choice for each decision, by the name of the decision.
 Point = dict[str, Any]
+
+G = TypeVar("G", bound=AnyGenotype)
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ class Space:
 
 
 @dataclass(frozen=True)
-class GenotypeSpace(Space, abc.ABC):
+class GenotypeSpace(Space, abc.ABC, Generic[G]):
     """A space whose points stand for genotypes: image cells, recurrent ones, or whole networks.
 
     Attributes:
@@ -282,14 +284,58 @@ class GenotypeSpace(Space, abc.ABC):
     def source(self) -> str:
         """The paper, and the section that describes it."""
 
+    @property
     @abc.abstractmethod
+    def prefix(self) -> str:
+        """What the names of its genotypes begin with."""
+
+    @abc.abstractmethod
+    def made(self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]) -> G:
+        """The genotype that a point stands for, see `decode`.
+
+        Args:
+            point: a choice for each decision.
+            name, provenance: of the genotype.
+        """
+
+    @abc.abstractmethod
+    def key(self, point: Mapping[str, Any]) -> str:
+        """Equal for two points whose genotypes compute the same, whatever their further settings.
+
+        Args:
+            point: a choice for each decision.
+        """
+
+    @abc.abstractmethod
+    def find(self, name_or_path: str) -> AnyGenotype:
+        """A known genotype of the kind that this space has.
+
+        Args:
+            name_or_path: of a published one, or of a file.
+
+        Raises:
+            UserError: there is none, or its file is malformed.
+        """
+
+    @abc.abstractmethod
+    def encode(self, genotype: Any, settings: Mapping[str, Any] | None = None) -> Point:
+        """The point that stands for a genotype: the inverse of `decode`.
+
+        Args:
+            genotype: of any origin.
+            settings: choices of the further decisions by name; of others the first is taken.
+
+        Raises:
+            UserError: it does not fit into the space; says where, and why.
+        """
+
     def decode(
         self,
         point: Mapping[str, Any],
         *,
         name: str | None = None,
         provenance: Mapping[str, Any] | None = None,
-    ) -> AnyGenotype:
+    ) -> G:
         """The genotype that a point stands for.
 
         Args:
@@ -297,6 +343,16 @@ class GenotypeSpace(Space, abc.ABC):
             name: of the genotype; made of the space and the canonical key by default.
             provenance: see `Genotype`.
         """
+        name = name or f"{self.prefix}-{self.key(point)[:8]}"
+        return self.made(point, name, dict(provenance or {}))
+
+    def canonical_key(self, point: Mapping[str, Any]) -> Hashable:
+        """Equal for genotypes that compute the same and have the same further settings.
+
+        Args:
+            point: a choice for each decision, by name.
+        """
+        return self.key(point) + self.settings_key(point)
 
     @property
     def extent(self) -> str:
@@ -307,6 +363,11 @@ class GenotypeSpace(Space, abc.ABC):
     def noun(self) -> str:
         """What its genotypes are: `cells` or `networks`."""
         return "cells"
+
+    @property
+    def one(self) -> str:
+        """What a single genotype is: `cells` or `network`."""
+        return self.noun.replace("networks", "network")
 
     def settings_key(self, point: Mapping[str, Any]) -> str:
         """The part of a canonical key that says the further settings; empty without any.

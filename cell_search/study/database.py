@@ -13,7 +13,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 
 #: Seconds between two attempts, at first and at most, and until the search gives up.
 _PAUSE, _LONGEST_PAUSE, _PATIENCE = 1.0, 15.0, 3600.0
@@ -100,8 +100,7 @@ def _tell_lost(context: Any) -> None:
 
 
 def _said(error: BaseException) -> str:
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return first_line(getattr(error, "orig", None) or error)
 
 
 class Patient:

@@ -40,23 +40,36 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            kinds = _kinds(function).get(name, ())
-            if kinds and not any(_fits(value, kind) for kind in kinds):
-                wanted = " or ".join(dict.fromkeys(_word(kind) for kind in kinds))
-                raise UserError(f"{name}: {value!r:.60} is not {wanted}")
+            require_type(name, value, _hints(function).get(name, Any))
         return function(*args, **kwargs)
 
     return call
 
 
+def require_type(name: str, value: Any, hint: Any) -> None:
+    """Compares a value with a type.
+
+    Args:
+        name: what errors call the value.
+        value: of anybody.
+        hint: a type, several of them, or what cannot be compared.
+
+    Raises:
+        UserError: it has another type.
+    """
+    kinds = _alternatives(hint)
+    if kinds and not any(_fits(value, kind) for kind in kinds):
+        wanted = " or ".join(dict.fromkeys(_word(kind) for kind in kinds))
+        raise UserError(f"{name}: {value!r:.60} is not {wanted}")
+
+
 @functools.cache
-def _kinds(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """The types that each argument may have; none where anything may come."""
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the arguments that have a name."""
     return {
-        name: kinds
+        name: _read(parameter.annotation, function)
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is not parameter.VAR_KEYWORD
-        and (kinds := _alternatives(_read(parameter.annotation, function)))
     }
 
 

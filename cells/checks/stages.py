@@ -12,6 +12,9 @@ from cells.support.overrides import read_yaml
 
 SEARCH, CLASSIFIER, DETECTOR, AUTO = "cell-search", "cell-transfer", "cell-detect", "cells auto"
 
+#: The configuration of a training, in its folder.
+PARAMS = "params.yaml"
+
 _WHAT = {
     SEARCH: "a search",
     CLASSIFIER: "the training of a classifier",
@@ -50,9 +53,24 @@ def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument:
         )
 
 
+def require_run(folder: str, stage: str) -> None:
+    """Raises a UserError where a folder, `--model_dir`, is not that of a training of this program.
+
+    Args:
+        folder: of the run.
+        stage: the program that would use it.
+    """
+    require_own("model_dir", folder, stage)
+    if not exists(os.path.join(folder, PARAMS)):
+        raise UserError(
+            f"--model_dir: {folder} is not the folder of a run, since it has no {PARAMS}; give "
+            "one that a training wrote"
+        )
+
+
 def _mark(folder: str) -> tuple[str, str] | None:
     """A file that only one program writes, and the program."""
-    for name, stage in (("auto.json", AUTO), ("study.journal", SEARCH), ("params.yaml", "")):
+    for name, stage in (("auto.json", AUTO), ("study.journal", SEARCH), (PARAMS, "")):
         path = os.path.join(folder, name)
         if exists(path):
             return name, stage or _trainer(path)

@@ -16,6 +16,7 @@ from cells.data.splits import (
     examples_at,
     names_split,
     read_labels,
+    require_split,
     split_size,
     test_split,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "image_classes",
     "names_split",
     "read_labels",
+    "require_split",
     "split_size",
     "test_split",
 ]

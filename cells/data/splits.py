@@ -6,6 +6,7 @@ So a big set can be divided by class without holding, or even decoding, all of i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,16 +34,10 @@ def split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
             examples, or that holds none.
     """
     splits = builder.info.splits
-    have = ", ".join(splits)
     try:
         size = int(splits[split].num_examples)
     except (ValueError, KeyError) as error:
-        base = split.split("[")[0].split("+")[0].strip()
-        if base not in splits:
-            raise UserError(
-                f"{builder.info.full_name} has no split {split!r}: "
-                f"{nearest(base, splits)}it has {have}, and parts of them such as 'train[:90%]'"
-            ) from error
+        require_split(builder.info.full_name, splits, split)
         raise UserError(
             f"split {split!r} of {builder.info.full_name} cannot be read: {_sizes(splits)}, "
             "and a part is written such as 'train[:90%]' or 'train[100:200]'"
@@ -55,23 +50,46 @@ def split_size(builder: tfds.core.DatasetBuilder, split: str) -> int:
     return size
 
 
+def require_split(name: str, splits: Collection[str], split: str) -> None:
+    """Raises a UserError where a split is of none that a set has.
+
+    Args:
+        name: of the set.
+        splits: that it has.
+        split: as TFDS writes it; parts of one are not looked at.
+    """
+    unknown = sorted(_named(split) - {*splits, _ALL})
+    if unknown:
+        raise UserError(
+            f"{name} has no split {split!r}: {nearest(unknown[0], splits)}it has "
+            f"{', '.join(splits)}, and parts of them such as 'train[:90%]'"
+        )
+
+
+#: TFDS' word for all splits.
+_ALL = "all"
+
 #: Splits that score what is finished, the first that a set has.
 _SCORING = ("test", "validation", "val", "valid", "dev")
 
 
-def test_split(builder: tfds.core.DatasetBuilder) -> str | None:
-    """Returns the split that scores what is finished, which no search may see.
+def test_split(splits: Collection[str]) -> str | None:
+    """Returns which of a set's splits scores what is finished, which no search may see.
 
     That is `test`; in a set that has none, such as imagenet2012, the one for validation; None
     where there is neither.
     """
-    return next((name for name in _SCORING if name in builder.info.splits), None)
+    return next((name for name in _SCORING if name in splits), None)
 
 
 def names_split(split: str, name: str) -> bool:
     """Returns whether `train[:90%]+test` and the like read from the split of that name."""
-    named = {part.split("[")[0].strip() for part in split.split("+")}
-    return name in named or "all" in named  # TFDS' word for all splits.
+    return not _named(split).isdisjoint({name, _ALL})
+
+
+def _named(split: str) -> set[str]:
+    """The splits that a split reads from."""
+    return {part.split("[")[0].strip() for part in split.split("+")}
 
 
 def read_labels(
@@ -135,6 +153,8 @@ def examples_at(
     wanted[indices] = True
     pixels = decoding.decoder(classes.image_shape)
 
+    # There is nothing to convert, and looking for it takes a second of every process.
+    @tf.autograph.experimental.do_not_convert
     def decode(index: Any, example: dict[str, Any]) -> dict[str, Any]:
         return {
             "index": index,

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,13 @@ EMBEDDED = {
 """The sets that come with this project and need no download, and the modules that build them."""
 
 
-def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core.DatasetBuilder:
+#: Given the name of a set and its splits, raises a UserError where these will not do.
+Accept = Callable[[str, Collection[str]], None]
+
+
+def builder(
+    name: str, data_dir: str | os.PathLike[str] | None = None, accept: Accept | None = None
+) -> tfds.core.DatasetBuilder:
     """Returns the TFDS builder of a data set, prepared: its splits can be read at once.
 
     A set that is not prepared is prepared first, under a lock, so that several processes may ask
@@ -45,19 +52,22 @@ def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.c
             folders of images, is found there, too, but written there only if the folder is new or
             holds nothing else; else to the environment variable `CELLS_CACHE_DIR`, or
             `~/.cache/transferable-cells`. It is not looked at where `name` is a prepared folder.
+        accept: refuses a set for its splits; a folder of images before it is converted.
 
     Raises:
         UserError: for a name that nobody knows, a configuration or version that does not exist, a
             set that can be neither found nor downloaded, a folder that cannot be written, or a
             prepared set that is damaged or lacks files.
     """
-    found = _find(name, path_text(data_dir) if data_dir else None)
+    accept = accept or (lambda name, splits: None)
+    found = _find(name, path_text(data_dir) if data_dir else None, accept)
     if not is_address(found.data_dir):
         prepared.require_whole(found)
+    accept(found.info.full_name, found.info.splits)
     return found
 
 
-def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
+def _find(name: str, root: str | None, accept: Accept) -> tfds.core.DatasetBuilder:
     if is_address(name):
         return _read(name)
     folder = expanded(name)
@@ -67,6 +77,7 @@ def _find(name: str, root: str | None) -> tfds.core.DatasetBuilder:
     local = None if root and is_address(root) else root
     if prepared.is_path(name):
         if (images := image_folders.find(folder)) is not None:
+            accept(name, images.splits or conversion.DRAWN)
             return _read(conversion.cached(images, local))
         raise prepared.no_set_in(folder)
 

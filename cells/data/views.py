@@ -41,14 +41,13 @@ def views(*, mirrored: bool, shift: int) -> tuple[View, ...]:
     return tuple(View(side, by, by) for by, side in itertools.product(places, sides))
 
 
-def shown(images: Any, view: View, *, border: str = "reflect", black: float = 0) -> Any:
+def shown(images: Any, view: View, *, border: str = "reflect") -> Any:
     """Images as a view shows them.
 
     Args:
         images: `(n, height, width, channels)`, of any dtype.
         view: how they are looked at.
         border: what enters where they are moved, one of `BORDERS`.
-        black: the value of a black pixel.
 
     Returns:
         A tensor of the same shape and dtype.
@@ -60,7 +59,7 @@ def shown(images: Any, view: View, *, border: str = "reflect", black: float = 0)
         height, width = images.shape[1:3]
         around = ((0, 0), (by, by), (by, by), (0, 0))
         mode = "REFLECT" if border == "reflect" else "CONSTANT"
-        padded = tf.pad(images, around, mode, tf.cast(black, images.dtype))
+        padded = tf.pad(images, around, mode)
         # What moves down begins higher.
         top, left = by - view.down, by - view.right
         images = padded[:, top : top + height, left : left + width]
@@ -73,7 +72,6 @@ def mean_probabilities(
     chosen: Sequence[View] = PLAIN,
     *,
     border: str = "reflect",
-    black: float = 0,
 ) -> Any:
     """The mean over views of what a network says of images.
 
@@ -81,7 +79,7 @@ def mean_probabilities(
         probabilities: gives `(n, classes)` of images.
         images: `(n, height, width, channels)`, as `probabilities` takes them.
         chosen: the views.
-        border, black: as of `shown`.
+        border: as of `shown`.
     """
-    parts = [probabilities(shown(images, v, border=border, black=black)) for v in chosen]
+    parts = [probabilities(shown(images, v, border=border)) for v in chosen]
     return sum(parts) / len(parts)

@@ -25,6 +25,9 @@ MAX_ROW = 5
 #: hundredth of it; it bounds the time that a cell of 64 blocks takes.
 _BUDGET = 10_000_000
 
+#: How often items are sorted by the mean position of what they are joined to.
+_SWEEPS = 20
+
 #: What a line's length counts against a crossing, each step being one item in the order. The
 #: way from a source to its trunk counts more, so that long lines are straight.
 _LENGTH = 0.01
@@ -190,10 +193,10 @@ class OrderSearch:
         mirrored = rank[self._inputs[0]] > rank[self._inputs[1]]
         return crossings + _LENGTH * length + 1000 * mirrored
 
-    def _barycentric(self, order: np.ndarray, sweeps: int = 20) -> np.ndarray:
+    def _barycentric(self, order: np.ndarray) -> np.ndarray:
         """Sorts items by the mean position of what they are joined to, again and again."""
         best, least = order, self._cost(order)
-        for _ in range(sweeps):
+        for _ in range(_SWEEPS):
             rank = self._rank(order)
             total, count = rank.copy(), np.ones(len(rank))
             np.add.at(total, self._bottom, rank[self._top])

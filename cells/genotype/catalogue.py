@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Iterable
 
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
@@ -20,11 +21,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
-def load(name: str) -> Genotype:
+def load(name: str, also: Iterable[str] = ()) -> Genotype:
     """Loads a genotype of the catalogue by its name.
 
     Args:
         name: such as `nasnet_a`; `names` lists all.
+        also: what else the caller knows by its name, for the error.
 
     Raises:
         UserError: there is none of that name; lists those that exist.
@@ -32,9 +34,10 @@ def load(name: str) -> Genotype:
     if name.startswith(f"{genotype_file.RECURRENT}:"):
         raise genotype_file.not_image_cells("genotype")
     if name not in names():
+        known = [*names(), *also]
         raise UserError(
             f"genotype: {name[:80]!r} is neither in the catalogue nor a file; "
-            f"{nearest(name[:80], names())}the catalogue has {', '.join(names())}"
+            f"{nearest(name[:80], known)}the catalogue has {', '.join(known)}"
         )
     return genotype_file.read(_FOLDER / f"{name}.json")
 

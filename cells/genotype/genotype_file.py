@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 from cells.support import files, json_file
 from cells.support.errors import UserError, cut, nearest
-from cells.support.files import json_text, write_atomically
+from cells.support.files import json_text
 
 FORMAT_VERSION = 1
 
@@ -63,19 +63,6 @@ def read_as(path: str | os.PathLike[str], make: Callable[[Any], T]) -> T:
         return make(json_file.loads(text, "genotype"))
     except UserError as error:
         raise UserError(f"{os.fspath(path)}: {error}") from None
-
-
-def write(genotype: Genotype, path: str | os.PathLike[str]) -> None:
-    """Writes a genotype file, complete or not at all.
-
-    Args:
-        genotype: the two cells.
-        path: of the file; missing folders are made.
-
-    Raises:
-        UserError: the file cannot be written, or cannot hold the provenance.
-    """
-    write_atomically(path, dumps(genotype).encode())
 
 
 def dumps(genotype: Genotype) -> str:

@@ -162,7 +162,7 @@ def find(name_or_path: str) -> AnyGenotype:
         return read(name_or_path)
     if name_or_path in networks():
         return read(_FOLDER / f"{name_or_path}.json")
-    return catalogue.load(name_or_path)
+    return catalogue.load(name_or_path, networks())
 
 
 def find_network(name_or_path: str) -> ImageGenotype:

@@ -1,8 +1,10 @@
 """A network of convolutions, layer by layer, as plain data (Zoph & Le 2017, section 3.3).
 
-Layers are numbered from 1 on; 0 is the image. A layer is a convolution without bias and with "same"
-padding, a batch norm and a relu. What the paper leaves open is chosen so that the published network
-has its published count (`nas_v1`):
+Layers are numbered from 1 on; 0 is the image. A layer is a convolution without bias, a batch norm
+and a relu, or a pool (the paper's third search has pools, which are not predicted); padding is
+"same", or none. So networks that were designed by hand can be written down, too (`inception_v4`).
+What the paper leaves open is chosen so that the published network has its published count
+(`nas_v1`):
 
 * The order of convolution, batch norm and relu is just this.
 * A layer without inputs reads the image, and one may also name the image among its inputs.
@@ -14,34 +16,40 @@ has its published count (`nas_v1`):
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
 import math
 import pathlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from cells.genotype import genotype_file
 from cells.genotype.canonical import normal_order
 from cells.genotype.genotype import check_name
 from cells.operations.architecture import Architecture, Sketch
-from cells.operations.blocks import conv_bn
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
+    BatchNorm,
     Concat,
+    Conv,
     Dense,
     Dropout,
     GlobalPool,
     Input,
     PadTo,
+    Pool,
     Size,
-    halved,
 )
 from cells.support import settings
 from cells.support.errors import UserError
 from cells.support.settings import setting
+
+CONVOLUTION = "convolution"
+OPERATIONS = (CONVOLUTION, "maximum", "mean")
 
 #: The schema says the same, and the bounds of `Layer`.
 MAX_LAYERS = 200
@@ -61,21 +69,25 @@ def schema() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution with batch norm and relu.
+    """A convolution with batch norm and relu, or a pool.
 
     Attributes:
-        height, width: of the filter, in pixels.
-        filters: how many.
+        height, width: of the filter or the window, in pixels.
+        filters: how many; 0 for pools, which make as many channels as they read.
         inputs: numbers of earlier layers, 0 for the image; none stands for the image.
         stride_height, stride_width: in pixels.
+        operation: one of `OPERATIONS`.
+        padding: `same`, or `valid`, which is none.
     """
 
     height: int = setting(least=1, most=31)
     width: int = setting(least=1, most=31)
-    filters: int = setting(least=1, most=4096)
+    filters: int = setting(least=0, most=4096)
     inputs: tuple[int, ...] = setting(least=0, most=MAX_LAYERS - 1)
     stride_height: int = setting(1, least=1, most=16)
     stride_width: int = setting(1, least=1, most=16)
+    operation: str = setting(CONVOLUTION, choices=OPERATIONS)
+    padding: Literal["same", "valid"] = setting("same", choices=("same", "valid"))
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -86,6 +98,20 @@ class Layer:
     def stride(self) -> Size:
         """By rows and by columns."""
         return self.stride_height, self.stride_width
+
+    @property
+    def primitive(self) -> Conv | Pool:
+        """The convolution, or the pool."""
+        kernel = self.height, self.width
+        if self.operation == CONVOLUTION:
+            return Conv(kernel, self.stride, self.padding, self.filters)
+        return Pool(kernel, self.stride, self.padding, self.operation == "mean")
+
+    @property
+    def changes_size(self) -> bool:
+        """Whether its map is smaller than what it reads."""
+        window = self.height, self.width
+        return max(self.stride) > 1 or (self.padding == "valid" and max(window) > 1)
 
 
 @dataclass(frozen=True)
@@ -126,8 +152,13 @@ class LayerwiseNetwork(Architecture):
                     )
             if len(set(layer.inputs)) != len(layer.inputs):
                 raise UserError(f"{where}: a layer is named twice; name each once")
+            if (layer.operation == CONVOLUTION) != (layer.filters > 0):
+                raise UserError(
+                    f"layers[{n - 1}].filters: a convolution has at least 1, and a pool makes as "
+                    f"many channels as it reads and has none; this is {layer.operation!r}"
+                )
         products = sum(
-            math.prod(shape.output) * layer.height * layer.width * shape.channels * layer.filters
+            math.prod(shape.output) * layer.primitive.trainable(shape.channels)
             for layer, shape in zip(self.layers, self._shapes(_USUAL, 3), strict=True)
         )
         if products > MAX_MULTIPLY_ADDS:
@@ -145,31 +176,25 @@ class LayerwiseNetwork(Architecture):
     def layout(
         self, size: Size | None, classes: int | None, *, channels: int = 3, dropout: float = 0.0
     ) -> Graph:
-        strided = [n for n, layer in enumerate(self.layers) if max(layer.stride) > 1]
-        if size is None and strided:
+        if size is None and any(layer.changes_size for layer in self.layers):
             raise UserError(
-                f"image_size: the strides of {self.name} make maps of several sizes, which are "
-                "padded with zeros, so it needs a static image_size; give one"
+                f"image_size: the strides or windows of {self.name} make maps of several sizes, "
+                "which are padded with zeros, so it needs a static image_size; give one"
             )
         shapes = self._shapes(size or _USUAL, channels)
-        for n in strided:
-            if any(
-                s > 1 and s > length
-                for s, length in zip(self.layers[n].stride, shapes[n].input, strict=True)
-            ):
-                rows, columns = shapes[n].input
-                raise UserError(
-                    f"layers[{n}].stride_height, stride_width: {self.layers[n].stride} goes beyond "
-                    f"its map of {rows}x{columns} pixels; use smaller strides or larger images"
-                )
+        for n, (layer, shape) in enumerate(zip(self.layers, shapes, strict=True)):
+            _check_fits(f"layers[{n}]", layer, shape.input)
         graph = Graph()
         maps = [graph.add("image", Input(channels))]
         sizes = [size or _USUAL, *(shape.output for shape in shapes)]
         for n, layer in enumerate(self.layers, 1):
             name = f"layer_{n}"
             x = _joined(graph, name, [(maps[i], sizes[i]) for i in layer.reads])
-            kernel = layer.height, layer.width
-            maps.append(graph.relu(conv_bn(graph, name, x, layer.filters, kernel, layer.stride)))
+            if layer.operation == CONVOLUTION:
+                x = graph.add(f"{name}_conv", layer.primitive, x)
+                maps.append(graph.relu(graph.add(f"{name}_bn", BatchNorm(), x)))
+            else:
+                maps.append(graph.add(f"{name}_pool", layer.primitive, x))
         x = _joined(graph, "output", [(maps[i], sizes[i]) for i in self.unread])
         if classes is None:
             graph.outputs["features"] = x
@@ -184,11 +209,14 @@ class LayerwiseNetwork(Architecture):
         """What each layer reads and makes, for images of `size`."""
         sizes, depths, shapes = [size], [channels], []
         for layer in self.layers:
-            rows, columns = _largest([sizes[i] for i in layer.reads])
-            output = halved(rows, layer.stride_height), halved(columns, layer.stride_width)
-            shapes.append(_Shape((rows, columns), sum(depths[i] for i in layer.reads), output))
-            sizes.append(output)
-            depths.append(layer.filters)
+            read, depth = (
+                _largest([sizes[i] for i in layer.reads]),
+                sum(depths[i] for i in layer.reads),
+            )
+            rows, columns = layer.primitive.out_size(read)
+            shapes.append(_Shape(read, depth, (max(rows, 0), max(columns, 0))))
+            sizes.append(shapes[-1].output)
+            depths.append(layer.primitive.out_channels((depth,)))
         return shapes
 
     def to_dict(self) -> dict[str, Any]:
@@ -204,7 +232,7 @@ class LayerwiseNetwork(Architecture):
     def from_dict(cls, data: dict[str, Any]) -> LayerwiseNetwork:
         genotype_file.check_schema(data, schema())
         layers = tuple(
-            Layer(**{key: _whole(value) for key, value in layer.items()})
+            Layer(**{"filters": 0, **{key: _exact(value) for key, value in layer.items()}})
             for layer in data["layers"]
         )
         return cls(data["name"], layers, data.get("provenance", {}))
@@ -212,7 +240,7 @@ class LayerwiseNetwork(Architecture):
     def canonical_key(self) -> str:
         numbers = range(1, len(self.layers) + 1)
         layers = dict(zip(numbers, self.layers, strict=True))
-        own = {n: (x.height, x.width, x.filters, *x.stride) for n, x in layers.items()}
+        own = {n: (x.height, x.width, x.filters, *x.stride, *_rest(x)) for n, x in layers.items()}
         reads = {n: [(i, "") for i in layer.reads] for n, layer in layers.items()}
         order = normal_order(reads, {0: (), **own}, inputs=1)
         new = {0: 0, **{old: number for number, old in enumerate(order, 1)}}
@@ -226,20 +254,38 @@ class LayerwiseNetwork(Architecture):
     def describe(self) -> list[str]:
         lines = []
         for n, layer in enumerate(self.layers, 1):
-            stride = "stride {}×{} ".format(*layer.stride) if max(layer.stride) > 1 else ""
-            what = f"conv {layer.height}×{layer.width} {stride}with {layer.filters} filters"
+            what = "conv" if layer.operation == CONVOLUTION else layer.operation
+            what += f" {layer.height}×{layer.width}"
+            what += " stride {}×{}".format(*layer.stride) if max(layer.stride) > 1 else ""
+            what += " without padding" if layer.padding == "valid" else ""
+            what += f" with {layer.filters} filters" if layer.filters else ""
             lines.append(f"layer {n} = {what} of {_names(layer.reads)}")
         return [*lines, f"output = mean over all pixels of {_names(self.unread)}"]
 
     def sketch(self) -> Sketch:
-        rows = [("image", "input")]
-        for layer in self.layers:
+        # What several layers read is joined in a box of its own: fewer arcs.
+        count = Counter(layer.reads for layer in self.layers if len(layer.reads) > 1)
+        rows, edges = [("image", "input")], list[tuple[int, int]]()
+        row: dict[tuple[int, ...], int] = {(0,): 0}
+
+        def add(text: str, kind: str, reads: tuple[int, ...]) -> int:
+            read = [row[reads]] if reads in row else [row[i,] for i in reads]
+            edges.extend((i, len(rows)) for i in read)
+            rows.append((text, kind))
+            return len(rows) - 1
+
+        for n, layer in enumerate(self.layers, 1):
+            if count[layer.reads] > 1 and layer.reads not in row:
+                row[layer.reads] = add("joined", "identity", layer.reads)
             stride = " /{}×{}".format(*layer.stride) if max(layer.stride) > 1 else ""
-            text = f"{layer.height}×{layer.width}{stride}, {layer.filters}"
-            rows.append((text, "convolution"))
-        edges = [(i, n) for n, layer in enumerate(self.layers, 1) for i in layer.reads]
-        edges += [(n, len(rows)) for n in self.unread]
-        return Sketch((*rows, ("classes", "output")), tuple(edges))
+            text, kind = f"{layer.height}×{layer.width}{stride}", CONVOLUTION
+            if layer.operation == CONVOLUTION:
+                text += f", {layer.filters}"
+            else:
+                text, kind = f"{layer.operation} {text}", "pool"
+            row[n,] = add(text, kind, layer.reads)
+        add("classes", "output", self.unread)
+        return Sketch(tuple(rows), tuple(edges))
 
 
 @dataclass(frozen=True)
@@ -265,14 +311,36 @@ def _joined(graph: Graph, name: str, maps: Sequence[tuple[Tensor, Size]]) -> Ten
     return equal[0] if len(equal) == 1 else graph.add(f"{name}_concat", Concat(), *equal)
 
 
+def _check_fits(where: str, layer: Layer, size: Size) -> None:
+    """Raises a UserError where a stride, or a window without padding, goes beyond its map."""
+    windows = {"stride_height, stride_width": layer.stride}
+    if layer.padding == "valid":
+        windows["height, width"] = layer.height, layer.width
+    for what, lengths in windows.items():
+        if any(n > 1 and n > length for n, length in zip(lengths, size, strict=True)):
+            raise UserError(
+                f"{where}.{what}: {lengths} goes beyond its map of {size[0]}x{size[1]} pixels; use "
+                "smaller ones or larger images"
+            )
+
+
 def _values(layer: Layer) -> dict[str, Any]:
-    """A layer as JSON values; strides of 1 are left out."""
+    """A layer as JSON values; what is usual, and the filters of a pool, are left out."""
+    usual = {field.name: field.default for field in dataclasses.fields(layer)} | {"filters": 0}
     values = {**vars(layer), "inputs": list(layer.inputs)}
-    return {k: v for k, v in values.items() if not (k.startswith("stride") and v == 1)}
+    return {name: value for name, value in values.items() if value != usual[name]}
 
 
-def _whole(value: Any) -> Any:
+def _rest(layer: Layer) -> tuple[str, ...]:
+    """Operation and padding; nothing for the usual ones, so that older keys stay."""
+    rest = layer.operation, layer.padding
+    return () if rest == (CONVOLUTION, "same") else rest
+
+
+def _exact(value: Any) -> Any:
     # JSON's 3.0 is a whole number, too.
+    if isinstance(value, str):
+        return value
     return tuple(map(int, value)) if isinstance(value, list) else int(value)
 
 

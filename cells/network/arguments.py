@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from cells.checks.arguments import require_type
 from cells.genotype.genotype import Genotype
 from cells.network import presets
-from cells.network.stack import StackConfig
+from cells.network.stack import OF_CELLS, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import BorderRule
 from cells.support.errors import UserError, unknown
@@ -27,21 +29,12 @@ class NetworkSettings(TypedDict, total=False):
     batch_norm_epsilon: float
 
 
-_KINDS: dict[str, type] = {
+_TYPES: dict[str, Any] = {
     "network": str,
     "num_classes": int,
     "include_top": bool,
-    "normal_cells": int,
-    "filters": int,
-    "penultimate_filters": int,
-    "stem_filters": int,
-    "skip_reduction": bool,
-    "border_rule": str,
-    "dropout": float,
-    "batch_norm_momentum": float,
-    "batch_norm_epsilon": float,
+    **typing.get_type_hints(NetworkSettings),
 }
-_WORDS = {int: "a whole number", bool: "True or False", str: "text", float: "a number"}
 
 #: What belongs to weights, and is theirs where no setting says otherwise.
 _OF_WEIGHTS = ("border_rule", "batch_norm_epsilon", "batch_norm_momentum", "dropout")
@@ -92,12 +85,15 @@ def configure(
             raise unknown("settings", key, NetworkSettings.__annotations__)
     named = {"network": network, "num_classes": num_classes, "include_top": include_top}
     for key, value in {**named, **values}.items():
-        _check_kind(key, value, _KINDS[key])
+        if value is not None:
+            require_type(key, value, _TYPES[key])
     if not include_top and num_classes is not None:
         raise UserError("num_classes: is for a model with top; leave it out, or set include_top")
     base: str | StackConfig = network or weights or "cifar"
     if network and weights:
-        own = {key: getattr(weights, key) for key in _OF_WEIGHTS}
+        whole = isinstance(genotype, Architecture)
+        names = [key for key in _OF_WEIGHTS if not (whole and key in OF_CELLS)]
+        own = {key: getattr(weights, key) for key in names}
         values = {"image_size": weights.image_size, **own, **values}
     if num_classes is not None:
         values["num_classes"] = num_classes
@@ -112,14 +108,6 @@ def configure(
             config = config.replace(num_classes=weights.num_classes)
         _check_weights_fit(weights, config, include_top)
     return config if include_top else config.replace(num_classes=None)
-
-
-def _check_kind(name: str, value: Any, kind: type) -> None:
-    allowed = (int, float) if kind is float else kind
-    if value is not None and (
-        not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool)
-    ):
-        raise UserError(f"{name}: {value!r:.60} is not {_WORDS[kind]}")
 
 
 def _checked_shape(shape: Sequence[int | None]) -> tuple[int | None, int | None, int]:

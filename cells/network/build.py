@@ -24,7 +24,6 @@ def build_network(
     outputs: Mapping[str, str] | None = None,
     l2: float = 0.0,
     synchronized_batch_norm: bool = False,
-    image: Any = None,
     seeded_steps: bool = False,
 ) -> Any:
     """Builds the network of a genotype as a functional model.
@@ -39,7 +38,6 @@ def build_network(
             dictionary of `logits` and `auxiliary_logits`.
         l2: factor of the sum of squares of every kernel, added to `model.losses`.
         synchronized_batch_norm: batch-norm statistics over all replicas.
-        image: a Keras tensor to build on instead of a new input.
         seeded_steps: what is dropped in training follows from the variable that
             `model.step_seed()` gives, which is to be set in each step (`cells.network.step_seed`).
 
@@ -59,7 +57,6 @@ def build_network(
         outputs=outputs,
         l2=l2,
         synchronized_batch_norm=synchronized_batch_norm,
-        image=image,
         seeded_steps=seeded_steps,
         drops_paths=config.drop_path_keep < 1.0,
     )
@@ -97,7 +94,6 @@ def build_graph(
     outputs: Mapping[str, str] | None = None,
     l2: float = 0.0,
     synchronized_batch_norm: bool = False,
-    image: Any = None,
     seeded_steps: bool = False,
     drops_paths: bool = False,
 ) -> Any:
@@ -106,7 +102,7 @@ def build_graph(
     Args:
         graph: the network.
         config: what it was laid out from.
-        keras, outputs, l2, synchronized_batch_norm, image, seeded_steps: as in `build_network`.
+        keras, outputs, l2, synchronized_batch_norm, seeded_steps: as in `build_network`.
         name: of the model.
         drops_paths: whether it has ScheduledDropPath.
 
@@ -127,9 +123,8 @@ def build_graph(
             drop_path_progress=progress_variable() if drops_paths else None,
             step_seed=seed,
         )
-        if image is None:
-            size = config.image_size or (None, None)
-            image = keras.Input((*size, config.image_channels), name="image")
+        size = config.image_size or (None, None)
+        image = keras.Input((*size, config.image_channels), name="image")
         tensors = _tensors(graph, outputs.values(), image, context)
         results = {key: tensors[graph.outputs[output].name] for key, output in outputs.items()}
         alone = list(results) in (["logits"], ["features"])

@@ -7,7 +7,6 @@ serves every network that has such a piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,17 +49,62 @@ def apply(primitive: p.Primitive, inputs: list[Any], weights: list[Any], now: Pa
     Returns:
         A tensor of the type of the inputs; of a fully connected layer float32.
     """
-    return _FUNCTIONS[type(primitive)](primitive, inputs, weights, now)
-
-
-def _relu(_: p.Relu, inputs: list, weights: list, now: Pass) -> Any:
-    return tf.nn.relu(inputs[0])
-
-
-def _batch_norm(_: p.BatchNorm, inputs: list, weights: list, now: Pass) -> Any:
     x = inputs[0]
-    if x.dtype == tf.float64:
-        return _exact_batch_norm(x, weights, now)
+    match primitive:
+        case p.Relu():
+            return tf.nn.relu(x)
+        case p.BatchNorm():
+            norm = _exact_batch_norm if x.dtype == tf.float64 else _batch_norm
+            return norm(x, weights, now)
+        case p.Conv(_, stride, padding):
+            return tf.nn.conv2d(x, tf.cast(weights[0], x.dtype), stride, padding.upper())
+        case p.SeparableConv(_, stride, padding, _, dilation):
+            spatial, pointwise = (tf.cast(w, x.dtype) for w in weights)
+            x = depthwise(x, spatial, stride, padding.upper(), dilation)
+            return tf.nn.conv2d(x, pointwise, 1, "VALID")
+        case p.Pool():
+            return _pool(primitive, x)
+        case p.Pad((rows, columns)):
+            return tf.pad(x, [(0, 0), (rows, rows), (columns, columns), (0, 0)])
+        case p.PadTo():
+            return tf.pad(x, [(0, 0), *primitive.zeros((x.shape[1], x.shape[2])), (0, 0)])
+        case p.Resize():
+            return _resize(primitive, x)
+        case p.FitChannels(filters):
+            more = filters - x.shape[-1]
+            if more > 0:
+                return tf.pad(x, [(0, 0)] * 3 + [(0, more)])
+            return tf.slice(x, [0] * 4, [-1, -1, -1, filters])
+        case p.Shift():
+            # `tf.slice` and not an index: the gradient of an index is an order slower on a CPU.
+            moved = tf.slice(x, [0, 1, 1, 0], [-1, -1, -1, -1])
+            return tf.pad(moved, [(0, 0), (0, 1), (0, 1), (0, 0)])
+        case p.Add():
+            return tf.add_n(inputs)
+        case p.WeightedSum():
+            factors = tf.unstack(tf.cast(weights[0], x.dtype), num=len(inputs))
+            return tf.add_n([factor * each for factor, each in zip(factors, inputs, strict=True)])
+        case p.Concat():
+            return tf.concat(inputs, axis=-1)
+        case p.DropPath(last) if now.training:
+            keep = 1.0 - now.progress * (1.0 - last)
+            draw = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], now.seed)
+            return x * tf.cast(tf.floor(keep + draw) / keep, x.dtype)
+        case p.Dropout(rate) if now.training:
+            return tf.nn.experimental.stateless_dropout(x, rate, now.seed)
+        case p.DropPath() | p.Dropout():
+            return x
+        case p.GlobalPool():
+            return tf.reduce_mean(x, axis=(1, 2))
+        case p.Flatten():
+            return tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])
+        case p.Dense(_, bias):
+            y = tf.matmul(tf.cast(x, tf.float32), weights[0])
+            return y + weights[1] if bias else y
+    raise TypeError(f"{primitive} is no function")
+
+
+def _batch_norm(x: Any, weights: list, now: Pass) -> Any:
     scale, shift, *moved = weights
     mean, variance = ([], []) if now.training else moved
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -88,21 +132,8 @@ def _exact_batch_norm(x: Any, weights: list, now: Pass) -> Any:
     return tf.nn.batch_normalization(x, mean, variance, shift, scale, now.epsilon)
 
 
-def _conv(conv: p.Conv, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
-    kernel = tf.cast(weights[0], x.dtype)
-    return tf.nn.conv2d(x, kernel, conv.stride, conv.padding.upper())
-
-
-def _separable_conv(conv: p.SeparableConv, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
-    spatial, pointwise = (tf.cast(w, x.dtype) for w in weights)
-    x = depthwise(x, spatial, conv.stride, conv.padding.upper(), conv.dilation)
-    return tf.nn.conv2d(x, pointwise, 1, "VALID")
-
-
-def _pool(pool: p.Pool, inputs: list, weights: list, now: Pass) -> Any:
-    x, padding = inputs[0], pool.padding.upper()
+def _pool(pool: p.Pool, x: Any) -> Any:
+    padding = pool.padding.upper()
     if pool.counts_zeros:
         rows, columns = pool.zeros((x.shape[1], x.shape[2]))
         x, padding = tf.pad(x, [(0, 0), rows, columns, (0, 0)]), "VALID"
@@ -110,18 +141,7 @@ def _pool(pool: p.Pool, inputs: list, weights: list, now: Pass) -> Any:
     return kind(x, pool.kernel, pool.stride, padding)
 
 
-def _pad(pad: p.Pad, inputs: list, weights: list, now: Pass) -> Any:
-    rows, columns = pad.zeros
-    return tf.pad(inputs[0], [(0, 0), (rows, rows), (columns, columns), (0, 0)])
-
-
-def _pad_to(pad: p.PadTo, inputs: list, weights: list, now: Pass) -> Any:
-    rows, columns = pad.zeros((inputs[0].shape[1], inputs[0].shape[2]))
-    return tf.pad(inputs[0], [(0, 0), rows, columns, (0, 0)])
-
-
-def _resize(resize: p.Resize, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
+def _resize(resize: p.Resize, x: Any) -> Any:
     rows, columns = (n * resize.up for n in x.shape[1:3])
     if resize.up > 1:
         x = tf.raw_ops.ResizeNearestNeighbor(images=x, size=[rows, columns])
@@ -129,80 +149,3 @@ def _resize(resize: p.Resize, inputs: list, weights: list, now: Pass) -> Any:
         x = tf.slice(x, [0] * 4, [-1, rows - resize.crop[0], columns - resize.crop[1], -1])
     # A pool and not an index, whose gradient is an order slower on a CPU.
     return tf.nn.avg_pool2d(x, 1, resize.down, "SAME") if resize.down > 1 else x
-
-
-def _fit_channels(fit: p.FitChannels, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
-    more = fit.filters - x.shape[-1]
-    if more > 0:
-        return tf.pad(x, [(0, 0)] * 3 + [(0, more)])
-    return tf.slice(x, [0] * 4, [-1, -1, -1, fit.filters])
-
-
-def _shift(_: p.Shift, inputs: list, weights: list, now: Pass) -> Any:
-    # `tf.slice` and not an index: the gradient of an index is an order slower on a CPU.
-    moved = tf.slice(inputs[0], [0, 1, 1, 0], [-1, -1, -1, -1])
-    return tf.pad(moved, [(0, 0), (0, 1), (0, 1), (0, 0)])
-
-
-def _add(_: p.Add, inputs: list, weights: list, now: Pass) -> Any:
-    return tf.add_n(inputs)
-
-
-def _weighted_sum(_: p.WeightedSum, inputs: list, weights: list, now: Pass) -> Any:
-    factors = tf.unstack(tf.cast(weights[0], inputs[0].dtype), num=len(inputs))
-    return tf.add_n([factor * x for factor, x in zip(factors, inputs, strict=True)])
-
-
-def _concat(_: p.Concat, inputs: list, weights: list, now: Pass) -> Any:
-    return tf.concat(inputs, axis=-1)
-
-
-def _drop_path(drop: p.DropPath, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
-    if not now.training:
-        return x
-    keep = 1.0 - now.progress * (1.0 - drop.keep)
-    draw = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], now.seed)
-    return x * tf.cast(tf.floor(keep + draw) / keep, x.dtype)
-
-
-def _dropout(dropout: p.Dropout, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
-    return tf.nn.experimental.stateless_dropout(x, dropout.rate, now.seed) if now.training else x
-
-
-def _global_pool(_: p.GlobalPool, inputs: list, weights: list, now: Pass) -> Any:
-    return tf.reduce_mean(inputs[0], axis=(1, 2))
-
-
-def _flatten(_: p.Flatten, inputs: list, weights: list, now: Pass) -> Any:
-    x = inputs[0]
-    return tf.reshape(x, [-1, x.shape[1] * x.shape[2] * x.shape[3]])
-
-
-def _dense(dense: p.Dense, inputs: list, weights: list, now: Pass) -> Any:
-    y = tf.matmul(tf.cast(inputs[0], tf.float32), weights[0])
-    return y + weights[1] if dense.bias else y
-
-
-_FUNCTIONS: dict[type[p.Primitive], Callable[..., Any]] = {
-    p.Relu: _relu,
-    p.BatchNorm: _batch_norm,
-    p.Conv: _conv,
-    p.SeparableConv: _separable_conv,
-    p.Pool: _pool,
-    p.Pad: _pad,
-    p.PadTo: _pad_to,
-    p.Resize: _resize,
-    p.FitChannels: _fit_channels,
-    p.Shift: _shift,
-    p.Add: _add,
-    p.WeightedSum: _weighted_sum,
-    p.Concat: _concat,
-    p.DropPath: _drop_path,
-    p.Dropout: _dropout,
-    p.GlobalPool: _global_pool,
-    p.Flatten: _flatten,
-    p.Dense: _dense,
-}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cells.operations.primitives import Dropout, DropPath, Primitive, Relu, Size
+from cells.operations.primitives import Primitive, Relu, Size
 
 
 @dataclass(frozen=True)
@@ -92,17 +91,3 @@ class Graph:
             size = sizes[node.inputs[0].name] if node.inputs else image
             sizes[node.name] = node.primitive.out_size(size)
         return sizes
-
-    def for_inference(self) -> Graph:
-        """What the logits depend on once the network is trained: nothing is dropped."""
-        lean = Graph(cells=self.cells)
-        instead: dict[str, Tensor] = {}
-        for node in self.needed(["logits"]):
-            inputs = tuple(instead.get(t.name, t) for t in node.inputs)
-            if isinstance(node.primitive, Dropout | DropPath):
-                instead[node.name] = inputs[0]
-            else:
-                lean.nodes[node.name] = dataclasses.replace(node, inputs=inputs)
-        logits = self.outputs["logits"]
-        lean.outputs["logits"] = instead.get(logits.name, logits)
-        return lean

@@ -6,7 +6,7 @@ from cells.recurrent import catalogue as published
 from cells.recurrent import recurrent_file
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
-from cells.support.files import FilePath
+from cells.support.files import FilePath, write_atomically
 
 
 def names() -> list[str]:
@@ -56,4 +56,4 @@ def save(cell: RecurrentGenotype, file: FilePath) -> None:
     """
     if not isinstance(cell, RecurrentGenotype):
         raise UserError(f"cell: {cell!r:.60} is not a cells.recurrent.RecurrentGenotype")
-    recurrent_file.write(cell, file)
+    write_atomically(file, recurrent_file.dumps(cell).encode())

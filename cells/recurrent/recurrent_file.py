@@ -22,7 +22,7 @@ from cells.recurrent.genotype import (
     Tree,
 )
 from cells.support.errors import UserError
-from cells.support.files import json_text, write_atomically
+from cells.support.files import json_text
 
 _SCHEMA = pathlib.Path(__file__).parent / "schema" / "recurrent.schema.json"
 
@@ -43,19 +43,6 @@ def read(path: str | os.PathLike[str]) -> RecurrentGenotype:
         UserError: one sentence that names the file, the field and the remedy.
     """
     return genotype_file.read_as(path, from_dict)
-
-
-def write(genotype: RecurrentGenotype, path: str | os.PathLike[str]) -> None:
-    """Writes a recurrent cell, complete or not at all.
-
-    Args:
-        genotype: the cell.
-        path: of the file; missing folders are made.
-
-    Raises:
-        UserError: the file cannot be written, or cannot hold the provenance.
-    """
-    write_atomically(path, dumps(genotype).encode())
 
 
 def dumps(genotype: RecurrentGenotype) -> str:

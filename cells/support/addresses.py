@@ -66,9 +66,8 @@ def upload(source: str | os.PathLike[str], path: str) -> None:
 
     with _told(path, "written"):
         tf.io.gfile.makedirs(path.rpartition("/")[0])
-        beside = (
-            f"{path}.{uuid.uuid4().hex[:8]}"  # Not every file system empties what it overwrites.
-        )
+        # Not every file system empties what it overwrites.
+        beside = f"{path}.{uuid.uuid4().hex[:8]}"
         tf.io.gfile.copy(os.fspath(source), beside)
         tf.io.gfile.rename(beside, path, overwrite=True)
 

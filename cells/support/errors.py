@@ -83,6 +83,11 @@ def _end(prog: str, sentence: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of what an error of a library says; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 def cut(text: str, most: int = 60) -> str:
     """A text as a sentence can hold it: its beginning, with dots where it goes on."""
     return text if len(text) <= most else f"{text[:most]}..."
@@ -93,15 +98,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def nearest(name: object, known: Iterable[str], *, count: int = 3) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """Returns `"did you mean 'x' or 'y'? "`, or `""` where nothing known is near.
 
     Args:
         name: what was given.
         known: the names that exist.
-        count: how many near names to offer at most.
     """
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=count, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], cutoff=0.5)
     if not near:
         return ""
     return "did you mean " + " or ".join(repr(cut(n)) for n in near) + "? "

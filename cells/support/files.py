@@ -125,14 +125,14 @@ def exists(path: str | os.PathLike[str]) -> bool:
     return addresses.exists(shown) if addresses.is_address(shown) else os.path.exists(shown)
 
 
-def read_text(path: str | os.PathLike[str], noun: str, most: int, *, usual: str = "") -> str:
+def read_text(path: str | os.PathLike[str], noun: str, most: int) -> str:
     """The text of a file as `read` reads it, in UTF-8, a byte order mark left out.
 
     Raises:
         UserError: as `read`, or it is no text in UTF-8.
     """
     try:
-        return read(path, noun, most, usual=usual).decode("utf-8-sig")
+        return read(path, noun, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{os.fspath(path)}: is not UTF-8 text (byte {error.start:,}); save it as UTF-8"

@@ -47,11 +47,23 @@ def override(
     """
     for file in files:
         apply(config, read_yaml(file), os.fspath(file), ranges)
-    if isinstance(text, str) and text:
-        text = read_yaml(text) if text.endswith((".yaml", ".yml")) else _parse_text(text)
-    if text:
-        apply(config, text, "--params_override", ranges)
+    if values := given(text):
+        apply(config, values, "--params_override", ranges)
     return config
+
+
+def given(text: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The settings that an override gives, nested.
+
+    Args:
+        text: as `override` takes it.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if not text:
+        return {}
+    return parsed(text) if isinstance(text, str) else text
 
 
 def apply(
@@ -102,10 +114,20 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     return _mapping(yaml_file.read(path), os.fspath(path))
 
 
-def _parse_text(text: str) -> dict[str, Any]:
+def parsed(text: str) -> dict[str, Any]:
+    """The settings of `--params_override`, nested; whether there are such keys is not looked at.
+
+    Args:
+        text: as `override` takes it.
+
+    Raises:
+        UserError: it cannot be read, or a key is given twice.
+    """
+    if text.endswith((".yaml", ".yml")):
+        return read_yaml(text)
     try:
         if _ASSIGNMENTS.match(text):
-            return _nested(
+            return nested(
                 (key, yaml_file.loads(written))
                 for key, written in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
             )
@@ -115,7 +137,15 @@ def _parse_text(text: str) -> dict[str, Any]:
     return _mapping(values, "--params_override")
 
 
-def _nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Settings as a file has them, from `a.b.c` and value.
+
+    Args:
+        pairs: keys and values.
+
+    Raises:
+        UserError: a key is there twice, or leads into a value.
+    """
     values: dict[str, Any] = {}
     for key, value in pairs:
         *path, last = key.strip().split(".")

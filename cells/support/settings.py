@@ -184,6 +184,8 @@ def fit(annotated: Any, value: Any) -> tuple[Any, str]:
         found = next((t for t in tried if not t[1]), None)
         nouns = dict.fromkeys(noun for _, noun in tried if noun != "null")
         return found or (value, " or ".join(nouns))
+    if origin is typing.Literal:
+        return fit(type(arguments[0]), value)
     if annotated in (None, type(None)):
         return value, "" if value is None else "null"
     kind = origin or annotated

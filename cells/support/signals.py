@@ -17,11 +17,11 @@ from typing import Self
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ends what is running at once; passes through everything that catches exceptions.
+class _BySignal(BaseException):
+    """What a signal leads to.
 
     Attributes:
-        signum: of this signal.
+        signum: of the signal.
     """
 
     def __init__(self, signum: int):
@@ -29,16 +29,12 @@ class Interrupted(KeyboardInterrupt):
         self.signum = signum
 
 
-class Interruption(Exception):
-    """What listens to signals was asked to stop.
+class Interrupted(_BySignal, KeyboardInterrupt):
+    """Ends what is running at once; passes through everything that catches exceptions."""
 
-    Attributes:
-        signum: by this signal.
-    """
 
-    def __init__(self, signum: int):
-        super().__init__(signal.Signals(signum).name)
-        self.signum = signum
+class Interruption(_BySignal, Exception):
+    """What listens to signals was asked to stop."""
 
 
 class Interruptible:

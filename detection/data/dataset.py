@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,8 @@ def decoder_of(data: Any, *, with_masks: bool = False) -> decoders.Decoder:
         return RecordDecoder(
             include_mask=with_masks, mask_binarize_threshold=0.5 if with_masks else None
         )
-    return ObjectsDecoder(datasets.detection_classes(_builder(data)))
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
+    return ObjectsDecoder(datasets.detection_classes(builder))
 
 
 def decoded(data: Any) -> tf.data.Dataset:
@@ -57,29 +57,25 @@ def decoded(data: Any) -> tf.data.Dataset:
     return stored.map(decoder_of(data).decode).prefetch(2)
 
 
-def outlines(data: Any) -> Callable[[], dict[int, list[Any]]]:
-    """A function that reads the outlines of converted boxes: COCO's run lengths by image.
+def outlines(data: Any) -> dict[int, list[Any]]:
+    """The outlines of converted boxes: COCO's run lengths by image.
 
     Args:
         data: Model Garden's data configuration, resolved.
     """
+    from pycocotools import mask as coco_masks
 
-    def read() -> dict[int, list[Any]]:
-        from pycocotools import mask as coco_masks
-
-        found: dict[int, list[Any]] = {}
-        for record in tf.data.TFRecordDataset(records.find(data.input_path).files):
-            feature = tf.train.Example.FromString(record.numpy()).features.feature
-            turn = decoding.orientation(feature["image/encoded"].bytes_list.value[0])
-            masks = [
-                decoding.upright(tf.io.decode_png(png, channels=1), turn).numpy()[..., 0]
-                for png in feature["image/object/mask"].bytes_list.value
-            ]
-            image_id = int(feature["image/source_id"].bytes_list.value[0])
-            found[image_id] = [coco_masks.encode(np.asfortranarray(m > 0, np.uint8)) for m in masks]
-        return found
-
-    return read
+    found: dict[int, list[Any]] = {}
+    for record in tf.data.TFRecordDataset(records.find(data.input_path).files):
+        feature = tf.train.Example.FromString(record.numpy()).features.feature
+        turn = decoding.orientation(feature["image/encoded"].bytes_list.value[0])
+        masks = [
+            decoding.upright(tf.io.decode_png(png, channels=1), turn).numpy()[..., 0]
+            for png in feature["image/object/mask"].bytes_list.value
+        ]
+        image_id = int(feature["image/source_id"].bytes_list.value[0])
+        found[image_id] = [coco_masks.encode(np.asfortranarray(m > 0, np.uint8)) for m in masks]
+    return found
 
 
 def batches(
@@ -112,7 +108,7 @@ def batches(
 
 def _stored(data: Any, context: tf.distribute.InputContext | None) -> tf.data.Dataset:
     """The examples of a TFDS set, whose images `ObjectsDecoder` decodes."""
-    builder = _builder(data)
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
     encoded = data.replace(tfds_skip_decoding_feature=datasets.detection_classes(builder).image_key)
     return examples(builder, encoded, context, add_tfds_id=True)
 
@@ -120,7 +116,3 @@ def _stored(data: Any, context: tf.distribute.InputContext | None) -> tf.data.Da
 def _is_wide_enough(example: dict[str, Any]) -> tf.Tensor:
     size = tf.shape(example["image"])[:2]
     return tf.reduce_max(size) <= MOST_ASPECT * tf.reduce_min(size)
-
-
-def _builder(data: Any) -> Any:
-    return datasets.builder(data.tfds_name, data.tfds_data_dir or None)

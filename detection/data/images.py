@@ -90,7 +90,7 @@ def from_data(side: Any) -> Iterator[NamedImage]:
         UserError: there is no such data set or split.
     """
     if not side.input_path:
-        builder = datasets.builder(side.tfds_name, side.tfds_data_dir or None)
+        builder = datasets.builder(side.tfds_name, side.tfds_data_dir)
         datasets.split_size(builder, side.tfds_split)
     for example in dataset.decoded(side):
         yield NamedImage(int(example["source_id"].numpy()), None, example["image"].numpy())

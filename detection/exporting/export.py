@@ -105,11 +105,11 @@ def export(
                 chosen[kind].write(surest, path)
             look = chosen[kind].open(surest, path)
             found = [look(picture) for picture in pictures]
-        differences, count = _differences(kind, surest.params, expected, found, sizes)
+        told, count = differences(kind, surest.params, expected, found, sizes)
         if surest is exported:
-            _require_same(kind, differences)
+            require_same(kind, told)
         counts.append(count)
-        return differences
+        return told
 
     with files.beside(output, folder=bool(formats)) as temporary:
         told["files"] = files.write_compared(exported, chosen, temporary, compared)
@@ -124,13 +124,13 @@ def export(
     return told
 
 
-def compare(
+def differences(
     kind: str,
     params: Any,
     expected: Sequence[Detections],
     found: Sequence[Detections],
     sizes: Sequence[int],
-) -> dict[str, float]:
+) -> tuple[dict[str, float], int]:
     """How what a file finds compares with what the trained detector finds.
 
     An object is compared with that of the same class whose box is nearest, each with another one.
@@ -145,24 +145,9 @@ def compare(
         sizes: of each image, the longer side.
 
     Returns:
-        The largest differences of `boxes`, relative to the image, and of `scores`.
-
-    Raises:
-        UserError: they are larger than the format's rounding can make them.
+        The largest differences of `boxes`, relative to the image, and of `scores`; and how many of
+        the expected objects were compared.
     """
-    told, _ = _differences(kind, params, expected, found, sizes)
-    _require_same(kind, told)
-    return told
-
-
-def _differences(
-    kind: str,
-    params: Any,
-    expected: Sequence[Detections],
-    found: Sequence[Detections],
-    sizes: Sequence[int],
-) -> tuple[dict[str, float], int]:
-    """What `compare` gives, however large, and how many of the expected objects were compared."""
     allowed = FORMATS[kind].difference
     most = params.task.model.detection_generator.max_num_detections
     boxes, scores, count = [0.0], [0.0], 0
@@ -187,7 +172,16 @@ def _differences(
     return {"boxes": max(boxes), "scores": max(scores)}, count
 
 
-def _require_same(kind: str, told: Mapping[str, float]) -> None:
+def require_same(kind: str, told: Mapping[str, float]) -> None:
+    """Checks that a file finds what the trained detector finds.
+
+    Args:
+        kind: of the file.
+        told: of `differences`.
+
+    Raises:
+        UserError: they are larger than the format's rounding can make them.
+    """
     if max(told.values()) > FORMATS[kind].difference:
         raise files.differs(
             kind,

@@ -126,14 +126,7 @@ class _PictureNames:
 
     def of(self, image: str, ending: str) -> str:
         stem = Path(image).stem
-        name = next(name for name in _variants(stem) if name not in self._given)
+        names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name not in self._given)
         self._given.add(name)
         return f"{name}{ending}"
-
-
-def _variants(stem: str) -> Iterator[str]:
-    yield stem
-    number = 1
-    while True:
-        number += 1
-        yield f"{stem}-{number}"

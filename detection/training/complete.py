@@ -37,8 +37,8 @@ def resolve(params: Any, *, train: bool = True, evaluate: bool = True) -> Catego
     Raises:
         UserError: names the key, what is wrong, and the remedy.
     """
-    common.check_restrictions(params)
     check_model(params.task.model)
+    common.check_restrictions(params)
     _check_task(params.task, train=train)
     sides = {"train_data": train, "validation_data": evaluate}
     cells = params.task.model.backbone.cells if _has_cells(params.task.model) else None
@@ -72,13 +72,8 @@ def check_model(model: Model) -> None:
             "levels; level i has stride 2^i, and 3 to 7 is usual"
         )
     _check_input_size(model)
-    anchor = model.anchor
-    ratios = anchor.aspect_ratios
-    if anchor.num_scales < 1 or not anchor.anchor_size > 0 or not ratios or min(ratios) <= 0:
-        raise UserError(
-            f"{at}.anchor: num_scales {anchor.num_scales}, aspect_ratios {list(ratios)}, "
-            f"anchor_size {anchor.anchor_size}: there must be at least one of each, all above 0"
-        )
+    if not model.anchor.aspect_ratios:
+        raise UserError(f"{at}.anchor.aspect_ratios: there are none; give at least one")
     kinds = [name for name in fields(model.backbone) if name != "type"]
     if model.backbone.type not in kinds:
         raise unknown(f"{at}.backbone.type", model.backbone.type, kinds)
@@ -217,7 +212,7 @@ def _categories(side: str, data: Any, *, masks: bool) -> Categories:
             "folder of a prepared one, or input_path, a folder that cell-detect --mode=convert "
             "wrote"
         )
-    builder = datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+    builder = datasets.builder(data.tfds_name, data.tfds_data_dir)
     found = categories.of_builder(builder)
     datasets.split_size(builder, data.tfds_split)
     return found

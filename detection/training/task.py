@@ -7,6 +7,7 @@ was.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -75,10 +76,33 @@ class _CellsTask:
         """Model Garden's parser of decoded examples, for one side of the data."""
         raise NotImplementedError
 
+    def parsing(self, params: Any) -> dict[str, Any]:
+        """What Model Garden's parsers of both kinds of detectors take from a configuration."""
+        model = self.task_config.model
+        same = (
+            "aug_type",
+            "aug_rand_hflip",
+            "aug_scale_min",
+            "aug_scale_max",
+            "skip_crowd_during_training",
+            "max_num_instances",
+        )
+        return {
+            "output_size": model.input_size[:2],
+            "min_level": model.min_level,
+            "max_level": model.max_level,
+            "num_scales": model.anchor.num_scales,
+            "aspect_ratios": model.anchor.aspect_ratios,
+            "anchor_size": model.anchor.anchor_size,
+            "dtype": params.dtype,
+            **{name: getattr(params.parser, name) for name in same},
+        }
+
     def evaluator(self) -> Evaluator:
         """Collects evaluation batches, in the data set's own numbers."""
         most = getattr(self.task_config, "max_num_eval_detections", 100)
-        outlines = data.outlines(self.task_config.validation_data) if self.with_masks else None
+        side = self.task_config.validation_data
+        outlines = functools.partial(data.outlines, side) if self.with_masks else None
         return Evaluator(self.task_config.category_ids, most, outlines)
 
     @property
@@ -108,23 +132,11 @@ class CellsRetinaNetTask(_CellsTask, retinanet.RetinaNetTask):
         """Model Garden's parser of decoded examples, for one side of the data."""
         model, parser = self.task_config.model, params.parser
         return retinanet_input.Parser(
-            output_size=model.input_size[:2],
-            min_level=model.min_level,
-            max_level=model.max_level,
-            num_scales=model.anchor.num_scales,
-            aspect_ratios=model.anchor.aspect_ratios,
-            anchor_size=model.anchor.anchor_size,
+            **self.parsing(params),
             box_coder_weights=model.detection_generator.box_coder_weights,
-            dtype=params.dtype,
             match_threshold=parser.match_threshold,
             unmatched_threshold=parser.unmatched_threshold,
-            aug_type=parser.aug_type,
-            aug_rand_hflip=parser.aug_rand_hflip,
             aug_rand_jpeg=parser.aug_rand_jpeg,
-            aug_scale_min=parser.aug_scale_min,
-            aug_scale_max=parser.aug_scale_max,
-            skip_crowd_during_training=parser.skip_crowd_during_training,
-            max_num_instances=parser.max_num_instances,
             pad=parser.pad,
             keep_aspect_ratio=parser.keep_aspect_ratio,
         )
@@ -185,27 +197,15 @@ class CellsMaskRCNNTask(_CellsTask, maskrcnn.MaskRCNNTask):
         """Model Garden's parser of decoded examples, for one side of the data."""
         model, parser = self.task_config.model, params.parser
         return maskrcnn_input.Parser(
-            output_size=model.input_size[:2],
-            min_level=model.min_level,
-            max_level=model.max_level,
-            num_scales=model.anchor.num_scales,
-            aspect_ratios=model.anchor.aspect_ratios,
-            anchor_size=model.anchor.anchor_size,
+            **self.parsing(params),
             rpn_match_threshold=parser.rpn_match_threshold,
             rpn_unmatched_threshold=parser.rpn_unmatched_threshold,
             rpn_batch_size_per_im=parser.rpn_batch_size_per_im,
             rpn_fg_fraction=parser.rpn_fg_fraction,
-            aug_rand_hflip=parser.aug_rand_hflip,
             aug_rand_vflip=parser.aug_rand_vflip,
-            aug_scale_min=parser.aug_scale_min,
-            aug_scale_max=parser.aug_scale_max,
-            aug_type=parser.aug_type,
-            skip_crowd_during_training=parser.skip_crowd_during_training,
-            max_num_instances=parser.max_num_instances,
             include_mask=model.include_mask,
             outer_boxes_scale=model.outer_boxes_scale,
             mask_crop_size=parser.mask_crop_size,
-            dtype=params.dtype,
         )
 
     def _build_coco_metrics(self) -> None:

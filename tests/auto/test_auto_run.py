@@ -41,6 +41,7 @@ def shapes(tmp_path_factory):
         (["--search=0.5", "--genotype=nasnet_a"], "--search"),
         (["--entrants=nobody"], "--entrants"),
         (["--balance=nothing"], "--balance"),
+        (["--precision=float64"], "--precision"),
         (["--images=/proc/version"], "no folder"),
     ],
 )

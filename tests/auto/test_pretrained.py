@@ -17,7 +17,7 @@ from auto import entrants, final_training, pretrained, race, test_split
 from cell_search.recipes.recipe import Recipe
 from cell_search.recipes.training import WholeTraining
 from cells.data.preprocessing import resize
-from cells.genotype import genotype_file
+from cells.kinds import files as kinds
 from cells.network import presets
 from cells.support.errors import UserError
 from cells.weights import weights_file
@@ -123,7 +123,7 @@ def test_weights_race_at_the_size_that_they_want(weights, shapes, tmp_path, monk
     # The lower rate of networks that know something.
     assert whole.training(mine).recipe.learning_rate == pytest.approx(0.1 * 0.1 * 32 / 64)
 
-    genotype_file.write(run.cells(mine.cells), run.genotype)
+    kinds.write(run.cells(mine.cells), run.genotype)
     training = whole.training(mine)
     final_training._adopt(run, divided, mine, training)
     files = sorted(shapes.glob("*/*.png"))[:8]

@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import shutil
 
+import folders
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -110,6 +111,28 @@ def test_what_cannot_be_divided_is_told(
 ) -> None:
     with pytest.raises(UserError, match=sentence):
         images.load(dataclasses.replace(digits, **changes))
+
+
+@pytest.mark.parametrize(
+    ("inner", "split", "sentence"),
+    [
+        (
+            "",
+            "test",
+            r"images\.split: .test. .* the winner \('test'\), which no search may see",
+        ),
+        ("", "trian", "no split 'trian': did you mean 'train'"),
+        ("val/", "val", r"images\.split: 'val' .* test the winner \('val'\)"),
+    ],
+)
+def test_a_folder_is_not_converted_for_a_split_that_no_search_may_have(
+    tmp_path: pathlib.Path, inner: str, split: str, sentence: str
+) -> None:
+    photos = folders.write(tmp_path / "photos", {f"{inner}red": 4, f"{inner}green": 4})
+    settings = ImageSettings(name=str(photos), data_dir=str(tmp_path / "sets"), split=split)
+    with pytest.raises(UserError, match=sentence):
+        images.facts(settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
 def test_a_class_with_one_image_cannot_be_divided(digits: ImageSettings) -> None:

@@ -103,7 +103,7 @@ WRONG = {
         "genotype": "nasnet_b"
     },
     "network: unknown 'imagenet'": {"network": "imagenet"},
-    "network: 3 is not text": {"network": 3},
+    "network: 3 is not a text": {"network": 3},
     "num_classes: 'ten' is not a whole number": {"num_classes": "ten"},
     "num_classes: True is not a whole number": {"num_classes": True},
     "num_classes: 0 is too small": {"num_classes": 0},
@@ -122,6 +122,7 @@ WRONG = {
     r"dropout: 1.5 is too large; use less than 1": {"dropout": 1.5},
     "normal_cells: 0 is too small": {"normal_cells": 0},
     "border_rule: unknown 'zero'": {"border_rule": "zero"},
+    "border_rule: 3 is not a text": {"border_rule": 3},
     "weights: 1 is not the path": {"weights": 1},
     "weights: model.keras does not end in .safetensors": {"weights": "model.keras"},
     "none.safetensors: there is no such weights file": {"weights": "none.safetensors"},

@@ -12,6 +12,7 @@ import pytest
 
 from cells.__main__ import run as main
 from cells.genotype import catalogue, genotype_file
+from cells.kinds import files as kinds
 from cells.operations.operations import OPERATIONS
 
 
@@ -95,7 +96,7 @@ def aligned(lines: list[str]) -> list[list[str]]:
 
 def test_the_list_tells_all_cells_apart():
     head, *rows = aligned(cells("list").stdout.splitlines()[:-1])
-    assert [row[0] for row in rows] == catalogue.names()
+    assert [row[0] for row in rows] == [*catalogue.names(), *kinds.networks()]
     # The network of 6 @ 768 has 3.3M parameters in the paper, and an error of 2.65 % with cutout.
     found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     assert found["nasnet_a"] == {
@@ -117,7 +118,7 @@ def test_show_ends_where_people_stop_reading():
 
 def test_list_and_show():
     listed = json.loads(cells("list", "--json").stdout)
-    assert {row["name"] for row in listed} == set(catalogue.names())
+    assert {row["name"] for row in listed} == {*catalogue.names(), *kinds.networks()}
     assert all(row["year"] and row["paper"] for row in listed)
     shown = cells("show", "nasnet_a").stdout
     # Figure 4 of the paper: the Normal cell's first block adds 5x5 of h_i and 3x3 of h_{i-1}.
@@ -138,7 +139,7 @@ def test_operations_are_listed_with_their_parameters():
 
 def test_validate_and_summary_take_files(tmp_path):
     path = tmp_path / "mine.json"
-    genotype_file.write(catalogue.load("pnasnet_5"), path)
+    kinds.write(catalogue.load("pnasnet_5"), path)
     done = cells("validate", str(path))
     assert done.returncode == 0 and "valid" in done.stdout
     done = cells("summary", str(path), "--network=imagenet_mobile", "--json")

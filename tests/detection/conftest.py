@@ -32,12 +32,12 @@ def scenes_dir(embedded_dir: pathlib.Path) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def genotype_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A genotype that is built and traced in seconds: one block a cell."""
-    from cells.genotype import genotype_file
     from cells.genotype.genotype import Block, Cell, Genotype, Side
+    from cells.kinds import files as kinds
 
     cell = Cell((Block(Side(0, "sep_conv_3x3"), Side(1, "avg_pool_3x3")),), (2,))
     path = tmp_path_factory.mktemp("genotype") / "small.json"
-    genotype_file.write(Genotype("small", cell, cell), path)
+    kinds.write(Genotype("small", cell, cell), path)
     return str(path)
 
 

@@ -42,12 +42,7 @@ def classification() -> config_definitions.ExperimentConfig:
     """Any TFDS set of labelled images, small network, short training; ours."""
     return _experiment(
         model=schema.Model(cells=CellStack(network="cifar", normal_cells=2, filters=16)),
-        train=schema.DataConfig(
-            is_training=True, tfds_split="train", global_batch_size=64, aug_shift=4
-        ),
-        validation=schema.DataConfig(
-            is_training=False, tfds_split="test", global_batch_size=256, drop_remainder=False
-        ),
+        **_any_images(),
         losses=schema.Losses(l2_weight_decay=1e-4),
         trainer=_trainer(
             steps=2_000,
@@ -129,12 +124,7 @@ def finetune() -> config_definitions.ExperimentConfig:
         model=schema.Model(
             input_size=[0, 0, 0], cells=CellStack(genotype="", network="cifar", drop_path_keep=1.0)
         ),
-        train=schema.DataConfig(
-            is_training=True, tfds_split="train", global_batch_size=64, aug_shift=4
-        ),
-        validation=schema.DataConfig(
-            is_training=False, tfds_split="test", global_batch_size=256, drop_remainder=False
-        ),
+        **_any_images(),
         losses=schema.Losses(l2_weight_decay=1e-4, label_smoothing=0.1),
         trainer=_trainer(
             steps=1_000,
@@ -148,6 +138,18 @@ def finetune() -> config_definitions.ExperimentConfig:
     )
     experiment.task.unfreeze_every = 50
     return experiment
+
+
+def _any_images() -> dict[str, schema.DataConfig]:
+    """Both sides of a set that is still to be named."""
+    return {
+        "train": schema.DataConfig(
+            is_training=True, tfds_split="train", global_batch_size=64, aug_shift=4
+        ),
+        "validation": schema.DataConfig(
+            is_training=False, tfds_split="test", global_batch_size=256, drop_remainder=False
+        ),
+    }
 
 
 def _imagenet(

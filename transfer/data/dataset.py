@@ -197,7 +197,7 @@ def build_dataset(
     pixels: Callable[[tf.Tensor], tf.Tensor] = decoding.decode
     shape: tuple[int | None, int | None, int] = (None, None, 3)
     if params.tfds_name:
-        builder = datasets.builder(params.tfds_name, params.tfds_data_dir or None)
+        builder = datasets.builder(params.tfds_name, params.tfds_data_dir)
         classes = datasets.image_classes(builder)
         decode = TfdsDecoder(classes)
         skipped = f"{params.tfds_skip_decoding_feature},{classes.image_key}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 from transfer.config import schema
 
 _KINDS = {"bytes_list": "bytes", "int64_list": "whole numbers", "float_list": "numbers"}
@@ -32,10 +32,9 @@ def check(data: schema.DataConfig, at: str) -> None:
         # No data set: it would start TensorFlow's devices, which a strategy has to do.
         first = next(tf.compat.v1.io.tf_record_iterator(files[0]), None)
     except (ValueError, tf.errors.NotFoundError) as error:
-        why = str(error).splitlines()[0]
-        raise UserError(f"{at}.input_path: no file is found ({why})") from None
+        raise UserError(f"{at}.input_path: no file is found ({first_line(error)})") from None
     except tf.errors.OpError as error:
-        why = str(error).splitlines()[0]
+        why = first_line(error)
         raise UserError(f"{files[0]}: is damaged, or no TFRecord file ({why})") from None
     if first is None:
         raise UserError(f"{files[0]}: holds no record; leave it out of {at}.input_path")

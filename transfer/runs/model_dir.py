@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 from cells.checks import stages
+from cells.checks.stages import PARAMS
 from cells.kinds import files as kinds
 from cells.kinds.files import ImageGenotype
 from cells.support import files, json_file, yaml_file
@@ -23,8 +24,6 @@ from cells.support.overrides import read_yaml
 from cells.support.settings_differences import flat, in_words, settings_differences
 from transfer.config import configure
 from transfer.config.cells_backbone import CellStack, cells_of
-
-PARAMS = "params.yaml"
 
 _LINES = re.compile(r"# (\d{1,9}) lines follow\.")
 _MAX_PARAMS_BYTES = 1 << 20
@@ -133,12 +132,7 @@ def read_params(folder: str, base: Any = None) -> Any:
     """
     path = os.path.join(folder, PARAMS)
     base = base or configure.experiment()
-    stages.require_own("model_dir", folder, stages.of_training(base.as_dict()))
-    if not files.exists(path):
-        raise UserError(
-            f"--model_dir: {folder} is not the folder of a run, since it has no {PARAMS}; give "
-            "one that a training wrote"
-        )
+    stages.require_run(folder, stages.of_training(base.as_dict()))
     _require_whole(path)
     if not isinstance(read_yaml(path).get("task"), dict):
         raise UserError(f"{path}: is damaged, since it has no `task`; put it back, or train again")

@@ -20,7 +20,7 @@ from official.modeling import optimization
 from cells.checks.arguments import checked
 from cells.network.keras_settings import overridden
 from cells.support.addresses import is_address
-from cells.support.errors import UserError, cut
+from cells.support.errors import UserError, cut, first_line
 from cells.support.files import FilePath, path_text
 from cells.weights import weights_file
 from cells.weights.by_layer import Moved, move_weights
@@ -184,7 +184,7 @@ def _damage(path: str) -> str | None:
             reader.get_tensor(name)
     # The reader raises OpError, and RuntimeError or IndexError by the way in which it is called.
     except (tf.errors.OpError, RuntimeError, IndexError, ValueError) as error:
-        return _first_line(error)
+        return first_line(error)
     return None
 
 
@@ -362,9 +362,5 @@ def _mismatch(error: Exception) -> str:
     """What does not fit: the variables that a checkpoint lacks, or what TensorFlow says."""
     names = _lacking(error)
     if not names:
-        return _first_line(error)
+        return first_line(error)
     return f"it lacks {cut(names[0])}{' and others' if len(names) > 1 else ''}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cells import data as datasets
 from cells.support.errors import UserError, unknown
-from cells.support.overrides import fields
+from cells.support.overrides import check, fields
 from transfer.config import schema
 from transfer.config.cells_backbone import CellStack
+from transfer.config.ranges import RANGES
 from transfer.data import tfrecords
 from transfer.model import network
 from transfer.runs import initial_weights
@@ -51,7 +52,7 @@ def resolve(
     read = [side for side, wanted in sides.items() if wanted]
     _check_settings(params, read)
     # From here on data are looked at, and made where they are not there.
-    names = _resolve_classes(task, read[0])
+    names = _resolve_classes(task, read)
     task.evaluation.top_k = min(task.evaluation.top_k, task.model.num_classes)
     for side in read:
         _check_data(side, getattr(task, side))
@@ -72,7 +73,11 @@ def _check_settings(params: schema.Experiment, read: Sequence[str]) -> None:
         )
     for side in read:
         _check_side(side, getattr(task, side), task)
-    _check_losses(task)
+    if task.losses.label_smoothing and not task.losses.one_hot:
+        raise UserError(
+            "task.losses.label_smoothing: has no effect without task.losses.one_hot=true; set it, "
+            "or use label_smoothing=0"
+        )
     resolve_steps(params, task.model.cells)
     resolve_runtime(params.runtime)
     # Any number of classes will do as long as nobody knows theirs.
@@ -80,8 +85,6 @@ def _check_settings(params: schema.Experiment, read: Sequence[str]) -> None:
     network.check(model)
     if task.init_checkpoint:
         initial_weights.check(task.init_checkpoint, model)
-    if task.unfreeze_every < 0:
-        raise UserError("task.unfreeze_every: is negative; 0 is off")
     if task.unfreeze_every and task.model.baseline:
         raise UserError(
             f"task.unfreeze_every: {task.model.baseline} has no groups of cells to learn one after "
@@ -103,12 +106,19 @@ def resolve_model(params: schema.Experiment) -> None:
     initial_weights.complete(params.task)
     _check_input_size(params.task.model)
     if not params.task.model.num_classes:
-        _resolve_classes(params.task, "train_data")
+        _resolve_classes(params.task, ["train_data"])
     network.check(params.task.model)
 
 
 def check_restrictions(params: Any) -> None:
-    """Raises a UserError where one of the experiment's own restrictions does not hold."""
+    """Raises a UserError where a value is impossible by itself, whoever set it, or where one of the
+    experiment's own restrictions does not hold."""
+    for key in ("optimizer", "learning_rate"):
+        one_of = getattr(params.trainer.optimizer_config, key)
+        kinds = [name for name in fields(one_of) if name != "type"]
+        if one_of.type not in kinds:
+            raise unknown(f"trainer.optimizer_config.{key}.type", one_of.type, kinds)
+    check(params, RANGES)
     try:
         params.validate()
     except KeyError as error:
@@ -132,8 +142,9 @@ def _check_input_size(model: schema.Model) -> None:
         )
 
 
-def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
-    """Sets the number of classes where it is 0; gives their names."""
+def _resolve_classes(task: schema.Task, sides: Sequence[str]) -> tuple[str, ...]:
+    """Sets the number of classes where it is 0; gives the names of those of the first side."""
+    side = sides[0]
     data = getattr(task, side)
     model = task.model
     if not data.tfds_name:
@@ -143,7 +154,7 @@ def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
                 "which is not set; give one of them"
             )
         return tuple(str(i) for i in range(model.num_classes))
-    names = datasets.image_classes(_builder(data)).class_names
+    names = datasets.image_classes(_builder(data, [getattr(task, s) for s in sides])).class_names
     if not model.num_classes:
         model.num_classes = len(names)
     if model.num_classes < len(names):
@@ -154,13 +165,20 @@ def _resolve_classes(task: schema.Task, side: str) -> tuple[str, ...]:
     return (*names, *(str(i) for i in range(len(names), model.num_classes)))
 
 
-def _builder(data: schema.DataConfig) -> Any:
-    return datasets.builder(data.tfds_name, data.tfds_data_dir or None)
+def _builder(data: schema.DataConfig, read: Sequence[schema.DataConfig]) -> Any:
+    """The set of one side, which has the splits of all sides that read it."""
+
+    def accept(name: str, splits: Collection[str]) -> None:
+        for side in read:
+            if side.tfds_name == data.tfds_name:
+                datasets.require_split(name, splits, side.tfds_split)
+
+    return datasets.builder(data.tfds_name, data.tfds_data_dir, accept)
 
 
 def _check_data(side: str, data: schema.DataConfig) -> None:
     if data.tfds_name:
-        datasets.split_size(_builder(data), data.tfds_split)
+        datasets.split_size(_builder(data, [data]), data.tfds_split)
     else:
         tfrecords.check(data, f"task.{side}")
 
@@ -172,15 +190,11 @@ def _check_side(side: str, data: schema.DataConfig, task: schema.Task) -> None:
             f"{at}: needs either tfds_name (a TFDS set) or input_path (TFRecord files), and has "
             f"{'both' if data.tfds_name else 'neither'}"
         )
-    if data.max_damaged < 0:
-        raise UserError(f"{at}.max_damaged: is negative; 0 stops at the first damaged image")
     if data.aug_crop and data.aug_shift:
         raise UserError(
             f"{at}: aug_crop and aug_shift are two ways to crop; set aug_crop to false or "
             "aug_shift to 0"
         )
-    if data.aug_shift < 0 or data.aug_cutout < 0:
-        raise UserError(f"{at}: aug_shift and aug_cutout are numbers of pixels; 0 is off")
     for key in ("is_multilabel", "repeated_augment", "tfds_as_supervised"):
         if getattr(data, key):
             raise UserError(f"{at}.{key}: is not supported with networks of cells; leave it out")
@@ -189,21 +203,6 @@ def _check_side(side: str, data: schema.DataConfig, task: schema.Task) -> None:
             f"{at}.mixup_and_cutmix: mixes labels, which takes task.losses.soft_labels=true and "
             "task.losses.one_hot=false"
         )
-
-
-def _check_losses(task: schema.Task) -> None:
-    losses = task.losses
-    if losses.label_smoothing and not losses.one_hot:
-        raise UserError(
-            "task.losses.label_smoothing: has no effect without task.losses.one_hot=true; set it, "
-            "or use label_smoothing=0"
-        )
-    if not 0.0 <= losses.label_smoothing < 1.0:
-        raise UserError(
-            f"task.losses.label_smoothing: {losses.label_smoothing} is not in [0, 1); 0 is off"
-        )
-    if losses.l2_weight_decay < 0 or losses.auxiliary_weight < 0:
-        raise UserError("task.losses: l2_weight_decay and auxiliary_weight cannot be negative")
 
 
 def resolve_steps(params: Any, cells: CellStack | None) -> None:
@@ -218,11 +217,6 @@ def resolve_steps(params: Any, cells: CellStack | None) -> None:
     """
     trainer = params.trainer
     settings = trainer.optimizer_config
-    for key in ("optimizer", "learning_rate"):
-        one_of = getattr(settings, key)
-        kinds = [name for name in fields(one_of) if name != "type"]
-        if one_of.type not in kinds:
-            raise unknown(f"trainer.optimizer_config.{key}.type", one_of.type, kinds)
     if settings.learning_rate.type == "cosine" and not settings.learning_rate.cosine.decay_steps:
         settings.learning_rate.cosine.decay_steps = trainer.train_steps
     _check_warmup(settings.warmup, trainer.train_steps)
@@ -232,11 +226,7 @@ def resolve_steps(params: Any, cells: CellStack | None) -> None:
             f"trainer.steps_per_loop ({trainer.steps_per_loop}), after which summaries are "
             "written; set it to one"
         )
-    if cells is None:
-        return
-    if cells.drop_path_steps < 0:
-        raise UserError("cells.drop_path_steps: is negative; 0 is the whole training")
-    if not cells.drop_path_steps:
+    if cells is not None and not cells.drop_path_steps:
         cells.drop_path_steps = trainer.train_steps
 
 

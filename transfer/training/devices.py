@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import tensorflow as tf
 from official.common import distribute_utils
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 
 _ABORTED = re.compile(r"Collective ops is aborted by: (.*)")
 _LOST = (
@@ -51,7 +51,7 @@ def strategy(runtime: Any) -> tf.distribute.Strategy:
             tpu_address=runtime.tpu,
         )
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        why = str(error).strip().splitlines()[0]
+        why = first_line(error)
         if name != "tpu":
             raise UserError(f"runtime.distribution_strategy: {name} is impossible: {why}") from None
         raise UserError(

@@ -17,6 +17,7 @@ from cell_search.evaluators._base import (
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
 from cell_search.evaluators.train.settings import Train
 from cell_search.images import ImageSettings
+from cell_search.space.cell_space import CellSpace
 from cell_search.space.relaxed import RelaxedSpace
 from cell_search.space.space import Space
 from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE
@@ -82,7 +83,8 @@ class Darts(ChildEvaluator):
         where = "evaluator.darts"
         check(self, f"{where}.")
         super().check(images, space)
-        relaxed_space(space)
+        assert isinstance(space, CellSpace)
+        RelaxedSpace(space)  # Whether it can be relaxed.
         loaded = image_files.load(images)
         count = min(len(loaded.training[1]), len(loaded.held_out[1]))
         if count < self.batch:
@@ -110,18 +112,3 @@ class Darts(ChildEvaluator):
     @property
     def augmentation(self) -> Augmentation:
         return Augmentation(self.flip, self.shift)
-
-
-def relaxed_space(space: Space) -> RelaxedSpace:
-    """The space of a search, relaxed.
-
-    Args:
-        space: of cells.
-
-    Raises:
-        UserError: it cannot be relaxed.
-    """
-    from cell_search.space.cell_space import CellSpace
-
-    assert isinstance(space, CellSpace)
-    return RelaxedSpace(space)

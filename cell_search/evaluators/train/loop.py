@@ -208,7 +208,7 @@ class _Child:
         """Accuracy and loss on the held-out images."""
         count = len(self.images.held_out[1])
         parts = np.split(np.arange(count), range(_SCORE_BATCH, count, _SCORE_BATCH))
-        return self.batches.score(self.child.logits, parts, of_minibatches=False)
+        return self.batches.score(self.child.logits, parts)
 
     def latency(self, runs: int) -> float:
         """Times the answer to one image.

@@ -3,12 +3,17 @@ Image Recognition", with the objective of Schulman et al. 2017."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import ClassVar
 
 import numpy as np
 
 from cell_search.strategies._base import STRATEGIES
-from cell_search.strategies.controller._policy_gradient import ControllerSettings, PolicyGradient
+from cell_search.strategies.controller._policy_gradient import (
+    QUICK,
+    ControllerSettings,
+    PolicyGradient,
+)
 
 
 @STRATEGIES.register("ppo")
@@ -35,22 +40,7 @@ class PPO(PolicyGradient):
 
     NAME = "ppo"
     PRESETS: ClassVar = {
-        "quick": ControllerSettings(
-            units=100,
-            layers=1,
-            width=0.1,
-            learning_rate=0.005,
-            entropy=0.4,
-            entropy_of="mean",
-            baseline=0.9,
-            batch=5,
-            epochs=4,
-            clip=0.3,
-            rewards="ranks",
-            window=100,
-            attempts=20,
-            stale=10,
-        ),
+        "quick": dataclasses.replace(QUICK, learning_rate=0.005, epochs=4, clip=0.3),
         "paper": ControllerSettings(
             units=100,
             layers=1,

@@ -7,7 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from cell_search.strategies._base import STRATEGIES
-from cell_search.strategies.controller._policy_gradient import ControllerSettings, PolicyGradient
+from cell_search.strategies.controller._policy_gradient import (
+    QUICK,
+    ControllerSettings,
+    PolicyGradient,
+)
 
 
 @STRATEGIES.register("reinforce")
@@ -28,22 +32,7 @@ class Reinforce(PolicyGradient):
 
     NAME = "reinforce"
     PRESETS: ClassVar = {
-        "quick": ControllerSettings(
-            units=100,
-            layers=1,
-            width=0.1,
-            learning_rate=0.015,
-            entropy=0.4,
-            entropy_of="mean",
-            baseline=0.9,
-            batch=5,
-            epochs=1,
-            clip=1.0,
-            rewards="ranks",
-            window=100,
-            attempts=20,
-            stale=10,
-        ),
+        "quick": QUICK,
         "paper": ControllerSettings(
             units=35,
             layers=2,

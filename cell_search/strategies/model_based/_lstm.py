@@ -9,6 +9,9 @@ from scipy import sparse
 
 from cell_search.strategies.controller._controller import Adam, cut, size_of
 
+#: Sequences for an update.
+_BATCH = 32
+
 
 class LSTMEnsembleRegressor:
     """Several networks of embedding, one LSTM layer, and a linear map of its last hidden state.
@@ -21,7 +24,6 @@ class LSTMEnsembleRegressor:
         learning_rate: of Adam.
         epochs: passes through the data.
         seeds: of initial weights and batches, one for each network.
-        batch: sequences for an update.
         dtype: of the numbers.
     """
 
@@ -32,11 +34,10 @@ class LSTMEnsembleRegressor:
         learning_rate: float,
         epochs: int,
         seeds: Sequence[int],
-        batch: int = 32,
         dtype: type[np.floating] = np.float32,
     ):
         self.words, self.units, self.members = words, units, len(seeds)
-        self._rate, self._epochs, self._batch, self._dtype = learning_rate, epochs, batch, dtype
+        self._rate, self._epochs, self._dtype = learning_rate, epochs, dtype
         self._rngs = [np.random.default_rng(seed) for seed in seeds]
         # A word's part of the gates is looked up: its embedding, multiplied out.
         shapes = [(words, 4 * units), (units, 4 * units), (4 * units,), (units,), (1,)]
@@ -66,9 +67,9 @@ class LSTMEnsembleRegressor:
             orders = np.zeros((self.members, longest), int)
             for order, rows, rng in zip(orders, own, self._rngs, strict=True):
                 order[: len(rows)] = rng.permutation(rows)
-            for start in range(0, longest, self._batch):
-                chosen = orders[:, start : start + self._batch]
-                counted = counts[:, start : start + self._batch]
+            for start in range(0, longest, _BATCH):
+                chosen = orders[:, start : start + _BATCH]
+                counted = counts[:, start : start + _BATCH]
                 adam.climb(self.weights, -self.gradient(inputs[chosen], targets[chosen], counted))
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:

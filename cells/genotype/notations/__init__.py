@@ -26,17 +26,18 @@ class Format:
     Attributes:
         name: as in `cells convert --from=... --to=...`.
         title: what it is.
-        read: makes a genotype of a text; raises a UserError that names the place.
+        read: makes a genotype of a text; raises a UserError that names the place. Where a text may
+            hold `several`, it takes the name of the one, too.
         write: the text of a genotype; raises a UserError where the notation cannot hold it.
-        read_named: as `read`, of a text that may hold several: takes the name of the one, too.
+        several: see `read`.
         most: characters that a text may have.
     """
 
     name: str
     title: str
-    read: Callable[[str], Genotype]
+    read: Callable[..., Genotype]
     write: Callable[[Genotype], str]
-    read_named: Callable[[str, str | None], Genotype] | None = None
+    several: bool = False
     most: int = MAX_CHARACTERS
 
 
@@ -55,8 +56,8 @@ FORMATS = {
             "Genotype(normal=[...], normal_concat=...) of DARTS, also in a log or a .py file",
             darts.read,
             darts.write,
-            darts.read,
-            MAX_LOG_CHARACTERS,
+            several=True,
+            most=MAX_LOG_CHARACTERS,
         ),
         Format("enas", "the digits of ENAS's fixed arc", enas.read, enas.write),
         Format("tpu", "operations, hidden-state indices and used states", tpu.read, tpu.write),

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 
 from cells.genotype.genotype import MAX_BLOCKS, Cell, Genotype, Places, Side, check_cell
-from cells.genotype.notations.names import are_states, in_pairs, only, ours, theirs
+from cells.genotype.notations.names import (
+    are_states,
+    in_pairs,
+    only,
+    only_sums,
+    ours,
+    parsed,
+    theirs,
+)
 from cells.support.errors import UserError, cut
 
 _OPERATIONS = {
@@ -52,9 +59,6 @@ def read(text: str, name: str | None = None) -> Genotype:
     Args:
         text: of the notation.
         name: of the one that is meant, where there are several of different names.
-
-    Args:
-        text: in that notation.
 
     Raises:
         UserError: names what is not data, missing or unknown, or the names that there are.
@@ -103,12 +107,7 @@ def _end(text: str, begin: int) -> int | None:
 
 
 def _fields(call: str) -> dict[str, list]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(call, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UserError("not DARTS text: write Genotype(normal=[...], ...)") from None
+    tree = parsed(call, "eval", "not DARTS text: write Genotype(normal=[...], ...)")
     if not isinstance(tree, ast.Call) or tree.args:
         raise UserError("not DARTS text: write Genotype(normal=[...], ...), each field by its name")
     fields: dict[str, list] = {}
@@ -138,8 +137,7 @@ def write(genotype: Genotype) -> str:
     only(genotype.stacking == "darts", "DARTS text", f"its stacking is {genotype.stacking!r}")
     parts = []
     for field, (_, cell) in zip(("normal", "reduce"), genotype.cells, strict=True):
-        for block in cell.blocks:
-            only(block.combine == "add", "DARTS text", "a block combines by 'concat'")
+        only_sums(cell, "DARTS text")
         pairs = [
             (theirs(side.operation, _OPERATIONS, "DARTS"), side.input)
             for block in cell.blocks

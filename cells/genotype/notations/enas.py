@@ -7,7 +7,7 @@ is the earlier cell. The states that nothing reads are joined.
 from __future__ import annotations
 
 from cells.genotype.genotype import MAX_BLOCKS, Cell, Genotype, Places, Side, check_cell
-from cells.genotype.notations.names import in_pairs, only
+from cells.genotype.notations.names import in_pairs, only, only_sums
 from cells.support.errors import UserError
 
 #: In the order of their digits.
@@ -69,8 +69,8 @@ def write(genotype: Genotype) -> str:
         only(
             cell.concat == cell.unread, notation, f"the {role} cell joins other than unread states"
         )
+        only_sums(cell, notation)
         for block in cell.blocks:
-            only(block.combine == "add", notation, "a block combines by 'concat'")
             for _, side in block.sides:
                 only(side.operation in _OPERATIONS, notation, f"it has no {side.operation}")
                 numbers += [side.input, _OPERATIONS.index(side.operation)]

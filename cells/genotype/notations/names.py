@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from cells.genotype.genotype import MAX_BLOCKS, Block, Side
+from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Side
 from cells.support.errors import UserError, cut, nearest
 
 
@@ -65,6 +68,36 @@ def only(condition: bool, notation: str, what: str) -> None:
     """
     if not condition:
         raise UserError(f"{notation} cannot hold this genotype: {what}; use the JSON format")
+
+
+def only_sums(cell: Cell, notation: str) -> None:
+    """Raises a UserError where blocks combine otherwise, for notations that do not say how.
+
+    Args:
+        cell: of a genotype.
+        notation: its name.
+    """
+    for block in cell.blocks:
+        only(block.combine == "add", notation, f"a block combines by {block.combine!r}")
+
+
+def parsed(text: str, mode: str, fault: str) -> Any:
+    """The body of what Python calls a text, which is never run.
+
+    Args:
+        text: from anybody.
+        mode: `eval` or `exec`, as of `ast.parse`.
+        fault: what is told where it is no Python.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, mode=mode).body  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UserError(fault) from None
 
 
 def in_pairs(sides: Sequence[Side]) -> tuple[Block, ...]:

@@ -13,10 +13,17 @@ h(i-1). The joined states are those with 0, in this order of indices.
 from __future__ import annotations
 
 import ast
-import warnings
 
 from cells.genotype.genotype import Cell, Genotype, Places, Side, check_cell
-from cells.genotype.notations.names import are_states, in_pairs, only, ours, theirs
+from cells.genotype.notations.names import (
+    are_states,
+    in_pairs,
+    only,
+    only_sums,
+    ours,
+    parsed,
+    theirs,
+)
 from cells.support.errors import UserError
 
 _OPERATIONS = {
@@ -78,8 +85,7 @@ def write(genotype: Genotype) -> str:
     lines = [f"stacking = {genotype.stacking!r}"]
     for role, cell in genotype.cells:
         sides = [side for block in cell.blocks for _, side in block.sides]
-        for block in cell.blocks:
-            only(block.combine == "add", notation, "a block combines by 'concat'")
+        only_sums(cell, notation)
         joined = [_swapped(s) for s in cell.concat]
         only(joined == sorted(joined), notation, f"the {role} cell joins in another order")
         used = [int(i not in joined) for i in range(len(cell.blocks) + 2)]
@@ -98,14 +104,9 @@ def _swapped(state: int) -> int:
 
 
 def _assignments(text: str) -> dict:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            statements = ast.parse(text.strip()).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UserError("not TPU lists: write normal_operations = [...] and so on") from None
     fields = {}
-    for statement in statements:
+    fault = "not TPU lists: write normal_operations = [...] and so on"
+    for statement in parsed(text.strip(), "exec", fault):
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)]):
                 pass

@@ -60,8 +60,8 @@ def test_an_epoch_shows_every_image_once_with_its_label_and_then_begins_again() 
     np.testing.assert_array_equal(labels, images.training[1][expected])
 
 
-@pytest.mark.parametrize(("size", "of_minibatches"), [(23, True), (23, False), (5, False)])
-def test_the_score_is_that_of_scikit_learn(size: int, of_minibatches: bool) -> None:
+@pytest.mark.parametrize("size", [23, 5])
+def test_the_score_is_that_of_scikit_learn(size: int) -> None:
     images = _images()
     batches = Batches(images, 8, STILL)
     kernel = np.random.default_rng(2).normal(size=(48, 3)).astype(np.float32)
@@ -70,7 +70,7 @@ def test_the_score_is_that_of_scikit_learn(size: int, of_minibatches: bool) -> N
         return tf.matmul(tf.reshape(shown, [-1, 48]), kernel)
 
     parts = np.split(np.arange(23), range(size, 23, size))
-    accuracy, loss = batches.score(logits_of, parts, of_minibatches=of_minibatches)
+    accuracy, loss = batches.score(logits_of, parts)
     pixels, labels = images.held_out
     shown = (pixels - images.mean.astype(float)) / images.deviation
     logits = shown.reshape(23, 48) @ kernel

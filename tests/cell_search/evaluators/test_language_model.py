@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import pickle
+import shutil
+import signal
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -268,6 +272,40 @@ def request_of(settings: LanguageModel, folder: str = "", until: int = 0) -> Req
     point = space.random(np.random.default_rng(1))
     known = (0, space.decode(point), point, space, settings, ImageSettings(), 7)
     return Request(*known, folder=folder, until=until)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dying(LanguageModel):
+    """A worker that is killed behind the first epoch of trial 2, once."""
+
+    def score(self, request: Request):
+        file = pathlib.Path(self.text, "killed")
+        if request.number == 2 and not file.exists():
+            file.touch()
+            super().score(dataclasses.replace(request, until=1))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().score(request)
+
+
+def test_two_workers_give_each_trial_once_and_go_on_with_that_of_a_killed_one(
+    folder: pathlib.Path, settings: LanguageModel, tmp_path: pathlib.Path
+) -> None:
+    own = tmp_path / "text"
+    shutil.copytree(folder, own)
+    evaluator = Dying(**vars(dataclasses.replace(settings, text=str(own))))
+    values = {"strategy": "random", "space": {"name": "recurrent", "blocks": 2}, "trials": 3}
+    pool = {"type": "processes", "processes": {"workers": 2}}
+    found = cell_search.search(
+        {**values, "pool": pool}, evaluator=evaluator, directory=tmp_path / "search"
+    )
+    assert (own / "killed").exists()
+    lines = (tmp_path / "search" / "study.journal").read_text().splitlines()
+    kinds = Counter(json.loads(line)["op_code"] for line in lines)
+    assert (kinds[4], kinds[6]) == (3, 3), "each trial is created once and told once"
+    alone = cell_search.search(values, evaluator=evaluator)
+    assert [(t.params, t.value) for t in found.study.trials] == [
+        (t.params, t.value) for t in alone.study.trials
+    ]
 
 
 def test_a_training_that_was_stopped_is_that_of_one_that_was_not(

@@ -13,6 +13,7 @@ from cell_search.driver.replay import replay
 from cell_search.strategies import STRATEGIES
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.kinds import files as kinds
 from cells.support.errors import UserError
 
 FIVE = {"space": {"name": "nasnet", "blocks": 5, "growable": True}}
@@ -32,7 +33,7 @@ def identities(path: pathlib.Path) -> pathlib.Path:
     """Cells of identities alone: nothing has a better `share_of_identity`."""
     block = Block(Side(0, "identity"), Side(1, "identity"))
     cell = Cell((block,), (2,))
-    genotype_file.write(Genotype("Plain", cell, cell), path)
+    kinds.write(Genotype("Plain", cell, cell), path)
     return path
 
 
@@ -144,7 +145,7 @@ def test_a_killed_search_goes_on_with_them(counting: dict, tmp_path: pathlib.Pat
 def test_a_file_that_has_changed_is_refused(counting: dict, tmp_path: pathlib.Path) -> None:
     plain = identities(tmp_path / "plain.json")
     cell_search.search(settings(counting, plain), directory=tmp_path / "search")
-    genotype_file.write(catalogue.load("darts_v2"), plain)
+    kinds.write(catalogue.load("darts_v2"), plain)
     with pytest.raises(
         UserError, match=r"strategy\.first: .*plain\.json has other cells.* trial 0"
     ):

@@ -38,7 +38,10 @@ def test_arrays_and_datasets_are_kept_pixel_by_pixel(tmp_path):
         slice(9, 12)
     )
     found = image_classes(builder(path))
-    assert found.class_names == ("0", "1", "2") and data.test_split(builder(path)) == "test"
+    assert (
+        found.class_names == ("0", "1", "2")
+        and data.test_split(builder(path).info.splits) == "test"
+    )
 
     datasets = {name: tf.data.Dataset.from_tensor_slices(pair) for name, pair in arrays.items()}
     same = cells.save_images(tmp_path / "again", datasets, class_names=["a", "b", "c"])

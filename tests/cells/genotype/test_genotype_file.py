@@ -14,6 +14,7 @@ from genotype_strategies import random_genotypes
 from hypothesis import given, settings
 
 from cells.genotype import catalogue, genotype_file
+from cells.kinds import files as kinds
 from cells.operations.operations import OPERATIONS
 from cells.support.errors import UserError
 
@@ -118,7 +119,7 @@ def test_any_text_of_a_provenance_comes_back(character, tmp_path):
     """JSON strings may hold line separators as they are (RFC 8259, section 7)."""
     genotype = catalogue.load("nasnet_a")
     noted = dataclasses.replace(genotype, provenance={"note": f"a{character}b", "concat": ["{"]})
-    genotype_file.write(noted, tmp_path / "noted.json")
+    kinds.write(noted, tmp_path / "noted.json")
     assert dict(genotype_file.read(tmp_path / "noted.json").provenance) == dict(noted.provenance)
     assert (tmp_path / "noted.json").read_bytes().startswith(b'{\n  "format_version": 1,\n')
 
@@ -127,7 +128,7 @@ def test_any_text_of_a_provenance_comes_back(character, tmp_path):
 def test_what_could_not_be_read_is_not_written(value, tmp_path):
     noted = dataclasses.replace(catalogue.load("nasnet_a"), provenance={"note": value})
     with pytest.raises(UserError, match=r"cannot be written as JSON|is not UTF-8 text"):
-        genotype_file.write(noted, tmp_path / "noted.json")
+        kinds.write(noted, tmp_path / "noted.json")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,11 +163,11 @@ def test_a_huge_file_is_refused_before_it_is_read_whole(tmp_path):
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "mine.json"
     genotype = catalogue.load("nasnet_a")
-    genotype_file.write(genotype, path)
+    kinds.write(genotype, path)
     before = path.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(UserError, match=r"mine\.json: cannot be written \(No space left"):
-        genotype_file.write(catalogue.load("pnasnet_5"), path)
+        kinds.write(catalogue.load("pnasnet_5"), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import xml.etree.ElementTree as ElementTree
 
+import inception_v4
 import json_fields
 import jsonschema
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from layerwise_networks import random_network
 
 import cells
+from benchmarks.timm_oracle import difference_of_whole_network
 from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from cells.kinds import files
@@ -153,6 +155,14 @@ BAD = {
         [LAYER | {"height": 31, "width": 31, "inputs": list(range(n))} for n in range(1, 20)],
         "multiply-adds for an image of 32x32 pixels are more than 1e+12; use fewer layers",
     ),
+    "a pool's filters": (
+        "layers.2.operation",
+        "mean",
+        "layers[2].filters: a convolution has at least 1, and a pool makes as many channels as it "
+        "reads and has none; this is 'mean'",
+    ),
+    "a convolution's": ("layers.2.filters", None, "layers[2].filters: a convolution has at least"),
+    "operation": ("layers.2.operation", "median", '"median" is unknown; known are convolution'),
     "of cells": ("normal", {}, "unknown field 'normal'"),
 }
 
@@ -174,6 +184,13 @@ def test_a_bad_file_is_told_in_one_sentence(case, tmp_path, monkeypatch, capsys)
     "arguments, sentence",
     [
         (["summary", "nas_v1", "-N", "2"], "normal_cells: is for networks stacked of cells, and"),
+        (["summary", "nas_v1", "-N", "1"], "normal_cells: is for networks stacked of cells, and"),
+        (
+            ["summary", "nas_v1", "--no-skip_reduction"],
+            "skip_reduction: is for networks stacked",
+        ),
+        (["summary", "nas_v1", "--auxiliary_head"], "auxiliary_head: is for networks stacked of"),
+        (["summary", "nas_v1", "--auxiliary_scale=1"], "auxiliary_scale: is for networks stacked"),
         (["summary", "nas_v1", "-F", "32"], "filters: is for networks stacked of cells, and NAS"),
         (["summary", "nas_v1", "-P", "96"], "penultimate_filters: is for networks stacked of"),
         (["diff", "nas_v1", "nasnet_a"], "are of different kinds"),
@@ -192,9 +209,48 @@ def test_images_must_suit():
     assert strided.layout((7, 7), 2).sizes((7, 7))["layer_2_bn_relu"] == (1, 1)
     with pytest.raises(UserError, match=r"layers\[1\].stride_height, .* beyond its map of 3x4 pix"):
         strided.layout((5, 7), 2)
-    with pytest.raises(UserError, match="image_size: the strides of mine make maps of several"):
+    with pytest.raises(
+        UserError, match="image_size: the strides or windows of mine make maps of several"
+    ):
         strided.layout(None, 2)
     assert NAS.layout(None, 2).outputs["logits"].channels == 2
+
+
+def test_windows_without_padding_must_fit():
+    valid = LayerwiseNetwork("mine", (Layer(5, 3, 4, (), padding="valid"),))
+    assert valid.layout((5, 9), 2).sizes((5, 9))["layer_1_bn_relu"] == (1, 7)
+    with pytest.raises(UserError, match=r"layers\[0\].height, width: \(5, 3\) goes beyond its map"):
+        valid.layout((4, 9), 2)
+    with pytest.raises(UserError, match="image_size: the strides or windows of mine make maps of"):
+        valid.layout(None, 2)
+
+
+def test_inception_v4_is_that_of_its_paper_and_of_timm():
+    found = files.find("inception_v4")
+    # timm 1.0.31: 42,679,816 parameters, and the logits of `benchmarks.timm_oracle`.
+    assert summarize(found.layout((299, 299), 1000), ("logits",), None).trainable == 42_679_816
+    assert found == inception_v4.network()
+    assert difference_of_whole_network("inception_v4", 75) < 2e-4
+
+
+def test_pools_and_paddings_make_other_networks():
+    keys = {
+        LayerwiseNetwork(
+            "a", (Layer(3, 3, 8, ()), Layer(3, 3, n, (1,), 2, 2, what, padding))
+        ).canonical_key()
+        for what, n in (("convolution", 8), ("mean", 0), ("maximum", 0))
+        for padding in ("same", "valid")
+    }
+    assert len(keys) == 6
+
+
+def test_what_many_layers_read_is_drawn_once():
+    sketch = files.find("inception_v4").sketch()
+    boxes = [text for text, _ in sketch.rows]
+    # 149 convolutions and 18 pools; what 3 parts of the stem, the 4 modules A, the 7 B, the first 2
+    # of the 3 C and the 2 reductions between them make is read by several.
+    assert len(boxes) == 2 + 149 + 18 + boxes.count("joined")
+    assert boxes.count("joined") == 3 + 4 + 1 + 7 + 1 + 2
 
 
 def test_image_cells_are_asked_for_as_such():

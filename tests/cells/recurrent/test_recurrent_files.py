@@ -239,7 +239,7 @@ def test_the_commands_know_recurrent_cells(monkeypatch, capsys, tmp_path):
 )
 def test_what_does_not_fit_is_told(arguments, sentence, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    recurrent_file.write(catalogue.load("nas"), "recurrent.json")
+    cells.recurrent.save(catalogue.load("nas"), "recurrent.json")
     monkeypatch.setattr("sys.argv", ["cells", *arguments])
     with pytest.raises(SystemExit) as end:
         main()

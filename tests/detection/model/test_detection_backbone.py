@@ -13,6 +13,7 @@ import tf_keras
 from official.vision.configs import common
 
 from cells.genotype import catalogue, genotype_file
+from cells.kinds import files as kinds
 from cells.network import presets
 from cells.network.build import build_network
 from cells.network.stack import stack
@@ -108,7 +109,7 @@ def test_other_sizes_run_through_the_backbone_alone(of_any_size, size):
 def test_every_stacking_family_has_levels_2_to_5(genotype_path, tmp_path, stacking):
     path = tmp_path / "genotype.json"
     genotype = dataclasses.replace(genotype_file.read(genotype_path), stacking=stacking)
-    genotype_file.write(genotype, path)
+    kinds.write(genotype, path)
     settings = CellBackbone(genotype=str(path), normal_cells=2, filters=8, min_level=2, max_level=5)
     model = build_backbone(
         tf_keras.layers.InputSpec(shape=[None, 64, 96, 3]),

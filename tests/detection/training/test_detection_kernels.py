@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from cells.genotype import genotype_file
 from cells.genotype.genotype import Block, Cell, Genotype, Side
+from cells.kinds import files as kinds
 from detection.training import onednn
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -57,7 +57,7 @@ def test_a_gradient_at_256_pixels_leaves_the_memory_whole(tmp_path):
         ),
         (2, 3),
     )
-    genotype_file.write(Genotype("small", cell, cell), tmp_path / "small.json")
+    kinds.write(Genotype("small", cell, cell), tmp_path / "small.json")
     environment = {k: v for k, v in os.environ.items() if k != onednn.VARIABLE}
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, "small.json"],

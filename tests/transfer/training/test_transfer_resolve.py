@@ -6,10 +6,12 @@ import copy
 import dataclasses
 import pathlib
 
+import folders
 import pytest
 import yaml
 
-from cells.genotype import catalogue, genotype_file
+from cells.genotype import catalogue
+from cells.kinds import files as kinds
 from cells.network import presets
 from cells.network.stack import stack
 from cells.operations.counts import summarize
@@ -104,6 +106,15 @@ def test_refused_in_one_sentence_before_any_data_are_made(digits_dir, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_not_converted_for_a_split_that_it_will_not_have(tmp_path):
+    photos = folders.write(tmp_path / "photos", {"red": 4, "green": 4})
+    sides = f"{{tfds_name: {photos}, tfds_split: "
+    override = f"task: {{train_data: {sides}train}}, validation_data: {sides}tset}}}}"
+    with pytest.raises(UserError, match=r"no split 'tset': did you mean 'test'.* has train, test,"):
+        complete.resolve(digits(tmp_path / "data", override))
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
 def test_an_unknown_experiment_names_the_near_ones():
     with pytest.raises(UserError, match="did you mean 'cells_cifar10'"):
         configure.experiment("cells_cifar")
@@ -144,7 +155,7 @@ def test_every_configuration_file_is_a_recipe_that_holds_together(path, digits_d
 
 
 def test_a_genotype_is_found_beside_the_file_that_names_it(tmp_path, monkeypatch):
-    genotype_file.write(catalogue.load("pnasnet_5"), tmp_path / "found" / "genotype.json")
+    kinds.write(catalogue.load("pnasnet_5"), tmp_path / "found" / "genotype.json")
     file = tmp_path / "found" / "train.yaml"
     file.write_text(yaml.safe_dump({"task": {"model": {"cells": {"genotype": "genotype.json"}}}}))
     monkeypatch.chdir(tmp_path)
@@ -163,7 +174,7 @@ def test_the_genotype_flag_is_applied_last():
 
 def test_a_configuration_carries_its_genotype(tmp_path):
     file = tmp_path / "genotype.json"
-    genotype_file.write(catalogue.load("pnasnet_5"), file)
+    kinds.write(catalogue.load("pnasnet_5"), file)
     cells = CellStack(genotype=str(file))
     assert cells.load_genotype() == catalogue.load("pnasnet_5")
     file.unlink()  # From here on nobody reads it.
