@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from cells import shipped
+from cells import run_flags
 from cells.checks import stages
-from cells.kinds import files as kinds
 from cells.support import command_line
 
 if TYPE_CHECKING:
     from detection.api import EvaluationResult
-
-MODES = ("train", "eval", "train_and_eval", "predict", "export", "convert", "summary")
 
 #: Of `detection.exporting.formats`, which imports what --help has no time for.
 FORMATS = ("saved_model", "tflite", "onnx")
@@ -78,7 +75,7 @@ def main() -> None:
 
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
-    command_line.define_run_flags(MODES, "Name of the experiment; cells_retinanet if none.")
+    command_line.define_run_flags(tuple(_MODES), "Name of the experiment; cells_retinanet if none.")
     flags.DEFINE_string(
         "output",
         None,
@@ -114,48 +111,16 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.support.errors import UserError, printable
-
-    command_line.hush("cell-detect")
-    mode = command_line.required("mode")
-    if len(argv) > 1 and mode != "predict":
-        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-detect --help")
-    lines = {
-        "train": _train,
-        "train_and_eval": _train,
-        "eval": _evaluate,
-        "predict": _predict,
-        "export": _export,
-        "convert": _convert,
-        "summary": _summary,
-    }
-    for line in lines[mode](argv[1:]):
-        print(printable(line))
+    run_flags.say(argv, stages.DETECTOR, _MODES)
 
 
 def _settings(*, trained: bool = True) -> dict[str, Any]:
-    """The flags of the configuration, of a run that there is or of a new one.
-
-    Slips are told here that are found without TensorFlow, whose import takes seconds.
-    """
-    values = flags.FLAGS
-    shipped.require_readable(values.config_file, values.params_override, "detection")
-    if trained:
-        stages.require_run(values.model_dir, stages.DETECTOR)
-    elif values.genotype:
-        kinds.find_network(values.genotype)
-    given = {
-        "config_file": values.config_file,
-        "params_override": values.params_override,
-        "data_dir": values.data_dir,
-    }
-    if not trained:
-        return {**given, "experiment": values.experiment, "genotype": values.genotype}
-    if values.genotype:
+    settings = run_flags.settings(stages.DETECTOR, trained=trained)
+    if trained and flags.FLAGS.genotype:
         from transfer.runs import model_dir
 
-        model_dir.check_genotype(values.model_dir, values.genotype)
-    return given
+        model_dir.check_genotype(flags.FLAGS.model_dir, flags.FLAGS.genotype)
+    return settings
 
 
 def _report() -> dict[str, Any]:
@@ -216,16 +181,12 @@ def _predict(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _export(_: Sequence[str]) -> Iterator[str]:
-    from cells.support.errors import unknown
-
     folder, output = command_line.required("model_dir"), command_line.required("output")
-    for name in flags.FLAGS.formats:
-        if name not in FORMATS:
-            raise unknown("--formats", name, FORMATS)
+    formats = run_flags.formats(FORMATS)
     settings = _settings()
     from detection.exporting.export import export
 
-    result = export(folder, output, flags.FLAGS.formats, **settings)
+    result = export(folder, output, formats, **settings)
     for kind, file in result["files"].items():
         yield (
             f"{kind:12} {file['file']:16} boxes differ from the trained detector's by at most "
@@ -268,7 +229,7 @@ def _convert(_: Sequence[str]) -> Iterator[str]:
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
     values = flags.FLAGS
-    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
+    trained = run_flags.is_of_run()
     folder = values.model_dir if trained else None
     settings = _settings(trained=trained)
     from cells.support.files import write_json
@@ -281,3 +242,14 @@ def _summary(_: Sequence[str]) -> Iterator[str]:
         yield f"{name.replace('_', ' '):24} {shown}"
     if values.output:
         write_json(values.output, counts)
+
+
+_MODES = {
+    "train": _train,
+    "eval": _evaluate,
+    "train_and_eval": _train,
+    "predict": _predict,
+    "export": _export,
+    "convert": _convert,
+    "summary": _summary,
+}

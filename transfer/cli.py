@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from cells import shipped
+from cells import run_flags
 from cells.checks import stages
-from cells.kinds import files as kinds
 from cells.support import command_line
 
 if TYPE_CHECKING:
     from transfer.api import EvaluationResult
-
-MODES = ("train", "eval", "train_and_eval", "predict", "export", "summary")
 
 #: Of `transfer.exporting.formats`, which imports what --help has no time for.
 FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
@@ -80,7 +77,7 @@ def main() -> None:
 def _define_flags() -> None:
     # Not at import: the other command lines have flags of the same names.
     command_line.define_run_flags(
-        MODES, "Name of the experiment; by default the files' or cells_classification."
+        tuple(_MODES), "Name of the experiment; by default the files' or cells_classification."
     )
     flags.DEFINE_string(
         "output",
@@ -104,43 +101,7 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.support.errors import UserError, printable
-
-    mode = command_line.required("mode")
-    if len(argv) > 1 and mode != "predict":
-        raise UserError(f"{argv[1]!r}: is not a known argument; see cell-transfer --help")
-    command_line.hush("cell-transfer")
-    lines = {
-        "train": _train,
-        "train_and_eval": _train,
-        "eval": _evaluate,
-        "predict": _predict,
-        "export": _export,
-        "summary": _summary,
-    }
-    for line in lines[mode](argv[1:]):
-        print(printable(line))
-
-
-def _settings(*, trained: bool = True) -> dict[str, Any]:
-    """The flags of the configuration, of a run that there is or of a new one.
-
-    Slips are told here that are found without TensorFlow, whose import takes seconds.
-    """
-    values = flags.FLAGS
-    shipped.require_readable(values.config_file, values.params_override, "transfer")
-    if trained:
-        stages.require_run(values.model_dir, stages.CLASSIFIER)
-    elif values.genotype:
-        kinds.find_network(values.genotype)
-    settings = {
-        "config_file": values.config_file,
-        "params_override": values.params_override,
-        "data_dir": values.data_dir,
-    }
-    if not trained:
-        settings |= {"experiment": values.experiment, "genotype": values.genotype}
-    return settings
+    run_flags.say(argv, stages.CLASSIFIER, _MODES)
 
 
 def _train(_: Sequence[str]) -> Iterator[str]:
@@ -153,7 +114,7 @@ def _train(_: Sequence[str]) -> Iterator[str]:
         folder,
         evaluate=values.mode == "train_and_eval",
         output=values.output,
-        **_settings(trained=False),
+        **run_flags.settings(stages.CLASSIFIER, trained=False),
     )
     if result.evaluation is None:
         yield f"trained {result.steps:,} steps; the run is in {folder}"
@@ -164,7 +125,7 @@ def _train(_: Sequence[str]) -> Iterator[str]:
 def _evaluate(_: Sequence[str]) -> Iterator[str]:
     values = flags.FLAGS
     folder = command_line.required("model_dir")
-    settings = _settings()
+    settings = run_flags.settings(stages.CLASSIFIER)
     from transfer import api, evaluation
 
     if values.genotype:
@@ -223,16 +184,12 @@ def _refuse_settings(mode: str) -> None:
 def _export(_: Sequence[str]) -> Iterator[str]:
     values = flags.FLAGS
     _refuse_settings("export")
-    from cells.support.errors import unknown
-
     folder, output = command_line.required("model_dir"), command_line.required("output")
-    for name in values.formats:
-        if name not in FORMATS:
-            raise unknown("--formats", name, FORMATS)
+    formats = run_flags.formats(FORMATS)
     stages.require_run(folder, stages.CLASSIFIER)
     from transfer.exporting.export import export
 
-    result = export(folder, output, values.formats, checkpoint=values.checkpoint)
+    result = export(folder, output, formats, checkpoint=values.checkpoint)
     for kind, file in result["files"].items():
         yield (
             f"{kind:12} {file['file']:24} top-1 agrees with the trained network on "
@@ -247,9 +204,9 @@ def _export(_: Sequence[str]) -> Iterator[str]:
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
     values = flags.FLAGS
-    trained = bool(values.model_dir) and not (values.config_file or values.experiment)
+    trained = run_flags.is_of_run()
     folder = values.model_dir if trained else None
-    settings = _settings(trained=trained)
+    settings = run_flags.settings(stages.CLASSIFIER, trained=trained)
     from cells.support.files import write_json
     from transfer.runs.configuration import read_params
     from transfer.step_time import measure
@@ -271,3 +228,13 @@ def _shown(name: str, value: Any) -> str:
     if name.endswith("_seconds"):
         return f"{value:.3f} s" + (" (estimate)" if name == "step_seconds" else "")
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+_MODES = {
+    "train": _train,
+    "eval": _evaluate,
+    "train_and_eval": _train,
+    "predict": _predict,
+    "export": _export,
+    "summary": _summary,
+}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,6 @@ from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
 from cells.support.errors import UserError, printable
 from cells.support.settings_differences import in_words, settings_differences
 
-VERSION = "1.0.0"
 TEST, SEED = 0.2, 0
 """Share of a class that tests, and seed of the draw, where nobody says otherwise."""
 
@@ -78,7 +77,7 @@ def convert(
             is readable, or the set cannot be written.
     """
     _require_possible(images, data_dir, name, test)
-    folder = data_dir / name / VERSION
+    folder = data_dir / name / prepared.VERSION
     source = {"fingerprint": images.fingerprint, "classes_only": not images.splits}
     if not images.splits:
         source |= {"test": test, "seed": seed}
@@ -109,9 +108,9 @@ def cached(images: ImageFolder, root: str | None) -> Path:
     """
     name = f"{images.set_name}_{images.fingerprint[:8]}"
     base = prepared.place_of(
-        root, [name], lambda place: (place / name / VERSION / prepared.INFO).is_file()
+        root, [name], lambda place: (place / name / prepared.VERSION / prepared.INFO).is_file()
     )
-    folder = base / name / VERSION
+    folder = base / name / prepared.VERSION
     if (folder / prepared.INFO).is_file():
         return folder
     logging.warning(
@@ -215,28 +214,45 @@ def _write(
     test: float,
     seed: int,
 ) -> None:
-    from cells.data import conversion_builder
+    import tensorflow_datasets as tfds
+
+    from cells.data.examples_builder import ExamplesBuilder
 
     checked = check(images, test=test, seed=seed)
-    builder = conversion_builder.FolderBuilder(
+    root = images.root.resolve()
+    metadata = {
+        "root": str(root),
+        "source": source,
+        "files": len(images.files),
+        "ignored": images.ignored,
+        "passed_over": dict(images.passed_over),
+        "turned": checked.turned,
+        "unreadable": checked.unreadable,
+    }
+    builder = ExamplesBuilder(
         name=name,
-        root=images.root,
-        classes=images.classes,
-        shape=checked.shape,
-        splits=checked.splits,
-        metadata={
-            "root": str(images.root.resolve()),
-            "source": source,
-            "files": len(images.files),
-            "ignored": images.ignored,
-            "passed_over": dict(images.passed_over),
-            "turned": checked.turned,
-            "unreadable": checked.unreadable,
-        },
+        splits={split: _examples(images.root, files) for split, files in checked.splits.items()},
         data_dir=data_dir,
+        description=f"Images of the folder {root}, made by `cells dataset`.",
+        features=tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(shape=checked.shape),
+                "label": tfds.features.ClassLabel(names=images.classes),
+                "file_name": tfds.features.Text(),
+            }
+        ),
+        supervised_keys=("image", "label"),
+        metadata=tfds.core.MetadataDict(metadata),
     )
     with prepared.without_words():
         builder.download_and_prepare()
+
+
+def _examples(root: Path, files: list[ImageFile]) -> Iterator[tuple[str, dict[str, Any]]]:
+    # TFDS shuffles by the keys: equal folders give equal records, wherever they lie.
+    for file in files:
+        image = encoding.encoded((root / file.path).read_bytes()).data
+        yield file.path, {"image": image, "label": file.label, "file_name": file.path}
 
 
 def check(images: ImageFolder, *, test: float = TEST, seed: int = SEED) -> Checked:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 INFO = "dataset_info.json"
 """The file by which a prepared set is known."""
 
+VERSION = "1.0.0"
+"""Of the sets that this project makes of images."""
+
 
 def is_path(name: str) -> bool:
     """Returns whether a data set is named by a path that cannot be a name of TFDS."""

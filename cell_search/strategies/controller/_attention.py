@@ -12,7 +12,7 @@ import numpy as np
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.layerwise import DEPTH, SKIP, LayerwiseSpace
 from cell_search.space.space import Decision, Space
-from cell_search.strategies.controller._controller import Decided, Weighted, cut
+from cell_search.strategies.controller._controller import Decided, Weighted, cut, drawn
 from cells.support.errors import UserError
 
 #: The authors' code keeps the logits of operations so many times closer to 0 than those of inputs.
@@ -112,16 +112,12 @@ class AttentionController(Weighted):
         )
 
     def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
-        """Draws children; see `Controller.sample`."""
+        def choose(decision: int, log_odds: np.ndarray) -> np.ndarray:
+            return drawn(np.exp(log_odds), uniforms[:, decision])
 
-        def drawn(decision: int, log_odds: np.ndarray) -> np.ndarray:
-            reached = np.cumsum(np.exp(log_odds), axis=1)
-            return (reached <= uniforms[:, decision, None] * reached[:, -1:]).sum(axis=1)
-
-        return self._run(weights, len(uniforms), drawn).choices
+        return self._run(weights, len(uniforms), choose).choices
 
     def score(self, weights: np.ndarray, choices: np.ndarray) -> Attended:
-        """What a policy thinks of children; see `Controller.score`."""
         return self._run(weights, len(choices), lambda decision, _: choices[:, decision])
 
     def _run(
@@ -200,7 +196,6 @@ class AttentionController(Weighted):
         by_log_probs: np.ndarray,
         by_entropies: np.ndarray,
     ) -> np.ndarray:
-        """The gradient of an objective, by backpropagation through time; see `Controller`."""
         p = _Parts(*cut(weights, self._shapes))
         gradient = np.zeros(self.count, self.dtype)
         g = _Parts(*cut(gradient, self._shapes))

@@ -6,9 +6,11 @@ calls would cost more than the arithmetic; and a strategy must start at once, in
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,9 +41,9 @@ class _Scored(Decided):
     _layers: list[_Layer]
 
 
-class Weighted:
-    """A network whose weights are one vector, given with every call: a policy is such a vector,
-    and several can be compared.
+class Weighted(abc.ABC):
+    """A network that makes decisions, whose weights are one vector, given with every call: a policy
+    is such a vector, and several can be compared.
 
     Args:
         shapes: of the matrices that the vector consists of.
@@ -59,6 +61,47 @@ class Weighted:
     def initial(self, width: float, rng: np.random.Generator) -> np.ndarray:
         """Weights drawn uniformly between -width and width."""
         return rng.uniform(-width, width, self.count).astype(self.dtype)
+
+    @abc.abstractmethod
+    def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+        """Draws children.
+
+        Args:
+            weights: of the policy.
+            uniforms: (children, decisions), uniform in [0, 1): the randomness.
+
+        Returns:
+            (children, decisions), int: the number of each choice.
+        """
+
+    @abc.abstractmethod
+    def score(self, weights: np.ndarray, choices: np.ndarray) -> Decided:
+        """What a policy thinks of children that were drawn from any.
+
+        Args:
+            weights: of the policy.
+            choices: (children, decisions), int.
+        """
+
+    @abc.abstractmethod
+    def gradient(
+        self,
+        weights: np.ndarray,
+        decided: Any,
+        by_log_probs: np.ndarray,
+        by_entropies: np.ndarray,
+    ) -> np.ndarray:
+        """The gradient of an objective, by backpropagation through time.
+
+        Args:
+            weights: those that `decided` was scored with.
+            decided: the children, from `score`.
+            by_log_probs: (children, decisions): the objective's derivatives by `log_probs`.
+            by_entropies: the same by `entropies`.
+
+        Returns:
+            The derivatives by the weights.
+        """
 
 
 @dataclass(frozen=True)
@@ -113,15 +156,6 @@ class Controller(Weighted):
         )
 
     def sample(self, weights: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
-        """Draws children.
-
-        Args:
-            weights: of the policy.
-            uniforms: (children, decisions), uniform in [0, 1): the randomness.
-
-        Returns:
-            (children, decisions), int: the number of each choice.
-        """
         p = self._parts(weights)
         children, length = uniforms.shape
         recurrent = [self._halved(matrix) for matrix in p.recurrent]
@@ -139,18 +173,11 @@ class Controller(Weighted):
                 self._advance(layer, recurrent[i])
             rows = slice(self._starts[t], self._starts[t] + self.sizes[t])
             logits = layers[-1].hidden[1] @ p.heads[rows].T + p.head_biases[rows]
-            reached = np.cumsum(np.exp(logits - logits.max(axis=1, keepdims=True)), axis=1)
-            drawn = uniforms[:, t : t + 1] * reached[:, -1:]
-            choices[:, t] = (reached <= drawn).sum(axis=1)
+            odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+            choices[:, t] = drawn(odds, uniforms[:, t])
         return choices
 
     def score(self, weights: np.ndarray, choices: np.ndarray) -> _Scored:
-        """What a policy thinks of children that were drawn from any.
-
-        Args:
-            weights: of the policy.
-            choices: (children, decisions), int.
-        """
         p = self._parts(weights)
         children, length = choices.shape
         layers: list[_Layer] = []
@@ -180,17 +207,6 @@ class Controller(Weighted):
         by_log_probs: np.ndarray,
         by_entropies: np.ndarray,
     ) -> np.ndarray:
-        """The gradient of an objective, by backpropagation through time.
-
-        Args:
-            weights: those that `decided` was scored with.
-            decided: the children.
-            by_log_probs: (children, decisions): the objective's derivatives by `log_probs`.
-            by_entropies: the same by `entropies`.
-
-        Returns:
-            The derivatives by the weights.
-        """
         p = self._parts(weights)
         gradient = np.empty(self.count, self.dtype)
         g = self._parts(gradient)
@@ -299,6 +315,20 @@ class _Parts:
     biases: list[np.ndarray]
     heads: np.ndarray
     head_biases: np.ndarray
+
+
+def drawn(odds: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+    """Choices in proportion to odds.
+
+    Args:
+        odds: (children, choices).
+        uniforms: (children,), uniform in [0, 1).
+
+    Returns:
+        (children,), int.
+    """
+    reached = np.cumsum(odds, axis=1)
+    return (reached <= uniforms[:, None] * reached[:, -1:]).sum(axis=1)
 
 
 def size_of(shapes: Sequence[tuple[int, ...]]) -> int:

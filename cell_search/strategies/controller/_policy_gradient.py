@@ -7,7 +7,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from cell_search.space.space import Point
 from cell_search.strategies._base import MAX_COUNT, MAX_UNITS, Strategy
 from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.controller._attention import AttentionController
-from cell_search.strategies.controller._controller import Adam, Controller
+from cell_search.strategies.controller._controller import Adam, Controller, Weighted
 from cells.support.errors import UserError
 from cells.support.settings import check, setting
 
@@ -161,7 +161,7 @@ class PolicyGradient(Strategy):
         where = f"strategy.{self.NAME}"
         self.settings = from_preset(where, self.settings, self.PRESETS).checked(where)
         units, layers = self.settings.units, self.settings.layers
-        self._controller: Any = (
+        self._controller: Weighted = (
             AttentionController(self.space, units, self.settings.limit)
             if self.settings.inputs == "attention"
             else Controller([len(d.choices) for d in self.space.decisions], units, layers)

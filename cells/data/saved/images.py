@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from cells.data import prepared
 from cells.support.errors import UserError
 from cells.support.files import FilePath, expanded, writing
 
-VERSION = "1.0.0"
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 
 @checked
@@ -51,27 +52,28 @@ def save_images(
     name = re.sub(r"[^a-z0-9]+", "_", place.absolute().name.lower()).strip("_")
     if not name[:1].isalpha():
         raise UserError(f"folder: {place} cannot name a data set; let its name begin with a letter")
-    if (place / VERSION).exists():
+    if (place / prepared.VERSION).exists():
         raise UserError(f"folder: {place} holds a data set already; delete it, or use another name")
     if not splits:
         raise UserError("splits: is empty; give images, such as {'train': (images, labels)}")
     names = list(class_names) or _numbers(splits)
     boxes = _has_boxes(next(iter(_examples(*next(iter(splits.items()))))))
 
-    from cells.data.saved.builder import SavedImages
+    from cells.data.examples_builder import ExamplesBuilder
 
     with writing(place):
-        builder = SavedImages(
+        builder = ExamplesBuilder(
             name=name,
-            classes=names,
-            boxes=boxes,
-            splits={split: _checked(split, given, names, boxes) for split, given in splits.items()},
+            splits={split: _written(split, given, names, boxes) for split, given in splits.items()},
             # TFDS adds the name and the version.
             data_dir=place.parent,
+            description="Images that a program held, written by `cells.save_images`.",
+            features=_features(names, boxes),
+            supervised_keys=None if boxes else ("image", "label"),
         )
         with prepared.without_words():
             builder.download_and_prepare()
-    return os.path.join(place.parent, name, VERSION)
+    return os.path.join(place.parent, name, prepared.VERSION)
 
 
 def _examples(split: str, given: Any) -> Iterator[tuple[Any, Any]]:
@@ -105,6 +107,35 @@ def _numbers(splits: Mapping[str, Any]) -> list[str]:
             several = label["labels"] if isinstance(label, Mapping) else [label]
             largest = max(largest, *(int(each) for each in several), -1)
     return [str(number) for number in range(largest + 1)]
+
+
+def _features(names: list[str], boxes: bool) -> tfds.features.FeaturesDict:
+    import tensorflow_datasets as tfds
+
+    image = {"image": tfds.features.Image(encoding_format="png")}
+    label = {"label": tfds.features.ClassLabel(names=names)}
+    if not boxes:
+        return tfds.features.FeaturesDict({**image, **label})
+    objects = tfds.features.Sequence({"bbox": tfds.features.BBoxFeature(), **label})
+    return tfds.features.FeaturesDict({**image, "image/id": np.int64, "objects": objects})
+
+
+def _written(
+    split: str, given: Any, names: list[str], boxes: bool
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The examples as they are stored."""
+    import tensorflow_datasets as tfds
+
+    for number, pixels, label in _checked(split, given, names, boxes):
+        image = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+        if not boxes:
+            yield number, {"image": image, "label": label}
+            continue
+        objects = [
+            {"bbox": tfds.features.BBox(*(float(v) for v in box)), "label": int(each)}
+            for box, each in zip(*label, strict=True)
+        ]
+        yield number, {"image": image, "image/id": number + 1, "objects": objects}
 
 
 def _has_boxes(example: tuple[Any, Any]) -> bool:

@@ -1,0 +1,87 @@
+"""What `cell-transfer` and `cell-detect` make of the flags that both have.
+
+Slips are told here that are found without TensorFlow, whose import takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from cells import shipped
+from cells.checks import stages
+from cells.kinds import files as kinds
+from cells.support import command_line
+from cells.support.errors import UserError, printable, unknown
+
+#: Whose short names of configurations a program knows.
+_CONFIGURATIONS = {stages.CLASSIFIER: "transfer", stages.DETECTOR: "detection"}
+
+
+def say(
+    argv: Sequence[str], prog: str, modes: Mapping[str, Callable[[Sequence[str]], Iterator[str]]]
+) -> None:
+    """Prints what the mode that is asked for says.
+
+    Args:
+        argv: the program, and what is no flag: images of the mode `predict`.
+        prog: name of the program.
+        modes: what they say, by name.
+
+    Raises:
+        UserError: no mode is asked for, or an argument is none.
+    """
+    command_line.hush(prog)
+    mode = command_line.required("mode")
+    if len(argv) > 1 and mode != "predict":
+        raise UserError(f"{argv[1]!r}: is not a known argument; see {prog} --help")
+    for line in modes[mode](argv[1:]):
+        print(printable(line))
+
+
+def settings(prog: str, *, trained: bool = True) -> dict[str, Any]:
+    """The flags of the configuration, of a run that there is or of a new one.
+
+    Args:
+        prog: name of the program.
+        trained: whether the run is there.
+
+    Raises:
+        UserError: there is no such run, or a file cannot be read.
+    """
+    values = flags.FLAGS
+    shipped.require_readable(values.config_file, values.params_override, _CONFIGURATIONS[prog])
+    given = {
+        "config_file": values.config_file,
+        "params_override": values.params_override,
+        "data_dir": values.data_dir,
+    }
+    if trained:
+        stages.require_run(values.model_dir, prog)
+        return given
+    if values.genotype:
+        kinds.find_network(values.genotype)
+    return {**given, "experiment": values.experiment, "genotype": values.genotype}
+
+
+def formats(known: Sequence[str]) -> list[str]:
+    """The flag `--formats`.
+
+    Args:
+        known: those that there are.
+
+    Raises:
+        UserError: one is none of them.
+    """
+    for name in flags.FLAGS.formats:
+        if name not in known:
+            raise unknown("--formats", name, known)
+    return flags.FLAGS.formats
+
+
+def is_of_run() -> bool:
+    """Whether what is summed up is the run in `--model_dir`, and not a new one."""
+    values = flags.FLAGS
+    return bool(values.model_dir) and not (values.config_file or values.experiment)
