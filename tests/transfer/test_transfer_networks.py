@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 
 import keras
 import pytest
@@ -75,6 +76,7 @@ def test_a_run_keeps_its_network(folder):
 
 def test_exported_files_are_of_standard_layers_and_agree(folder, digits):
     kinds = ["keras", "weights", "saved_model", "tflite"]
+    kinds += ["onnx"] if importlib.util.find_spec("tf2onnx") else []
     transfer.export(folder / "run", folder / "exported", formats=kinds)
     model = keras.models.load_model(folder / "exported" / "classifier.keras")
     assert all(type(layer).__module__.startswith("keras.src.") for layer in model.layers)

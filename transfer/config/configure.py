@@ -99,12 +99,10 @@ def configure(
         cells_of(params).carry(genotype, genotype.name)
     elif genotype:
         cells_of(params).genotype = genotype
-    if _is_whole(cells_of(params)):
+    if (network := _whole(cells_of(params))) is not None:
         # What an experiment says of stacked cells is nobody's wish for a whole network.
         for name, value in _of_cells(params).items():
             if name in given and value is not None and not is_off(name, value):
-                network = cells_of(params).load_genotype()
-                assert isinstance(network, Architecture)
                 raise not_of_cells(name, network)
             if value == before[name]:
                 place = params.task.model if name == _HEAD else cells_of(params)
@@ -133,12 +131,13 @@ def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _is_whole(cells: CellStack) -> bool:
-    """Whether a configuration names a whole network; what is wrong with it is told later."""
+def _whole(cells: CellStack) -> Architecture | None:
+    """The whole network that a configuration names, if any; what is wrong is told later."""
     try:
-        return bool(cells.genotype) and isinstance(cells.load_genotype(), Architecture)
+        found = cells.load_genotype() if cells.genotype else None
     except UserError:
-        return False
+        return None
+    return found if isinstance(found, Architecture) else None
 
 
 def _anchor_genotype(params: Any, values: dict[str, Any], folder: str) -> None:
