@@ -8,10 +8,10 @@ trained again, longer and `--seeds` times, on others of them and scored on 5,000
 seen. That is the same for every arm, and so is the bound on multiply-adds.
 
 By default each search has 60 children: regularized evolution of networks of 4 to 6 layers with 12
-or 24 filters, and random ones. About two hours of a processor for three searches each, by the time of
-a median child (9 s) and its last training (3 minutes). What evolution makes of skip connections
-is counted, too: the share of pairs of layers that are joined, in its last population less that in
-its first, which is random.
+or 24 filters, and random ones. About two hours of a processor for three searches of each, by the
+time of a median child (9 s) and of its last training (3 minutes). What evolution makes of skip
+connections is counted, too: the share of pairs of layers that are joined, in its last population
+less that in its first, which is random.
 
 With `--minutes` each search has so much time of a processor in place of so many children: whole
 networks, evolved graphs, and cells (NASNet's space, N = 1, F = 24) at equal cost.
