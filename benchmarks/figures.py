@@ -101,6 +101,8 @@ FIGURES = {
     "15-children": "-m benchmarks.children",
     "15-children-graphs": "-m benchmarks.children --graphs",
     "16-children-memory": "-m benchmarks.children_memory",
+    "16-children-memory-afternoon": "-m benchmarks.children_memory --blocks=5 --filters=8 "
+    "--size=16 --batch=64",
     "16-children-memory-graphs": "-m benchmarks.children_memory --graphs",
     "17-skip-connections": "-m benchmarks.skip_connections",
     "17-skip-attention": "-m benchmarks.skip_attention",

@@ -116,6 +116,10 @@ def _main(argv: Sequence[str]) -> None:
     # What is found without TensorFlow, whose import takes seconds.
     shipped.require_readable(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
     stages.require_own("search_dir", folder, stages.SEARCH)
+    if mode != "search":
+        from cell_search.study.directory import SearchDirectory
+
+        SearchDirectory(folder).require_begun()
     {
         "search": lambda: _interruptibly(_search_until),
         "rerank": lambda: _interruptibly(_rerank_until),
