@@ -157,7 +157,7 @@ FIGURES = {
     "39-evolved-graphs-readings": "-m benchmarks.evolved_graphs --readings=50",
     "39-evolved-graphs-first": "-m benchmarks.evolved_graphs --first",
     "43-network-searches": "-m benchmarks.network_searches --output=runs/network_searches",
-    "43-networks-and-cells": "-m benchmarks.network_searches --minutes=60 "
+    "43-networks-and-cells": "-m benchmarks.network_searches --minutes=20 "
     "--arms=evolution,graphs,cells --output=runs/network_searches",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
