@@ -78,6 +78,21 @@ def told_errors(prog: str) -> Iterator[None]:
         _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 
 
+@contextmanager
+def about(what: object, remedy: str = "") -> Iterator[None]:
+    """Has the sentence of a `UserError` in a `with` block say what it is about.
+
+    Args:
+        what: the file, field or flag that the sentence begins with; not said twice.
+        remedy: ends the sentence.
+    """
+    try:
+        yield
+    except UserError as error:
+        sentence = f"{what}: {str(error).removeprefix(f'{what}: ')}"
+        raise UserError(f"{sentence}; {remedy}" if remedy else sentence) from None
+
+
 def _end(prog: str, sentence: str, code: int) -> NoReturn:
     print(f"{prog}: {printable(sentence)}", file=sys.stderr)
     sys.exit(code)
