@@ -19,9 +19,8 @@ from typing import Any
 from absl import logging
 
 from cells.data import encoding, image_files, listing, prepared
-from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
-from cells.support.errors import UserError, printable
+from cells.support.errors import UserError, first_line, printable
 from cells.support.settings_differences import in_words, settings_differences
 
 TEST, SEED = 0.2, 0

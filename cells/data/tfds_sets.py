@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells.data import conversion, image_folders, prepared
-from cells.data.downloads import first_line, not_downloaded, require_network
+from cells.data.downloads import not_downloaded, require_network
 from cells.support.addresses import is_address
-from cells.support.errors import UserError, nearest
+from cells.support.errors import UserError, first_line, nearest
 from cells.support.files import expanded, path_text
 
 if TYPE_CHECKING:

@@ -16,6 +16,9 @@ BAD_INPUT = 2
 #: How a sentence about an argument begins.
 _FLAG = re.compile(r"--(\w+)(?=: )")
 
+#: What TensorFlow puts around what went wrong, its operations; and TFDS before it, its call.
+_AROUND = re.compile(r'^(?:\{\{.*?\}\} )+|^Failed to construct dataset .*?}": | \[Op:.*', re.DOTALL)
+
 
 class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.
@@ -99,8 +102,11 @@ def _end(prog: str, sentence: str, code: int) -> NoReturn:
 
 
 def first_line(error: BaseException, most: int = 200) -> str:
-    """The first line of what an error of a library says; its type where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+    """The first line of what an error of a library says, for the middle of a sentence; its type
+    where it says nothing.
+    """
+    lines = _AROUND.sub("", str(error).strip()).strip().splitlines()
+    return (lines or [type(error).__name__])[0][:most].rstrip(" .:")
 
 
 def cut(text: str, most: int = 60) -> str:
