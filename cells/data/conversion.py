@@ -132,9 +132,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
         folder: of the set.
         most: how many of those files are named.
     """
-    import tensorflow_datasets as tfds
-
-    info = tfds.builder_from_directory(folder).info
+    info = prepared.opened(folder).info
     noted = facts(folder)
     height, width, _ = info.features["image"].shape
     sizes = ", ".join(f"{name} {split.num_examples:,}" for name, split in info.splits.items())
@@ -157,12 +155,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
 
 def facts(folder: Path) -> dict[str, Any]:
     """What the conversion noted: `root`, `source`, `files`, `passed_over`, `turned`, ..."""
-    import tensorflow_datasets as tfds
-
-    try:
-        return dict(tfds.builder_from_directory(folder).info.metadata or {})
-    except Exception as error:
-        raise prepared.damaged(folder, first_line(error)) from error
+    return dict(prepared.opened(folder).info.metadata or {})
 
 
 def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:
