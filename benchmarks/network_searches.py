@@ -1,16 +1,17 @@
 """Networks that are searched layer by layer on CIFAR-10, beside random ones and beside cells.
 
   python -m benchmarks.network_searches --output=DIR
-  python -m benchmarks.network_searches --minutes=60 --arms=evolution,graphs,cells --output=DIR
+  python -m benchmarks.network_searches --minutes=20 --arms=evolution,graphs,cells --output=DIR
 
 Images have 16 pixels. A search sees the last fifth of the training images; its best network is then
 trained again, longer and `--seeds` times, on others of them and scored on 5,000 that neither has
 seen. That is the same for every arm, and so is the bound on multiply-adds.
 
 By default each search has 60 children: regularized evolution of networks of 4 to 6 layers with 12
-or 24 filters, and random ones. Two hours of a processor. What evolution makes of skip connections
-is counted, too: the share of pairs of layers that are joined, in its last population less that in
-its first, which is random.
+or 24 filters, and random ones. About two hours of a processor for three searches of each, by the
+time of a median child (9 s) and of its last training (3 minutes). What evolution makes of skip
+connections is counted, too: the share of pairs of layers that are joined, in its last population
+less that in its first, which is random.
 
 With `--minutes` each search has so much time of a processor in place of so many children: whole
 networks, evolved graphs, and cells (NASNet's space, N = 1, F = 24) at equal cost.
@@ -75,13 +76,13 @@ def main() -> None:
     parser.add_argument("--arms", default="evolution,random", help=", ".join(ARMS))
     parser.add_argument("--trials", type=int, default=60, help="children of a search")
     parser.add_argument("--minutes", type=float, default=0.0, help="of a processor, in their place")
-    parser.add_argument("--searches", type=int, default=1, help="of each arm")
+    parser.add_argument("--searches", type=int, default=3, help="of each arm")
     parser.add_argument("--seeds", type=int, default=3, help="of the last training")
     parser.add_argument("--population", type=int, default=20)
-    parser.add_argument("--images", type=int, default=4000, help="that train a child, twice each")
+    parser.add_argument("--images", type=int, default=8000, help="that train a child, twice each")
     parser.add_argument("--held_out", type=int, default=2000, help="that score a child")
-    parser.add_argument("--last_images", type=int, default=10_000, help="that train the winner")
-    parser.add_argument("--epochs", type=int, default=10, help="of the last training")
+    parser.add_argument("--last_images", type=int, default=20_000, help="that train the winner")
+    parser.add_argument("--epochs", type=int, default=20, help="of the last training")
     parser.add_argument("--multiply_adds", type=float, default=4e7, help="of a network, at most")
     args = parser.parse_args()
     data_dir()

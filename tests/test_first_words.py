@@ -42,6 +42,7 @@ def first_words(folder, program: str, *arguments: str) -> str:
 SLIPS = [
     ("cell_search --search_dir=run --config_file=digit_demo", "did you mean 'digits_demo'"),
     ("cell_search --search_dir=run --params_override=trials", "--params_override: must hold `key"),
+    ("cell_search --mode=report --search_dir=run", "--search_dir: there is no search in run"),
     ("transfer --mode=train --model_dir=run --config_file=cut.yaml", "cut.yaml: line 2: not YAML"),
     ("transfer --mode=train --model_dir=run --genotype=nasnet", "did you mean 'nasnet_a'"),
     ("transfer --mode=eval --model_dir=run", "run is not the folder of a run"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cell_search import array_file
 from cell_search.children.bank import vector_size
 from cell_search.children.child import Child
 from cell_search.children.initial import initial_weights
@@ -88,13 +88,13 @@ class SharedWeights:
 
     def to_bytes(self) -> bytes:
         """All of it, for `from_bytes`."""
-        file = io.BytesIO()
         numbers = np.array([self.states, self.seed, self.steps], np.int64)
         sizes = np.array([values.shape[1] for values in self._kept.values()], np.int64)
         values = np.concatenate([np.zeros((2, 0), np.float32), *self._kept.values()], axis=1)
         names = np.array(list(self._kept), dtype=str)
-        np.savez(file, numbers=numbers, names=names, sizes=sizes, values=values)
-        return file.getvalue()
+        return array_file.to_bytes(
+            {"numbers": numbers, "names": names, "sizes": sizes, "values": values}
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SharedWeights:
@@ -103,15 +103,13 @@ class SharedWeights:
         Args:
             data: a whole file.
         """
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            states, seed, steps = file["numbers"].tolist()
-            made = cls(states, seed)
-            made.steps = steps
-            ends = np.cumsum(file["sizes"])[:-1]
-            parts = np.split(file["values"], ends, axis=1) if len(file["names"]) else []
-            made._kept = {
-                name: part.copy() for name, part in zip(file["names"].tolist(), parts, strict=True)
-            }
+        arrays = array_file.from_bytes(data)
+        states, seed, steps = arrays["numbers"].tolist()
+        made = cls(states, seed)
+        made.steps = steps
+        names, ends = arrays["names"].tolist(), np.cumsum(arrays["sizes"])[:-1]
+        parts = np.split(arrays["values"], ends, axis=1) if names else []
+        made._kept = {name: part.copy() for name, part in zip(names, parts, strict=True)}
         return made
 
     def _find(self, need: _Need) -> np.ndarray:

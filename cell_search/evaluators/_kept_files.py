@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
+from cell_search import array_file
 from cell_search.evaluators._base import Request
 from cell_search.evaluators._store import Store
 from cells.support.errors import UserError
 
 T = TypeVar("T")
-
-#: What reading a damaged archive raises.
-_DAMAGED = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -72,10 +68,9 @@ class TrainingFiles:
         if data is None:
             return None
         try:
-            with np.load(io.BytesIO(data)) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = array_file.from_bytes(data)
             return KeptTraining(json.loads(arrays.pop("facts").tobytes()), arrays)
-        except _DAMAGED:
+        except array_file.DAMAGED:
             return None
 
     def write(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -89,10 +84,8 @@ class TrainingFiles:
             UserError: the folder cannot be written.
         """
         text = json.dumps({**facts, "key": self._key}).encode()
-        values: dict[str, Any] = {"facts": np.frombuffer(text, np.uint8), **arrays}
-        file = io.BytesIO()
-        np.savez(file, **values)
-        self._store.write(_training(self._number), file.getvalue())
+        data = array_file.to_bytes({"facts": np.frombuffer(text, np.uint8), **arrays})
+        self._store.write(_training(self._number), data)
 
 
 def remove_training(folder: str, number: int) -> None:
@@ -150,7 +143,7 @@ class Succession:
         data = self._store.read(name) or b""
         try:
             return parse(data)
-        except _DAMAGED as error:
+        except array_file.DAMAGED as error:
             raise UserError(
                 f"{self._folder}/{name}: is damaged ({error}); remove it, and the search goes on "
                 "with what an earlier trial left"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from cell_search import array_file
 from cell_search.children.bank import Bank, bank_of
 from cell_search.children.child import Chance, Child
 from cell_search.children.training import Descent, Training, finite_mean, mixed
@@ -25,7 +24,7 @@ from cells.data import views as image_views
 from cells.network.build import NetworkConfig
 from cells.operations.graph import Graph
 from cells.support.errors import UserError
-from cells.support.files import FilePath, write_atomically
+from cells.support.files import FilePath, expanded, write_atomically
 from cells.support.settings_differences import in_words, settings_differences
 from cells.weights.by_layer import Moved, move_weights
 
@@ -349,15 +348,13 @@ class WholeTraining:
         """
         facts = {**{name: getattr(self, name) for name in _FACTS}, "of": self._key}
         average, average_moved = (vector.numpy() for vector in self._average)
-        arrays: dict[str, Any] = {
+        arrays = {
             "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
             "average": average,
             "average_moved": average_moved,
             **self._training.state,
         }
-        file = io.BytesIO()
-        np.savez(file, **arrays)
-        write_atomically(path, file.getvalue())
+        write_atomically(path, array_file.to_bytes(arrays))
 
     def restore(self, path: FilePath) -> None:
         """Goes on where `save` was called, with the plan of then.
@@ -366,15 +363,14 @@ class WholeTraining:
             UserError: there is no such file, it is damaged, or of another training.
         """
         try:
-            with np.load(path) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = array_file.from_bytes(expanded(path).read_bytes())
             facts = json.loads(arrays.pop("facts").tobytes())
             average = tf.constant(arrays["average"]), tf.constant(arrays["average_moved"])
             steps, planned, averaged = (facts[name] for name in _FACTS)
             differences = settings_differences(self._key, facts["of"])
         except FileNotFoundError:
             raise UserError(f"{path}: there is no such training; begin it anew") from None
-        except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        except array_file.DAMAGED as error:
             raise UserError(
                 f"{path}: is damaged ({error}); remove it, and begin the training anew"
             ) from None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from cell_search import array_file
 from cell_search.children import bank_of, supernet
 from cell_search.children.supernet import Supernet
 from cell_search.children.training import descend, finite_mean, with_decay
@@ -50,10 +50,7 @@ class State:
 
     def to_bytes(self) -> bytes:
         """For `from_bytes`."""
-        file = io.BytesIO()
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        np.savez(file, **values)
-        return file.getvalue()
+        return array_file.to_bytes(vars(self))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> State:
@@ -62,8 +59,7 @@ class State:
         Args:
             data: all of it.
         """
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            values: dict[str, Any] = {f.name: file[f.name] for f in fields(cls)}
+        values: dict[str, Any] = {**array_file.from_bytes(data)}
         return cls(**values | {name: int(values[name]) for name in ("seed", "epochs")})
 
 

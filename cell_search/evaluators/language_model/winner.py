@@ -6,7 +6,6 @@ measured again.
 
 from __future__ import annotations
 
-import io
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cell_search import array_file
 from cell_search.evaluators._base import Request
 from cell_search.evaluators._kept_files import TrainingFiles
 from cell_search.evaluators.language_model import text as texts
@@ -66,9 +66,7 @@ def write(settings: LanguageModel, trained: Sequence[Request], folder: pathlib.P
         parts = texts.windows(test, settings.batch, settings.steps)
         known["test_perplexity"] = [perplexity(child.loss(parts)) for _, child in children]
     weights = {name: weight.numpy() for name, weight in best.weights.items()}
-    held = io.BytesIO()
-    np.savez(held, **weights)
-    write_atomically(folder / "weights.npz", held.getvalue())
+    write_atomically(folder / "weights.npz", array_file.to_bytes(weights))
     write_atomically(folder / "words.txt", "".join(f"{w}\n" for w in text.words).encode())
     with atomic_path(folder / "model.keras") as path:
         keras_model(genotype, settings, weights).save(path)

@@ -12,13 +12,12 @@ import functools
 import itertools
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from cell_search import array_file
 from cell_search.evaluators.tables._table import NB301, Entry, State, data_file, state
 from cell_search.space import published
 from cell_search.space.cell_space import CellSpace
@@ -143,14 +142,9 @@ def nas_bench_301(data_dir: str | os.PathLike[str] = "") -> Surrogate:
     return _read(path, state(path))
 
 
-#: What numpy raises where an archive is none.
-_DAMAGED = (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
-
-
 @functools.lru_cache(maxsize=1)
 def _read(path: pathlib.Path, state: State) -> Surrogate:
     try:
-        with np.load(path) as arrays:
-            return Surrogate(dict(arrays))
-    except _DAMAGED as error:
+        return Surrogate(array_file.from_bytes(path.read_bytes()))
+    except array_file.DAMAGED as error:
         raise UserError(f"{path}: is not a NAS-Bench-301 surrogate ({reason(error)})") from None

@@ -24,8 +24,8 @@ def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:
     successful = [t for t in known if t.state == TrialState.COMPLETE]
     best = trials.front(known, search.space, [o.sign for o in search.objectives])
     numbers = {t.number for t in best}
-    noun = search.space.noun if isinstance(search.space, GenotypeSpace) else "candidates"
-    parts = [f"<h2>The front: {len(best)} {noun} that no other is better than in everything</h2>"]
+    what = noun(search)
+    parts = [f"<h2>The front: {len(best)} {what} that no other is better than in everything</h2>"]
     for i, other in enumerate(others, start=1):
         parts.append(
             charts.scatter(
@@ -36,6 +36,11 @@ def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:
             )
         )
     return "\n".join([*parts, ranked(search, best, "front", pictures)])
+
+
+def noun(search: Search) -> str:
+    """What candidates are called."""
+    return search.space.noun if isinstance(search.space, GenotypeSpace) else "candidates"
 
 
 def ranked(search: Search, rows: list[FrozenTrial], folder: str, pictures: Pictures) -> str:

@@ -142,7 +142,7 @@ def test_a_search_leaves_networks(tmp_path) -> None:
     assert len(list((tmp_path / "top").glob("*.json"))) == 5
     page = (tmp_path / "report.html").read_text()
     assert "The best networks" in page and "Network of trial" in page and "3 layers" in page
-    assert "layerwise.layers" in page and "normal_cells" not in page
+    assert "layerwise.layers" in page and "parameters.normal_cells" not in page
     assert best.provenance["space"] == "layerwise"
     # What is of cells is refused, also where it is as it would be anyway; the file of settings has
     # none of it, and can be given again.
