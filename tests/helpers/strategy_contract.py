@@ -114,10 +114,10 @@ class StrategyContract(abc.ABC):
         points = run(
             new_study(),
             self.make(space, 1),
-            40,
+            30,
             lambda point: values.get(next(count) % 6, share_of_identity(point)),
         )
-        assert len(points) == 40
+        assert len(points) == 30
 
     @pytest.mark.filterwarnings("ignore::UserWarning")
     def test_smaller_is_better_mirrors_larger_is_better(self, space: Space | dict) -> None:
@@ -175,8 +175,8 @@ class StrategyContract(abc.ABC):
             )
 
         study = optuna.create_study(direction="maximize", sampler=strategy)
-        study.optimize(objective, n_trials=40, n_jobs=4)
-        assert len(study.trials) == 40
+        study.optimize(objective, n_trials=25, n_jobs=4)
+        assert len(study.trials) == 25
         assert all(t.state == TrialState.COMPLETE for t in study.trials)
 
     def test_two_objectives_are_taken_or_refused_by_name(self, space: Space | dict) -> None:
