@@ -73,6 +73,7 @@ class Budget:
 
     Attributes:
         total: seconds.
+        searching: seconds that the rule gives to the search.
         kept_back: seconds for the steps behind the training.
 
     Raises:
@@ -82,7 +83,8 @@ class Budget:
     def __init__(
         self, total: float, file: pathlib.Path, search: float = 0.0, began: float | None = None
     ):
-        self.total, self._search, self._file, self._start = total, search, file, began
+        self.total, self.searching = total, search * total
+        self._file, self._start = file, began
         self.kept_back = min(max(FINISH * total, FINISH_SECONDS), FINISH_MOST * total)
         self._before: dict[str, float] = {}
         self._step, self._began = "", 0.0
@@ -101,10 +103,6 @@ class Budget:
             spent[self._step] = spent.get(self._step, 0.0) + time.monotonic() - self._began
         return spent
 
-    def share(self, step: str) -> float:
-        """Seconds that the rule gives to the search; 0 for other steps, which get what is left."""
-        return self._search * self.total if step == "search" else 0.0
-
     def left(self, step: str) -> float:
         """Seconds that a step may still take by the rule; negative where they are gone.
 
@@ -113,7 +111,7 @@ class Budget:
         """
         spent = self.spent
         if step == "search":
-            return self.share(step) - spent.get(step, 0.0)
+            return self.searching - spent.get(step, 0.0)
         return self.total - self.kept_back - sum(spent.values())
 
     @contextlib.contextmanager

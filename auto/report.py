@@ -78,7 +78,7 @@ def _facts(settings: Settings, results: dict[str, Any], budget: Budget) -> dict[
         },
         "seconds": {step: round(seconds, 1) for step, seconds in budget.spent.items()},
         "seconds_in_all": round(sum(budget.spent.values()), 1),
-        "seconds_by_the_rule": {"search": round(budget.share("search"), 1)},
+        "seconds_by_the_rule": {"search": round(budget.searching, 1)},
         "seconds_kept_back": round(results["kept_back"], 1),
         "network": results["training"]["network"],
         "search": results.get("search"),

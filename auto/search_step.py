@@ -101,7 +101,7 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
                 "stem": "pooled",
                 "normal_cells": NORMAL_CELLS[0],
                 "filters": FILTERS[0],
-                "predicted_seconds": max(run.budget.share("search") / CANDIDATES, LEAST_SECONDS),
+                "predicted_seconds": max(run.budget.searching / CANDIDATES, LEAST_SECONDS),
                 "batch": min(recipe.batch, training),
                 "learning_rate": recipe.learning_rate,
                 "l2": recipe.l2,

@@ -12,6 +12,8 @@ from absl import flags
 from cells import shipped
 from cells.checks import stages
 from cells.support import command_line
+from cells.support.errors import Stopped, UserError
+from cells.support.signals import Interruptible, Interruption
 
 MODES = ("search", "rerank", "export", "report", "replay", "repair", "costs")
 
@@ -101,8 +103,6 @@ def _define_flags() -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    from cells.support.errors import UserError
-
     if len(argv) > 1:
         raise UserError(f"{argv[1]!r}: is not a known argument; see cell-search --help")
     mode = flags.FLAGS.mode
@@ -132,8 +132,6 @@ def _main(argv: Sequence[str]) -> None:
 
 def _interruptibly(call: Callable[[Any], Any]) -> None:
     import cell_search.api  # noqa: F401  Which takes a while, and may be left at any moment.
-    from cells.support.errors import Stopped
-    from cells.support.signals import Interruptible, Interruption
 
     with Interruptible().listening() as interruptible:
         try:

@@ -27,7 +27,7 @@ from cells.recurrent import words
 from cells.recurrent.counts import shapes
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support import registry
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 from cells.support.files import atomic_path, expanded, read_text, write_atomically
 
 
@@ -314,10 +314,8 @@ def convert(args: argparse.Namespace) -> Iterator[str]:
     """`cells convert`: a genotype in another notation."""
     reading, writing = find_format(args.source), find_format(args.to)
     text = _text_of(args.input, reading.most)
-    try:
+    with about(args.input):
         genotype = reading.read(text, args.name) if reading.several else reading.read(text)
-    except UserError as error:
-        raise UserError(f"{args.input}: {error}") from None
     if args.name:
         genotype = dataclasses.replace(genotype, name=args.name)
     written = writing.write(genotype)

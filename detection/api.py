@@ -114,10 +114,9 @@ def train(
         genotype=genotype,
         data_dir=data_dir,
     )
-    mode = "train_and_eval" if evaluate else "train"
-    evaluation = _run(params, mode, path_text(model_dir), output, worst, score_threshold)
-    steps = checkpoints.last_step(path_text(model_dir))
-    return TrainingResult(path_text(model_dir), steps, evaluation)
+    folder, mode = path_text(model_dir), "train_and_eval" if evaluate else "train"
+    evaluation = _run(params, mode, folder, output, worst, score_threshold)
+    return TrainingResult(folder, checkpoints.last_step(folder), evaluation)
 
 
 @checked
@@ -161,11 +160,12 @@ def evaluate(
     from detection.config.read import read_params
     from transfer.training import checkpoints
 
+    folder = path_text(model_dir)
     params = read_params(
-        model_dir, config_file=config_file, params_override=params_override, data_dir=data_dir
+        folder, config_file=config_file, params_override=params_override, data_dir=data_dir
     )
-    checkpoints.find(path_text(model_dir))
-    result = _run(params, "eval", path_text(model_dir), output, worst, score_threshold)
+    checkpoints.find(folder)
+    result = _run(params, "eval", folder, output, worst, score_threshold)
     assert result is not None
     return result
 

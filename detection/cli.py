@@ -10,6 +10,7 @@ from absl import flags
 from cells import run_flags
 from cells.checks import stages
 from cells.support import command_line
+from cells.support.files import write_json
 
 if TYPE_CHECKING:
     from detection.api import EvaluationResult
@@ -232,7 +233,6 @@ def _summary(_: Sequence[str]) -> Iterator[str]:
     trained = run_flags.is_of_run()
     folder = values.model_dir if trained else None
     settings = _settings(trained=trained)
-    from cells.support.files import write_json
     from detection.config.read import read_params
     from detection.summary import summary
 

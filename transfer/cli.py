@@ -10,6 +10,8 @@ from absl import flags
 from cells import run_flags
 from cells.checks import stages
 from cells.support import command_line
+from cells.support.errors import UserError
+from cells.support.files import write_json
 
 if TYPE_CHECKING:
     from transfer.api import EvaluationResult
@@ -155,8 +157,6 @@ def _evaluated(result: EvaluationResult) -> str:
 
 
 def _predict(paths: Sequence[str]) -> Iterator[str]:
-    from cells.support.errors import UserError
-
     values = flags.FLAGS
     _refuse_settings("predict")
     folder = command_line.required("model_dir")
@@ -174,8 +174,6 @@ def _predict(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _refuse_settings(mode: str) -> None:
-    from cells.support.errors import UserError
-
     for name in ("config_file", "params_override", "genotype"):
         if getattr(flags.FLAGS, name):
             raise UserError(f"--{name}: {mode} takes the network as it was trained; leave it out")
@@ -207,7 +205,6 @@ def _summary(_: Sequence[str]) -> Iterator[str]:
     trained = run_flags.is_of_run()
     folder = values.model_dir if trained else None
     settings = run_flags.settings(stages.CLASSIFIER, trained=trained)
-    from cells.support.files import write_json
     from transfer.runs.configuration import read_params
     from transfer.step_time import measure
     from transfer.summary import summary

@@ -27,7 +27,7 @@ from cell_search.children.pieces import Piece
 from cell_search.costs.kinds import Amount, amount_of, kind_of, split
 from cell_search.costs.machine import Machine
 from cells.support import files, json_file
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 from cells.support.files import write_atomically
 
 FORMAT_VERSION = 1
@@ -200,12 +200,8 @@ def read(path: str | os.PathLike[str]) -> CostTable:
             that names the file, the field and the remedy.
     """
     text = files.read(path, "cost", MAX_BYTES)
-    try:
+    with about(os.fspath(path), "measure anew with cell-search --mode=costs --costs=FILE"):
         return parse(text)
-    except UserError as error:
-        raise UserError(
-            f"{os.fspath(path)}: {error}; measure anew with cell-search --mode=costs --costs=FILE"
-        ) from None
 
 
 def parse(text: bytes | str) -> CostTable:

@@ -16,7 +16,7 @@ from cells.genotype.canonical import canonical_key
 from cells.genotype.diff import differences
 from cells.genotype.genotype import Genotype
 from cells.kinds.files import AnyGenotype
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 
 _FIELD = "strategy.first"
 
@@ -76,11 +76,9 @@ def known_cells(search: Search) -> list[FirstTrial]:
 
 
 def _brought(search: Search, space: GenotypeSpace, name: str, settings: Point) -> FirstTrial:
-    try:
+    with about(_FIELD):
         original = space.find(name)
         point = space.encode(original, settings)
-    except UserError as error:
-        raise UserError(f"{_FIELD}: {error}") from None
     if not search.feasible(point):
         raise UserError(
             f"{_FIELD}: {name} does not keep to {search.bounds}; leave it out, or loosen them"

@@ -13,7 +13,7 @@ from typing import Any
 
 from cell_search.space.space import Choice, Decision, Space
 from cells.support import files, json_file
-from cells.support.errors import UserError, cut, unknown
+from cells.support.errors import UserError, about, cut, unknown
 
 FORMAT_VERSION = 1
 
@@ -31,10 +31,8 @@ def read(path: str | os.PathLike[str]) -> Space:
         UserError: one sentence that names the file, the field and the remedy.
     """
     text = files.read(path, "space", MAX_BYTES)
-    try:
+    with about(os.fspath(path)):
         return parse(text)
-    except UserError as error:
-        raise UserError(f"{os.fspath(path)}: {error}") from None
 
 
 def parse(text: bytes | str) -> Space:

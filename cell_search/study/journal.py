@@ -15,8 +15,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
 
-from cells.support.errors import UserError
-from cells.support.files import write_atomically
+from cells.support.errors import UserError, about
+from cells.support.files import write_atomically, writing
 
 #: What comes of a record that is none, or that Optuna cannot make sense of.
 _OF_RECORDS = (
@@ -102,10 +102,8 @@ class Journal(JournalFileBackend):
         self._path, self._permit = path, permit
         if path.is_dir():
             raise UserError(f"{path}: is a folder; move it away, or use another search directory")
-        try:
+        with _writing(path):
             super().__init__(str(path))
-        except OSError as error:
-            raise _unwritable(path, error) from None
 
     def damaged(self, line: int, error: Exception) -> None:
         """Raises a DamagedJournal.
@@ -124,10 +122,8 @@ class Journal(JournalFileBackend):
         Raises:
             UserError: the folder cannot be written.
         """
-        try:
+        with _writing(self._path):
             self._lock.acquire()
-        except OSError as error:
-            raise _unwritable(self._path, error) from None
         try:
             yield
         finally:
@@ -147,10 +143,8 @@ class Journal(JournalFileBackend):
         lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
         with self.held():
             self._permit()
-            try:
+            with _writing(self._path):
                 _append(self._path, "".join(lines).encode(), wait=any(map(_precious, logs)))
-            except OSError as error:
-                raise _unwritable(self._path, error) from error
 
 
 def _precious(log: Mapping[str, Any]) -> bool:
@@ -244,9 +238,8 @@ def repair(path: pathlib.Path, line: int) -> pathlib.Path:
     return kept
 
 
-def _unwritable(path: pathlib.Path, error: OSError) -> UserError:
-    reason = os.strerror(error.errno) if error.errno else error
-    return UserError(
-        f"{path}: cannot be written ({reason}); every finished trial is kept, and once that is "
-        "mended the same command goes on"
-    )
+@contextlib.contextmanager
+def _writing(path: pathlib.Path) -> Iterator[None]:
+    remedy = "every finished trial is kept, and once that is mended the same command goes on"
+    with about(path, remedy), writing(path):
+        yield

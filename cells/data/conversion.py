@@ -19,9 +19,8 @@ from typing import Any
 from absl import logging
 
 from cells.data import encoding, image_files, listing, prepared
-from cells.data.downloads import first_line
 from cells.data.image_folders import ENDINGS, ImageFile, ImageFolder
-from cells.support.errors import UserError, printable
+from cells.support.errors import UserError, first_line, printable
 from cells.support.settings_differences import in_words, settings_differences
 
 TEST, SEED = 0.2, 0
@@ -133,9 +132,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
         folder: of the set.
         most: how many of those files are named.
     """
-    import tensorflow_datasets as tfds
-
-    info = tfds.builder_from_directory(folder).info
+    info = prepared.opened(folder).info
     noted = facts(folder)
     height, width, _ = info.features["image"].shape
     sizes = ", ".join(f"{name} {split.num_examples:,}" for name, split in info.splits.items())
@@ -158,12 +155,7 @@ def described(folder: Path, most: int | None = 10) -> list[str]:
 
 def facts(folder: Path) -> dict[str, Any]:
     """What the conversion noted: `root`, `source`, `files`, `passed_over`, `turned`, ..."""
-    import tensorflow_datasets as tfds
-
-    try:
-        return dict(tfds.builder_from_directory(folder).info.metadata or {})
-    except Exception as error:
-        raise prepared.damaged(folder, first_line(error)) from error
+    return dict(prepared.opened(folder).info.metadata or {})
 
 
 def _require_possible(images: ImageFolder, data_dir: Path, name: str, test: float) -> None:

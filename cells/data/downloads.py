@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -50,11 +49,3 @@ def not_downloaded(builder: tfds.core.DatasetBuilder, name: str, error: Exceptio
         f"TFDS could not download and prepare the data set {name!r} ({first_line(error)}): "
         "prepare it elsewhere and give its folder"
     )
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of what the error says: no final stop, at most 200 characters."""
-    # TFDS puts the arguments of its own call before what the error says.
-    text = re.sub(r"^Failed to construct dataset .*?}\": ", "", str(error).strip(), flags=re.DOTALL)
-    lines = text.strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:200].rstrip(" .:")

@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 
 from cells.data import image_files
+from cells.support.errors import first_line
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,4 @@ def reason(error: Exception) -> str:
         return "is no image of a known format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    # TensorFlow puts the operation before what went wrong.
-    text = str(error).rpartition("}} ")[2].split(" [Op:")[0].strip()
-    return (text.splitlines() or [type(error).__name__])[0][:120]
+    return first_line(error, 120)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cells.data import image_folders
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 from cells.support.files import expanded
 
 if TYPE_CHECKING:
@@ -93,6 +93,21 @@ def without_words() -> Iterator[None]:
         bars.callback(tfds.display_progress_bar, True)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), bars:
         yield
+
+
+def opened(folder: Path | str) -> tfds.core.DatasetBuilder:
+    """Returns the builder of the prepared set in a folder, or at an address.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(folder)
+    # Over broken files TFDS raises errors of many types, none of them documented.
+    except Exception as error:
+        raise damaged(folder, first_line(error)) from error
 
 
 def require_whole(builder: tfds.core.DatasetBuilder) -> None:
@@ -177,7 +192,7 @@ def no_set_in(folder: Path) -> UserError:
     )
 
 
-def damaged(folder: Path, why: str) -> UserError:
+def damaged(folder: Path | str, why: str) -> UserError:
     """Returns the error for a prepared set that cannot be used."""
     return UserError(
         f"the prepared data set in {folder} is damaged ({why}): delete the folder or restore it"

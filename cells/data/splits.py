@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cells.data.downloads import first_line
 from cells.data.features import ImageClasses
-from cells.support.errors import UserError, nearest
+from cells.support.errors import UserError, first_line, nearest
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -168,11 +167,9 @@ def examples_at(
 
 def damaged(builder: tfds.core.DatasetBuilder, split: str, error: Exception) -> UserError:
     """Returns the error for a split that cannot be read to its end."""
-    # The iterator's name stands before what went wrong.
-    why = first_line(error).rpartition("}} ")[2]
     return UserError(
-        f"split {split!r} of {builder.info.full_name} cannot be read ({why}): delete its folder "
-        f"{builder.data_dir} or restore it"
+        f"split {split!r} of {builder.info.full_name} cannot be read ({first_line(error)}): delete "
+        f"its folder {builder.data_dir} or restore it"
     )
 
 

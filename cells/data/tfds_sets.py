@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cells.data import conversion, image_folders, prepared
-from cells.data.downloads import first_line, not_downloaded, require_network
+from cells.data.downloads import not_downloaded, require_network
 from cells.support.addresses import is_address
-from cells.support.errors import UserError, nearest
+from cells.support.errors import UserError, first_line, nearest
 from cells.support.files import expanded, path_text
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ def builder(
 
 def _find(name: str, root: str | None, accept: Accept) -> tfds.core.DatasetBuilder:
     if is_address(name):
-        return _read(name)
+        return prepared.opened(name)
     folder = expanded(name)
     if (folder / prepared.INFO).is_file():
-        return _read(folder)
+        return prepared.opened(folder)
     # What this project makes lies on this machine.
     local = None if root and is_address(root) else root
     if prepared.is_path(name):
         if (images := image_folders.find(folder)) is not None:
             accept(name, images.splits or conversion.DRAWN)
-            return _read(conversion.cached(images, local))
+            return prepared.opened(conversion.cached(images, local))
         raise prepared.no_set_in(folder)
 
     short, given = _parsed(name)
@@ -113,16 +113,6 @@ def _embedded(name: str, short: str, root: str | None) -> tfds.core.DatasetBuild
     place = str(prepared.place_of(root, EMBEDDED, has))
     found = _open(name, short, place)
     return found if found.data_path.exists() else _prepare(found, name, short, place)
-
-
-def _read(folder: Path | str) -> tfds.core.DatasetBuilder:
-    import tensorflow_datasets as tfds
-
-    try:
-        return tfds.builder_from_directory(folder)
-    # Over broken files TFDS raises errors of many types, none of them documented.
-    except Exception as error:
-        raise prepared.damaged(Path(folder), first_line(error)) from error
 
 
 def _parsed(name: str) -> tuple[str, dict[str, Any]]:

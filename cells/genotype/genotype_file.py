@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from cells.genotype.genotype import MAX_BLOCKS, Block, Cell, Genotype, Side
 from cells.support import files, json_file
-from cells.support.errors import UserError, cut, nearest
+from cells.support.errors import UserError, about, cut, nearest
 from cells.support.files import json_text
 
 FORMAT_VERSION = 1
@@ -59,10 +59,8 @@ def read_as(path: str | os.PathLike[str], make: Callable[[Any], T]) -> T:
         UserError: one sentence that names the file, the field and the remedy.
     """
     text = files.read(path, "genotype", MAX_BYTES, usual="one takes a few thousand")
-    try:
+    with about(os.fspath(path)):
         return make(json_file.loads(text, "genotype"))
-    except UserError as error:
-        raise UserError(f"{os.fspath(path)}: {error}") from None
 
 
 def dumps(genotype: Genotype) -> str:

@@ -16,6 +16,9 @@ BAD_INPUT = 2
 #: How a sentence about an argument begins.
 _FLAG = re.compile(r"--(\w+)(?=: )")
 
+#: What TensorFlow puts around what went wrong, its operations; and TFDS before it, its call.
+_AROUND = re.compile(r'^(?:\{\{.*?\}\} )+|^Failed to construct dataset .*?}": | \[Op:.*', re.DOTALL)
+
 
 class UserError(Exception):
     """Bad input, told in one sentence that names the file, the field and the remedy.
@@ -78,14 +81,32 @@ def told_errors(prog: str) -> Iterator[None]:
         _end(prog, f"{stop}; the same command goes on from there", 128 + stop.signum)
 
 
+@contextmanager
+def about(what: object, remedy: str = "") -> Iterator[None]:
+    """Has the sentence of a `UserError` in a `with` block say what it is about.
+
+    Args:
+        what: the file, field or flag that the sentence begins with; not said twice.
+        remedy: ends the sentence.
+    """
+    try:
+        yield
+    except UserError as error:
+        sentence = f"{what}: {str(error).removeprefix(f'{what}: ')}"
+        raise UserError(f"{sentence}; {remedy}" if remedy else sentence) from None
+
+
 def _end(prog: str, sentence: str, code: int) -> NoReturn:
     print(f"{prog}: {printable(sentence)}", file=sys.stderr)
     sys.exit(code)
 
 
 def first_line(error: BaseException, most: int = 200) -> str:
-    """The first line of what an error of a library says; its type where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+    """The first line of what an error of a library says, for the middle of a sentence; its type
+    where it says nothing.
+    """
+    lines = _AROUND.sub("", str(error).strip()).strip().splitlines()
+    return (lines or [type(error).__name__])[0][:most].rstrip(" .:")
 
 
 def cut(text: str, most: int = 60) -> str:

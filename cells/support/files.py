@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cells.support import addresses
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 
 #: How Python shows what has no name, such as an open file: says nothing, and changes at each run.
 _OBJECT = re.compile(r" ?<[^<>]* object at 0x[0-9a-f]+>")
@@ -257,8 +257,6 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     Raises:
         UserError: the folder cannot be written or the disk is full, or see `json_text`.
     """
-    try:
+    with about(os.fspath(path)):
         text = json_text(value)
-    except UserError as error:
-        raise UserError(f"{os.fspath(path)}: {error}") from None
     write_atomically(path, text.encode())

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cells.support import settings, yaml_file
-from cells.support.errors import UserError, cut, nearest, unknown
+from cells.support.errors import UserError, about, cut, nearest, unknown
 from cells.support.settings import Bounds
 
 #: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
@@ -125,15 +125,13 @@ def parsed(text: str) -> dict[str, Any]:
     """
     if text.endswith((".yaml", ".yml")):
         return read_yaml(text)
-    try:
+    with about("--params_override"):
         if _ASSIGNMENTS.match(text):
             return nested(
                 (key, yaml_file.loads(written))
                 for key, written in (pair.split("=", 1) for pair in _NEXT_ASSIGNMENT.split(text))
             )
         values = yaml_file.loads(text)
-    except UserError as error:
-        raise UserError(f"--params_override: {error}") from None
     return _mapping(values, "--params_override")
 
 

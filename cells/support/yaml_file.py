@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cells.support import files
-from cells.support.errors import UserError, cut
+from cells.support.errors import UserError, about, cut
 
 #: A configuration has a few KB, the names of ten thousand classes take 300.
 MAX_BYTES = 400_000
@@ -48,10 +48,8 @@ def read(
         UserError: it cannot be read, is too large, or is not of this part of YAML; says where.
     """
     text = files.read_text(path, noun, MAX_BYTES)
-    try:
+    with about(os.fspath(path)):
         return loads(text, as_text=as_text)
-    except UserError as error:
-        raise UserError(f"{os.fspath(path)}: {error}") from None
 
 
 def loads(text: str, *, as_text: bool = False) -> Any:

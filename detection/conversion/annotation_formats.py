@@ -9,7 +9,7 @@ from typing import Any
 
 from cells.data import listing
 from cells.support import files, json_file
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 from cells.support.files import expanded, json_text, write_atomically
 from detection.conversion import voc, yolo
 from detection.conversion.annotations import Annotations, Box, from_coco
@@ -39,10 +39,8 @@ def read(
         values, notes = _of_folder(place, images, class_names)
         return from_coco(values, os.fspath(place), notes=notes)
     text = files.read(place, "annotation", _MOST_BYTES)
-    try:
+    with about(place):
         values = json_file.loads(text, "COCO file")
-    except UserError as error:
-        raise UserError(f"{place}: {error}") from None
     return from_coco(values, os.fspath(place), hashlib.sha256(text).hexdigest())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cells.support import files, json_file
-from cells.support.errors import UserError, cut
+from cells.support.errors import UserError, about, cut
 from cells.support.files import expanded, json_text
 from detection.data.categories import Categories
 
@@ -97,12 +97,9 @@ def find(input_path: str) -> Records:
             f"input_path: {folder} holds no converted boxes, since it has no {INFO}; make it with "
             "cell-detect --mode=convert"
         )
-    try:
+    with about(file, "put the file back as it was, or convert again"):
         info = json_file.loads(files.read(file, "boxes", MOST_BYTES), "description of boxes")
         _check(info)
-    except UserError as error:
-        said = str(error).removeprefix(f"{file}: ")
-        raise UserError(f"{file}: {said}; put the file back as it was, or convert again") from None
     categories = Categories(
         tuple(int(entry["id"]) for entry in info["categories"]),
         tuple(entry["name"] for entry in info["categories"]),

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from cells.support.errors import UserError
+from cells.support.errors import about
 from detection.data import videos
 from detection.data.images import NamedImage
 from detection.inference import coco_results as results
@@ -110,12 +110,10 @@ def predict(
 
 
 def _detect(detector: Detector, image: NamedImage, tile_size: int) -> Detections:
-    try:
+    with about(image.name or f"image {image.image_id}"):
         if tile_size:
             return tiling.detect(detector, image.pixels, tile_size)
         return detector.detect(image.pixels)
-    except UserError as error:
-        raise UserError(f"{image.name or f'image {image.image_id}'}: {error}") from None
 
 
 class _PictureNames:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, first_line
 
 #: Decoded at the same time; as many threads as TensorFlow has take part.
 _PARALLEL = 16
@@ -104,8 +104,8 @@ def explained(error: tf.errors.OpError) -> UserError | None:
     if found:
         return UserError(found[1])
     if isinstance(error, tf.errors.DataLossError):
-        why = error.message.splitlines()[0].rpartition("}} ")[2]
         return UserError(
-            f"the data cannot be read to their end ({why}); restore the files, or prepare them anew"
+            f"the data cannot be read to their end ({first_line(error)}); restore the files, or "
+            "prepare them anew"
         )
     return None

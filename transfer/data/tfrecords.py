@@ -34,8 +34,9 @@ def check(data: schema.DataConfig, at: str) -> None:
     except (ValueError, tf.errors.NotFoundError) as error:
         raise UserError(f"{at}.input_path: no file is found ({first_line(error)})") from None
     except tf.errors.OpError as error:
-        why = first_line(error)
-        raise UserError(f"{files[0]}: is damaged, or no TFRecord file ({why})") from None
+        raise UserError(
+            f"{files[0]}: is damaged, or no TFRecord file ({first_line(error)})"
+        ) from None
     if first is None:
         raise UserError(f"{files[0]}: holds no record; leave it out of {at}.input_path")
     example = tf.train.Example()

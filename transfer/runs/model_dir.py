@@ -18,7 +18,7 @@ from cells.checks.stages import PARAMS
 from cells.kinds import files as kinds
 from cells.kinds.files import ImageGenotype
 from cells.support import files, json_file, yaml_file
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 from cells.support.files import write_atomically, write_json
 from cells.support.overrides import read_yaml
 from cells.support.settings_differences import flat, in_words, settings_differences
@@ -168,11 +168,8 @@ def class_names(folder: str) -> list[str]:
         UserError: the file is missing or damaged.
     """
     path = os.path.join(folder, CLASSES)
-    try:
+    with about(path, "put the file of this run back, or train again"):
         names = json_file.loads(files.read(path, "class", _MAX_CLASSES_BYTES), "list of classes")
-    except UserError as error:
-        said = str(error).removeprefix(f"{path}: ")
-        raise UserError(f"{path}: {said}; put the file of this run back, or train again") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: is not a list of names of classes; train again")
     return names

@@ -220,13 +220,12 @@ def open_trained(
     if averaged and which != "best":
         trainer.optimizer.assign_average_vars(trainer.model.trainable_variables)
     model = trainer.model
-    if _layout(params) != _layout(own):
+    if params is not own:
         task = task_class(params.task)
+    if _layout(params) != _layout(own):
         with building():
             model = task.build_model()
         logging.warning("%s: %s", path, move_weights(trainer.model, model))
-    elif params is not own:
-        task = task_class(params.task)
     return Trained(
         model=model,
         task=task,

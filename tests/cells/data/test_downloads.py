@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 import tensorflow_datasets as tfds
 
-from cells.data import builder, downloads
+from cells.data import builder
 from cells.support.errors import UserError
 
 
@@ -41,18 +41,3 @@ def test_sets_to_be_fetched_by_hand(tmp_path):
     with pytest.raises(UserError, match=r"'imagenet2012' must be downloaded by hand") as error:
         builder("imagenet2012", tmp_path)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("one.\ntwo", "one"),
-        (
-            'Failed to construct dataset "x", builder_kwargs "{\'a\': 1}": only: 1.0.0.',
-            "only: 1.0.0",
-        ),
-        ("", "ValueError"),
-    ],
-)
-def test_first_line(text, line):
-    assert downloads.first_line(ValueError(text)) == line

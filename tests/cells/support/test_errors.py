@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, first_line, unknown
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,20 @@ def test_the_command_line_writes_the_flag():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "p: --search_dir: x is empty\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one.\ntwo", "one"),
+        (
+            'Failed to construct dataset "x", builder_kwargs "{\'a\': 1}": only: 1.0.0.',
+            "only: 1.0.0",
+        ),
+        ("{{function_node __wrapped__X_device_/job:0}} no PNG. [Op:X] name: ", "no PNG"),
+        ("{{function_node f}} {{node g}} no PNG.\n\t [[{{node g}}]] [Op:f]", "no PNG"),
+        ("", "ValueError"),
+    ],
+)
+def test_first_line(text, line):
+    assert first_line(ValueError(text)) == line
