@@ -1,6 +1,10 @@
 """Resident memory while one process trains hundreds of children, each of another genotype, or,
 with `--graphs`, each another evolved graph: these have pieces of any number of channels.
 
+  python -m benchmarks.children_memory                small cells on images of 8x8 pixels
+  python -m benchmarks.children_memory --blocks=5 --filters=8 --size=16 --batch=64
+                                                      as `configs/search/cifar10_afternoon.yaml`
+
 Each child takes four steps: piece by piece, traced as a whole, and on.
 """
 
@@ -44,12 +48,15 @@ _EARLY = 30
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--children", type=int, default=300)
-    parser.add_argument("--blocks", type=int, default=2)
-    parser.add_argument("--filters", type=int, default=4)
-    parser.add_argument("--size", type=int, default=8)
-    parser.add_argument("--graphs", action="store_true")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--children", type=int, default=300, help="how many")
+    parser.add_argument("--blocks", type=int, default=2, help="of a cell")
+    parser.add_argument("--filters", type=int, default=4, help="F; N is 1")
+    parser.add_argument("--size", type=int, default=8, help="height and width of the images")
+    parser.add_argument("--batch", type=int, default=8, help="images of a step")
+    parser.add_argument("--graphs", action="store_true", help="evolved graphs in place of cells")
     args = parser.parse_args()
     from cell_search.children import Child, Descent, Training, bank_of
     from cell_search.evaluators._child_network import child_config
@@ -59,8 +66,8 @@ def main() -> None:
     space = published.find("nasnet", args.blocks)
     rng = np.random.default_rng(0)
     size = args.size, args.size
-    images = rng.normal(size=(8, *size, 3)).astype(np.float32)
-    labels = rng.integers(10, size=8)
+    images = rng.normal(size=(args.batch, *size, 3)).astype(np.float32)
+    labels = rng.integers(10, size=args.batch)
     memory: list[float] = []
     started = time.perf_counter()
     for number in range(args.children):

@@ -24,11 +24,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import pathlib
 import statistics
-import time
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -38,6 +36,7 @@ import numpy as np
 from benchmarks.children_memory import GROWING, random_graph
 from benchmarks.data import data_dir
 from benchmarks.report import Figure, observed, print_figures, required
+from benchmarks.searches import search_for
 
 LIMITS = {
     "first individual: test accuracy, percent": (
@@ -75,9 +74,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "without inheritance": {"inherit": False},
 }
 
-#: The least trials between two looks at the clock.
-_CHUNK = 20
-
 
 def main() -> None:
     """Prints the figures."""
@@ -89,6 +85,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--population", type=int, default=20, help="the set-point")
+    parser.add_argument("--chunk", type=int, default=20, help="children between looks at the clock")
     parser.add_argument("--images", type=int, default=10_000, help="that train a child, once each")
     parser.add_argument("--size", type=int, default=16, help="pixels of an image's side")
     parser.add_argument("--held_out", type=int, default=2000)
@@ -104,12 +101,15 @@ def main() -> None:
         print_figures(first_individual(args.steps), seeds=[0])
         return
     best: dict[str, list[float]] = {}
+    joined: dict[str, list[float]] = {}
     for arm in args.arms.split(","):
-        best[arm] = [
-            evolve(pathlib.Path(args.output) / f"{arm} {seed}".replace(" ", "_"), arm, seed, args)
+        folders = [
+            pathlib.Path(args.output) / f"{arm} {seed}".replace(" ", "_")
             for seed in range(args.seeds)
         ]
-    print_figures(figures_of(best, args), seeds=range(args.seeds))
+        best[arm] = [evolve(folder, arm, seed, args) for seed, folder in enumerate(folders)]
+        joined[arm] = [skips(folder, args.population) for folder in folders]
+    print_figures(figures_of(best, joined, args), seeds=range(args.seeds))
 
 
 def settings_of(arm: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
@@ -143,27 +143,26 @@ def settings_of(arm: str, seed: int, args: argparse.Namespace) -> dict[str, Any]
 
 def evolve(folder: pathlib.Path, arm: str, seed: int, args: argparse.Namespace) -> float:
     """Searches until the time is over; the best accuracy, in percent."""
-    import cell_search
-
-    clock = folder / "clock.json"
-    curve: list[list[float]] = json.loads(clock.read_text()) if clock.exists() else []
-    while not curve or curve[-1][1] < 60 * args.minutes:
-        trials = int(curve[-1][0]) + _CHUNK if curve else _CHUNK
-        started = time.process_time()
-        settings = {**settings_of(arm, seed, args), "trials": trials}
-        result = cell_search.search(settings, directory=folder / "search")
-        spent = (curve[-1][1] if curve else 0.0) + time.process_time() - started
-        best = max(t.value for t in result.study.trials if t.value is not None)
-        curve.append([trials, round(spent, 1), best])
-        clock.write_text(json.dumps(curve))
-        print(
-            f"{arm}, seed {seed}: {trials} children, {spent / 60:.1f} min, {best:.4f}", flush=True
-        )
+    settings = settings_of(arm, seed, args)
+    curve = search_for(folder, settings, args.minutes, chunk=args.chunk, name=f"{arm}, seed {seed}")
     within = [best for _, spent, best in curve if spent <= 60 * args.minutes] or [curve[0][2]]
     return 100.0 * within[-1]
 
 
-def figures_of(best: dict[str, list[float]], args: argparse.Namespace) -> list[Figure]:
+def skips(folder: pathlib.Path, population: int) -> float:
+    """The edges beside the primary ones, a convolution, in the last networks of a search."""
+    import cell_search
+
+    result = cell_search.open_search(folder / "search")
+    trials = [t for t in result.study.get_trials(deepcopy=False) if t.value is not None]
+    graphs = [result.resolved.space.decode(trial.params) for trial in trials[-population:]]
+    more = sum(len(edges) - 1 for graph in graphs for edges in graph.incoming.values())
+    return more / max(1, sum(edge.convolution is not None for g in graphs for edge in g.edges))
+
+
+def figures_of(
+    best: dict[str, list[float]], joined: dict[str, list[float]], args: argparse.Namespace
+) -> list[Figure]:
     """What is required of the arms that were run, and what each reached."""
     told = (
         f"{args.minutes:g} processor minutes; children of {args.images:,} images of {args.size} "
@@ -176,6 +175,8 @@ def figures_of(best: dict[str, list[float]], args: argparse.Namespace) -> list[F
         shown = {"error": _error(values), "note": told}
         make = required(LIMITS, name, _mean(values), **shown) if arm == "evolution" else None
         found.append(make or observed(name, _mean(values), **shown))
+        name = f"{arm}: skip connections for each convolution, last population"
+        found.append(observed(name, _mean(joined[arm]), error=_error(joined[arm])))
     for arm, name in (
         ("random mutation", "evolution less random mutation, points"),
         ("without inheritance", "evolution less evolution without inheritance, points"),

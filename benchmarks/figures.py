@@ -101,6 +101,8 @@ FIGURES = {
     "15-children": "-m benchmarks.children",
     "15-children-graphs": "-m benchmarks.children --graphs",
     "16-children-memory": "-m benchmarks.children_memory",
+    "16-children-memory-afternoon": "-m benchmarks.children_memory --blocks=5 --filters=8 "
+    "--size=16 --batch=64",
     "16-children-memory-graphs": "-m benchmarks.children_memory --graphs",
     "17-skip-connections": "-m benchmarks.skip_connections",
     "17-skip-attention": "-m benchmarks.skip_attention",
@@ -154,6 +156,9 @@ FIGURES = {
     "39-evolved-graphs": "-m benchmarks.evolved_graphs --output=runs/evolved_graphs",
     "39-evolved-graphs-readings": "-m benchmarks.evolved_graphs --readings=50",
     "39-evolved-graphs-first": "-m benchmarks.evolved_graphs --first",
+    "43-network-searches": "-m benchmarks.network_searches --output=runs/network_searches",
+    "43-networks-and-cells": "-m benchmarks.network_searches --minutes=20 "
+    "--arms=evolution,graphs,cells --output=runs/network_searches",
     # The promise alone, with a busy process on the command's own core, too.
     "37-contenders-busy": "-m benchmarks.contenders --load=all --seeds=2 --only=product",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from absl import flags
 
 from cells import shipped
+from cells.checks import stages
 from cells.support import command_line
 from cells.support.errors import Stopped, UserError
 from cells.support.signals import Interruptible, Interruption
@@ -109,11 +110,16 @@ def _main(argv: Sequence[str]) -> None:
     if mode == "costs":
         _measure()
         return
-    command_line.required("search_dir")
+    folder = command_line.required("search_dir")
     if flags.FLAGS.top_k is not None and mode != "rerank":
         raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
     # What is found without TensorFlow, whose import takes seconds.
     shipped.require_readable(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
+    stages.require_own("search_dir", folder, stages.SEARCH)
+    if mode != "search":
+        from cell_search.study.directory import SearchDirectory
+
+        SearchDirectory(folder).require_begun()
     {
         "search": lambda: _interruptibly(_search_until),
         "rerank": lambda: _interruptibly(_rerank_until),

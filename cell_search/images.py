@@ -262,6 +262,7 @@ def _read(
 
     from cells import data
 
+    @tf.autograph.experimental.do_not_convert
     def convert(example: dict) -> tuple[Any, Any]:
         image = with_channels(example[classes.image_key], 3)
         # Those of an oblong set may have been turned.

@@ -135,6 +135,7 @@ def _train(_: Sequence[str]) -> Iterator[str]:
     from detection.api import train
 
     folder = command_line.required("model_dir")
+    stages.require_own("model_dir", folder, stages.DETECTOR)
     evaluate = flags.FLAGS.mode == "train_and_eval"
     result = train(folder, evaluate=evaluate, **_settings(trained=False), **_report())
     if result.evaluation is None:

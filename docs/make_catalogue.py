@@ -10,17 +10,21 @@ import pathlib
 from cells import drawing
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
+from cells.kinds import files as kinds
+from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.stack import stack
+from cells.operations.architecture import Architecture
 from cells.operations.counts import summarize
+from cells.operations.primitives import Size
 from cells.support.files import write_atomically
 
 DOCS = pathlib.Path(__file__).parent
 HEAD = """\
 # The catalogue
 
-Written by `make catalogue` from the genotype files in `cells/genotype/published/`. All of them are
-published cells but `hand_written`, a yardstick of this project.
+Written by `make catalogue` from the files in `cells/genotype/published/` and
+`cells/kinds/published/`. All of them are published but `hand_written`, a yardstick of this project.
 `cells show NAME` prints a cell in words, `cells draw NAME` draws it,
 `cells summary NAME --network=...` counts any network of it.
 
@@ -34,9 +38,9 @@ relied upon.
 
 def page() -> str:
     """The text of docs/catalogue.md."""
-    parts = [HEAD, _overview()]
-    for name in catalogue.names():
-        parts.append(_entry(name, catalogue.load(name)))
+    parts = [HEAD, _overview(), _whole_networks()]
+    for name in (*catalogue.names(), *kinds.networks()):
+        parts.append(_entry(name, kinds.find_network(name)))
     return "\n".join(parts)
 
 
@@ -57,15 +61,34 @@ def _overview() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counts(genotype: Genotype, network: str) -> str:
-    config = presets.network_config(network, genotype)
+def _whole_networks() -> str:
+    lines = [
+        "| [whole network](whole_networks.md) | year | kind | images, classes | parameters "
+        "| multiply-adds |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name in kinds.networks():
+        found = kinds.find_network(name)
+        assert isinstance(found, Architecture)
+        size, network = (299, "imagenet_large") if name == "inception_v4" else (32, "cifar")
+        classes = presets.network_config(network, found).num_classes
+        lines.append(
+            f"| [{name}](#{name}) | {found.provenance['year']} | {found.kind} | {size} pixels, "
+            f"{classes:,} | {_counts(found, network, (size, size))} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _counts(genotype: ImageGenotype, network: str, size: Size | None = None) -> str:
+    config = presets.configure(genotype, network, image_size=size)
     counts = summarize(stack(genotype, config), ("logits",), config.image_size)
     return f"{counts.trainable:,} | {counts.multiply_adds:,}"
 
 
-def _entry(name: str, genotype: Genotype) -> str:
+def _entry(name: str, genotype: ImageGenotype) -> str:
     provenance = genotype.provenance
-    lines = [f"## {name}", "", f"![The two cells of {name}](catalogue/{name}.svg)", ""]
+    what = "The two cells of " if isinstance(genotype, Genotype) else ""
+    lines = [f"## {name}", "", f"![{what}{name}](catalogue/{name}.svg)", ""]
     lines.append(provenance["paper"] + (f", {provenance['url']}" if "url" in provenance else ""))
     lines.append("")
     if provenance["checked_against"]:
@@ -83,15 +106,16 @@ def _published(row: dict) -> str:
         result = f"{row['test_error']:.2f} % error"
     else:
         result = f"{row['top_1']} % top-1, {row['top_5']} % top-5"
-    counts = [row.get(key, "") for key in ("parameters", "multiply_adds")]
-    return " | ".join(["| " + row["data"], row["setting"], result, *counts, row["source"]]) + " |"
+    counts = [str(row.get(key, "")) for key in ("parameters", "multiply_adds")]
+    source = row.get("source", "")
+    return " | ".join(["| " + row["data"], row["setting"], result, *counts, source]) + " |"
 
 
 def main() -> None:
     """Writes the page and the thumbnails."""
     write_atomically(DOCS / "catalogue.md", page().encode())
-    for name in catalogue.names():
-        drawing.save(catalogue.load(name), DOCS / "catalogue" / f"{name}.svg")
+    for name in (*catalogue.names(), *kinds.networks()):
+        drawing.save(kinds.find_network(name), DOCS / "catalogue" / f"{name}.svg")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,21 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
+def embedded_dir() -> pathlib.Path:
+    """A folder for embedded sets, each of which is drawn once for all processes of the tests."""
+    return pathlib.Path(os.environ["CELLS_CACHE_DIR"], "embedded")
+
+
+@pytest.fixture(scope="session")
+def digits_dir(embedded_dir: pathlib.Path) -> pathlib.Path:
+    """A folder that holds the embedded set `digits`."""
+    from cells import data
+
+    data.builder("digits", embedded_dir)
+    return embedded_dir
+
+
+@pytest.fixture(scope="session")
 def data_dir() -> pathlib.Path:
     """The folder of prepared TFDS sets; tests that name a set skip where there is none.
 

@@ -42,11 +42,15 @@ def first_words(folder, program: str, *arguments: str) -> str:
 SLIPS = [
     ("cell_search --search_dir=run --config_file=digit_demo", "did you mean 'digits_demo'"),
     ("cell_search --search_dir=run --params_override=trials", "--params_override: must hold `key"),
+    ("cell_search --mode=report --search_dir=run", "--search_dir: there is no search in run"),
     ("transfer --mode=train --model_dir=run --config_file=cut.yaml", "cut.yaml: line 2: not YAML"),
     ("transfer --mode=train --model_dir=run --genotype=nasnet", "did you mean 'nasnet_a'"),
     ("transfer --mode=eval --model_dir=run", "run is not the folder of a run"),
     ("transfer --mode=predict --model_dir=run .", "run is not the folder of a run"),
     ("transfer --mode=export --model_dir=run --output=a.keras", "run is not the folder of a run"),
+    ("cell_search --search_dir=trained", "trained is the folder of the training of a classifier"),
+    ("transfer --mode=train --model_dir=auto", "auto is the folder of a run of cells auto"),
+    ("detection --mode=train --model_dir=trained", "the folder of the training of a classifier"),
     ("detection --mode=summary --params_override=task.a=1,task.a=2", "'task.a' is given twice"),
     ("detection --mode=export --model_dir=run --output=out", "run is not the folder of a run"),
 ]
@@ -55,8 +59,11 @@ SLIPS = [
 @pytest.mark.parametrize(("command", "said"), SLIPS)
 def test_a_slip_is_told_at_once(tmp_path, command, said):
     (tmp_path / "cut.yaml").write_text("task: {model: 3\n", encoding="utf-8")
+    for file in ("trained/params.yaml", "auto/auto.json"):
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).touch()
     assert said in first_words(tmp_path, *command.split())
-    assert [path.name for path in tmp_path.iterdir()] == ["cut.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"cut.yaml", "trained", "auto"}
 
 
 def test_auto_says_at_once_what_it_has_found(tmp_path):

@@ -25,13 +25,11 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(embedded_dir: pathlib.Path) -> Run:
     """Runs a command of this project in a folder, to its good end; gives what it said."""
-    # The embedded sets are drawn into a folder of data that is empty.
-    data = str(tmp_path_factory.mktemp("data"))
 
     def run(folder: pathlib.Path, module: str, *arguments: str) -> str:
-        environment = {**os.environ, "CELLS_DATA_DIR": data}
+        environment = {**os.environ, "CELLS_DATA_DIR": str(embedded_dir)}
         done = run_forked(module, *arguments, folder=folder, environment=environment)
         assert done.returncode == 0, done.stderr
         return done.stdout

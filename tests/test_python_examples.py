@@ -18,7 +18,7 @@ HELPERS = ROOT / "tests" / "helpers"
 
 
 def run(folder: pathlib.Path, sets: pathlib.Path, *arguments: str) -> str:
-    """Runs Python in a folder; data sets are prepared in another. Gives what it prints."""
+    """Runs Python in a folder, with sets of another; gives what it prints."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "TFDS_DATA_DIR": str(sets)}
     done = subprocess.run(
@@ -44,20 +44,14 @@ def script(page: pathlib.Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def sets(tmp_path_factory) -> pathlib.Path:
-    """The folder of prepared data sets, each of which is drawn once for all examples."""
-    return tmp_path_factory.mktemp("sets")
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory, sets) -> pathlib.Path:
+def page(tmp_path_factory, embedded_dir) -> pathlib.Path:
     """The folder in which the page on Python was run from top to bottom."""
     folder = tmp_path_factory.mktemp("page")
     with contextlib.chdir(folder):
         make_images()
     text = script(ROOT / "docs" / "python.md")
     (folder / "python.md.py").write_text(text, encoding="utf-8")
-    run(folder, sets, "python.md.py")
+    run(folder, embedded_dir, "python.md.py")
     return folder
 
 
@@ -72,9 +66,9 @@ def test_the_page_on_python_runs_from_top_to_bottom(page):
 
 
 @pytest.fixture(scope="module")
-def shown(page, sets) -> str:
+def shown(page, embedded_dir) -> str:
     """What running the examples of all packages prints."""
-    return run(page, sets, str(HELPERS / "run_examples.py"), *PACKAGES)
+    return run(page, embedded_dir, str(HELPERS / "run_examples.py"), *PACKAGES)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

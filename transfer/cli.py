@@ -111,6 +111,7 @@ def _train(_: Sequence[str]) -> Iterator[str]:
 
     values = flags.FLAGS
     folder = command_line.required("model_dir")
+    stages.require_own("model_dir", folder, stages.CLASSIFIER)
     result = api.train(
         folder,
         evaluate=values.mode == "train_and_eval",

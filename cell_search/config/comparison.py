@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell_search.config.from_dataclasses import section
-from cell_search.config.schema import CHOICES, SearchConfig
+from cell_search.config.schema import CHOICES, OF_CELLS, SearchConfig
+from cell_search.space.published import WHOLE
 from cells.support.errors import UserError, cut
 from cells.support.settings_differences import flat, in_words, settings_differences
 
@@ -23,6 +24,9 @@ _FREE = (
     "weights_dir",
     "rerank",
 )
+
+
+_OF_CELLS = tuple(f".{name}" for name in OF_CELLS)
 
 
 def require_same(config: SearchConfig, stored: Mapping[str, Any], where: str) -> None:
@@ -81,6 +85,8 @@ def _used(key: str, settings: Mapping[str, Any]) -> bool:
     found, dot, _ = rest.partition(".")
     if part == "space" and dot:
         return found == settings["space.name"]
+    if part == "evaluator" and settings["space.name"] in WHOLE and key.endswith(_OF_CELLS):
+        return False
     if key == "pruner.rungs":
         return settings["pruner.type"] != "none"
     return part not in CHOICES or not dot or found == section(settings[f"{part}.type"])

@@ -4,6 +4,7 @@ with."""
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,11 +12,17 @@ from typing import Any
 from cell_search.config import schema
 from cell_search.config.comparison import require_same
 from cell_search.config.schema import SearchConfig
+from cell_search.space.published import WHOLE
 from cell_search.study.directory import SearchDirectory
 from cells import shipped
 from cells.support import overrides, yaml_file
 from cells.support.errors import UserError
 from cells.support.files import as_paths
+from cells.support.settings_differences import flat
+
+_OF_CELLS = re.compile(
+    rf"(((rerank|sieve)\.)?evaluator\.\w+|settings)\.({'|'.join(schema.OF_CELLS)})"
+)
 
 #: What a configuration may be given as: itself, its values, or one or more YAML files.
 Config = SearchConfig | Mapping[str, Any] | str | os.PathLike[str] | Sequence[str]
@@ -45,17 +52,26 @@ def read(
     if directory is not None:
         _recover(directory)
     stored = directory.stored_config() if directory else None
+    given: list[Mapping[str, Any]] = []
     if isinstance(config, SearchConfig):
         config = schema.used_values(config)
-    if isinstance(config, Mapping):
+        usual = flat(SearchConfig().as_dict())
         wanted = schema.from_values(config, "config")
+        given.append({k: v for k, v in flat(wanted.as_dict()).items() if v != usual.get(k)})
+    elif isinstance(config, Mapping):
+        wanted = schema.from_values(config, "config")
+        given.append(config)
     elif not config and directory is not None and stored is not None:
         wanted = schema.from_values(stored, str(directory.config))
     else:
         named = [shipped.configuration(file, "search") for file in as_paths(config or ())]
         wanted = overrides.override(SearchConfig(), named)
+        given += [overrides.read_yaml(file) for file in named]
     overrides.override(wanted, text=text)
     overrides.apply(wanted, changes, "the arguments")
+    if wanted.space.name in WHOLE:
+        for values in (*given, overrides.given(text), changes):
+            _refuse_settings_of_cells(values)
     if directory is None:
         return wanted
     if wanted.storage and not wanted.study:
@@ -68,6 +84,16 @@ def read(
             if directory.has_trials():
                 raise
     return wanted
+
+
+def _refuse_settings_of_cells(values: Mapping[str, Any]) -> None:
+    """Raises a UserError where a search of whole networks is given what they do not have."""
+    for key, value in flat(values).items():
+        if value is not None and _OF_CELLS.fullmatch(key):
+            raise UserError(
+                f"{key}: is for networks stacked of cells, and this space has whole ones; leave it "
+                "out"
+            )
 
 
 def _recover(directory: SearchDirectory) -> None:

@@ -33,6 +33,7 @@ from cell_search.images import ImageSettings
 from cell_search.pools import POOLS
 from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.limits import Limits
+from cell_search.space.published import WHOLE
 from cell_search.strategies import STRATEGIES
 from cells.genotype.genotype import MAX_BLOCKS
 from cells.support import overrides, registry
@@ -267,6 +268,9 @@ class SearchConfig(hyperparams.Config):
 #: Choices by `type`: the sections of other types do not matter.
 CHOICES = ("strategy", "evaluator", "pruner", "pool")
 
+#: Settings of evaluators that say nothing of whole networks, whatever they are.
+OF_CELLS = ("normal_cells", "filters", "stem")
+
 
 def used_values(config: SearchConfig) -> dict[str, Any]:
     """The settings that matter, nested as in a configuration file.
@@ -283,6 +287,10 @@ def used_values(config: SearchConfig) -> dict[str, Any]:
         if part == "strategy" and values[part]["first"]:
             used["first"] = list(values[part]["first"])
         values[part] = used
+    if config.space.name in WHOLE:
+        kind = section(config.evaluator.type)
+        own = values["evaluator"][kind]
+        values["evaluator"][kind] = {n: v for n, v in own.items() if n not in OF_CELLS}
     values["space"]["operations"] = list(values["space"]["operations"])
     if not values["space"]["operations"]:
         del values["space"]["operations"]

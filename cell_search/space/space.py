@@ -364,6 +364,11 @@ class GenotypeSpace(Space, abc.ABC, Generic[G]):
         """What its genotypes are: `cells` or `networks`."""
         return "cells"
 
+    @property
+    def one(self) -> str:
+        """What a single genotype is: `cells` or `network`."""
+        return self.noun.replace("networks", "network")
+
     def settings_key(self, point: Mapping[str, Any]) -> str:
         """The part of a canonical key that says the further settings; empty without any.
 

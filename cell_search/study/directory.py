@@ -211,6 +211,14 @@ class SearchDirectory(Studies):
     def has_trials(self) -> bool:
         return bool(self.journal.exists() or self._url()) and super().has_trials()
 
+    def require_begun(self) -> None:
+        """Raises a UserError where a search has left neither settings nor trials."""
+        if not (self.config.exists() or self.journal.exists()):
+            raise self._no_search()
+
+    def _no_search(self) -> UserError:
+        return UserError(f"--search_dir: there is no search in {self.path}", "directory")
+
     def read_study(self, *, strict: bool = True) -> optuna.Study:
         """Opens the study to look at it, also while a search is under way.
 
@@ -222,7 +230,7 @@ class SearchDirectory(Studies):
             UserError: there is no search here, or its journal is damaged.
         """
         if self.stored_config() is None or not (self.journal.exists() or self._url()):
-            raise UserError(f"--search_dir: there is no search in {self.path}", "directory")
+            raise self._no_search()
         try:
             return self._load(self._name())
         except DamagedJournal as error:

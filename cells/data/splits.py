@@ -152,6 +152,8 @@ def examples_at(
     wanted[indices] = True
     pixels = decoding.decoder(classes.image_shape)
 
+    # There is nothing to convert, and looking for it takes a second of every process.
+    @tf.autograph.experimental.do_not_convert
     def decode(index: Any, example: dict[str, Any]) -> dict[str, Any]:
         return {
             "index": index,

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from cells.checks.arguments import require_type
 from cells.genotype.genotype import Genotype
 from cells.network import presets
-from cells.network.stack import StackConfig
+from cells.network.stack import OF_CELLS, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import BorderRule
 from cells.support.errors import UserError, unknown
@@ -91,7 +91,9 @@ def configure(
         raise UserError("num_classes: is for a model with top; leave it out, or set include_top")
     base: str | StackConfig = network or weights or "cifar"
     if network and weights:
-        own = {key: getattr(weights, key) for key in _OF_WEIGHTS}
+        whole = isinstance(genotype, Architecture)
+        names = [key for key in _OF_WEIGHTS if not (whole and key in OF_CELLS)]
+        own = {key: getattr(weights, key) for key in names}
         values = {"image_size": weights.image_size, **own, **values}
     if num_classes is not None:
         values["num_classes"] = num_classes

@@ -12,6 +12,7 @@ from cells.network.stack import (
     OF_CELLS,
     StackConfig,
     check,
+    is_off,
     not_of_cells,
     with_penultimate_filters,
 )
@@ -100,9 +101,8 @@ def configure(
     config = network if isinstance(network, StackConfig) else network_config(network, genotype)
     given = {n: value for n, value in changes.items() if value is not None or n == "num_classes"}
     if isinstance(genotype, Architecture):
-        for name in given:
-            # What is as good as left out may be given.
-            if name in OF_CELLS and given[name] not in (False, 1.0):
+        for name, value in given.items():
+            if name in OF_CELLS and not is_off(name, value):
                 raise not_of_cells(name, genotype)
     config = config.replace(**given)
     if image_size is not None:

@@ -111,6 +111,17 @@ OF_CELLS = (
 )
 
 
+def is_off(name: str, value: object) -> bool:
+    """Whether a setting of `OF_CELLS` wishes for what a whole network does anyway.
+
+    Args:
+        name: of the setting.
+        value: that is given.
+    """
+    off = {"auxiliary_head": False, "drop_path_keep": 1.0}
+    return name in off and value == off[name]
+
+
 def not_of_cells(name: str, network: Architecture) -> UserError:
     """The error for a setting of stacked cells that is given for a whole network.
 

@@ -180,7 +180,7 @@ summary { cursor: pointer; color: var(--pale); }
 .cells .legend { margin: 0; }
 .wide + .legend { margin-left: 10px; }
 .cells details { position: sticky; left: 10px; width: min(100%, calc(100vw - 60px)); }
-.cells img { display: block; width: 100%; max-width: 640px; height: auto; margin-top: 8px;
+.cells img { display: block; max-width: min(100%, 640px); height: auto; margin-top: 8px;
   border-radius: 8px; border: 1px solid var(--line); }
 .folded { margin-top: 28px; }
 .folded summary { font-size: 17px; }

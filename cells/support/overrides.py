@@ -47,11 +47,23 @@ def override(
     """
     for file in files:
         apply(config, read_yaml(file), os.fspath(file), ranges)
-    if isinstance(text, str):
-        text = parsed(text)
-    if text:
-        apply(config, text, "--params_override", ranges)
+    if values := given(text):
+        apply(config, values, "--params_override", ranges)
     return config
+
+
+def given(text: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The settings that an override gives, nested.
+
+    Args:
+        text: as `override` takes it.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if not text:
+        return {}
+    return parsed(text) if isinstance(text, str) else text
 
 
 def apply(

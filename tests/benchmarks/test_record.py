@@ -16,7 +16,6 @@ from benchmarks import quiet
 from benchmarks.record import lists, packed
 from benchmarks.record.runs import ARMS, CONFIG, Record, Work
 from cell_search.config import read, schema
-from cells import data
 from cells.support.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -56,14 +55,6 @@ def test_the_search_sees_its_own_images_and_none_that_test() -> None:
         assert part["training"] + part["held_out"] <= len(lists.numbers("search"))
 
 
-@pytest.fixture(scope="module")
-def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A TFDS folder that holds the set `digits`."""
-    folder = tmp_path_factory.mktemp("tfds")
-    data.builder("digits", folder)
-    return folder
-
-
 SMALL = """
 space: {name: nasnet_joined}
 strategy:
@@ -79,8 +70,12 @@ report_minutes: 0
 
 
 @pytest.fixture
-def small(tmp_path: pathlib.Path, digits_dir: pathlib.Path) -> Record:
+def small(
+    tmp_path: pathlib.Path, digits_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> Record:
     """A record whose candidates have their numbers of weights as scores."""
+    # Who measures on this machine meanwhile does not hold it up.
+    monkeypatch.setattr(quiet.asked_for, "__defaults__", (tmp_path / "lock",))
     config = tmp_path / "small.yaml"
     config.write_text(SMALL.replace("DIR", str(digits_dir)))
     return Record(ROOT, tmp_path / "runs", tmp_path / "data", config, turn=4)

@@ -1,4 +1,4 @@
-"""What the tests of the search share: the digits, prepared once, and a small search on them."""
+"""What the tests of the search share: a small search on the digits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import yaml
-
-from cells import data
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -24,14 +22,6 @@ def determinism_ends_here() -> Iterator[None]:
         from tensorflow.python.framework import config
 
         config.disable_op_determinism()
-
-
-@pytest.fixture(scope="session")
-def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A TFDS folder that holds the set `digits`."""
-    folder = tmp_path_factory.mktemp("tfds")
-    data.builder("digits", folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

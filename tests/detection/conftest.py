@@ -21,13 +21,12 @@ def photos(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def scenes_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder with the embedded set `digits_scenes`."""
+def scenes_dir(embedded_dir: pathlib.Path) -> pathlib.Path:
+    """A folder that holds the embedded set `digits_scenes`."""
     from cells import data
 
-    folder = tmp_path_factory.mktemp("scenes")
-    data.builder("digits_scenes", folder)
-    return folder
+    data.builder("digits_scenes", embedded_dir)
+    return embedded_dir
 
 
 @pytest.fixture(scope="session")

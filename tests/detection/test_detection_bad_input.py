@@ -125,8 +125,11 @@ def test_a_folder_of_no_run_is_named(tmp_path):
     ],
 )
 def test_the_command_ends_with_2_and_one_line(arguments, sentence, tmp_path):
+    # A run at first sight.
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "params.yaml").write_text("task: {model: {detection_generator: {}}}\n")
     done = run_forked("detection", *arguments, folder=tmp_path)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.rglob("*")] == ["x", "params.yaml"]

@@ -1,9 +1,12 @@
-"""What the tests of the second stage share: the digits, prepared once."""
+"""What the tests of the second stage share: the digits, and a network trained on them."""
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import pathlib
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -11,27 +14,28 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def digits_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder with the embedded set `digits`."""
-    from cells import data
-
-    folder = tmp_path_factory.mktemp("tfds")
-    data.builder("digits", folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def run(digits_dir, tmp_path_factory):
-    """A trained network: folder, metrics. Copy the folder to change it."""
+    """A trained network: folder, metrics. Copy the folder to change it.
+
+    One process of the tests trains it, and each has a copy.
+    """
     import tf_keras
     from transfer_runs import params
 
     from transfer.training import runner
 
+    shared = pathlib.Path(os.environ["CELLS_CACHE_DIR"], "transfer")
+    shared.mkdir(exist_ok=True)
+    told = shared / "metrics.json"
+    with open(shared / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            metrics = runner.run(params(digits_dir), "train_and_eval", str(shared / "model"))
+            told.write_text(json.dumps(metrics, default=float))
+            tf_keras.backend.clear_session()
     folder = tmp_path_factory.mktemp("run") / "model"
-    metrics = runner.run(params(digits_dir), "train_and_eval", str(folder))
-    tf_keras.backend.clear_session()
-    return folder, metrics
+    shutil.copytree(shared / "model", folder)
+    return folder, json.loads(told.read_text())
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 
 import keras
 import pytest
@@ -75,6 +76,7 @@ def test_a_run_keeps_its_network(folder):
 
 def test_exported_files_are_of_standard_layers_and_agree(folder, digits):
     kinds = ["keras", "weights", "saved_model", "tflite"]
+    kinds += ["onnx"] if importlib.util.find_spec("tf2onnx") else []
     transfer.export(folder / "run", folder / "exported", formats=kinds)
     model = keras.models.load_model(folder / "exported" / "classifier.keras")
     assert all(type(layer).__module__.startswith("keras.src.") for layer in model.layers)
@@ -87,6 +89,8 @@ def test_exported_files_are_of_standard_layers_and_agree(folder, digits):
     weights = next((folder / "exported").glob("*.safetensors"))
     built = cells.build(NETWORK, weights=weights, classifier_activation=None)
     assert relative(built(images), expected) < 1e-5
+    named = cells.build(NETWORK, "cifar", weights=weights, classifier_activation=None)
+    assert relative(named(images), expected) < 1e-5
     assert cells.summarize(NETWORK, input_shape=(16, 16, 3)) == summarize(
         NETWORK.layout((16, 16), 10), ("logits",), (16, 16)
     )
@@ -107,7 +111,10 @@ def test_what_is_of_cells_is_refused(folder, digits_dir):
         return network.layout(params.task.model)
 
     assert layout()[0] == NETWORK
-    for field, value in (("normal_cells", 3), ("filters", 32), ("drop_path_keep", 0.9)):
+    # N = 2 and F = 16 are what the experiment has anyway.
+    of_cells = {"normal_cells": (2, 3), "filters": (16, 32), "drop_path_keep": (0.9,)}
+    of_cells |= {"stem_filters": (1,), "skip_reduction": (False, True), "border_rule": ("timm",)}
+    for field, value in ((name, value) for name in of_cells for value in of_cells[name]):
         with pytest.raises(UserError, match=f"{field}: is for networks stacked of cells, and mine"):
             layout(**{field: value})
     with pytest.raises(UserError, match="mine is a layer-wise network of 5 layers, and detectors"):

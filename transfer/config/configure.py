@@ -10,7 +10,7 @@ from official.core import config_definitions, exp_factory
 
 from cells.genotype.genotype import Genotype
 from cells.kinds.files import ImageGenotype
-from cells.network.stack import OF_CELLS
+from cells.network.stack import OF_CELLS, is_off, not_of_cells
 from cells.operations.architecture import Architecture
 from cells.support import overrides
 from cells.support.errors import UserError, unknown
@@ -86,19 +86,24 @@ def configure(
         UserError: a file cannot be read, or a key does not exist; says where.
     """
     before = _of_cells(params)
+    given: set[str] = set()
     for file in files:
         values = overrides.read_yaml(file)
         values.pop(EXPERIMENT, None)
         overrides.apply(params, values, os.fspath(file), RANGES)
         _anchor_genotype(params, values, os.path.dirname(os.fspath(file)))
+        given |= _model_keys(values)
     overrides.override(params, text=override, ranges=RANGES)
+    given |= _model_keys(overrides.given(override))
     if isinstance(genotype, Genotype | Architecture):
         cells_of(params).carry(genotype, genotype.name)
     elif genotype:
         cells_of(params).genotype = genotype
-    if _is_whole(cells_of(params)):
+    if (network := _whole(cells_of(params))) is not None:
         # What an experiment says of stacked cells is nobody's wish for a whole network.
         for name, value in _of_cells(params).items():
+            if name in given and value is not None and not is_off(name, value):
+                raise not_of_cells(name, network)
             if value == before[name]:
                 place = params.task.model if name == _HEAD else cells_of(params)
                 setattr(place, name, False if name == _HEAD else None)
@@ -115,12 +120,24 @@ def _of_cells(params: Any) -> dict[str, Any]:
     return {name: getattr(cells, name) for name in OF_CELLS if hasattr(cells, name)} | head
 
 
-def _is_whole(cells: CellStack) -> bool:
-    """Whether a configuration names a whole network; what is wrong with it is told later."""
+def _model_keys(values: Mapping[str, Any]) -> set[str]:
+    """The keys of the model, and of its cells, that settings have."""
+    model = _inner(_inner(values, "task"), "model")
+    return {*model, *_inner(model, "cells")}
+
+
+def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = values.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _whole(cells: CellStack) -> Architecture | None:
+    """The whole network that a configuration names, if any; what is wrong is told later."""
     try:
-        return bool(cells.genotype) and isinstance(cells.load_genotype(), Architecture)
+        found = cells.load_genotype() if cells.genotype else None
     except UserError:
-        return False
+        return None
+    return found if isinstance(found, Architecture) else None
 
 
 def _anchor_genotype(params: Any, values: dict[str, Any], folder: str) -> None:

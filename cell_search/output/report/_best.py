@@ -24,7 +24,8 @@ def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:
     successful = [t for t in known if t.state == TrialState.COMPLETE]
     best = trials.front(known, search.space, [o.sign for o in search.objectives])
     numbers = {t.number for t in best}
-    parts = [f"<h2>The front: {len(best)} cells that no other is better than in everything</h2>"]
+    what = noun(search)
+    parts = [f"<h2>The front: {len(best)} {what} that no other is better than in everything</h2>"]
     for i, other in enumerate(others, start=1):
         parts.append(
             charts.scatter(
@@ -35,6 +36,11 @@ def front(search: Search, known: list[FrozenTrial], pictures: Pictures) -> str:
             )
         )
     return "\n".join([*parts, ranked(search, best, "front", pictures)])
+
+
+def noun(search: Search) -> str:
+    """What candidates are called."""
+    return search.space.noun if isinstance(search.space, GenotypeSpace) else "candidates"
 
 
 def ranked(search: Search, rows: list[FrozenTrial], folder: str, pictures: Pictures) -> str:
@@ -74,7 +80,7 @@ def _ranked_row(
     cells = [number(values[name]) if name in values else "" for name in metrics]
     searched = map(str, searched_settings.chosen(trial.params).values())
     numbers = [str(rank), *map(number, trial.values), str(trial.number), *searched, *cells]
-    what = search.space.noun if isinstance(search.space, GenotypeSpace) else "decisions"
+    what = search.space.one if isinstance(search.space, GenotypeSpace) else "decisions"
     known = f", known as {escape(name)}" if (name := trials.first_name(trial)) else ""
     summary = f"{what} of trial {trial.number}{known}, <code>{file}</code>"
     # A front may be long.

@@ -14,7 +14,7 @@ from cell_search.config.resolve import Search
 from cell_search.output import charts
 from cell_search.output.progress import duration
 from cell_search.output.report._again import again as reranked
-from cell_search.output.report._best import front, ranked
+from cell_search.output.report._best import front, noun, ranked
 from cell_search.output.report._operations import operations
 from cell_search.output.report._pictures import Pictures
 from cell_search.output.report._sieve import of_sieve
@@ -87,7 +87,7 @@ def _page(
         front(search, known, pictures),
         of_sieve(search, sieved),
         reranked(again),
-        f"<h2>The best {_noun(search)}</h2>",
+        f"<h2>The best {noun(search)}</h2>",
         ranked(search, best_of(search, known, again), "top", pictures),
         operations(known, search.space),
         workers(known),
@@ -112,10 +112,6 @@ def _lead(search: Search) -> str:
         f"{space.size:.1e} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
         f"by <b>{escape(config.evaluator.type)}</b>{images}."
     )
-
-
-def _noun(search: Search) -> str:
-    return search.space.noun if isinstance(search.space, GenotypeSpace) else "candidates"
 
 
 def _training() -> str:

@@ -42,6 +42,5 @@ class Pictures:
                 drawing.adaptive_svg(space.decode(trial.params), annotated=True).encode(),
                 "image/svg+xml",
             )
-        noun = space.noun.capitalize()
-        alternative = escape(f"{noun} of trial {trial.number}", quote=True)
+        alternative = escape(f"{space.one.capitalize()} of trial {trial.number}", quote=True)
         return f'<img src="{_drawn[key]}" loading=lazy alt="{alternative}">'

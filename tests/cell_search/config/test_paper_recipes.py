@@ -26,9 +26,9 @@ SHORT = (
 )
 
 RECIPES = {
-    "nasnet_paper": "space.blocks=2",
+    "nasnet_paper": "space.blocks=1",
     "pnas_paper": "",
-    "amoebanet_paper": "space.blocks=2",
+    "amoebanet_paper": "space.blocks=1",
     "enas_paper": "space.blocks=2,evaluator.shared_weights.batch=16,"
     "evaluator.shared_weights.normal_cells=1,evaluator.shared_weights.filters=4,"
     "evaluator.shared_weights.validation_batch=50,evaluator.shared_weights.final_candidates=1,"

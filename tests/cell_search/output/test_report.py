@@ -145,7 +145,7 @@ def test_the_front_is_what_no_trial_is_better_than(page: _Page, known: list[Froz
             for o in done
         )
     }
-    assert section.startswith(f"The front: {len(front)} cells")
+    assert section.startswith(f"The front: {len(front)} candidates")
     rows = [row for row in page.rows[section] if row and row[0].isdigit()]
     assert {(row[1], row[2]) for row in rows} == {(f"{a:.4f}", f"{b:.0f}") for a, b in front}
 

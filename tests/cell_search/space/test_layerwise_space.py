@@ -141,8 +141,21 @@ def test_a_search_leaves_networks(tmp_path) -> None:
     assert result.best.score["parameters"] == summarize(graph, ("logits",), (8, 8)).trainable
     assert len(list((tmp_path / "top").glob("*.json"))) == 5
     page = (tmp_path / "report.html").read_text()
-    assert "The best networks" in page and "Networks of trial" in page and "3 layers" in page
+    assert "The best networks" in page and "Network of trial" in page and "3 layers" in page
+    assert "layerwise.layers" in page and "parameters.normal_cells" not in page
     assert best.provenance["space"] == "layerwise"
+    # What is of cells is refused, also where it is as it would be anyway; the file of settings has
+    # none of it, and can be given again.
+    for key, value in (
+        ("evaluator.parameters.normal_cells", 2),
+        ("evaluator.train.filters", 32),
+        ("rerank.evaluator.train.stem", "cifar"),
+        ("settings.filters", "[16, 32]"),
+    ):
+        with pytest.raises(UserError, match=f"{key}: is for networks stacked of cells, and this"):
+            cell_search.search(config, directory=tmp_path, params_override=f"{key}={value}")
+    again = cell_search.search(tmp_path / "config.yaml", directory=tmp_path)
+    assert len(again.trials) == 5
     # Another space of that name is another search.
     config["space"]["layerwise"]["layers"] = 4
     with pytest.raises(UserError, match=r"space.layerwise.layers is 4, was 3"):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from forked_commands import begin_forked
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
@@ -32,12 +33,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
+def prepared(embedded_dir):
     """A folder in which both embedded sets are prepared."""
-    folder = tmp_path_factory.mktemp("tfds")
-    builder("digits", folder)
-    builder("digits_scenes", folder)
-    return folder
+    builder("digits", embedded_dir)
+    builder("digits_scenes", embedded_dir)
+    return embedded_dir
 
 
 def examples(name, folder, split):
@@ -285,7 +285,7 @@ def test_preparing_writes_nothing_on_stdout(tmp_path, capfd):
 def test_two_processes_prepare_one_set_at_the_same_time(tmp_path):
     # With one seed TFDS picks one name for both to write to.
     code = (
-        "import pathlib, random, sys, time, tensorflow_datasets as tfds\n"
+        "import pathlib, random, sys, time\n"
         "from cells.data import builder, split_size\n"
         "from cells.data.embedded import digits, handwritten\n"
         "handwritten.load('train')\n"
@@ -297,20 +297,14 @@ def test_two_processes_prepare_one_set_at_the_same_time(tmp_path):
         "found = builder('digits', here / 'sets')\n"
         "print(len(list(found.as_dataset(split='train+test'))))\n"
     )
+    (tmp_path / "preparing.py").write_text(code)
     running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), str(number)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        begin_forked("preparing", str(tmp_path), str(number), folder=tmp_path)
         for number in range(2)
     ]
-    for process in running:
-        out, err = process.communicate(timeout=400)
-        assert process.returncode == 0, err
-        assert out == "1797\n"
+    for done in [process.end() for process in running]:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "1797\n"
     assert [folder.name for folder in (tmp_path / "sets/digits").iterdir()] == ["1.0.0"]
 
 

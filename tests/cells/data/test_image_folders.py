@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from forked_commands import run_forked
 from PIL import Image, ImageOps
 
 from cells.data import (
@@ -272,20 +273,11 @@ def test_an_interrupted_conversion_leaves_nothing_that_looks_whole(flowers, tmp_
     assert len(examples(folder, "train+test")) == 40
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cells", "dataset", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command(flowers, tmp_path):
     sets = tmp_path / "sets"
     (flowers / "rose" / "text.png").write_text("no image")
-    done = command(str(flowers), f"--output={sets}", "--test=0.5", "--seed=3")
+    given = ("cells", "dataset", str(flowers), f"--output={sets}", "--seed=3")
+    done = run_forked(*given, "--test=0.5")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"{sets / 'my_flowers_2/1.0.0'}: train 20, test 20 images of 2 classes, 9x12 pixels",
@@ -294,7 +286,7 @@ def test_the_command(flowers, tmp_path):
         f"use it as images.name=my_flowers_2 with --data_dir={sets}",
     ]
     assert "images/s" not in done.stderr, "a bar is for terminals"
-    other = command(str(flowers), f"--output={sets}", "--test=0.4", "--seed=3")
+    other = run_forked(*given, "--test=0.4")
     assert other.returncode == 2
     assert "was made of" in other.stderr and "test is 0.4, was 0.5" in other.stderr
     assert len(other.stderr.splitlines()) == 1

@@ -7,6 +7,7 @@ import pathlib
 
 from cells import drawing
 from cells.genotype import catalogue
+from cells.kinds import files
 
 DOCS = pathlib.Path(__file__).parents[3] / "docs"
 
@@ -16,6 +17,6 @@ def test_the_page_is_current():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (DOCS / "catalogue.md").read_text(encoding="utf-8") == module.page()
-    for name in catalogue.names():
+    for name in (*catalogue.names(), *files.networks()):
         thumbnail = (DOCS / "catalogue" / f"{name}.svg").read_text(encoding="utf-8")
-        assert thumbnail == drawing.svg(catalogue.load(name))
+        assert thumbnail == drawing.svg(files.find_network(name))

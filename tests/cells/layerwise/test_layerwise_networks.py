@@ -184,6 +184,13 @@ def test_a_bad_file_is_told_in_one_sentence(case, tmp_path, monkeypatch, capsys)
     "arguments, sentence",
     [
         (["summary", "nas_v1", "-N", "2"], "normal_cells: is for networks stacked of cells, and"),
+        (["summary", "nas_v1", "-N", "1"], "normal_cells: is for networks stacked of cells, and"),
+        (
+            ["summary", "nas_v1", "--no-skip_reduction"],
+            "skip_reduction: is for networks stacked",
+        ),
+        (["summary", "nas_v1", "--auxiliary_head"], "auxiliary_head: is for networks stacked of"),
+        (["summary", "nas_v1", "--auxiliary_scale=1"], "auxiliary_scale: is for networks stacked"),
         (["summary", "nas_v1", "-F", "32"], "filters: is for networks stacked of cells, and NAS"),
         (["summary", "nas_v1", "-P", "96"], "penultimate_filters: is for networks stacked of"),
         (["diff", "nas_v1", "nasnet_a"], "are of different kinds"),

@@ -20,6 +20,8 @@ from cells.weights.by_layer import move_weights, weighted_layers
 
 NASNET = catalogue.load("nasnet_a")
 PNASNET = catalogue.load("pnasnet_5")
+#: Two blocks a cell, for what does not depend on them.
+FEW = catalogue.load("hand_written")
 SMALL = {"normal_cells": 1, "filters": 8}
 
 
@@ -35,8 +37,16 @@ def images(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype("float32")
 
 
-@pytest.mark.parametrize("genotype", [NASNET, PNASNET], ids=["nasnet_a", "pnasnet_5"])
-@pytest.mark.parametrize("network", ["cifar", "cifar_pooled", "imagenet_mobile"])
+@pytest.mark.parametrize(
+    ("genotype", "network"),
+    [
+        (NASNET, "cifar"),
+        (NASNET, "cifar_pooled"),
+        (NASNET, "imagenet_mobile"),
+        (PNASNET, "imagenet_mobile"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 def test_both_namespaces_give_equal_logits(genotype, network):
     config = presets.configure(genotype, network, image_size=(64, 64), **SMALL)
     ours = build_network(genotype, config, keras)
@@ -52,7 +62,7 @@ def test_both_namespaces_give_equal_logits(genotype, network):
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random_genotypes(max_blocks=3))
 def test_random_genotypes_agree_in_both_namespaces_and_with_the_count(genotype):
-    config = presets.configure(genotype, "imagenet_mobile", image_size=(33, 47), **SMALL)
+    config = presets.configure(genotype, "cifar", image_size=(33, 47), **SMALL)
     ours = build_network(genotype, config, keras)
     randomise_statistics(ours)
     theirs = build_network(genotype, config, tf_keras)
@@ -90,7 +100,8 @@ def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
     dynamic = build_network(NASNET, config.replace(image_size=None), keras)
     randomise_statistics(dynamic)
     shapes = [(w.path, tuple(w.shape)) for w in dynamic.weights]
-    for size in [(32, 32), (33, 33), (32, 47), (47, 32), (64, 65), (97, 131), (200, 75)]:
+    # Even and odd sides together at every reduction.
+    for size in [(32, 32), (33, 47), (47, 64), (130, 75)]:
         static = build_network(NASNET, config.replace(image_size=size), keras)
         assert [(w.path, tuple(w.shape)) for w in static.weights] == shapes, size
         static.set_weights(dynamic.get_weights())
@@ -99,11 +110,11 @@ def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
 
 
 def test_drop_path_follows_its_progress_and_spares_inference():
-    config = presets.configure(NASNET, "cifar", drop_path_keep=0.5, **SMALL)
+    config = presets.configure(FEW, "cifar", drop_path_keep=0.5, **SMALL)
     x = images(4, 32, 32, 3)
     for namespace in (keras, tf_keras):
-        model = build_network(NASNET, config, namespace)
-        plain = build_network(NASNET, config.replace(drop_path_keep=1.0), namespace)
+        model = build_network(FEW, config, namespace)
+        plain = build_network(FEW, config.replace(drop_path_keep=1.0), namespace)
         # Nothing is added to the weights. Their order over the whole model differs, since Keras
         # sorts layers by depth: weights go by layer name.
         assert len(model.weights) == len(plain.weights)
@@ -135,10 +146,10 @@ def test_drop_path_keeps_the_mean_and_drops_whole_examples():
 
 
 def test_weights_cross_heads_by_name():
-    config = presets.configure(NASNET, "cifar", auxiliary_head=True, num_classes=10, **SMALL)
-    source = build_network(NASNET, config, tf_keras)
-    config = presets.configure(NASNET, "cifar", num_classes=7, **SMALL)
-    target = build_network(NASNET, config, keras)
+    config = presets.configure(FEW, "cifar", auxiliary_head=True, num_classes=10, **SMALL)
+    source = build_network(FEW, config, tf_keras)
+    config = presets.configure(FEW, "cifar", num_classes=7, **SMALL)
+    target = build_network(FEW, config, keras)
     moved = move_weights(source, target)
     assert moved.unfit == ("logits",) and not moved.missing
     assert moved.unused and all(n.startswith("auxiliary_") for n in moved.unused)
@@ -160,9 +171,9 @@ def test_a_saved_network_predicts_the_same_in_keras(tmp_path):
 
 
 def test_l2_is_in_the_losses_of_every_kernel():
-    config = presets.configure(NASNET, "cifar", **SMALL)
+    config = presets.configure(FEW, "cifar", **SMALL)
     for namespace in (keras, tf_keras):
-        model = build_network(NASNET, config, namespace, l2=0.5)
+        model = build_network(FEW, config, namespace, l2=0.5)
         kernels = [w for w in model.trainable_weights if len(w.shape) > 1]
         expected = 0.5 * sum(float(tf.reduce_sum(tf.square(w))) for w in kernels)
         assert float(tf.add_n(model.losses)) == pytest.approx(expected, rel=1e-4)

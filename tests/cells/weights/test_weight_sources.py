@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
-import subprocess
-import sys
 
 import h5py
 import keras
 import numpy as np
 import pytest
 import tf_keras
+from forked_commands import run_forked
 from network_comparisons import photographs, randomise_statistics, relative
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -70,13 +69,9 @@ def test_keras_applications_without_top_and_with_other_classes(keras_file):
 def test_the_command_writes_a_model_that_keras_alone_opens(keras_file, tmp_path):
     path, _, x, logits, _ = keras_file
     output = tmp_path / "mobile.keras"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cells", "import-weights", "--from=keras_applications"),
-            *(f"--file={path}", "--genotype=nasnet_a", f"--output={output}"),
-        ],
-        capture_output=True,
-        text=True,
+    done = run_forked(
+        *("cells", "import-weights", "--from=keras_applications"),
+        *(f"--file={path}", "--genotype=nasnet_a", f"--output={output}"),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from annotated import coco, converted, jpeg, stored, written
+from forked_commands import run_forked
 from PIL import Image
 
 import detection
@@ -173,49 +172,59 @@ def test_images_that_cannot_be_used_are_left_out_and_named(tmp_path, photos):
     assert "images left out: 4" in "\n".join(conversion.described(found))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(tmp_path, orientation):
-    """A bright box, drawn on the stored and on the upright picture: pixels and box must agree.
+@pytest.mark.parametrize(
+    ("seen_as", "orientations"), [("stored", range(1, 9)), ("upright", range(5, 9))]
+)
+def test_boxes_lie_on_photographs_that_exif_turns_as_their_size_says(
+    tmp_path, seen_as, orientations
+):
+    """A bright box, drawn on the stored or on the upright picture: pixels and box must agree.
 
-    Whichever the annotations mean, what is read is upright.
+    Whichever the annotations mean, what is read is upright. From 5 on EXIF says a quarter turn.
     """
     from PIL import ImageOps
-
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    stored_pixels = np.zeros((32, 48, 3), np.uint8)
-    stored_pixels[8:16, 16:40] = 255
-    picture = Image.fromarray(stored_pixels)
-    exif = picture.getexif()
-    exif[0x0112] = orientation
-    picture.save(photos / "a.png", exif=exif)
-    with Image.open(photos / "a.png") as file:
-        upright = np.asarray(ImageOps.exif_transpose(file))
-    quarter = orientation >= 5
 
     def bright(pixels):
         rows, columns = np.nonzero(pixels[..., 0] > 127)
         ymin, xmin = int(rows.min()), int(columns.min())
         return [xmin, ymin, int(columns.max()) + 1 - xmin, int(rows.max()) + 1 - ymin]
 
-    for name, seen in {
-        "stored": stored_pixels,
-        **({"upright": upright} if quarter else {}),
-    }.items():
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stored_pixels = np.zeros((32, 48, 3), np.uint8)
+    stored_pixels[8:16, 16:40] = 255
+    upright, images, boxes = {}, [], []
+    for orientation in orientations:
+        name = f"{orientation}.png"
+        picture = Image.fromarray(stored_pixels)
+        exif = picture.getexif()
+        exif[0x0112] = orientation
+        picture.save(photos / name, exif=exif)
+        with Image.open(photos / name) as file:
+            upright[orientation] = np.asarray(ImageOps.exif_transpose(file))
+        seen = upright[orientation] if seen_as == "upright" else stored_pixels
         height, width = seen.shape[:2]
-        image = {"id": 1, "file_name": "a.png", "height": height, "width": width}
-        values = coco([bright(seen)], images=[image])
-        annotations = conversion.read(written(tmp_path, values))
-        found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / name)
-        (example,) = stored(found)
-        np.testing.assert_array_equal(example["image"], upright)
-        height, width = upright.shape[:2]
+        images.append({"id": orientation, "file_name": name, "height": height, "width": width})
+        boxes.append(bright(seen))
+    values = coco(boxes, images=images)
+    for annotation, orientation in zip(values["annotations"], orientations, strict=True):
+        annotation["image_id"] = orientation
+    annotations = conversion.read(written(tmp_path, values))
+    found = conversion.convert(annotations, conversion.open_images(photos), tmp_path / "made")
+    examples = {int(example["source_id"]): example for example in stored(found)}
+    assert examples.keys() == upright.keys()
+    for orientation, example in examples.items():
+        np.testing.assert_array_equal(example["image"], upright[orientation])
+        height, width = upright[orientation].shape[:2]
         assert (example["height"], example["width"]) == (height, width)
         ymin, xmin, ymax, xmax = example["groundtruth_boxes"][0] * [height, width, height, width]
         assert (example["image"][round(ymin) : round(ymax), round(xmin) : round(xmax)] == 255).all()
-        told = "\n".join(conversion.described(found))
-        assert ("turned upright" in told) == (name == "upright")
-        assert ("as they are stored" in told) == (name == "stored" and orientation > 1)
+    told = dict(line.split(": ", 1) for line in conversion.described(found) if ": " in line)
+    turned = {what: number.split()[0] for what, number in told.items() if "turned" in what}
+    if seen_as == "upright":
+        assert turned == {"images turned upright, as their annotations see them": "4"}
+    else:
+        assert list(turned.values()) == ["7"] and "as they are stored" in next(iter(turned))
 
 
 def test_a_set_without_one_usable_image_is_refused_and_leaves_nothing(tmp_path, photos):
@@ -357,15 +366,11 @@ def test_the_command_converts(tmp_path, photos):
     values["images"].append({"id": 3, "file_name": "c\n\x1b[2J.jpg"})
     (photos / "c\n\x1b[2J.jpg").write_text("no image")
     annotations = written(tmp_path, values)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "detection", "--mode=convert", f"--images={photos}"),
-            *(f"--annotations={annotations}", f"--output={tmp_path / 'out'}"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
+    done = run_forked(
+        *("detection", "--mode=convert", f"--images={photos}"),
+        *(f"--annotations={annotations}", f"--output={tmp_path / 'out'}"),
     )
+    assert done.returncode == 0, done.stderr
     assert "2 images with 1 objects of 2 classes in 1 files" in done.stdout
     assert any(line.startswith(r"  c\n\x1b[2J.jpg: cannot") for line in done.stdout.splitlines())
     assert "\x1b" not in done.stdout + done.stderr

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked_commands import run_forked
 from official.core import train_utils
 from transfer_runs import LIGHT, TINY, params
 
@@ -104,11 +103,12 @@ OPEN = """
 def test_a_fresh_process_predicts_the_same(run, trained, digits, tmp_path):
     images = digits[0][:16]
     np.save(tmp_path / "images.npy", images)
-    (tmp_path / "open.py").write_text(textwrap.dedent(OPEN))
+    (tmp_path / "opening.py").write_text(textwrap.dedent(OPEN))
     moved = tmp_path / "moved"  # The folder is complete by itself.
     shutil.copytree(run[0], moved)
     arguments = [str(moved), str(tmp_path / "images.npy"), str(tmp_path / "logits.npy")]
-    subprocess.run([sys.executable, str(tmp_path / "open.py"), *arguments], check=True)
+    done = run_forked("opening", *arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
     expected = network.logits(trained.model(images, training=False)).numpy()
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, rtol=1e-5, atol=1e-5)
 

@@ -223,7 +223,7 @@ def test_a_killed_run_goes_on_and_leaves_it_where_it_is_enough(digits_dir, tmp_p
 def test_a_genotype_of_a_file_learns_cifar10(data_dir, tmp_path, capsys):
     """The smoke recipe, shortened; the loss of the last loop is below that of the first."""
     file = tmp_path / "found.json"
-    kinds.write(catalogue.load("snas_mild"), file)
+    kinds.write(catalogue.load("hand_written"), file)
     recipe = pathlib.Path(__file__).parents[3] / "configs" / "transfer" / "cifar10_smoke.yaml"
     settings = configure.configure(
         configure.experiment(),

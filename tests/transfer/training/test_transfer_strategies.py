@@ -86,6 +86,7 @@ def test_in_half_precision_the_loss_falls_and_weights_stay_float32(
     settings = params(
         digits_dir,
         SMALL + f"runtime: {{mixed_precision_dtype: {dtype}}}\n",
+        LIGHT,
     )
     settings.trainer.train_steps = 24
     settings.trainer.optimizer_config.learning_rate.cosine.initial_learning_rate = 0.1
