@@ -166,7 +166,7 @@ def _trained_again(
     counts = summarize(stack(network, config), ("logits",), (16, 16))
     found: list[float] = []
     for seed in range(args.seeds):
-        key = [arm, number, seed, network.canonical_key()]
+        key = [arm, number, seed, result.best.trial]
         if records.find(key) is None:
             metrics = train_child(network, config, images.load(unseen), settings, seed=seed)
             records.add(key, metrics["accuracy"])

@@ -52,7 +52,9 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def embedded_dir() -> pathlib.Path:
     """A folder for embedded sets, each of which is drawn once for all processes of the tests."""
-    return pathlib.Path(os.environ["CELLS_CACHE_DIR"], "embedded")
+    folder = pathlib.Path(os.environ["CELLS_CACHE_DIR"], "embedded")
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

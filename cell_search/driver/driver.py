@@ -111,7 +111,7 @@ def _sieved(
     if search.sieve is None:
         return []
     directions = [o.direction for o in search.sieve.objectives]
-    study = studies.open_sieve(directions, interruptible.sleep)
+    study = studies.open_sieve(directions)
     key = search.space.canonical_key
     met = {key(trial.point) for trial in known}
     sieve.begin(study, search.sieve, lambda p: key(p) not in met and search.feasible(p))

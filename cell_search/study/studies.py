@@ -54,7 +54,6 @@ class Studies(abc.ABC):
             directions: of a new study's objectives.
             pause: waits some seconds, where the server of the storage is away.
         """
-        self._mend()
         self._pause = pause
         study = self._load_or_make(self._name(), directions)
         changed = [d.name.lower() for d in study.directions] != list(directions)
@@ -64,19 +63,12 @@ class Studies(abc.ABC):
             study = self._load_or_make(self._name(), directions)
         return study
 
-    def open_sieve(
-        self,
-        directions: Sequence[str] = ("maximize",),
-        pause: Callable[[float], None] = time.sleep,
-    ) -> optuna.Study:
+    def open_sieve(self, directions: Sequence[str] = ("maximize",)) -> optuna.Study:
         """Opens the study of the sieve beside that of the search. Only under the lock.
 
         Args:
             directions: of a new study's objective.
-            pause: as in `open_study`.
         """
-        self._mend()
-        self._pause = pause
         return self._load_or_make(self._name(SIEVE_NAME), directions)
 
     def open_rerank(self, name: str) -> optuna.Study:
@@ -90,10 +82,10 @@ class Studies(abc.ABC):
         """
         if name in (STUDY_NAME, SIEVE_NAME) or not name:
             raise UserError(f"rerank.name: {name!r} is taken by the search; use another name")
-        self._mend()
         return self._load_or_make(self._name(name), ["maximize"])
 
     def _load_or_make(self, name: str, directions: Sequence[str]) -> optuna.Study:
+        self._mend()
         try:
             return self._load(name)
         except KeyError:
