@@ -143,6 +143,9 @@ FIGURES = {
     "--ingredients='bfloat16 convolutions'",
     "36-record": "-m benchmarks.record",
     "37-contenders-cifar10-8m": "-m benchmarks.contenders",
+    # Who is near; `plain_keras` and AutoKeras take another hour and a half.
+    "37-contenders-cifar10-8m-near": "-m benchmarks.contenders "
+    "--only=product,residual_network,hog_svm",
     "37-contenders-cifar10-30m": "-m benchmarks.contenders --budget=1800 "
     "--only=product,product_without_search,product_cells,residual_network",
     "37-contenders-signs": "-m benchmarks.contenders --dataset=signs "
