@@ -86,7 +86,7 @@ def test_a_table_of_another_machine_is_used_only_where_asked_for(
     counted: dict, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture
 ) -> None:
     path = tmp_path / "theirs.json"
-    table.write(cost_tables.made(processor="Z80", cores=1), path)
+    table.write(cost_tables.made(processor="Z80", cores=1000), path)
     counted["costs"] = {"file": str(path)}
     sentence = r"costs\.file: .*another machine \(here processor .* instead of Z80, cores .*anew"
     with pytest.raises(UserError, match=sentence):
