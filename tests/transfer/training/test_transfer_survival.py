@@ -165,7 +165,9 @@ def test_where_all_checkpoints_are_damaged_nothing_is_touched(copy, digits_dir):
     assert sorted(os.listdir(copy)) == before
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoint(digits_dir, tmp_path):
+def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoint(
+    digits_dir, tmp_path, monkeypatch
+):
     settings = params(
         digits_dir,
         SMALL + "trainer: {train_steps: 12, steps_per_loop: 4, summary_interval: 4, "
@@ -174,6 +176,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_good_checkpoint(digits_dir
         LIGHT,
     )
     # More than a configuration may say, so that the loss is no number at once.
+    monkeypatch.setattr(complete, "RANGES", {})
     settings.trainer.optimizer_config.learning_rate.stepwise.values = [0.001, 1e30]
     with pytest.raises(UserError, match=r"^step 8: .* good checkpoint is .*ckpt-4; lower the"):
         runner.run(settings, "train", str(tmp_path / "model"))
