@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from auto.context import Run
+from auto.race import HEATS
 
 #: The processor computes in bfloat16 if that takes at most such a part of the time.
 PART = 0.8
@@ -30,7 +31,7 @@ def used(run: Run) -> Iterator[None]:
     decided = run.results.get("precision")
     if decided is None:
         decided = run.settings.precision
-        if {"heats", "race"} & set(run.results):
+        if {HEATS, "race"} & set(run.results):
             decided = "float32"  # By a version that knew nothing else.
         elif decided == "auto":
             decided = "bfloat16" if faster() else "float32"

@@ -32,7 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.data import data_dir
 from benchmarks.kept import Records
-from benchmarks.report import Figure, observed, print_figures, required
+from benchmarks.report import Figure, mean_and_error, observed, print_figures, required
 from benchmarks.searches import search_for
 
 LIMITS = {
@@ -202,7 +202,8 @@ def figures_of(
     """What each arm reached, how much more than the others, and what became of skip connections."""
     figures: list[Figure] = []
     found = {
-        arm: _mean([score for search in each for score in search]) for arm, each in scores.items()
+        arm: mean_and_error([score for search in each for score in search])
+        for arm, each in scores.items()
     }
     for arm, (mean, error) in found.items():
         name = f"{arm}: accuracy of its best, percent"
@@ -215,16 +216,10 @@ def figures_of(
             observed(f"{first} less {other}, points", round(ours - theirs, 2), error=both)
         )
     if skips:
-        mean, error = _mean(skips)
+        mean, error = mean_and_error(skips)
         name = "evolution: pairs of layers that are joined, last less first population, points"
         figures.append(observed(name, mean, error=error if len(skips) > 1 else None))
     return figures
-
-
-def _mean(values: list[float]) -> tuple[float, float]:
-    """With its standard error; 0 for a single value."""
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return round(statistics.mean(values), 2), round(error, 2)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.kept import ROOT, Records, code_of_modules
-from benchmarks.report import Figure, observed, print_figures, required
+from benchmarks.report import Figure, mean_and_error, observed, print_figures, required
 
 LIMITS = {
     "augmentation, ms of processor time an image": (
@@ -283,10 +283,8 @@ def _figures(found: dict[str, list[dict[str, float]]], args: argparse.Namespace)
 
 def _mean(values: np.ndarray) -> tuple[float, float | None]:
     """The mean over seeds, and its standard error, which one seed does not have."""
-    mean = round(float(values.mean()), 2)
-    if len(values) == 1:
-        return mean, None
-    return mean, round(float(values.std(ddof=1) / np.sqrt(len(values))), 2)
+    mean, error = mean_and_error(values)
+    return mean, error if len(values) > 1 else None
 
 
 if __name__ == "__main__":

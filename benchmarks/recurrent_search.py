@@ -36,7 +36,7 @@ import numpy as np
 
 from benchmarks.data import data_dir
 from benchmarks.kept import Records
-from benchmarks.report import Figure, judged, observed, print_figures, required
+from benchmarks.report import Figure, judged, mean_and_error, observed, print_figures, required
 
 LIMITS = {
     "test perplexity, cell of the search less that of random search": (
@@ -217,12 +217,12 @@ def _compared(kept: _Kept, genotypes: dict, args: argparse.Namespace) -> list[Fi
             for seed in range(seeds)
         ]
         tests[name] = np.array([row["test"] for row in rows])
-        mean, error = _mean(tests[name])
+        mean, error = mean_and_error(tests[name])
         title = f"test perplexity, {name}"
         figures.append(observed(title, mean, error=error, note=_note(rows, best[name])))
     found, random = (tests[kind] for kind in _SEARCHES)
     for name, other in (("that of random search", random), ("lstm", tests["lstm"])):
-        error = math.hypot(_mean(found)[1], _mean(other)[1])
+        error = math.hypot(mean_and_error(found)[1], mean_and_error(other)[1])
         gain = round(float(found.mean() - other.mean()), 2)
         title = f"test perplexity, cell of the search less {name}"
         figures.append(judged(LIMITS, title, gain, error=round(error, 2)))
@@ -244,12 +244,6 @@ def _note(rows: list[dict], rate: float) -> str:
         f"{rows[0]['parameters']:,.0f} parameters, rate {rate}, {minutes:.1f} processor minutes, "
         f"validation {valid:.1f}: {when}; {below} pass the {_TEST} on the test text"
     )
-
-
-def _mean(values: np.ndarray) -> tuple[float, float]:
-    """With its standard error."""
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return round(float(values.mean()), 2), round(float(error), 2)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -61,6 +63,13 @@ def observed(
 ) -> Figure:
     """A figure that only informs."""
     return Figure(name, value, error=error, note=note)
+
+
+def mean_and_error(values: Iterable[float]) -> tuple[float, float]:
+    """The mean of percents or the like, and its standard error; 0 for a single value."""
+    found = [float(value) for value in values]
+    error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
+    return round(statistics.mean(found), 2), round(error, 2)
 
 
 def print_figures(figures: list[Figure], seeds: Iterable[int] = ()) -> None:
