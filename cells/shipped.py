@@ -15,6 +15,7 @@ from typing import Any
 from cells.support import overrides, registry
 from cells.support.errors import UserError, cut, nearest, unknown
 from cells.support.files import expanded
+from cells.support.settings_differences import flat
 
 #: Folders of `configs` by stage, with what belongs behind any recipe of it.
 _FOLDERS = {
@@ -72,8 +73,8 @@ def configuration(given: str | os.PathLike[str], stage: str) -> str:
     )
 
 
-def require_readable(files: Iterable[str], override: str | None, stage: str) -> None:
-    """Raises a UserError for settings that cannot be read, or have a key that does not exist.
+def read_settings(files: Iterable[str], override: str | None, stage: str) -> dict[str, Any]:
+    """What the settings of a program say, as `a.b.c: value`.
 
     A program calls this first: the keys are those of Model Garden's classes, before whose import
     people would wait for seconds to learn of a slip.
@@ -82,13 +83,20 @@ def require_readable(files: Iterable[str], override: str | None, stage: str) -> 
         files: as `--config_file` names them.
         override: as `--params_override` gives it.
         stage: as `configuration` takes it.
+
+    Raises:
+        UserError: they cannot be read, or a key does not exist.
     """
     paths = [configuration(file, stage) for file in files]
     given = [(overrides.read_yaml(path), path) for path in paths]
     given.append((overrides.parsed(override or ""), "--params_override"))
-    if (known := _known_keys(stage)) is not None:
-        for values, where in given:
+    known = _known_keys(stage)
+    settings: dict[str, Any] = {}
+    for values, where in given:
+        if known is not None:
             overrides.require_keys(values, known, where)
+        settings |= flat(values)
+    return settings
 
 
 def _known_keys(stage: str) -> dict[str, Any] | None:

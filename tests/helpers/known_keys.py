@@ -60,4 +60,6 @@ def _add(keys: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    shipped.KEYS.write_text(json.dumps(known_keys(), separators=(",", ":")) + "\n", encoding="utf-8")
+    shipped.KEYS.write_text(
+        json.dumps(known_keys(), separators=(",", ":")) + "\n", encoding="utf-8"
+    )
