@@ -129,8 +129,8 @@ def _parts(
     yield table(heads, _race(told["race"]))
     yield (
         f"<p class=legend>{_about_rungs(told['race'])}Networks are made of N cells in each of "
-        "three groups, with F channels in the first: more of either make it larger, slower and often "
-        "better.</p>"
+        "three groups, with F channels in the first: more of either make it larger, slower and "
+        "often better.</p>"
     )
     yield "<h2>The cells</h2>"
     if training["cells"] == RESIDUAL:
