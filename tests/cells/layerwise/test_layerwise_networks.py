@@ -232,6 +232,15 @@ def test_inception_v4_is_that_of_its_paper():
     assert summarize(found.layout((299, 299), 1000), ("logits",), None).trainable == 42_679_816
 
 
+def test_inception_v4_is_counted_at_its_own_size_where_none_is_given():
+    # As docs say; 990 classes less are 990 x 1536 products less.
+    assert cells.summarize("inception_v4", "imagenet_large").multiply_adds == 12_253_974_624
+    assert cells.summarize("inception_v4").multiply_adds == 12_253_974_624 - 990 * 1536
+    with pytest.raises(UserError, match=r"beyond its map of 1x1 pixels; .*\(image_size; input_size"):
+        cells.summarize("inception_v4", input_shape=(32, 32, 3))
+    assert files.find("nas_v1").published_size is None
+
+
 def test_inception_v4_has_the_logits_of_timm():
     assert difference_of_whole_network("inception_v4", 75) < 2e-4
 
