@@ -120,12 +120,15 @@ def _main(argv: Sequence[str]) -> None:
     if flags.FLAGS.top_k is not None and mode != "rerank":
         raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
     # What is found without TensorFlow, whose import takes seconds.
-    shipped.require_readable(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
+    shipped.read_settings(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
     stages.require_own("search_dir", folder, stages.SEARCH)
     if mode != "search":
         from cell_search.study.directory import SearchDirectory
 
         SearchDirectory(folder).require_begun()
+    does = {"search": "searches", "rerank": "trains the best again"}
+    if mode in does:
+        command_line.begin(f"{does[mode]} in {folder}")
     {
         "search": lambda: _interruptibly(_search_until),
         "rerank": lambda: _interruptibly(_rerank_until),
