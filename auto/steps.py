@@ -31,10 +31,10 @@ def take(run: Run) -> dict[str, Any]:
         Interruption, Stopped: by a signal; what is finished is kept.
     """
     divided = Divided(**run.step("images", lambda: _divide(run)))
-    if run.settings.search:
-        run.step("search", lambda: search_step.search(run, divided))
     if "training" not in run.results:
         with precision.used(run):
+            if run.settings.search:
+                run.step("search", lambda: search_step.search(run, divided))
             _train(run, divided)
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))

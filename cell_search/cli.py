@@ -94,6 +94,12 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "costs", None, "JSON file with the times of this machine; `cells docs costs`."
     )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ("float32", "mixed_bfloat16"),
+        "In which --mode=costs measures convolutions.",
+    )
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, command_line.DATA_DIR_HELP)
     flags.DEFINE_bool(
@@ -195,7 +201,7 @@ def _measure() -> None:
 
     from cell_search.costs import command
 
-    for line in command.make(flags.FLAGS.costs):
+    for line in command.make(flags.FLAGS.costs, flags.FLAGS.precision):
         print(line, flush=True)
 
 

@@ -151,7 +151,7 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
     sub = add("import-weights", commands.import_weights)
     sub.add_argument("--from", dest="source", required=True, help="keras_applications or timm")
     sub.add_argument("--file", required=True, help="the library's own weights file")
-    sub.add_argument("--genotype", required=True, help="nasnet_a or pnasnet_5")
+    sub.add_argument("--genotype", required=True, help="nasnet_a, pnasnet_5 or inception_v4")
     sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
     sub.add_argument(
         "--num_classes",
