@@ -15,6 +15,7 @@ from cell_search.recipes.recipe import BALANCES
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
+from cells.support import command_line
 from cells.support.errors import Stopped, UserError, unknown
 from cells.support.files import FilePath, expanded, writing
 
@@ -156,12 +157,7 @@ def run(
         precision=precision,
     )
     record = opened(folder, settings)
-    # The first word, since what comes now takes seconds.
-    print(
-        f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes; TensorFlow is "
-        "being loaded",
-        flush=True,
-    )
+    command_line.begin(f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes")
 
     from auto import report, steps
     from auto.context import Run

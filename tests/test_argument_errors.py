@@ -38,9 +38,11 @@ TYPES: list[tuple[Any, str, dict[str, Any]]] = [
     (cell_search.search, "score", {"score": "accuracy"}),
     (cell_search.rerank, "top_k", {"result": "runs", "top_k": 2.5}),
     (cells.draw, "dark", {"genotype": "nasnet_a", "dark": "yes"}),
+    (transfer.train, "experiment", {"model_dir": "run", "experiment": 3}),
     (transfer.train, "params_override", {"model_dir": "run", "params_override": 3}),
     (transfer.evaluate, "crops", {"model_dir": "run", "crops": "10"}),
     (transfer.predict, "images", {"model_dir": "run", "images": 3}),
+    (transfer.predict, "model_dir", {"model_dir": 3, "images": "photo.png"}),
     (detection.train, "evaluate", {"model_dir": "run", "evaluate": 1}),
     (detection.predict, "output", {"model_dir": "run", "output": 3}),
     (

@@ -220,7 +220,10 @@ def parse(text: bytes | str) -> CostTable:
     if isinstance(version, bool) or version != FORMAT_VERSION:
         raise UserError(f"format_version: {version!r:.40} is not known; this is {FORMAT_VERSION}")
     samples = {pass_: _samples(data.get(pass_), pass_) for pass_ in PASSES}
-    machine = _fields(data.get("machine"), Machine, "machine")
+    machine = data.get("machine")
+    if isinstance(machine, dict):
+        machine = {"precision": "float32", **machine}  # Files of before knew no other.
+    machine = _fields(machine, Machine, "machine")
     overheads = _fields(data.get("overheads"), Overheads, "overheads")
     return CostTable(machine, types.MappingProxyType(samples), overheads)
 

@@ -32,8 +32,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A decorator of public functions that compares arguments with their annotations.
 
     Args:
-        function: with annotations. What they name for type checkers only is not compared, and of
-            lists and dictionaries not what is in them.
+        function: with annotations. What is in lists and dictionaries is not compared.
     """
     signature = inspect.signature(function)
 
@@ -60,7 +59,8 @@ def require_type(name: str, value: Any, hint: Any) -> None:
     kinds = _alternatives(hint)
     if kinds and not any(_fits(value, kind) for kind in kinds):
         wanted = " or ".join(dict.fromkeys(_word(kind) for kind in kinds))
-        raise UserError(f"{name}: {value!r:.60} is not {wanted}")
+        shown = " ".join(f"{value!r:.60}".split())  # An array has lines.
+        raise UserError(f"{name}: {shown} is not {wanted}")
 
 
 @functools.cache
@@ -73,13 +73,24 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
+class _Named(type):
+    """A class that is not imported before there is work: it is known by its name."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return any(kind.__name__ == cls.__name__ for kind in type(value).__mro__)
+
+
 def _read(annotation: Any, function: Callable[..., Any]) -> Any:
-    """What an annotation stands for; `Any` where it is there for type checkers only."""
+    """What an annotation stands for."""
     holder = type("_", (), {"__annotations__": {"it": annotation}})
-    try:
-        return typing.get_type_hints(holder, getattr(function, "__globals__", {}))["it"]
-    except NameError:
-        return Any
+    names = dict(getattr(function, "__globals__", {}))
+    while True:
+        try:
+            return typing.get_type_hints(holder, names)["it"]
+        except NameError as error:  # It is imported for type checkers only.
+            names[str(error.name)] = _Named(str(error.name), (), {})
+        except AttributeError:  # So is the module that it is of.
+            return Any
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -113,4 +124,5 @@ def _word(kind: Any) -> str:
         return "a function"
     if kind is type(None):
         return "None"
-    return _PLAIN[kind][1] if kind in _PLAIN else f"a {kind.__name__}"
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    return _PLAIN[kind][1] if kind in _PLAIN else f"{article} {kind.__name__}"

@@ -320,7 +320,7 @@ def _check_fits(where: str, layer: Layer, size: Size) -> None:
         if any(n > 1 and n > length for n, length in zip(lengths, size, strict=True)):
             raise UserError(
                 f"{where}.{what}: {lengths} goes beyond its map of {size[0]}x{size[1]} pixels; use "
-                "smaller ones or larger images"
+                "smaller ones, or larger images (image_size; input_size of a training)"
             )
 
 

@@ -190,7 +190,7 @@ summary { cursor: pointer; color: var(--pale); }
   .chart .tick, .chart .axis { font-size: 20px; } .chart .axis { transform: translateY(14px); }
   .legend { margin-left: 0; } }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 12px;
-  overflow-x: auto; }
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 code, pre { font-family: ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", monospace;
   font-size: 13px; }
 """

@@ -131,6 +131,11 @@ def import_named() -> None:
     import_modules(os.environ.get(VARIABLE, "").split(","))
 
 
+def is_extended() -> bool:
+    """Whether modules of one's own may have registered things, or will."""
+    return bool(os.environ.get(VARIABLE) or importlib.metadata.entry_points(group=GROUP))
+
+
 def variables() -> dict[str, str]:
     """The environment of a worker on another machine, that it may call `import_named`."""
     return {VARIABLE: os.environ[VARIABLE]} if os.environ.get(VARIABLE) else {}

@@ -12,9 +12,10 @@ import jsonschema
 import numpy as np
 import pytest
 from layerwise_networks import random_network
+from safetensors.numpy import save_file
 
 import cells
-from benchmarks.timm_oracle import difference_of_whole_network
+from benchmarks.timm_oracle import difference_to_timm
 from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from cells.kinds import files
@@ -22,6 +23,7 @@ from cells.layerwise.network import Layer, LayerwiseNetwork, schema
 from cells.operations.counts import count, summarize
 from cells.operations.primitives import Conv
 from cells.support.errors import UserError
+from cells.weights import import_weights
 
 NAS = files.find("nas_v1")
 SIZE = (32, 32)
@@ -232,8 +234,22 @@ def test_inception_v4_is_that_of_its_paper():
     assert summarize(found.layout((299, 299), 1000), ("logits",), None).trainable == 42_679_816
 
 
-def test_inception_v4_has_the_logits_of_timm():
-    assert difference_of_whole_network("inception_v4", 75) < 2e-4
+def test_inception_v4_is_counted_at_its_own_size_where_none_is_given():
+    # As docs say; 990 classes less are 990 x 1536 products less.
+    assert cells.summarize("inception_v4", "imagenet_large").multiply_adds == 12_253_974_624
+    assert cells.summarize("inception_v4").multiply_adds == 12_253_974_624 - 990 * 1536
+    with pytest.raises(UserError, match=r"beyond its map of 1x1 .*\(image_size; input_"):
+        cells.summarize("inception_v4", input_shape=(32, 32, 3))
+    assert files.find("nas_v1").published_size is None
+
+
+def test_inception_v4_has_the_logits_of_timm(tmp_path):
+    assert difference_to_timm("inception_v4", "inception_v4", 75, tmp_path) < 2e-4
+    # Of another network of timm, whose names it has not.
+    other = tmp_path / "other.safetensors"
+    save_file({"conv0.conv.weight": np.ones((2, 3, 3, 3), np.float32)}, other)
+    with pytest.raises(UserError, match=r"of Inception-v4: 745 missing \(features.0.conv"):
+        import_weights("timm", str(other), "inception_v4")
 
 
 def test_pools_and_paddings_make_other_networks():
