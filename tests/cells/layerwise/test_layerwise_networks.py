@@ -135,6 +135,7 @@ def test_the_normal_form_knows_no_order():
 
 NETWORK = json.loads(files.dumps(NAS))
 LAYER = {"height": 3, "width": 3, "filters": 4096, "inputs": [0]}
+POOL = {"height": 3, "width": 3, "operation": "mean"}
 BAD = {
     "kind": ("kind", "layerwize", "kind: unknown 'layerwize'; did you mean 'layerwise'?"),
     "later version": ("format_version", 2, "format_version: 2 is later than 1"),
@@ -155,7 +156,23 @@ BAD = {
     "too large": (
         "layers",
         [LAYER | {"height": 31, "width": 31, "inputs": list(range(n))} for n in range(1, 20)],
-        "multiply-adds for an image of 32x32 pixels are more than 1e+12; use fewer layers",
+        "parameters are more than 1e+09; use fewer layers",
+    ),
+    "too slow": (
+        "layers",
+        [LAYER | {"filters": 512, "height": 5, "width": 5, "inputs": [n]} for n in range(152)],
+        "layers: 1.01e+12 multiply-adds for an image of 32x32 pixels are more than 1e+12; use",
+    ),
+    # They double from pool to pool.
+    "pools of pools": (
+        "layers",
+        [POOL | {"inputs": list(range(n))} for n in range(1, 100)],
+        "layers[19].inputs: 1.57e+06 channels are joined, and the most is 1,000,000; use fewer",
+    ),
+    "many ends": (
+        "layers",
+        [LAYER | {"height": 1, "width": 1}] * 100 + [POOL | {"inputs": list(range(101))}] * 3,
+        "layers: 1.23e+06 channels are joined, and the most is 1,000,000; use fewer",
     ),
     "a pool's filters": (
         "layers.2.operation",
