@@ -64,10 +64,8 @@ def save_images(
         if next(_examples(split, given), None) is None:
             raise UserError(f"splits: {split!r} has no images")
     names = list(class_names) or _numbers(splits)
-    if len({str(each) for each in names}) < len(names) or not all(
-        isinstance(n, str) for n in names
-    ):
-        raise UserError(f"class_names: {cut(str(names))} are not different texts")
+    if len(set(names)) < len(names):
+        raise UserError(f"class_names: {cut(str(names))} holds a name twice")
     boxes = _has_boxes(next(_examples(*next(iter(splits.items())))))
 
     from cells.data.examples_builder import ExamplesBuilder
