@@ -12,6 +12,7 @@ from auto import budget as budgets
 from auto import test_split
 from auto.record import PRECISIONS, Settings, opened
 from cell_search.recipes.recipe import BALANCES
+from cells.checks import stages
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
@@ -138,6 +139,7 @@ def run(
         if value not in choices:
             raise unknown(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
+    stages.require_own("output", folder, stages.AUTO)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

@@ -158,7 +158,8 @@ def _import(said: str, name: str) -> None:
         importlib.import_module(name)
     except UserError as error:
         raise UserError(f"{said} cannot be used ({error})") from error
-    except Exception as error:
-        # Whatever a module of somebody else raises; the traceback follows on demand.
+    except (Exception, SystemExit) as error:
+        # Whatever a module of somebody else raises, or a script that ends; the traceback follows on
+        # demand.
         what = f"{type(error).__name__}: {reason(error)}"
         raise UserError(f"{said} cannot be imported ({what})") from error
