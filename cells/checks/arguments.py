@@ -32,7 +32,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A decorator of public functions that compares arguments with their annotations.
 
     Args:
-        function: with annotations. What is in lists and dictionaries is not compared.
+        function: with annotations. What is in dictionaries is not compared.
     """
     signature = inspect.signature(function)
 
@@ -61,6 +61,11 @@ def require_type(name: str, value: Any, hint: Any) -> None:
         wanted = " or ".join(dict.fromkeys(_word(kind) for kind in kinds))
         shown = " ".join(f"{value!r:.60}".split())  # An array has lines.
         raise UserError(f"{name}: {shown} is not {wanted}")
+    if isinstance(value, list | tuple):
+        for part in _parts(hint):
+            if typing.get_origin(part) is Sequence:
+                for each in value:
+                    require_type(name, each, typing.get_args(part)[0])
 
 
 @functools.cache
@@ -95,9 +100,13 @@ def _read(annotation: Any, function: Callable[..., Any]) -> Any:
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
     """The types of which a value must have one."""
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    parts = [_plain(part) for part in (typing.get_args(hint) if union else (hint,))]
+    parts = [_plain(part) for part in _parts(hint)]
     return () if any(part is None for part in parts) else tuple(parts)
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)
 
 
 def _plain(hint: Any) -> Any:
