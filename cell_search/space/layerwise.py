@@ -72,17 +72,7 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
                     f"space.layerwise.{name}: {list(choices)} are no choices; give at least one, "
                     "and each once"
                 )
-        for name in (
-            "layers",
-            "sizes",
-            "filters",
-            "strides",
-            "first_layers",
-            "more_layers",
-            "every",
-        ):
-            if fault := settings.fault_of(LayerwiseSpace, name, getattr(self, name)):
-                raise UserError(f"space.layerwise.{name}: {fault}")
+        settings.check(self, "space.layerwise.")
         if self.first_layers > self.layers:
             raise UserError(
                 f"space.layerwise.first_layers: {self.first_layers} are more than the "
