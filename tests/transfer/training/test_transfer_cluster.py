@@ -76,7 +76,7 @@ def test_workers_stop_together_and_go_on(digits_dir, tmp_path):
 
     last = Workers(tmp_path, digits_dir, step + 8)
     assert last.wait() == [0, 0], last.said(0)
-    begun, *lines = zip(last.printed(0), last.printed(1), strict=True)
+    _, begun, *lines = zip(last.printed(0), last.printed(1), strict=True)
     assert begun[0].startswith(f"continues at step {step:,} ") and begun[0] == begun[1]
     assert lines[0] == ("2 replicas share each batch of 8 images",) * 2
     told = [[line.split("learning rate")[0] for line in pair] for pair in lines[1:3]]
