@@ -15,7 +15,7 @@ from cell_search.recipes.recipe import BALANCES
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
-from cells.support.errors import Stopped, UserError, unknown
+from cells.support.errors import Stopped, UserError, require_known
 from cells.support.files import FilePath, expanded, writing
 
 #: Who may take part in the race.
@@ -134,8 +134,7 @@ def run(
         ("balance", balance, BALANCES),
         ("precision", precision, PRECISIONS),
     ):
-        if value not in choices:
-            raise unknown(f"--{flag}", value, choices)
+        require_known(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

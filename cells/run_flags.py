@@ -14,7 +14,7 @@ from cells import shipped
 from cells.checks import stages
 from cells.kinds import files as kinds
 from cells.support import command_line
-from cells.support.errors import UserError, printable, unknown
+from cells.support.errors import UserError, printable, require_known
 
 #: Whose short names of configurations a program knows.
 _CONFIGURATIONS = {stages.CLASSIFIER: "transfer", stages.DETECTOR: "detection"}
@@ -76,8 +76,7 @@ def formats(known: Sequence[str]) -> list[str]:
         UserError: one is none of them.
     """
     for name in flags.FLAGS.formats:
-        if name not in known:
-            raise unknown("--formats", name, known)
+        require_known("--formats", name, known)
     return flags.FLAGS.formats
 
 

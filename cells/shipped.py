@@ -10,8 +10,9 @@ import pathlib
 from collections.abc import Iterable
 
 from cells.support import overrides
-from cells.support.errors import UserError, cut, nearest, unknown
+from cells.support.errors import UserError, cut, nearest
 from cells.support.files import expanded
+from cells.support.registry import choose
 
 #: Folders of `configs` by stage, with what belongs behind any recipe of it.
 _FOLDERS = {
@@ -96,10 +97,7 @@ def page(name: str) -> str:
     Raises:
         UserError: there is no such page; says which there are.
     """
-    known = pages()
-    if name not in known:
-        raise unknown("PAGE", name, known, "page")
-    return known[name].read_text(encoding="utf-8")
+    return choose("PAGE", name, pages(), "page").read_text(encoding="utf-8")
 
 
 def pages() -> dict[str, pathlib.Path]:

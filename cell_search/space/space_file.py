@@ -13,7 +13,7 @@ from typing import Any
 
 from cell_search.space.space import Choice, Decision, Space
 from cells.support import files, json_file
-from cells.support.errors import UserError, about, cut, unknown
+from cells.support.errors import UserError, about, cut, require_known
 
 FORMAT_VERSION = 1
 
@@ -87,8 +87,7 @@ def _fields(data: Any, where: str, needed: set[str], optional: set[str]) -> None
     if not isinstance(data, dict):
         raise UserError(f"{at}must be a JSON object")
     for field in data:
-        if field not in needed | optional:
-            raise unknown(where or "space", field, sorted(needed | optional), "field")
+        require_known(where or "space", field, sorted(needed | optional), "field")
     for field in sorted(needed):
         if field not in data:
             raise UserError(f"{at}the field {field!r} is missing")

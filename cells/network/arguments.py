@@ -12,7 +12,7 @@ from cells.network import presets
 from cells.network.stack import OF_CELLS, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import BorderRule
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 
 
 class NetworkSettings(TypedDict, total=False):
@@ -81,8 +81,7 @@ def configure(
     """
     values: dict[str, Any] = dict(settings)
     for key in values:
-        if key not in NetworkSettings.__annotations__:
-            raise unknown("settings", key, NetworkSettings.__annotations__)
+        require_known("settings", key, NetworkSettings.__annotations__)
     named = {"network": network, "num_classes": num_classes, "include_top": include_top}
     for key, value in {**named, **values}.items():
         if value is not None:

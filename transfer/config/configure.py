@@ -13,7 +13,7 @@ from cells.kinds.files import ImageGenotype
 from cells.network.stack import OF_CELLS, is_off, not_of_cells
 from cells.operations.architecture import Architecture
 from cells.support import overrides
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.files import path_text
 from transfer.config import experiments
 from transfer.config.cells_backbone import CellStack, cells_of
@@ -40,9 +40,7 @@ def experiment(
     Raises:
         UserError: there is none of that name; lists those that exist.
     """
-    if name not in known:
-        raise unknown("--experiment", name, known)
-    return exp_factory.get_exp_config(name)
+    return exp_factory.get_exp_config(require_known("--experiment", name, known))
 
 
 def experiment_of(files: Iterable[str], given: str | None = None) -> str | None:
