@@ -16,12 +16,11 @@ from auto.screen import outcome
 from auto.test_split import Divided
 from cell_search.output.progress import duration
 from cell_search.output.results import versions
-from cells import drawing
+from cells import drawing, shipped
 from cells.genotype import genotype_file
 from cells.support import html
 from cells.support.files import write_atomically, write_json
 from cells.support.html import number, pairs, row, table
-from cells.weights import shipped
 
 #: What people call the steps.
 NAMES = {
@@ -207,7 +206,7 @@ def _origin(settings: Settings, told: dict[str, Any]) -> str:
 
 
 def _came_along(told: dict[str, Any]) -> bool:
-    return any(cells in shipped.names() for cells, *_ in told["race"]["entrants"])
+    return any(cells in shipped.weights() for cells, *_ in told["race"]["entrants"])
 
 
 def _searched(settings: Settings) -> str:

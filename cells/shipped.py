@@ -1,6 +1,6 @@
-"""Files without code that come with it: the configurations of `configs`, the pages of `docs`.
+"""Files without code that come with it: pages of `docs`, configurations of `configs`, weights.
 
-In a clone they lie beside the package `cells`, in a wheel inside of it (`setup.py`).
+The first two lie beside the package `cells` in a clone, in a wheel inside of it (`setup.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from cells.support import overrides
 from cells.support.errors import UserError, cut, nearest
 from cells.support.files import expanded
 from cells.support.registry import choose
+
+#: Weights of small networks; its README.md tells all.
+WEIGHTS = pathlib.Path(__file__).parent / "weights" / "shipped"
 
 #: Folders of `configs` by stage, with what belongs behind any recipe of it.
 _FOLDERS = {
@@ -30,6 +33,11 @@ def folder(name: str) -> pathlib.Path:
     package = pathlib.Path(__file__).parent
     installed = package / f"_{name}"
     return installed if installed.is_dir() else package.parent / name
+
+
+def weights() -> list[str]:
+    """The names of the files of weights, such as `hand_written_cifar10.safetensors`."""
+    return sorted(path.name for path in WEIGHTS.glob("*.safetensors"))
 
 
 def configuration(given: str | os.PathLike[str], stage: str) -> str:

@@ -10,8 +10,8 @@ from folders import write
 
 from auto import entrants, race, search_step, test_split
 from auto.entrants import Entrant
+from cells import shipped
 from cells.support.errors import UserError
-from cells.weights import shipped
 
 #: What the folder of another test would be.
 DIVIDED = test_split.Divided("", ("a", "b"), 1000, 100, "test", 0, 0.5)
@@ -104,7 +104,7 @@ def test_the_largest_network_takes_part_that_the_time_allows(tmp_path, pace, siz
         ({"budget": 7200.0}, "resnet_9", 4),
         ({"entrants": "cells"}, "hand_written", 2),
         ({"genotype": "nasnet_a"}, "nasnet_a", 1),
-        ({"shipped_weights": True}, "resnet_9", 2 + len(shipped.names())),
+        ({"shipped_weights": True}, "resnet_9", 2 + len(shipped.weights())),
         ({"shipped_weights": True, "size": 65}, "resnet_9", 2),
         ({"shipped_weights": True, "genotype": "nasnet_a"}, "nasnet_a", 1),
     ],
