@@ -1,26 +1,4 @@
-"""The command line of the second stage. TensorFlow is imported only once there is work."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-from absl import flags
-
-from cells import run_flags
-from cells.checks import stages
-from cells.support import command_line
-from cells.support.errors import UserError
-from cells.support.files import write_json
-
-if TYPE_CHECKING:
-    from transfer.api import EvaluationResult
-
-#: Of `transfer.exporting.formats`, which imports what --help has no time for.
-FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
-
-HELP = """\
-cell-transfer: trains a genotype as an image classifier, with Model Garden's trainer.
+"""cell-transfer: trains a genotype as an image classifier, with Model Garden's trainer.
 
 A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cells list`).
 
@@ -69,11 +47,31 @@ eval, predict and export start from the configuration that --model_dir holds ins
 `cells docs transfer` explains all of it.
 """
 
+# TensorFlow is imported only once there is work.
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from cells import run_flags
+from cells.checks import stages
+from cells.support import command_line
+from cells.support.errors import UserError
+from cells.support.files import write_json
+
+if TYPE_CHECKING:
+    from transfer.api import EvaluationResult
+
+#: Of `transfer.exporting.formats`, which imports what --help has no time for.
+FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
+
 
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    command_line.run(_main, module=__name__, text=HELP, prog="cell-transfer")
+    command_line.run(_main, module=__name__, prog="cell-transfer")
 
 
 def _define_flags() -> None:
