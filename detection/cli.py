@@ -58,7 +58,6 @@ from absl import flags
 from cells import run_flags
 from cells.checks import stages
 from cells.support import command_line
-from cells.support.files import write_json
 
 if TYPE_CHECKING:
     from detection.api import EvaluationResult
@@ -228,19 +227,13 @@ def _convert(_: Sequence[str]) -> Iterator[str]:
 
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
-    values = flags.FLAGS
     trained = run_flags.is_of_run()
-    folder = values.model_dir if trained else None
+    folder = flags.FLAGS.model_dir if trained else None
     settings = _settings(trained=trained)
     from detection.config.read import read_params
     from detection.summary import summary
 
-    counts = summary(read_params(folder, **settings))
-    for name, value in counts.items():
-        shown = f"{value:,}" if isinstance(value, int) else value
-        yield f"{name.replace('_', ' '):24} {shown}"
-    if values.output:
-        write_json(values.output, counts)
+    yield from run_flags.counted(summary(read_params(folder, **settings)))
 
 
 _MODES = {

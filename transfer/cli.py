@@ -51,7 +51,7 @@ eval, predict and export start from the configuration that --model_dir holds ins
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -59,7 +59,6 @@ from cells import run_flags
 from cells.checks import stages
 from cells.support import command_line
 from cells.support.errors import UserError
-from cells.support.files import write_json
 
 if TYPE_CHECKING:
     from transfer.api import EvaluationResult
@@ -211,18 +210,7 @@ def _summary(_: Sequence[str]) -> Iterator[str]:
     counts = summary(params)
     if values.measure:
         counts |= measure(params)
-    for name, value in counts.items():
-        yield f"{name.replace('_', ' '):24} {_shown(name, value)}"
-    if values.output:
-        write_json(values.output, counts)
-
-
-def _shown(name: str, value: Any) -> str:
-    if name.endswith("_bytes"):
-        return f"{value / 2**20:,.1f} MiB (estimate)"
-    if name.endswith("_seconds"):
-        return f"{value:.3f} s" + (" (estimate)" if name == "step_seconds" else "")
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    yield from run_flags.counted(counts)
 
 
 _MODES = {

@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-_STYLE = Path(__file__).with_name("report.css")
+#: The looks of reports, and of the charts in them.
+_STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
 def title(metric: str) -> str:
@@ -112,7 +113,7 @@ def page(title: str, parts: Iterable[str], refresh: int = 0) -> str:
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         '<meta name=color-scheme content="light dark">'
         + (f"<meta http-equiv=refresh content={refresh}>" if refresh else "")
-        + f"<title>{escape(title)}</title><style>{_STYLE.read_text(encoding="utf-8")}</style></head>\n"
+        + f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
         f"<body><main>\n{chr(10).join(part for part in parts if part)}\n</main></body></html>\n"
     )
 
