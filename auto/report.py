@@ -136,7 +136,7 @@ def _parts(
     yield "<h2>The cells</h2>"
     if training["cells"] == RESIDUAL:
         yield "<p>The residual network has none; these are the best cells of the race.</p>"
-    svg = drawing.adaptive_svg(genotype_file.read(genotype), annotated=True).encode()
+    svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
     yield (
         f'<div class=cells><img src="{html.data_url(svg, "image/svg+xml")}" '
         'alt="Normal and Reduction cell"></div>'

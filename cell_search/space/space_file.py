@@ -46,9 +46,7 @@ def parse(text: bytes | str) -> Space:
     """
     data = json_file.loads(text, "space")
     _fields(data, "", {"format_version", "decisions"}, set())
-    version = data["format_version"]
-    if isinstance(version, bool) or version != FORMAT_VERSION:
-        raise UserError(f"format_version: {version!r:.40} is not known; use {FORMAT_VERSION}")
+    json_file.require_version(data, FORMAT_VERSION, "space")
     if not isinstance(data["decisions"], list) or not data["decisions"]:
         raise UserError("decisions: must be a list of at least one decision")
     decisions = tuple(_decision(d, f"decisions[{i}]") for i, d in enumerate(data["decisions"]))

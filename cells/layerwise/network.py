@@ -17,7 +17,6 @@ What the paper leaves open is chosen so that the published network has its publi
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -58,13 +57,7 @@ MAX_LAYERS = 200
 MAX_MULTIPLY_ADDS = 10**12
 _USUAL = (32, 32)
 
-_SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
-
-
-@functools.cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the files."""
-    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
 
 
 @dataclass(frozen=True)
@@ -230,7 +223,7 @@ class LayerwiseNetwork(Architecture):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LayerwiseNetwork:
-        genotype_file.check_schema(data, schema())
+        genotype_file.check_schema(data, genotype_file.schema(SCHEMA))
         layers = tuple(
             Layer(**{"filters": 0, **{key: _exact(value) for key, value in layer.items()}})
             for layer in data["layers"]
