@@ -90,7 +90,7 @@ def outside(box: list[float]) -> dict[str, object]:
             {"train": tf.data.Dataset.from_tensor_slices((PIXELS, LABELS))},
             "class_names: a tf.data.Dataset does not say",
         ),
-        (3, "splits: 3 is not a dictionary"),
+        (3, "splits: 3 is not a mapping"),
     ],
 )
 def test_what_are_no_images_is_named_and_nothing_is_left(tmp_path, splits, said):
