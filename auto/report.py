@@ -110,7 +110,7 @@ def _parts(
             ("with 95 % confidence", interval(test["accuracy"], test["images"])),
             ("always the largest class", f"{images['share_of_the_largest_class']:.1%}"),
             ("training images", f"{images['training']:,}"),
-            ("network", escape(training["network"])),
+            ("network", training["network"]),
             ("each image was trained on", f"{training['epochs']:.1f} times"),
             ("time", duration(told["seconds_in_all"])),
             ("budget", duration(settings.budget)),
