@@ -8,6 +8,7 @@ from typing import Any
 
 from official.core import config_definitions, exp_factory
 
+from cells.checks import stages
 from cells.genotype.genotype import Genotype
 from cells.kinds.files import ImageGenotype
 from cells.network.stack import OF_CELLS, is_off, not_of_cells
@@ -120,13 +121,9 @@ def _of_cells(params: Any) -> dict[str, Any]:
 
 def _model_keys(values: Mapping[str, Any]) -> set[str]:
     """The keys of the model, and of its cells, that settings have."""
-    model = _inner(_inner(values, "task"), "model")
-    return {*model, *_inner(model, "cells")}
-
-
-def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = values.get(key)
-    return found if isinstance(found, Mapping) else {}
+    model = stages.model_of(values)
+    cells = model.get("cells")
+    return {*model, *(cells if isinstance(cells, Mapping) else ())}
 
 
 def _whole(cells: CellStack) -> Architecture | None:
