@@ -50,11 +50,7 @@ class DetectorFormat(files.Format[Exported, Look]):
 
 def categories_text(categories: Categories) -> str:
     """JSON that names the category ids that files give, as COCO's files do."""
-    told = [
-        {"id": number, "name": name}
-        for number, name in zip(categories.ids, categories.names, strict=True)
-    ]
-    return json_text(told, indent=1)
+    return json_text(categories.entries, indent=1)
 
 
 def _save(served: serving.ServedDetector, signatures: Any, path: str) -> None:
@@ -150,7 +146,7 @@ def _detections(found: dict[str, np.ndarray], categories: Categories) -> Detecti
     """What a file says of its one image, as a detector tells it."""
     count = int(found["num_detections"][0])
     ymin, xmin, ymax, xmax = found["detection_boxes"][0, :count].T
-    labels = {number: label for label, number in enumerate(categories.ids)}
+    labels = categories.labels
     return Detections(
         np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1),
         np.array([labels[int(c)] for c in found["detection_classes"][0, :count]], np.int64),
