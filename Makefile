@@ -13,7 +13,7 @@ PAGES ?=
 # files come first (tests/conftest.py).
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
-.PHONY: help venv demo test test-quick docs-test test-extras check figures catalogue lock clean
+.PHONY: help venv demo test test-quick docs-test test-extras check figures catalogue keys lock clean
 
 help:
 	@echo 'make demo     search -> genotype -> classifier -> detector, on real digits (minutes)'
@@ -67,6 +67,10 @@ figures: $(INSTALLED)
 
 catalogue: $(INSTALLED)
 	$(BIN)/python docs/make_catalogue.py
+
+# The keys of all settings, by which slips are told before TensorFlow is imported.
+keys: $(INSTALLED)
+	PYTHONPATH=.:tests/helpers $(BIN)/python tests/helpers/known_keys.py
 
 # After a change of dependencies: resolve anew and pin what came out.
 lock:

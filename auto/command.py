@@ -12,9 +12,11 @@ from auto import budget as budgets
 from auto import test_split
 from auto.record import PRECISIONS, Settings, opened
 from cell_search.recipes.recipe import BALANCES
+from cells.checks import stages
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
+from cells.support import command_line
 from cells.support.errors import Stopped, UserError, require_known
 from cells.support.files import FilePath, expanded, writing
 
@@ -136,6 +138,7 @@ def run(
     ):
         require_known(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
+    stages.require_own("output", folder, stages.AUTO)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(
@@ -155,12 +158,7 @@ def run(
         precision=precision,
     )
     record = opened(folder, settings)
-    # The first word, since what comes now takes seconds.
-    print(
-        f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes; TensorFlow is "
-        "being loaded",
-        flush=True,
-    )
+    command_line.begin(f"{found.root}: {len(found.files):,} images of {len(found.classes)} classes")
 
     from auto import report, steps
     from auto.context import Run

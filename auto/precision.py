@@ -1,8 +1,6 @@
 """Whether convolutions are computed in bfloat16: half as many bits, where the processor is faster.
 
-Weights, statistics and everything beside products of matrices stay float32 (Micikevicius et al.
-2017, arXiv:1710.03740, with the wider exponent of Kalamkar et al. 2019, arXiv:1905.12322, so no
-loss is scaled). TensorFlow's own graph rewriting does it, for kernels of oneDNN.
+How it is done is said in `cell_search.children.precision`.
 """
 
 from __future__ import annotations
@@ -15,14 +13,13 @@ import tensorflow as tf
 
 from auto.context import Run
 from auto.race import HEATS
+from cell_search.children.precision import mixed_bfloat16
 
 #: The processor computes in bfloat16 if that takes at most such a part of the time.
 PART = 0.8
 
 #: Batch, height, width and channels of the convolution that is measured, and how often.
 _SHAPE, _TIMES = (64, 16, 16, 64), 6
-
-_OPTION = "auto_mixed_precision_onednn_bfloat16"
 
 
 @contextlib.contextmanager
@@ -31,12 +28,12 @@ def used(run: Run) -> Iterator[None]:
     decided = run.results.get("precision")
     if decided is None:
         decided = run.settings.precision
-        if {HEATS, "race"} & set(run.results):
+        if {HEATS, "race"} & set(run.results) or run.directory.has_trials():
             decided = "float32"  # By a version that knew nothing else.
         elif decided == "auto":
             decided = "bfloat16" if faster() else "float32"
         run.record.keep("precision", decided)
-    with bfloat16_convolutions(decided == "bfloat16"):
+    with mixed_bfloat16(decided == "bfloat16"):
         yield
 
 
@@ -46,23 +43,9 @@ def faster() -> bool:
         return False  # These kernels are the processor's.
     seconds = []
     for bfloat16 in (False, True):
-        with bfloat16_convolutions(bfloat16):
+        with mixed_bfloat16(bfloat16):
             seconds.append(_seconds())
     return seconds[1] <= PART * seconds[0]
-
-
-@contextlib.contextmanager
-def bfloat16_convolutions(on: bool) -> Iterator[None]:
-    """Whether products of matrices and convolutions are computed in bfloat16, in a `with` block.
-
-    Graphs that are traced within it are.
-    """
-    before = tf.config.optimizer.get_experimental_options().get(_OPTION, False)
-    tf.config.optimizer.set_experimental_options({_OPTION: on})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({_OPTION: before})
 
 
 def _seconds() -> float:

@@ -110,6 +110,11 @@ def opened(folder: pathlib.Path, settings: Settings) -> Record:
     if "images" not in results:
         # Nothing has come of it, so that what was asked for may be mended.
         return Record(path, settings)
+    if settings.fingerprint != before.fingerprint and settings.images == before.images:
+        raise UserError(
+            f"--output: {folder} is of a run with the images that {settings.images} had before "
+            "files were added, removed or changed; give another folder"
+        )
     different = settings_differences(dataclasses.asdict(settings), dataclasses.asdict(before))
     if different:
         raise UserError(

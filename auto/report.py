@@ -98,7 +98,7 @@ def _parts(
     genotype: pathlib.Path,
 ) -> Iterator[str]:
     test, training, images = told["test"], told["training"], told["images"]
-    name = pathlib.Path(settings.images).name
+    name, epochs = pathlib.Path(settings.images).name, training["epochs"]
     yield f"<h1>Classifier of <q>{escape(name)}</q></h1>"
     yield (
         f"<p class=lead>{len(images['classes'])} classes, told apart by {_origin(settings, told)}. "
@@ -111,7 +111,7 @@ def _parts(
             ("always the largest class", f"{images['share_of_the_largest_class']:.1%}"),
             ("training images", f"{images['training']:,}"),
             ("network", training["network"]),
-            ("each image was trained on", f"{training['epochs']:.1f} times"),
+            ("each image was trained on", f"{epochs:,.{0 if epochs >= 10 else 1}f} times"),
             ("time", duration(told["seconds_in_all"])),
             ("budget", duration(settings.budget)),
         ]
@@ -127,11 +127,9 @@ def _parts(
     heads = ["network", "a step", *(f"rung {i + 1}" for i in range(len(rungs))), ""]
     yield table(heads, _race(told["race"]))
     yield (
-        "<p class=legend>Accuracy on training images that were held out, and the steps before it, "
-        "each of a minibatch. Networks are made of N cells in each of three groups, with F "
-        "channels in the first: more of either make it larger, slower and often better. In each "
-        "rung all train for equally long, and the worse half leaves. "
-        f"{_why_no_rungs(told['race'])}</p>"
+        f"<p class=legend>{_about_rungs(told['race'])}Networks are made of N cells in each of "
+        "three groups, with F channels in the first: more of either make it larger, slower and "
+        "often better.</p>"
     )
     yield "<h2>The cells</h2>"
     if training["cells"] == RESIDUAL:
@@ -215,10 +213,17 @@ def _searched(settings: Settings) -> str:
     return f"The search gets {settings.search:.0%} of the budget. "
 
 
-def _why_no_rungs(race: dict[str, Any]) -> str:
-    if race.get("short"):
-        return "There was no time for another rung: the best so far was trained on."
-    return "Nobody else took part." if len(race["entrants"]) < 2 else ""
+def _about_rungs(race: dict[str, Any]) -> str:
+    if len(race["entrants"]) < 2:
+        return "Nobody else took part. "
+    if not race["rungs"]:
+        return "There was no time to compare them. "
+    end = "There was no time for another rung: the best so far was trained on. "
+    return (
+        "Accuracy on training images that were held out, and the steps before it, each of a "
+        "minibatch. In each rung all train for equally long, and the worse half leaves. "
+        f"{end if race.get('short') else ''}"
+    )
 
 
 def _race(race: dict[str, Any]) -> Iterator[str]:

@@ -55,7 +55,8 @@ class Screen:
         from rich.text import Text
 
         def line() -> Text:
-            return Text(self._line, no_wrap=True, overflow="ellipsis")
+            # The time first, since a narrow terminal cuts the end.
+            return Text(f"  {self._left}: {self._text}", no_wrap=True, overflow="ellipsis")
 
         with Live(get_renderable=line, refresh_per_second=2, transient=True):
             yield
@@ -71,11 +72,7 @@ class Screen:
             EVERY, PART * self._budget.total
         ):
             self._told = time.monotonic()
-            print(self._line, flush=True)
-
-    @property
-    def _line(self) -> str:
-        return f"  {self._text}; {self._left}"
+            print(f"  {text}; {self._left}", flush=True)
 
     @property
     def _left(self) -> str:

@@ -10,6 +10,7 @@ from auto import entrants
 from auto.budget import more
 from auto.context import Run
 from auto.test_split import Divided
+from cell_search.children.precision import in_use
 
 #: Blocks of a cell that is searched. Few: a search of minutes sees few cells.
 BLOCKS = 2
@@ -108,6 +109,7 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
                 "flip": recipe.flip,
                 "shift": recipe.shift,
                 "cutout": recipe.cutout,
+                "precision": in_use(),
             },
         },
         "settings": {"normal_cells": list(NORMAL_CELLS), "filters": list(FILTERS)},
@@ -146,7 +148,7 @@ def _costs(run: Run) -> str:
         mixed=_MIXED,
         most=_MOST,
         whole=_WHOLE,
-        report=lambda line: print(f"costs: {line}", flush=True),
+        report=lambda line: run.screen.now(f"measures what networks cost on this machine: {line}"),
     )
     table.write(known, path)
     return str(path)

@@ -6,12 +6,14 @@ A step that is over is not done again; one that was stopped, even killed, goes o
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any
 
 from auto import final_training, precision, search_step, test_split
 from auto.context import Run
 from auto.race import Race
 from auto.test_split import Divided
+from cells.data import conversion
 from cells.kinds import files as kinds
 
 #: What is exported.
@@ -29,10 +31,10 @@ def take(run: Run) -> dict[str, Any]:
         Interruption, Stopped: by a signal; what is finished is kept.
     """
     divided = Divided(**run.step("images", lambda: _divide(run)))
-    if run.settings.search:
-        run.step("search", lambda: search_step.search(run, divided))
     if "training" not in run.results:
         with precision.used(run):
+            if run.settings.search:
+                run.step("search", lambda: search_step.search(run, divided))
             _train(run, divided)
     run.step("test", lambda: _test(run))
     run.step("export", lambda: _export(run))
@@ -49,6 +51,8 @@ def _train(run: Run, divided: Divided) -> None:
 def _divide(run: Run) -> dict[str, Any]:
     with run.interruptible.block():
         divided = test_split.divide(run.images, run.folder / "data", run.settings.seed)
+    for line in conversion.described(pathlib.Path(divided.folder))[1:]:  # What was left out.
+        print(f"  {line}", flush=True)
     return dataclasses.asdict(divided)
 
 

@@ -173,8 +173,8 @@ def _found(records: Records, name: str, seed: int, args: argparse.Namespace) -> 
 
 def _train(key: dict[str, Any]) -> dict[str, float]:
     """One training, in this process."""
-    from auto.precision import bfloat16_convolutions
     from cell_search import images as image_files
+    from cell_search.children.precision import mixed_bfloat16
     from cell_search.recipes.batches import TrainingImages
     from cell_search.recipes.recipe import Recipe
     from cell_search.recipes.training import WholeTraining
@@ -189,7 +189,7 @@ def _train(key: dict[str, Any]) -> dict[str, float]:
     images = loaded.training
     changes = dict(key["changes"])
     changes.pop("onednn", None)
-    precise = bfloat16_convolutions(changes.pop("bfloat16", False))
+    precise = mixed_bfloat16(changes.pop("bfloat16", False))
     if changes.pop("unequal", False):
         kept = _unequal(images[1], loaded.num_classes)
         images = images[0][kept], images[1][kept]

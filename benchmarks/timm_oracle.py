@@ -13,11 +13,8 @@ import pathlib
 import numpy as np
 from safetensors.numpy import save_file
 
-import cells
 from benchmarks.oracle_rule import image, value
-from cells.kinds import files
 from cells.weights import import_weights, weights_file
-from cells.weights.timm import to_keras
 
 ORACLE = json.loads((pathlib.Path(__file__).with_suffix(".json")).read_text(encoding="utf-8"))
 
@@ -34,35 +31,5 @@ def difference_to_timm(model_name: str, genotype: str, size: int, folder: pathli
     model = weights_file.build(dataclasses.replace(weights, config=config), keras)
     logits = np.asarray(model(image(size)))[0]
     keras.utils.clear_session()
-    return _difference(logits, model_name, size)
-
-
-def difference_of_whole_network(name: str, size: int) -> float:
-    """The same for a whole network of the catalogue with timm's name, whose layers are in timm's
-    order: so weights are moved by it."""
-    import keras
-
-    network = files.find_network(name)
-    model = cells.build(
-        network,
-        num_classes=1000,
-        input_shape=(size, size, 3),
-        batch_norm_epsilon=1e-3,
-        classifier_activation=None,
-    )
-    given = iter(ORACLE[name]["keys"])
-    # In the order of the layout: Keras's own goes by depth.
-    names = network.layout((size, size), 1000).nodes
-    for layer in (model.get_layer(name) for name in names if name != "image"):
-        keys = [next(given) for _ in layer.weights]
-        layer.set_weights([to_keras(n, value(n, tuple(shape))) for n, shape in keys])
-    if left := list(given):
-        raise ValueError(f"{name}: nobody takes {left}")
-    logits = np.asarray(model(image(size)))[0]
-    keras.utils.clear_session()
-    return _difference(logits, name, size)
-
-
-def _difference(logits: np.ndarray, model_name: str, size: int) -> float:
     expected = np.asarray(ORACLE[model_name]["logits"][str(size)])
     return float(np.abs(logits - expected).max() / np.abs(expected).max())

@@ -267,7 +267,10 @@ def _checked(merged: Any, own: Any, folder: SearchDirectory | None) -> Search:
 def _check_machine(resolved: Search) -> None:
     if resolved.costs is None:
         return
-    different = resolved.costs.machine.differences(this_machine())
+    known = resolved.costs.machine
+    # Whether the precision is that of the trainings, their evaluator looks at.
+    here = dataclasses.replace(this_machine(), precision=known.precision)
+    different = known.differences(here)
     if not different:
         return
     words = f"costs.file: the times are those of another machine (here {', '.join(different)})"

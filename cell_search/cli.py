@@ -92,6 +92,12 @@ def _define_flags() -> None:
     flags.DEFINE_string(
         "costs", None, "JSON file with the times of this machine; `cells docs costs`."
     )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ("float32", "mixed_bfloat16"),
+        "In which --mode=costs measures convolutions.",
+    )
     flags.DEFINE_integer("top_k", None, "How many of the best --mode=rerank trains again.")
     flags.DEFINE_string("data_dir", None, command_line.DATA_DIR_HELP)
     flags.DEFINE_bool(
@@ -112,12 +118,15 @@ def _main(argv: Sequence[str]) -> None:
     if flags.FLAGS.top_k is not None and mode != "rerank":
         raise UserError(f"--top_k: means nothing to --mode={mode}; top says how many are written")
     # What is found without TensorFlow, whose import takes seconds.
-    shipped.require_readable(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
+    shipped.read_settings(flags.FLAGS.config_file, flags.FLAGS.params_override, "search")
     stages.require_own("search_dir", folder, stages.SEARCH)
     if mode != "search":
         from cell_search.study.directory import SearchDirectory
 
         SearchDirectory(folder).require_begun()
+    does = {"search": "searches", "rerank": "trains the best again"}
+    if mode in does:
+        command_line.begin(f"{does[mode]} in {folder}")
     {
         "search": lambda: _interruptibly(_search_until),
         "rerank": lambda: _interruptibly(_rerank_until),
@@ -190,7 +199,7 @@ def _measure() -> None:
 
     from cell_search.costs import command
 
-    for line in command.make(flags.FLAGS.costs):
+    for line in command.make(flags.FLAGS.costs, flags.FLAGS.precision):
         print(line, flush=True)
 
 

@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn
@@ -30,7 +31,7 @@ from cells.genotype.notations import FORMATS
 from cells.network import presets
 from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
-from cells.support.errors import BAD_INPUT, cut, printable, told_errors
+from cells.support.errors import BAD_INPUT, cut, printable, told_errors, unknown
 from cells.support.registry import import_modules
 from cells.support.settings import Bounds, fit
 from cells.support.version import __version__
@@ -42,7 +43,11 @@ class _Parser(argparse.ArgumentParser):
     """Tells faults in one sentence, as the other command lines do."""
 
     def error(self, message: str) -> NoReturn:
-        message = printable(cut(message.removeprefix("argument "), 400))
+        message = message.removeprefix("argument ")
+        if choice := re.match(r"(\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):
+            argument, given, known = choice.groups()
+            message = unknown(argument, given, re.findall(r"[\w-]+", known)).with_flag
+        message = printable(cut(message, 400))
         print(f"cells: {message}; see {self.prog} --help", file=sys.stderr)
         sys.exit(BAD_INPUT)
 
@@ -143,7 +148,7 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
     sub = add("import-weights", commands.import_weights)
     sub.add_argument("--from", dest="source", required=True, help="keras_applications or timm")
     sub.add_argument("--file", required=True, help="the library's own weights file")
-    sub.add_argument("--genotype", required=True, help="nasnet_a or pnasnet_5")
+    sub.add_argument("--genotype", required=True, help="nasnet_a, pnasnet_5 or inception_v4")
     sub.add_argument("--output", "-o", required=True, help="ending in .safetensors or .keras")
     sub.add_argument(
         "--num_classes",

@@ -20,6 +20,18 @@ from cells.support.files import write_json
 #: Whose short names of configurations a program knows.
 _CONFIGURATIONS = {stages.CLASSIFIER: "transfer", stages.DETECTOR: "detection"}
 
+_NETWORKS = {stages.CLASSIFIER: "classifier", stages.DETECTOR: "detector"}
+
+#: What is done in a mode.
+_DOES = {
+    "train": "trains",
+    "train_and_eval": "trains",
+    "eval": "evaluates",
+    "predict": "runs",
+    "export": "exports",
+    "summary": "sums up",
+}
+
 
 def say(
     argv: Sequence[str], prog: str, modes: Mapping[str, Callable[[Sequence[str]], Iterator[str]]]
@@ -53,18 +65,39 @@ def settings(prog: str, *, trained: bool = True) -> dict[str, Any]:
         UserError: there is no such run, or a file cannot be read.
     """
     values = flags.FLAGS
-    shipped.require_readable(values.config_file, values.params_override, _CONFIGURATIONS[prog])
+    said = shipped.read_settings(values.config_file, values.params_override, _CONFIGURATIONS[prog])
     given = {
         "config_file": values.config_file,
         "params_override": values.params_override,
         "data_dir": values.data_dir,
     }
     if trained:
-        stages.require_run(values.model_dir, prog)
+        begin(prog)
         return given
     if values.genotype:
         kinds.find_network(values.genotype)
+    data = said.get("task.train_data.tfds_name") or said.get("task.train_data.input_path")
+    about = {"of": values.genotype, "on": data, "in": values.model_dir}
+    _begin(" ".join([f"a {_NETWORKS[prog]}", *(f"{k} {v}" for k, v in about.items() if v)]))
     return {**given, "experiment": values.experiment, "genotype": values.genotype}
+
+
+def begin(prog: str) -> None:
+    """Says what is done with a run that there is.
+
+    Args:
+        prog: name of the program.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = flags.FLAGS.model_dir
+    stages.require_run(folder, prog)
+    _begin(f"the {_NETWORKS[prog]} in {folder}")
+
+
+def _begin(what: str) -> None:
+    command_line.begin(f"{_DOES[flags.FLAGS.mode]} {what}")
 
 
 def formats(known: Sequence[str]) -> list[str]:

@@ -5,14 +5,18 @@ The first two lie beside the package `cells` in a clone, in a wheel inside of it
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
-from cells.support import overrides
+from cells.support import overrides, registry
 from cells.support.errors import UserError, cut, nearest
 from cells.support.files import expanded
 from cells.support.registry import choose
+from cells.support.settings_differences import flat
 
 #: Weights of small networks; its README.md tells all.
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "shipped"
@@ -23,6 +27,9 @@ _FOLDERS = {
     "transfer": ("transfer", "runtime"),
     "detection": ("detection", "runtime"),
 }
+
+#: The keys of all settings, which `make keys` writes.
+KEYS = pathlib.Path(__file__).parent / "keys.json"
 
 #: A file of `configs/cluster` that other programs read.
 _NOT_OURS = "kubernetes"
@@ -75,8 +82,8 @@ def configuration(given: str | os.PathLike[str], stage: str) -> str:
     )
 
 
-def require_readable(files: Iterable[str], override: str | None, stage: str) -> None:
-    """Raises a UserError for settings that cannot be read, whatever their keys.
+def read_settings(files: Iterable[str], override: str | None, stage: str) -> dict[str, Any]:
+    """What the settings of a program say, as `a.b.c: value`.
 
     A program calls this first: the keys are those of Model Garden's classes, before whose import
     people would wait for seconds to learn of a slip.
@@ -85,10 +92,32 @@ def require_readable(files: Iterable[str], override: str | None, stage: str) -> 
         files: as `--config_file` names them.
         override: as `--params_override` gives it.
         stage: as `configuration` takes it.
+
+    Raises:
+        UserError: they cannot be read, or a key does not exist.
     """
-    for file in files:
-        overrides.read_yaml(configuration(file, stage))
-    overrides.parsed(override or "")
+    paths = [configuration(file, stage) for file in files]
+    given = [(overrides.read_yaml(path), path) for path in paths]
+    given.append((overrides.parsed(override or ""), "--params_override"))
+    known = _known_keys(stage)
+    settings: dict[str, Any] = {}
+    for values, where in given:
+        if known is not None:
+            overrides.require_keys(values, known, where)
+        settings |= flat(values)
+    return settings
+
+
+def _known_keys(stage: str) -> dict[str, Any] | None:
+    """The keys of all configurations of a stage, nested; None where others may exist: those of
+    another version of a library, or of somebody's own modules.
+    """
+    listed = json.loads(KEYS.read_text(encoding="utf-8"))
+    try:
+        installed = {name: importlib.metadata.version(name) for name in listed["versions"]}
+    except importlib.metadata.PackageNotFoundError:  # Installed under another name.
+        return None
+    return None if registry.is_extended() or installed != listed["versions"] else listed[stage]
 
 
 def _short_names(stage: str) -> dict[str, pathlib.Path]:

@@ -78,7 +78,7 @@ def _multiply_adds(model: Any, input_size: Sequence[int]) -> int:
 
     profiler = tf.compat.v1.profiler
 
-    @tf.function
+    @tf.function(autograph=False)
     def look(image: Any) -> Any:
         return model(image, image_shape=tf.constant([input_size[:2]], tf.float32), training=False)
 

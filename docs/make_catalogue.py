@@ -16,7 +16,6 @@ from cells.network import presets
 from cells.network.stack import stack
 from cells.operations.architecture import Architecture
 from cells.operations.counts import summarize
-from cells.operations.primitives import Size
 from cells.support.files import write_atomically
 
 DOCS = pathlib.Path(__file__).parent
@@ -70,17 +69,17 @@ def _whole_networks() -> str:
     for name in kinds.networks():
         found = kinds.find_network(name)
         assert isinstance(found, Architecture)
-        size, network = (299, "imagenet_large") if name == "inception_v4" else (32, "cifar")
-        classes = presets.network_config(network, found).num_classes
+        network = "imagenet_large" if found.published_size else "cifar"
+        config = presets.network_config(network, found)
         lines.append(
-            f"| [{name}](#{name}) | {found.provenance['year']} | {found.kind} | {size} pixels, "
-            f"{classes:,} | {_counts(found, network, (size, size))} |"
+            f"| [{name}](#{name}) | {found.provenance['year']} | {found.kind} | "
+            f"{config.image_size[0]} pixels, {config.num_classes:,} | {_counts(found, network)} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _counts(genotype: ImageGenotype, network: str, size: Size | None = None) -> str:
-    config = presets.configure(genotype, network, image_size=size)
+def _counts(genotype: ImageGenotype, network: str) -> str:
+    config = presets.configure(genotype, network)
     counts = summarize(stack(genotype, config), ("logits",), config.image_size)
     return f"{counts.trainable:,} | {counts.multiply_adds:,}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
 import pytest
 
 import auto
@@ -38,9 +39,14 @@ TYPES: list[tuple[Any, str, dict[str, Any]]] = [
     (cell_search.search, "score", {"score": "accuracy"}),
     (cell_search.rerank, "top_k", {"result": "runs", "top_k": 2.5}),
     (cells.draw, "dark", {"genotype": "nasnet_a", "dark": "yes"}),
+    (transfer.train, "experiment", {"model_dir": "run", "experiment": 3}),
     (transfer.train, "params_override", {"model_dir": "run", "params_override": 3}),
     (transfer.evaluate, "crops", {"model_dir": "run", "crops": "10"}),
     (transfer.predict, "images", {"model_dir": "run", "images": 3}),
+    (transfer.predict, "images", {"model_dir": "run", "images": [np.zeros((8, 8, 3))]}),
+    (transfer.train, "config_file", {"model_dir": "run", "config_file": ["a.yaml", {}]}),
+    (cells.register_operation, "name", {"name": 3}),
+    (transfer.predict, "model_dir", {"model_dir": 3, "images": "photo.png"}),
     (detection.train, "evaluate", {"model_dir": "run", "evaluate": 1}),
     (detection.predict, "output", {"model_dir": "run", "output": 3}),
     (

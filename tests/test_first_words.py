@@ -49,9 +49,16 @@ SLIPS = [
     ("transfer --mode=predict --model_dir=run .", "run is not the folder of a run"),
     ("transfer --mode=export --model_dir=run --output=a.keras", "run is not the folder of a run"),
     ("cell_search --search_dir=trained", "trained is the folder of the training of a classifier"),
+    ("cell_search --search_dir=cut.yaml", "--search_dir: cut.yaml is a file; give a folder"),
     ("transfer --mode=train --model_dir=auto", "auto is the folder of a run of cells auto"),
     ("detection --mode=train --model_dir=trained", "the folder of the training of a classifier"),
     ("detection --mode=summary --params_override=task.a=1,task.a=2", "'task.a' is given twice"),
+    ("cell_search --search_dir=run --params_override=trails=3", "did you mean 'trials'"),
+    (
+        "transfer --mode=train --model_dir=run --config_file=key.yaml",
+        "key.yaml: trainer.train_step: ",
+    ),
+    ("detection --mode=summary --params_override=task.model.backbone.cels=1", "mean 'cells'"),
     ("detection --mode=export --model_dir=run --output=out", "run is not the folder of a run"),
 ]
 
@@ -59,14 +66,34 @@ SLIPS = [
 @pytest.mark.parametrize(("command", "said"), SLIPS)
 def test_a_slip_is_told_at_once(tmp_path, command, said):
     (tmp_path / "cut.yaml").write_text("task: {model: 3\n", encoding="utf-8")
+    (tmp_path / "key.yaml").write_text("trainer: {train_step: 3}\n", encoding="utf-8")
     for file in ("trained/params.yaml", "auto/auto.json"):
         (tmp_path / file).parent.mkdir()
         (tmp_path / file).touch()
+    before = {path.name for path in tmp_path.iterdir()}
     assert said in first_words(tmp_path, *command.split())
-    assert {path.name for path in tmp_path.iterdir()} == {"cut.yaml", "trained", "auto"}
+    assert {path.name for path in tmp_path.iterdir()} == before
 
 
 def test_auto_says_at_once_what_it_has_found(tmp_path):
     folders.write(tmp_path / "photos", {"red": 12, "green": 12})
     said = first_words(tmp_path, "cells", "auto", "--images=photos", "--output=mine")
     assert said.strip() == "photos: 24 images of 2 classes; TensorFlow is being loaded"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("cell_search --search_dir=s", "searches in s"),
+        (
+            "transfer --mode=train_and_eval --config_file=digits --genotype=nasnet_a --model_dir=m",
+            "trains a classifier of nasnet_a on digits in m",
+        ),
+        ("detection --mode=eval --model_dir=trained", "evaluates the detector in trained"),
+    ],
+)
+def test_a_stage_says_at_once_what_it_does(tmp_path, command, said):
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "params.yaml").write_text("task: {model: {detection_generator: {}}}\n")
+    heard = first_words(tmp_path, *command.split())
+    assert heard.strip() == f"{said}; TensorFlow is being loaded"

@@ -161,7 +161,7 @@ def _predict(paths: Sequence[str]) -> Iterator[str]:
         raise UserError("--mode=predict: needs images: give files or folders after the flags")
     from transfer import api
 
-    stages.require_run(folder, stages.CLASSIFIER)
+    run_flags.begin(stages.CLASSIFIER)
     predictions = api.predict(
         folder, paths, top=values.top, checkpoint=values.checkpoint, output=values.output
     )
@@ -181,7 +181,7 @@ def _export(_: Sequence[str]) -> Iterator[str]:
     _refuse_settings("export")
     folder, output = command_line.required("model_dir"), command_line.required("output")
     formats = run_flags.formats(FORMATS)
-    stages.require_run(folder, stages.CLASSIFIER)
+    run_flags.begin(stages.CLASSIFIER)
     from transfer.exporting.export import export
 
     result = export(folder, output, formats, checkpoint=values.checkpoint)

@@ -184,7 +184,7 @@ def _seen(
         nothing = tf.zeros([0, len(trained.class_names)])
         return labels, tf.cond(tf.shape(images)[0] > 0, averaged, lambda: nothing)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(inputs: Any) -> Any:
         return strategy.run(of_replica, (inputs,))
 

@@ -33,7 +33,9 @@ def measure(params: Any, *, most: int = 8, steps: int = 3) -> dict[str, Any]:
     batch = params.task.train_data.global_batch_size
     images = tf.random.uniform([min(batch, most), *params.task.model.input_size], -1.0, 1.0)
     labels = tf.zeros([len(images)], tf.int32)
-    step = tf.function(lambda: task.train_step((images, labels), model, optimizer)["loss"])
+    step = tf.function(
+        lambda: task.train_step((images, labels), model, optimizer)["loss"], autograph=False
+    )
     times = []
     for _ in range(1 + steps):
         begin = time.perf_counter()

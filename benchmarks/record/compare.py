@@ -234,6 +234,7 @@ def train(task: Task, costs: pathlib.Path) -> dict[str, float]:
         costs: the cost table.
     """
     from cell_search.children.pieces import cut
+    from cell_search.children.precision import MIXED, mixed_bfloat16
     from cell_search.costs import table
     from cell_search.costs.predict import seconds_of
     from cell_search.recipes.recipe import Recipe
@@ -248,9 +249,10 @@ def train(task: Task, costs: pathlib.Path) -> dict[str, float]:
     step = seconds_of(times, cut(graph, ["logits"], size), batch)
     step += times.overheads.pixel * batch * math.prod(size)
     steps = max(int(SECONDS[task.stage] / step), 1)
-    whole = WholeTraining(graph, config, recipe, training, task.seed, planned=steps)
-    whole.run()
-    plain, viewed = (whole.score(*scoring, v) for v in ((whole.views[0],), whole.views))
+    with mixed_bfloat16(times.machine.precision == MIXED):
+        whole = WholeTraining(graph, config, recipe, training, task.seed, planned=steps)
+        whole.run()
+        plain, viewed = (whole.score(*scoring, v) for v in ((whole.views[0],), whole.views))
     return {"accuracy": plain.accuracy, "with_views": viewed.accuracy, "steps": steps}
 
 

@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from cell_search.children.halves import Halves, halves
 from cell_search.children.pieces import Piece
+from cell_search.children.precision import MIXED
 from cells.network import functions
 
-PRECISIONS = ("float32", "bfloat16", "float64")
+PRECISIONS = ("float32", "bfloat16", "float64", MIXED)
 
 #: More than any child has, and than the spaces of cells need.
 CAPACITY = 1024
@@ -31,7 +32,8 @@ class Bank:
     Args:
         epsilon: of every batch norm.
         precision: type of the states, one of `PRECISIONS`; weights, statistics and logits are
-            float32 always. `float64` is for comparisons.
+            float32 always. `float64` is for comparisons. With `mixed_bfloat16` they are float32
+            between the pieces, and what is inside follows from the block that they run in.
         xla: whether XLA compiles the pieces; on a CPU that makes them slower.
         capacity: of compiled pieces; beyond it the one that was not used for longest is dropped.
             Spaces of cells have a few hundred, but whole networks have any numbers of channels.
@@ -46,7 +48,7 @@ class Bank:
         capacity: int = CAPACITY,
     ):
         self.epsilon, self.xla, self.capacity = epsilon, xla, capacity
-        self.dtype = tf.dtypes.as_dtype(precision)
+        self.dtype = tf.dtypes.as_dtype("float32" if precision == MIXED else precision)
         self._compiled: OrderedDict[tuple[Piece, bool], Any] = OrderedDict()
 
     def __len__(self) -> int:

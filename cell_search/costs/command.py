@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 
@@ -17,11 +18,12 @@ from cells.support.errors import UserError
 VARIABLE = "CELLS_COSTS"
 
 
-def make(path: str) -> Iterator[str]:
+def make(path: str, precision: str = "float32") -> Iterator[str]:
     """Measures this machine, for minutes; replaces what is at `path`.
 
     Args:
         path: the file.
+        precision: of convolutions, `float32` or `mixed_bfloat16`.
 
     Yields:
         Lines for people.
@@ -31,10 +33,12 @@ def make(path: str) -> Iterator[str]:
     """
     if os.path.isdir(path) or not path.endswith(".json"):
         raise UserError(f"--costs: {path} is no name of a cost table; use one that ends in .json")
+    from cell_search.children.precision import MIXED, mixed_bfloat16
     from cell_search.costs import measure
 
     yield "measures pieces of networks for some minutes; nothing else should be running"
-    made = measure.measure(report=lambda line: print(f"  {line}", flush=True))
+    with mixed_bfloat16(precision == MIXED):
+        made = measure.measure(report=lambda line: print(f"  {line}", flush=True))
     table.write(made, path)
     yield from (f"{name}: {value}" for name, value in measure.shown(made).items())
     yield path
@@ -69,6 +73,7 @@ def predict(
 def machine(path: str) -> str:
     """Of which machine a table is, for people; says so where it is another one."""
     known = table.read(path or os.environ[VARIABLE]).machine
-    different = known.differences(this_machine())
+    here = dataclasses.replace(this_machine(), precision=known.precision)
+    different = known.differences(here)
     other = f", which is not this machine (here {', '.join(different)})" if different else ""
-    return f"{known.processor}, {known.threads} threads, {known.device}{other}"
+    return f"{known.processor}, {known.threads} threads, {known.device}, {known.precision}{other}"

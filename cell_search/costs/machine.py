@@ -18,6 +18,7 @@ class Machine:
         tensorflow: the version.
         onednn: whether its kernels are used.
         device: `cpu`, or the model of the GPU that children are trained on.
+        precision: of convolutions, `float32` or `mixed_bfloat16`.
     """
 
     processor: str
@@ -26,6 +27,7 @@ class Machine:
     tensorflow: str
     onednn: bool
     device: str
+    precision: str = "float32"
 
     def differences(self, other: Machine) -> list[str]:
         """What another machine has instead.
@@ -47,6 +49,8 @@ def this_machine() -> Machine:
     """The machine that this process runs on, with its settings of TensorFlow."""
     import tensorflow as tf
 
+    from cell_search.children.precision import in_use
+
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     cores = len(os.sched_getaffinity(0))
@@ -58,6 +62,7 @@ def this_machine() -> Machine:
         # TensorFlow's own default; it has no public function that tells.
         onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
         device=details.get("device_name", "gpu") if gpus else "cpu",
+        precision=in_use(),
     )
 
 

@@ -216,7 +216,10 @@ def parse(text: bytes | str) -> CostTable:
     data = json_file.loads(text, "cost file")
     json_file.require_version(data, FORMAT_VERSION, "cost file")
     samples = {pass_: _samples(data.get(pass_), pass_) for pass_ in PASSES}
-    machine = _fields(data.get("machine"), Machine, "machine")
+    machine = data.get("machine")
+    if isinstance(machine, dict):
+        machine = {"precision": "float32", **machine}  # Files of before knew no other.
+    machine = _fields(machine, Machine, "machine")
     overheads = _fields(data.get("overheads"), Overheads, "overheads")
     return CostTable(machine, types.MappingProxyType(samples), overheads)
 

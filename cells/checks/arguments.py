@@ -19,7 +19,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A decorator of public functions that compares arguments with their annotations.
 
     Args:
-        function: with annotations. What they name for type checkers only is not compared.
+        function: with annotations. What is in dictionaries is not compared.
     """
     signature = inspect.signature(function)
 
@@ -46,7 +46,9 @@ def fitted(name: str, value: Any, hint: Any) -> Any:
     """
     found, expected = fit(hint, value)
     if expected:
-        raise UserError(f"{name}: {value!r:.60} is not a {expected}")
+        shown = " ".join(f"{value!r:.60}".split())  # An array has lines.
+        article = "an" if expected[0] in "AEIOU" else "a"
+        raise UserError(f"{name}: {shown} is not {article} {expected}")
     return found
 
 
@@ -60,10 +62,21 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
+class _Named(type):
+    """A class that is not imported before there is work: it is known by its name."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return any(kind.__name__ == cls.__name__ for kind in type(value).__mro__)
+
+
 def _read(annotation: Any, function: Callable[..., Any]) -> Any:
-    """What an annotation stands for; `Any` where it is there for type checkers only."""
+    """What an annotation stands for."""
     holder = type("_", (), {"__annotations__": {"it": annotation}})
-    try:
-        return typing.get_type_hints(holder, getattr(function, "__globals__", {}))["it"]
-    except NameError:
-        return Any
+    names = dict(getattr(function, "__globals__", {}))
+    while True:
+        try:
+            return typing.get_type_hints(holder, names)["it"]
+        except NameError as error:  # It is imported for type checkers only.
+            names[str(error.name)] = _Named(str(error.name), (), {})
+        except AttributeError:  # So is the module that it is of.
+            return Any

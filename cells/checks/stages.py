@@ -40,7 +40,7 @@ def model_of(params: Any) -> Mapping[str, Any]:
 
 
 def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument: str = "") -> None:
-    """Raises a UserError where a folder was made by another program.
+    """Raises a UserError where a folder was made by another program, or is a file.
 
     Args:
         flag: that names the folder.
@@ -48,6 +48,8 @@ def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument:
         stage: the program that would use it.
         argument: the name of the argument in Python, where it is not that of the flag.
     """
+    if os.path.isfile(folder):
+        raise UserError(f"--{flag}: {os.fspath(folder)} is a file; give a folder", argument)
     found = _mark(os.fspath(folder))
     if found is not None and found[1] != stage:
         mark, owner = found

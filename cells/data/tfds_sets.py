@@ -206,10 +206,12 @@ def _prepare(
         if found.data_path.exists():
             return found
         try:
-            # Stdout is for results, which other programs may read.
-            downloads = contextlib.redirect_stdout(sys.stderr)
-            with prepared.without_words() if short in EMBEDDED else downloads:
-                found.download_and_prepare()
+            if short in EMBEDDED:
+                prepared.make(found)
+            else:
+                # Stdout is for results, which other programs may read.
+                with contextlib.redirect_stdout(sys.stderr):
+                    found.download_and_prepare()
         except Exception as error:
             if short not in EMBEDDED:
                 raise not_downloaded(found, name, error) from error

@@ -24,8 +24,9 @@ from cells.support.errors import UserError
 if TYPE_CHECKING:
     from cells.evolved.graph import Edge, EvolvedGraph
 
-#: Twice those of the largest networks for ImageNet's 331 pixels; channels of a map beyond all.
-MAX_MULTIPLY_ADDS, MAX_CHANNELS = 5 * 10**10, 16_384
+#: Twice those of the largest networks for ImageNet's 331 pixels; channels of a map, and parameters
+#: of small maps, beyond all.
+MAX_MULTIPLY_ADDS, MAX_CHANNELS, MAX_PARAMETERS = 5 * 10**10, 16_384, 10**9
 
 
 def layout(
@@ -67,8 +68,7 @@ def layout(
         if dropout:
             x = laid.add("dropout", Dropout(dropout), x)
         laid.outputs["logits"] = laid.add("logits", Dense(classes), x)
-    if size is not None:
-        _check_cost(laid, size)
+    _check_cost(laid, size)
     return laid
 
 
@@ -110,10 +110,15 @@ def _fitted(laid: Graph, name: str, x: Tensor, primary: Tensor, size: Size | Non
     return x
 
 
-def _check_cost(laid: Graph, size: Size) -> None:
-    cost = summarize(laid, tuple(laid.outputs), size).multiply_adds
-    if cost is not None and cost > MAX_MULTIPLY_ADDS:
+def _check_cost(laid: Graph, size: Size | None) -> None:
+    cost = summarize(laid, tuple(laid.outputs), size)
+    if cost.trainable > MAX_PARAMETERS:
         raise UserError(
-            f"graph: {cost:,} multiply-adds for an image of {size[0]}x{size[1]} are beyond "
-            f"{MAX_MULTIPLY_ADDS:,}; use fewer channels or smaller images"
+            f"graph: {cost.trainable:,} parameters are beyond {MAX_PARAMETERS:,}; use fewer "
+            "channels"
+        )
+    if size is not None and cost.multiply_adds > MAX_MULTIPLY_ADDS:  # type: ignore[operator]
+        raise UserError(
+            f"graph: {cost.multiply_adds:,} multiply-adds for an image of {size[0]}x{size[1]} are "
+            f"beyond {MAX_MULTIPLY_ADDS:,}; use fewer channels or smaller images"
         )

@@ -230,6 +230,8 @@ def _told(error: Any) -> str:
             return f"{value} is {too_small}; the smallest is {least}"
         case "maximum", most:
             return f"{value} is too large; the largest is {most}"
+        case "minItems", least if error.instance:
+            return f"has {len(error.instance):,} of at least {least} entries"
         case "minItems", _:
             return "is empty; it needs at least one entry"
         case "minLength", _:

@@ -57,6 +57,12 @@ MAX_LAYERS = 200
 MAX_MULTIPLY_ADDS = 10**12
 _USUAL = (32, 32)
 
+#: Without the classifier; the largest of `inception_v4`'s kind has 1e8.
+MAX_PARAMETERS = 10**9
+
+#: Of what a layer or the classifier reads: pools of pools double them layer by layer.
+MAX_CHANNELS = 10**6
+
 SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
 
 
@@ -150,9 +156,32 @@ class LayerwiseNetwork(Architecture):
                     f"layers[{n - 1}].filters: a convolution has at least 1, and a pool makes as "
                     f"many channels as it reads and has none; this is {layer.operation!r}"
                 )
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        shapes = self._shapes(_USUAL, 3)
+        read = {f"layers[{n}].inputs": shape.channels for n, shape in enumerate(shapes)}
+        read["layers"] = sum(
+            self.layers[n - 1].primitive.out_channels((shapes[n - 1].channels,))
+            for n in self.unread
+        )
+        for where, channels in read.items():
+            if channels > MAX_CHANNELS:
+                raise UserError(
+                    f"{where}: {channels:.3g} channels are joined, and the most is "
+                    f"{MAX_CHANNELS:,}; use fewer inputs or filters"
+                )
+        weights = [
+            layer.primitive.trainable(shape.channels)
+            for layer, shape in zip(self.layers, shapes, strict=True)
+        ]
+        if sum(weights) > MAX_PARAMETERS:
+            raise UserError(
+                f"layers: {sum(weights):.3g} parameters are more than {MAX_PARAMETERS:.0e}; use "
+                "fewer layers, filters or inputs"
+            )
         products = sum(
-            math.prod(shape.output) * layer.primitive.trainable(shape.channels)
-            for layer, shape in zip(self.layers, self._shapes(_USUAL, 3), strict=True)
+            math.prod(shape.output) * each for each, shape in zip(weights, shapes, strict=True)
         )
         if products > MAX_MULTIPLY_ADDS:
             raise UserError(
@@ -313,7 +342,7 @@ def _check_fits(where: str, layer: Layer, size: Size) -> None:
         if any(n > 1 and n > length for n, length in zip(lengths, size, strict=True)):
             raise UserError(
                 f"{where}.{what}: {lengths} goes beyond its map of {size[0]}x{size[1]} pixels; use "
-                "smaller ones or larger images"
+                "smaller ones, or larger images (image_size; input_size of a training)"
             )
 
 

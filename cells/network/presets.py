@@ -58,7 +58,8 @@ NETWORKS = tuple(dict.fromkeys(network for network, _ in _NETWORKS))
 def network_config(network: str, genotype: Genotype | Architecture) -> StackConfig:
     """The configuration of a named network for a genotype's stacking rule.
 
-    A whole network gets images, classes, dropout and batch norm of the network of that name.
+    A whole network gets classes, dropout and batch norm of the network of that name, and its images
+    unless it was published for others.
 
     Args:
         network: one of `NETWORKS`.
@@ -70,6 +71,7 @@ def network_config(network: str, genotype: Genotype | Architecture) -> StackConf
     try:
         if isinstance(genotype, Architecture):
             named = dataclasses.asdict(_NETWORKS[network, "nasnet"])
+            named["image_size"] = genotype.published_size or named["image_size"]
             return StackConfig(**{n: value for n, value in named.items() if n not in OF_CELLS})
         return _NETWORKS[network, genotype.stacking]
     except KeyError:

@@ -31,7 +31,7 @@ from cells.operations.primitives import (
     Size,
 )
 from cells.support import settings
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 from cells.support.settings import setting
 
 GROUPS = 3
@@ -196,12 +196,14 @@ def stack(
     """
     check(genotype, config)
     if isinstance(genotype, Architecture):
-        return genotype.layout(
-            config.image_size,
-            config.num_classes,
-            channels=config.image_channels,
-            dropout=config.dropout,
-        )
+        size = config.image_size
+        with about(genotype.name + (f" on images of {size[0]}x{size[1]}" if size else "")):
+            return genotype.layout(
+                size,
+                config.num_classes,
+                channels=config.image_channels,
+                dropout=config.dropout,
+            )
     return _Stack(genotype, config, build).build()
 
 

@@ -88,6 +88,12 @@ class Architecture(abc.ABC):
         provenance do not count."""
 
     @property
+    def published_size(self) -> Size | None:
+        """Of the images that it was published for, as its provenance says; None if it does not."""
+        side = self.provenance.get("image_size")
+        return (side, side) if type(side) is int else None
+
+    @property
     @abc.abstractmethod
     def title(self) -> str:
         """What it is, in a few words, such as `layer-wise network of 15 layers`."""

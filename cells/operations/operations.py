@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cells.checks.arguments import checked
 from cells.operations.blocks import conv_bn, factorized_reduction, padded, relu_conv_bn
 from cells.operations.counts import count
 from cells.operations.families import StridedIdentity
@@ -264,6 +265,8 @@ def add(operation: Operation) -> None:
             f"operation: {operation!r:.80} is no Operation; write Operation(name, title, kind, "
             "layout), without a comma behind it or parentheses around it"
         )
+    if not callable(operation.layout):
+        raise UserError(f"layout: {operation.layout!r:.80} is not a function")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", operation.name):
         raise UserError(
             f"name: {operation.name!r:.80} is not a name of an operation; use lower-case letters, "
@@ -275,6 +278,7 @@ def add(operation: Operation) -> None:
     OPERATIONS[operation.name] = operation
 
 
+@checked
 def register_operation(
     name: str, *, title: str | None = None, kind: str = "convolution"
 ) -> Callable[[Layout], Layout]:

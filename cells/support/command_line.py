@@ -15,7 +15,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from cells.support import registry, signals
-from cells.support.errors import UserError, told_errors
+from cells.support.errors import UserError, printable, told_errors
 from cells.support.files import path_text
 from cells.support.version import __version__
 
@@ -132,6 +132,15 @@ def hush(prog: str) -> None:
         warn_as(prog)
         logging.set_verbosity(logging.WARNING)
         python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
+
+
+def begin(what: str) -> None:
+    """Says what a program begins to do, before it imports TensorFlow, which takes seconds.
+
+    Args:
+        what: that it does, such as `searches in runs/digits`.
+    """
+    print(f"{printable(what)}; TensorFlow is being loaded", flush=True)
 
 
 def warn_as(prog: str) -> None:

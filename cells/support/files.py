@@ -148,7 +148,7 @@ def is_text(name: str) -> bool:
     return True
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What an error says, in one short line."""
     words = getattr(error, "strerror", None) or _OBJECT.sub("", " ".join(str(error).split()))
     return (words or type(error).__name__)[:200]

@@ -23,14 +23,15 @@ def title(metric: str) -> str:
 
 
 def number(value: float) -> str:
-    """Such as 0.9417, 312.4 or 5,289,978.
+    """Such as 0.9417, 31.42, 312.4 or 5,289,978.
 
     Args:
         value: finite.
     """
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}"
+    digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 4
+    return f"{value:,.{digits}f}"
 
 
 def row(cells: Iterable[str]) -> str:
@@ -42,18 +43,17 @@ def row(cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
-def table(heads: Sequence[str], rows: Iterable[str], kind: str = "") -> str:
+def table(heads: Sequence[str], rows: Iterable[str], kind: str = "plain") -> str:
     """A table that may be wider than the page, of rows from `row`.
 
     Args:
         heads: of the columns.
         rows: HTML from `row`.
-        kind: a class of the style sheet.
+        kind: a class of the style sheet; `plain` has names in its first column, and then numbers.
     """
     shown = "".join(f"<th>{escape(head)}</th>" for head in heads)
-    opened = f"<table class={kind}>" if kind else "<table>"
     return (
-        f"<div class=wide>{opened}<thead><tr>{shown}</tr></thead>"
+        f"<div class=wide><table class={kind}><thead><tr>{shown}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -166,6 +166,35 @@ def _mapping(values: Any, where: str) -> dict[str, Any]:
     return values
 
 
+def require_keys(values: Mapping[str, Any], known: Mapping[str, Any], where: str) -> None:
+    """Raises a UserError, as `apply` does, where settings have a key that does not exist.
+
+    Args:
+        values: by key, nested.
+        known: the keys of each section, nested; of those of None nothing is known.
+        where: as `apply` takes it.
+    """
+    _require_keys(values, known, f"{where}: ", "")
+
+
+def _require_keys(
+    values: Mapping[str, Any], known: Mapping[str, Any], where: str, path: str
+) -> None:
+    for key, value in values.items():
+        if key not in known:
+            raise _no_such_key(key, known, where, path)
+        if isinstance(value, Mapping) and known[key] is not None:
+            _require_keys(value, known[key], where, f"{path}.{key}" if path else key)
+
+
+def _no_such_key(key: Any, known: Iterable[Any], where: str, path: str) -> UserError:
+    at = f"{path}.{key}" if path else str(key)
+    return UserError(
+        f"{where}{cut(at)}: there is no such key; {nearest(cut(str(key)), known)}"
+        f"{path or 'the top level'} has {cut(', '.join(map(str, known)), 500)}"
+    )
+
+
 def _spelled_out(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     known = fields(config)
     return {
@@ -185,10 +214,7 @@ def _checked(
     for key, value in values.items():
         at = f"{path}.{key}" if path else str(key)
         if key not in known:
-            raise UserError(
-                f"{where}{cut(at)}: there is no such key; {nearest(cut(str(key)), known)}"
-                f"{path or 'the top level'} has {cut(', '.join(map(str, known)), 500)}"
-            )
+            raise _no_such_key(key, known, where, path)
         present = known[key]
         inner = _section(config, key, present, value)
         if inner is not None:

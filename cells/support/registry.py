@@ -130,6 +130,11 @@ def import_named() -> None:
     import_modules(os.environ.get(VARIABLE, "").split(","))
 
 
+def is_extended() -> bool:
+    """Whether modules of one's own may have registered things, or will."""
+    return bool(os.environ.get(VARIABLE) or importlib.metadata.entry_points(group=GROUP))
+
+
 def variables() -> dict[str, str]:
     """The environment of a worker on another machine, that it may call `import_named`."""
     return {VARIABLE: os.environ[VARIABLE]} if os.environ.get(VARIABLE) else {}
@@ -152,7 +157,8 @@ def _import(said: str, name: str) -> None:
         importlib.import_module(name)
     except UserError as error:
         raise UserError(f"{said} cannot be used ({error})") from error
-    except Exception as error:
-        # Whatever a module of somebody else raises; the traceback follows on demand.
+    except (Exception, SystemExit) as error:
+        # Whatever a module of somebody else raises, or a script that ends; the traceback follows on
+        # demand.
         what = f"{type(error).__name__}: {reason(error)}"
         raise UserError(f"{said} cannot be imported ({what})") from error

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells.genotype import catalogue
+from cells.kinds import files as kinds
 from cells.network import presets
 from cells.network.stack import StackConfig, stack
+from cells.operations.architecture import Architecture
 from cells.operations.graph import Node
 from cells.support.errors import UserError, listed
 from cells.support.registry import choose
@@ -39,7 +40,7 @@ def import_weights(
     Args:
         source_name: one of `SOURCES`.
         file: the library's own file.
-        genotype_name: `nasnet_a` or `pnasnet_5`.
+        genotype_name: `nasnet_a`, `pnasnet_5` or `inception_v4`.
         num_classes: classes of the wanted head; None takes the file's. A head of another count
             is left out, and that is said.
 
@@ -53,10 +54,11 @@ def import_weights(
             f"--genotype: {source.name} has no weights for {genotype_name[:60]!r}; it has them for "
             f"{', '.join(source.networks)}"
         )
-    genotype = catalogue.load(genotype_name)
+    genotype = kinds.find_network(genotype_name)
+    rule = None if isinstance(genotype, Architecture) else source.border_rule
     arrays = source.read(file)
     candidates = [
-        presets.configure(genotype, network, border_rule=source.border_rule)
+        presets.configure(genotype, network, border_rule=rule)
         for network in source.networks[genotype_name]
     ]
     tried = [(_Match(source, genotype, config, arrays), config) for config in candidates]
@@ -65,7 +67,7 @@ def import_weights(
         raise UserError(f"{file}: no weights of {genotype.name}: {match.told()}")
     head = match.head
     classes = None if head is None else len(head[-1])
-    said = f"{len(match.layers)} layers of {genotype.name} ({source.border_rule} border rule)"
+    said = f"{len(match.layers)} layers of {genotype.name}" + f" ({rule} border rule)" * bool(rule)
     if head is not None and num_classes not in (None, classes):
         said += f"; the head of {classes} classes is left out, {num_classes} are wanted"
         classes = None

@@ -49,7 +49,7 @@ SOURCES = {
         WeightSource(
             "timm",
             "timm",
-            {"nasnet_a": ("imagenet_large",), "pnasnet_5": ("imagenet_large",)},
+            dict.fromkeys(("nasnet_a", "pnasnet_5", "inception_v4"), ("imagenet_large",)),
             torch_file.read,
             timm.names,
             timm.to_keras,

@@ -1,4 +1,4 @@
-"""timm's state dictionaries of `nasnetalarge` and `pnasnet5large`."""
+"""timm's state dictionaries of `nasnetalarge`, `pnasnet5large` and `inception_v4`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,31 @@ from cells.operations.primitives import BatchNorm, Dense, SeparableConv
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d+)(?:_cell_(\d+))?_(.+)")
 _SIDE = re.compile(r"block_(\d+)_(left|right)_(.+)")
+_LAYER = re.compile(r"layer_(\d+)_(conv|bn)")
+
+#: Convolutions of the three modules of Inception-v4 that are repeated, in the order of our layers.
+_A = "branch0 branch1.0 branch1.1 branch2.0 branch2.1 branch2.2 branch3.1"
+_B = (
+    "branch0 branch1.0 branch1.1 branch1.2 "
+    "branch2.0 branch2.1 branch2.2 branch2.3 branch2.4 branch3.1"
+)
+_C = (
+    "branch0 branch1_0 branch1_1a branch1_1b "
+    "branch2_0 branch2_1 branch2_2 branch2_3a branch2_3b branch3.1"
+)
+
+#: Those of each of its `features`.
+_INCEPTION_V4 = (
+    *("", "", "", "conv", "branch0.0 branch0.1 branch1.0 branch1.1 branch1.2 branch1.3", "conv"),
+    *(*4 * [_A], "branch0 branch1.0 branch1.1 branch1.2"),
+    *(*7 * [_B], "branch0.0 branch0.1 branch1.0 branch1.1 branch1.2 branch1.3"),
+    *3 * [_C],
+)
+_MODULES = [
+    f"features.{number}.{module}".rstrip(".")
+    for number, modules in enumerate(_INCEPTION_V4)
+    for module in modules.split(" ")
+]
 
 
 def names(node: Node, every_name: frozenset[str], config: StackConfig) -> tuple[str, ...]:
@@ -43,6 +68,9 @@ def _module(name: str, every_name: frozenset[str], config: StackConfig) -> str:
     outside = {"stem_conv": f"{stem}.conv", "stem_bn": f"{stem}.bn", "logits": "last_linear"}
     if name in outside:
         return outside[name]
+    if layer := _LAYER.fullmatch(name):
+        known = sorted(int(m[1]) for m in map(_LAYER.fullmatch, every_name) if m and m[2] == "conv")
+        return f"{_MODULES[known.index(int(layer[1]))]}.{layer[2]}"
     match = _CELL.fullmatch(name)
     if match is None:
         raise KeyError(name)

@@ -44,6 +44,7 @@ def decoder_of(data: Any, *, with_masks: bool = False) -> decoders.Decoder:
     return ObjectsDecoder(datasets.detection_classes(builder))
 
 
+@tf.autograph.experimental.do_not_convert
 def decoded(data: Any) -> tf.data.Dataset:
     """The decoded examples of a side of the data, each once, in the order in which they are stored.
 

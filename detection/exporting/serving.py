@@ -50,7 +50,7 @@ class ServedDetector(serving.DetectionModule):
         # input.
         self._category_ids = [-1, *params.task.category_ids]
 
-    @tf.function
+    @tf.function(autograph=False)
     def inference_from_image_bytes(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """From strings (n,) of JPEG, PNG, BMP or GIF files of any sizes; boxes in their pixels.
 
@@ -69,13 +69,13 @@ class ServedDetector(serving.DetectionModule):
             )
         return self._found(images, anchors, info)
 
-    @tf.function
+    @tf.function(autograph=False)
     def inference_from_image(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """From one image, uint8 (height, width, 3), of any size; boxes in its pixels."""
         given = self._build_inputs(image)
         return self._found(*tf.nest.map_structure(lambda t: t[tf.newaxis], given))
 
-    @tf.function
+    @tf.function(autograph=False)
     def inference_from_pixels(self, pixels: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         """From one image that is scaled already; boxes in pixels of the scaled one.
 

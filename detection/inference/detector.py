@@ -129,7 +129,9 @@ class Detector:
         # figures of an evaluation are of the same boxes.
         self._parse = task.parser(task.task_config.validation_data).parse_fn(is_training=False)
         self._run = tf.function(
-            self._detect, input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)]
+            self._detect,
+            input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)],
+            autograph=False,
         )
 
     def detect(self, image: np.ndarray) -> Detections:

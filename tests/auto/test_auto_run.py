@@ -26,7 +26,9 @@ def auto(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("images") / "shapes", {"red": 30, "green": 30})
+    root = write(tmp_path_factory.mktemp("images") / "shapes", {"red": 30, "green": 30})
+    (root / "red" / "broken.png").write_bytes(b"no picture")
+    return root
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,8 @@ def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, m
     arguments = (f"--images={shapes}", f"--output={output}", "--budget=30s", "--size=16")
     process = begin_forked("cells", "auto", *arguments)
     process.send(signal.SIGKILL, lambda: "\ntraining:" in process.said())
-    assert "\n  resnet_9 (F = " in process.end().stdout
+    said = process.end().stdout
+    assert "\n  resnet_9 (F = " in said and "\n    red/broken.png: is no image of a known" in said
     gone = json.loads((output / "seconds.json").read_text())
 
     capsys.readouterr()
@@ -217,6 +220,10 @@ def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, m
     with pytest.raises(SystemExit):
         auto(monkeypatch, *arguments, "--seed=1")
     assert "seed is 1, was 0" in capsys.readouterr().err
+    (shapes / "red" / "later.png").write_bytes(b"no picture either")
+    with pytest.raises(SystemExit):
+        auto(monkeypatch, *arguments)
+    assert "had before files were added, removed or changed" in capsys.readouterr().err
 
 
 def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):

@@ -45,6 +45,31 @@ def test_convolutions_lose_half_their_bits_within_the_block_alone(run):
         assert np.mean(within != before) > 0.5
 
 
+def test_depthwise_convolutions_keep_theirs(run):
+    """Kernels of oneDNN are slower there."""
+    rng = np.random.default_rng(0)
+    images, kernel = (
+        tf.constant(rng.uniform(1.0, 2.0, shape), tf.float32)
+        for shape in ((8, 8, 8, 32), (3, 3, 32, 1))
+    )
+
+    def gradients():
+        @tf.function(autograph=False)
+        def both(images, kernel):
+            with tf.GradientTape() as tape:
+                tape.watch([images, kernel])
+                found = tf.nn.depthwise_conv2d(images, kernel, [1, 1, 1, 1], "SAME")
+            return [found, *tape.gradient(found, [images, kernel])]
+
+        return [value.numpy() for value in both(images, kernel)]
+
+    run.record.keep("precision", "bfloat16")
+    with precision.used(run):
+        within = gradients()
+    for one, other in zip(within, gradients(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("decided", ["float32", "bfloat16"])
 def test_what_was_decided_is_not_measured_again(run, monkeypatch, decided):
     monkeypatch.setattr(precision, "faster", lambda: pytest.fail("it is known"))

@@ -91,7 +91,8 @@ class Parser(classification_input.Parser):
     """Model Garden's parser with the papers' augmentation and `cells.data.preprocessing.scale`.
 
     Crop, mirror, shift and cutout are drawn with the example's own seed; Model Garden's further
-    augmentations draw anew in every run.
+    augmentations draw anew in every run. Only they have Python's control flow to be converted by
+    AutoGraph, as a `tf.function` does wherever it is called.
 
     Everything but the scaling is done on three channels of 0 to 255; the network's own number of
     channels is made at the end.
@@ -130,10 +131,10 @@ class Parser(classification_input.Parser):
         if self._shift:
             image = preprocessing.random_shift(image, self._shift, seeds[2])
         if self._augmenter is not None:
-            image = self._augmenter.distort(image)
+            image = tf.function(self._augmenter.distort)(image)
         if self._three_augment:
             policy = augment.AutoAugment("deit3_three_augment", translate_const=20)
-            image = policy.distort(image)
+            image = tf.function(policy.distort)(image)
         image = preprocessing.scale(image)
         if self._cutout:
             image = preprocessing.cutout(image, self._cutout, seeds[3])
@@ -172,6 +173,8 @@ class Parser(classification_input.Parser):
         return tf.cast(image, self._dtype)
 
 
+# AutoGraph looks for Python's control flow in every function, for seconds of each start.
+@tf.autograph.experimental.do_not_convert
 def build_dataset(
     params: schema.DataConfig,
     model: schema.Model,

@@ -107,12 +107,16 @@ def _write_saved_model(network: Network, path: str) -> None:
     size = network.model.input_shape[1:]
     logits_of = frozen_graph.frozen(network.folded)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "scaled_images")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, *size), tf.float32, "scaled_images")], autograph=False
+    )
     def scaled(scaled_images: Any) -> dict[str, Any]:
         logits = logits_of(scaled_images)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *size), tf.float32, "pixels")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, *size), tf.float32, "pixels")], autograph=False
+    )
     def serving_default(pixels: Any) -> dict[str, Any]:
         return scaled(preprocessing.scale(pixels))
 

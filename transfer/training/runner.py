@@ -159,7 +159,7 @@ class _Run:
         task.first_step = self.progress.begun
         if runtime.enable_xla and not runtime.num_gpus:
             # Model Garden does this itself, on GPUs only.
-            task.train_step = tf.function(task.train_step, jit_compile=True)
+            task.train_step = tf.function(task.train_step, jit_compile=True, autograph=False)
         # Model Garden's would take SIGTERM from `Signals`, save, and train on. The caller's
         # settings stay as they are: they are compared with those of a run that goes on.
         params = self.params.replace(trainer={"preemption_on_demand_checkpoint": False})

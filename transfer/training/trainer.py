@@ -30,6 +30,9 @@ class Trainer(base_trainer.Trainer):
     with 0, and so they are too small in the first steps, by which a network is spoilt whose
     statistics of batches are those of `task.init_checkpoint`.
 
+    Steps have none of Python's control flow, for which AutoGraph looks in every function that they
+    call, for seconds of each start: it is told not to.
+
     Attributes:
         evaluating: makes the context of an evaluation's steps.
     """
@@ -80,6 +83,12 @@ class Trainer(base_trainer.Trainer):
 
         return left_at_once
 
+    @tf.autograph.experimental.do_not_convert
+    def train_step(self, iterator: Any) -> None:
+        """One step of all replicas."""
+        super().train_step(iterator)
+
+    @tf.autograph.experimental.do_not_convert
     def eval_step(self, iterator: Any) -> dict[str, Any]:
         """One step of all replicas."""
 

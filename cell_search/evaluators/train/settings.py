@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: What the reward is made of.
 REWARDS = ("last", "best", "mean")
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "mixed_bfloat16")
 
 SCHEDULES = ("cosine", "constant")
 
@@ -72,7 +72,8 @@ class Train(ChildEvaluator):
             (ScheduledDropPath: it falls from 1, and with depth); 1: nothing is dropped.
         auxiliary_weight: factor of the loss of a second classifier, which the child has in
             training only; 0: none.
-        precision: of the images' states: `float32` or `bfloat16`.
+        precision: of the images' states: `float32` or `bfloat16`; `mixed_bfloat16`: of convolutions
+            and products of matrices alone, by oneDNN on a CPU.
         xla: whether XLA compiles the operations.
         reward_of: the accuracy after the `last` epoch, or the `best` or the `mean` of several.
         reward_epochs: of how many last epochs; 0: of all.
@@ -162,10 +163,11 @@ class Train(ChildEvaluator):
     def costs(
         self, genotype: ImageGenotype | None, images: ImageSettings, table: CostTable
     ) -> dict[str, float]:
-        if self.precision != "float32" or self.xla:
+        if self.precision != table.machine.precision or self.xla:
             raise UserError(
-                "costs: times are those of float32 without XLA; use evaluator.train.precision="
-                "float32 and evaluator.train.xla=false, or no cost table"
+                f"costs: times are those of {table.machine.precision} without XLA; use "
+                f"evaluator.train.precision={table.machine.precision} and "
+                "evaluator.train.xla=false, or no cost table"
             )
         return super().costs(genotype, images, table)
 
@@ -182,23 +184,25 @@ class Train(ChildEvaluator):
         return steps
 
     def score(self, request: Request) -> Score:
+        from cell_search.children.precision import MIXED, mixed_bfloat16
         from cell_search.evaluators._kept_files import TrainingFiles
         from cell_search.evaluators.train import loop
 
         images = image_files.load(request.images)
         config = self.trained_child(request.network, images.size, images.num_classes)
-        trained = loop.train_child(
-            request.network,
-            config,
-            images,
-            self,
-            seed=request.seed,
-            deterministic=request.deterministic,
-            until=request.until,
-            steps=self._steps(request.predicted),
-            files=TrainingFiles(request) if request.folder else None,
-            parent=request.parent,
-        )
+        with mixed_bfloat16(self.precision == MIXED):
+            trained = loop.train_child(
+                request.network,
+                config,
+                images,
+                self,
+                seed=request.seed,
+                deterministic=request.deterministic,
+                until=request.until,
+                steps=self._steps(request.predicted),
+                files=TrainingFiles(request) if request.folder else None,
+                parent=request.parent,
+            )
         return Score({**trained, **child_sizes(request.network, config)})
 
     def reward_from(self, accuracies: Sequence[float]) -> float:

@@ -97,6 +97,22 @@ def test_a_table_of_another_machine_is_used_only_where_asked_for(
     assert "they are used all the same" in capsys.readouterr().err
 
 
+def test_times_are_of_the_precision_of_the_trainings(counted: dict, tmp_path: pathlib.Path) -> None:
+    """The table of the same machine in another precision is no other machine's."""
+    path = tmp_path / "mixed.json"
+    table.write(cost_tables.made(precision="mixed_bfloat16"), path)
+    assert table.read(path).machine.precision == "mixed_bfloat16"
+    train = {"normal_cells": 1, "filters": 4, "predicted_seconds": 1.0, "batch": 32, "epochs": 1}
+    values = {**counted, "costs": {"file": str(path)}, "trials": 1}
+    values["evaluator"] = {"type": "train", "train": train}
+    values["images"] = {"name": "digits", "held_out": 100, "training": 100}
+    with pytest.raises(UserError, match=r"costs: times are those of mixed_bfloat16 .*precision="):
+        cell_search.search(values)
+    train["precision"] = "mixed_bfloat16"
+    (trial,) = cell_search.search(values).study.trials
+    assert trial.user_attrs["metrics"]["steps"] > 0
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

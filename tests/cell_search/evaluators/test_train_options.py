@@ -56,7 +56,13 @@ def test_cutout_covers_a_square_around_any_pixel() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"cutout": 16}, {"drop_path_keep": 0.5}, {"auxiliary_weight": 0.4}, {"precision": "bfloat16"}],
+    [
+        {"cutout": 16},
+        {"drop_path_keep": 0.5},
+        {"auxiliary_weight": 0.4},
+        {"precision": "bfloat16"},
+        {"precision": "mixed_bfloat16"},
+    ],
     ids=lambda c: next(iter(c)),
 )
 def test_an_option_changes_the_training_and_not_the_network(
@@ -138,7 +144,10 @@ def test_a_child_beyond_memory_has_failed(
             r"evaluator\.train\.reward_power: 0\.0 is too small; use more than 0",
         ),
         ({"reward_of": "first"}, r"reward_of: unknown 'first'; known are last, best, mean"),
-        ({"precision": "float64"}, r"precision: unknown 'float64'; .*known are float32, bfloat16"),
+        (
+            {"precision": "float64"},
+            r"precision: unknown 'float64'; .*known are float32, bfloat16, mixed",
+        ),
         (
             {"drop_path_keep": 1.5},
             r"^evaluator\.train\.drop_path_keep: 1\.5 is too large; use at most 1",

@@ -75,14 +75,21 @@ def test_the_winner_is_written_as_a_file_of_a_graph(searched):
     assert graph.canonical_key() == EvolvedGraph.from_dict(best.user_attrs["graph"]).canonical_key()
 
 
-def test_a_search_that_is_killed_again_and_again_finds_the_same(searched, tmp_path):
+LAYERWISE = {"space": {"name": "layerwise", "layerwise": {"layers": 6, "strides": [1, 2]}}}
+
+
+@pytest.mark.parametrize("settings", [GRAPHS, LAYERWISE], ids=["graph", "layerwise"])
+def test_a_search_that_is_killed_again_and_again_finds_the_same(settings, searched, tmp_path):
     path, rng = tmp_path / "search", np.random.default_rng(0)
-    job = Job(path, {**GRAPHS, "trials": 40})
+    job = Job(path, {**settings, "trials": 40})
+    if settings is not GRAPHS:
+        searched = tmp_path / "undisturbed"
+        Job(searched, job.settings).run()
     journal = path / "study.journal"
     whole = (searched / "study.journal").stat().st_size
-    for kill in range(3):
+    for kill in range(5):
         process = begin(job)
-        until = whole * (kill + rng.uniform(0.2, 0.8)) / 4
+        until = whole * (kill + rng.uniform(0.2, 0.8)) / 6
         while process.is_alive() and not (journal.exists() and journal.stat().st_size > until):
             time.sleep(0.001)
         assert process.exitcode is None

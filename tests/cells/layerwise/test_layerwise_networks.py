@@ -12,9 +12,10 @@ import jsonschema
 import numpy as np
 import pytest
 from layerwise_networks import random_network
+from safetensors.numpy import save_file
 
 import cells
-from benchmarks.timm_oracle import difference_of_whole_network
+from benchmarks.timm_oracle import difference_to_timm
 from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from cells.kinds import files
@@ -22,6 +23,7 @@ from cells.layerwise.network import SCHEMA, Layer, LayerwiseNetwork
 from cells.operations.counts import count, summarize
 from cells.operations.primitives import Conv
 from cells.support.errors import UserError
+from cells.weights import import_weights
 
 NAS = files.find("nas_v1")
 SIZE = (32, 32)
@@ -133,6 +135,7 @@ def test_the_normal_form_knows_no_order():
 
 NETWORK = json.loads(files.dumps(NAS))
 LAYER = {"height": 3, "width": 3, "filters": 4096, "inputs": [0]}
+POOL = {"height": 3, "width": 3, "operation": "mean"}
 BAD = {
     "kind": ("kind", "layerwize", "kind: unknown 'layerwize'; did you mean 'layerwise'?"),
     "later version": ("format_version", 2, "format_version: 2 is later than 1"),
@@ -153,7 +156,23 @@ BAD = {
     "too large": (
         "layers",
         [LAYER | {"height": 31, "width": 31, "inputs": list(range(n))} for n in range(1, 20)],
-        "multiply-adds for an image of 32x32 pixels are more than 1e+12; use fewer layers",
+        "parameters are more than 1e+09; use fewer layers",
+    ),
+    "too slow": (
+        "layers",
+        [LAYER | {"filters": 512, "height": 5, "width": 5, "inputs": [n]} for n in range(152)],
+        "layers: 1.01e+12 multiply-adds for an image of 32x32 pixels are more than 1e+12; use",
+    ),
+    # They double from pool to pool.
+    "pools of pools": (
+        "layers",
+        [POOL | {"inputs": list(range(n))} for n in range(1, 100)],
+        "layers[19].inputs: 1.57e+06 channels are joined, and the most is 1,000,000; use fewer",
+    ),
+    "many ends": (
+        "layers",
+        [LAYER | {"height": 1, "width": 1}] * 100 + [POOL | {"inputs": list(range(101))}] * 3,
+        "layers: 1.23e+06 channels are joined, and the most is 1,000,000; use fewer",
     ),
     "a pool's filters": (
         "layers.2.operation",
@@ -232,8 +251,22 @@ def test_inception_v4_is_that_of_its_paper():
     assert summarize(found.layout((299, 299), 1000), ("logits",), None).trainable == 42_679_816
 
 
-def test_inception_v4_has_the_logits_of_timm():
-    assert difference_of_whole_network("inception_v4", 75) < 2e-4
+def test_inception_v4_is_counted_at_its_own_size_where_none_is_given():
+    # As docs say; 990 classes less are 990 x 1536 products less.
+    assert cells.summarize("inception_v4", "imagenet_large").multiply_adds == 12_253_974_624
+    assert cells.summarize("inception_v4").multiply_adds == 12_253_974_624 - 990 * 1536
+    with pytest.raises(UserError, match=r"beyond its map of 1x1 .*\(image_size; input_"):
+        cells.summarize("inception_v4", input_shape=(32, 32, 3))
+    assert files.find("nas_v1").published_size is None
+
+
+def test_inception_v4_has_the_logits_of_timm(tmp_path):
+    assert difference_to_timm("inception_v4", "inception_v4", 75, tmp_path) < 2e-4
+    # Of another network of timm, whose names it has not.
+    other = tmp_path / "other.safetensors"
+    save_file({"conv0.conv.weight": np.ones((2, 3, 3, 3), np.float32)}, other)
+    with pytest.raises(UserError, match=r"of Inception-v4: 745 missing \(features.0.conv"):
+        import_weights("timm", str(other), "inception_v4")
 
 
 def test_pools_and_paddings_make_other_networks():

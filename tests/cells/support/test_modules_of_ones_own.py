@@ -138,6 +138,7 @@ def test_what_is_installed_needs_no_flag(folder, tmp_path):
     ("text", "said"),
     [
         (None, "my_slip cannot be imported (ModuleNotFoundError"),
+        ("import sys\nsys.exit(3)", "cannot be imported (SystemExit: 3)"),
         ("1 / 0", "(ZeroDivisionError: division by zero)"),
         (
             "from cells.operations import operations as o\no.add((o.OPERATIONS['identity'],))",

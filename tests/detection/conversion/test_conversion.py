@@ -389,17 +389,21 @@ def test_the_command_converts(tmp_path, photos):
 
 def test_a_converted_set_trains(tmp_path, photos, small):
     """Through Model Garden's reader: shuffled, repeated, batched."""
-    found = converted(tmp_path, photos, coco([[5, 5, 30, 20]]))
+    values = coco([[5, 5, 30, 20]] * 2)
+    values["annotations"][1]["image_id"] = 2
+    found = converted(tmp_path, photos, values)
     at = {"input_path": str(found.folder), "global_batch_size": 3}
-    params = small({"task": {"train_data": at, "validation_data": at}}, tmp_path)
+    # Whole images, so that no crop leaves a box out; of a large buffer, each is drawn by chance.
+    train = {**at, "shuffle_buffer_size": 4, "parser": {"aug_scale_min": 1.0, "aug_scale_max": 1.0}}
+    params = small({"task": {"train_data": train, "validation_data": at}}, tmp_path)
     assert complete.resolve(params).ids == (3, 7)
     task = CellsRetinaNetTask(params.task)
     pixels, labels = next(iter(task.build_inputs(params.task.train_data)))
     assert pixels.shape == (3, 64, 64, 3)
-    positive = sum(
-        int(tf.reduce_sum(tf.cast(t > 0, tf.int32))) for t in labels["cls_targets"].values()
-    )
-    assert positive > 0
+    targets = [np.reshape(level, [3, -1]) for level in labels["cls_targets"].values()]
+    # In each image there are anchors that learn its box, which is of the second class.
+    for image in np.concatenate(targets, axis=1):
+        assert {2} <= set(image) <= {-1, 0, 2}
 
 
 def test_a_folder_of_no_boxes_is_named(small, tmp_path):
