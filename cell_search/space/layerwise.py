@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cell_search.space.network_space import NetworkSpace
@@ -76,9 +76,7 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
                     f"space.layerwise.{name}: {list(choices)} are no choices; give at least one, "
                     "and each once"
                 )
-        for name in (f.name for f in fields(self) if f.metadata):
-            if fault := settings.fault_of(LayerwiseSpace, name, getattr(self, name)):
-                raise UserError(f"space.layerwise.{name}: {fault}")
+        settings.check(self, "space.layerwise.")
         if self.first_layers > self.layers:
             raise UserError(
                 f"space.layerwise.first_layers: {self.first_layers} are more than the "

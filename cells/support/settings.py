@@ -112,7 +112,7 @@ def bounds_of(kind: type, name: str) -> Bounds:
 
 
 def check(thing: Any, where: str = "") -> None:
-    """Checks the fields of a dataclass that a program has made.
+    """Checks the fields of a dataclass that a program has made, but for those that it makes itself.
 
     Args:
         thing: an object of it.
@@ -121,7 +121,7 @@ def check(thing: Any, where: str = "") -> None:
     Raises:
         UserError: a value has another type, or is out of bounds.
     """
-    for field in dataclasses.fields(thing):
+    for field in (field for field in dataclasses.fields(thing) if field.init):
         if fault := fault_of(type(thing), field.name, getattr(thing, field.name)):
             raise UserError(f"{where}{field.name}: {fault}")
 

@@ -9,12 +9,15 @@ import signal
 import numpy as np
 import pytest
 from auto_runs import begin
+from cost_tables import made
 from folders import write
 from forked_commands import begin_forked
 
 from auto import budget, entrants, final_training, race, search_step, steps
 from auto.entrants import Entrant
+from cell_search.costs import command, table
 from cells.__main__ import run as main
+from cells.operations.operations import OPERATIONS
 from cells.support.signals import Interruption
 
 
@@ -228,11 +231,10 @@ def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, m
 
 def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     monkeypatch.setattr(search_step, "FILTERS", (4, 8))
-    monkeypatch.setattr(search_step, "LEAST_SECONDS", 0.5)
-    # The costs of three small networks, all that there are in a space of one operation.
-    monkeypatch.setattr(search_step, "_WHOLE", ())
-    monkeypatch.setattr(search_step, "_MIXED", 0)
-    monkeypatch.setattr(search_step, "_MOST", 1)
+    monkeypatch.setattr(search_step, "LEAST_SECONDS", 0.02)
+    # Costs that the environment names are not measured.
+    table.write(made(tuple(OPERATIONS)), tmp_path / "named.json")
+    monkeypatch.setenv(command.VARIABLE, str(tmp_path / "named.json"))
     run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
     found = run.step("search", lambda: search_step.search(run, divided(run)))
     assert found["trials"] >= search_step.LEAST
