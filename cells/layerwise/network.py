@@ -30,14 +30,12 @@ from cells.genotype import genotype_file
 from cells.genotype.canonical import normal_order
 from cells.genotype.genotype import check_name
 from cells.operations.architecture import Architecture, Sketch
+from cells.operations.blocks import classify
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
     BatchNorm,
     Concat,
     Conv,
-    Dense,
-    Dropout,
-    GlobalPool,
     Input,
     PadTo,
     Pool,
@@ -218,13 +216,7 @@ class LayerwiseNetwork(Architecture):
             else:
                 maps.append(graph.add(f"{name}_pool", layer.primitive, x))
         x = _joined(graph, "output", [(maps[i], sizes[i]) for i in self.unread])
-        if classes is None:
-            graph.outputs["features"] = x
-            return graph
-        x = graph.add("pool", GlobalPool(), x)
-        if dropout:
-            x = graph.add("dropout", Dropout(dropout), x)
-        graph.outputs["logits"] = graph.add("logits", Dense(classes), x)
+        classify(graph, x, classes, dropout)
         return graph
 
     def _shapes(self, size: Size, channels: int) -> list[_Shape]:
