@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -47,6 +47,10 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
         decisions: these three, then `settings`, which children take over from their parents.
         settings: further decisions that belong to a candidate, but not to its graph.
     """
+
+    prefix: ClassVar[str] = "graph"
+    source: ClassVar[str] = "Real et al. 2017, section 3"
+    noun: ClassVar[str] = "networks"
 
     decisions: tuple[Decision, ...] = field(init=False)
 
@@ -133,18 +137,6 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
 
     def training(self, point: Mapping[str, Any]) -> dict[str, Any]:
         return {"learning_rate": self.decode(point, name="any").learning_rate}
-
-    @property
-    def prefix(self) -> str:
-        return "graph"
-
-    @property
-    def source(self) -> str:
-        return "Real et al. 2017, section 3"
-
-    @property
-    def noun(self) -> str:
-        return "networks"
 
 
 def _hash(graph: Any) -> str:

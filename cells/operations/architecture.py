@@ -113,9 +113,7 @@ class Architecture(abc.ABC):
         Args:
             new: the one after.
         """
-        if self == new:
-            return
-        if self.canonical_key() == new.canonical_key():
+        if self != new and self.canonical_key() == new.canonical_key():
             yield "the same function: only the name, or the order of parts, differs"
             return
         yield from changed_lines(*([f"name: {a.name}", *a.describe()] for a in (self, new)))

@@ -38,9 +38,7 @@ def differences(old: RecurrentGenotype, new: RecurrentGenotype) -> Iterator[str]
         old: the cell before.
         new: the cell after.
     """
-    if old == new:
-        return
-    if canonical_key(old.cell) == canonical_key(new.cell):
+    if old != new and canonical_key(old.cell) == canonical_key(new.cell):
         yield "the same function: only the name, or the order or layout of nodes, differs"
         return
     yield from changed_lines(*([f"name: {g.name}", *describe(g.cell)] for g in (old, new)))

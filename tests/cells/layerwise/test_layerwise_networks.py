@@ -19,7 +19,7 @@ from benchmarks.timm_oracle import difference_to_timm
 from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from cells.kinds import files
-from cells.layerwise.network import Layer, LayerwiseNetwork, schema
+from cells.layerwise.network import SCHEMA, Layer, LayerwiseNetwork
 from cells.operations.counts import count, summarize
 from cells.operations.primitives import Conv
 from cells.support.errors import UserError
@@ -90,7 +90,7 @@ def test_a_round_trip_is_exact():
         again = files.from_dict(json.loads(text))
         assert again == made and again.provenance == made.provenance
         assert files.dumps(again) == text
-        jsonschema.validate(json.loads(text), schema())
+        jsonschema.validate(json.loads(text), genotype_file.schema(SCHEMA))
 
 
 @pytest.mark.parametrize("name", files.networks())
