@@ -198,7 +198,7 @@ def _run(
         tasks.append(task.create(config, **more))
         return tasks[-1]
 
-    metrics = runner.run(params, mode, folder, completed, task_class)
+    metrics = runner.run(params, mode, folder, completed, task_class, in_order=False)
     if metrics is None:
         return None
     side = params.task.validation_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Decision, Point
@@ -53,6 +53,10 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
         as_written: whether networks that compute the same are different candidates if they are
             written in another way.
     """
+
+    prefix: ClassVar[str] = "layerwise"
+    source: ClassVar[str] = "Zoph & Le 2017, sections 3.3 and 4.1"
+    noun: ClassVar[str] = "networks"
 
     decisions: tuple[Decision, ...] = field(init=False)
     layers: int = setting(15, least=1, most=MAX_LAYERS)
@@ -155,18 +159,6 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
     def key(self, point: Mapping[str, Any]) -> str:
         """Equal for networks that are the same up to the order of independent layers."""
         return self.decode(point, name="any").canonical_key()
-
-    @property
-    def prefix(self) -> str:
-        return "layerwise"
-
-    @property
-    def source(self) -> str:
-        return "Zoph & Le 2017, sections 3.3 and 4.1"
-
-    @property
-    def noun(self) -> str:
-        return "networks"
 
     @property
     def extent(self) -> str:

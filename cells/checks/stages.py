@@ -29,9 +29,14 @@ def of_training(params: Mapping[str, Any]) -> str:
     Args:
         params: nested, as in `params.yaml`.
     """
-    task = params.get("task")
-    model = task.get("model") if isinstance(task, Mapping) else None
-    return DETECTOR if isinstance(model, Mapping) and "detection_generator" in model else CLASSIFIER
+    return DETECTOR if "detection_generator" in model_of(params) else CLASSIFIER
+
+
+def model_of(params: Any) -> Mapping[str, Any]:
+    """`task.model` of a configuration, nested as in `params.yaml`; empty where there is none."""
+    for key in ("task", "model"):
+        params = params.get(key) if isinstance(params, Mapping) else None
+    return params if isinstance(params, Mapping) else {}
 
 
 def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument: str = "") -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cells.operations.blocks import classify
 from cells.operations.counts import summarize
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
     Add,
     BatchNorm,
     Conv,
-    Dense,
-    Dropout,
     FitChannels,
-    GlobalPool,
     Input,
     Resize,
     Size,
@@ -61,13 +59,7 @@ def layout(
         if graph.types[vertex] == "bn_relu":
             x = laid.relu(laid.add(f"{vertex}_bn", BatchNorm(), x))
         tensors[vertex] = x
-    if classes is None:
-        laid.outputs["features"] = x
-    else:
-        x = laid.add("pool", GlobalPool(), x)
-        if dropout:
-            x = laid.add("dropout", Dropout(dropout), x)
-        laid.outputs["logits"] = laid.add("logits", Dense(classes), x)
+    classify(laid, x, classes, dropout)
     _check_cost(laid, size)
     return laid
 

@@ -17,7 +17,6 @@ What the paper leaves open is chosen so that the published network has its publi
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -31,14 +30,12 @@ from cells.genotype import genotype_file
 from cells.genotype.canonical import normal_order
 from cells.genotype.genotype import check_name
 from cells.operations.architecture import Architecture, Sketch
+from cells.operations.blocks import classify
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
     BatchNorm,
     Concat,
     Conv,
-    Dense,
-    Dropout,
-    GlobalPool,
     Input,
     PadTo,
     Pool,
@@ -64,13 +61,7 @@ MAX_PARAMETERS = 10**9
 #: Of what a layer or the classifier reads: pools of pools double them layer by layer.
 MAX_CHANNELS = 10**6
 
-_SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
-
-
-@functools.cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the files."""
-    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
 
 
 @dataclass(frozen=True)
@@ -225,13 +216,7 @@ class LayerwiseNetwork(Architecture):
             else:
                 maps.append(graph.add(f"{name}_pool", layer.primitive, x))
         x = _joined(graph, "output", [(maps[i], sizes[i]) for i in self.unread])
-        if classes is None:
-            graph.outputs["features"] = x
-            return graph
-        x = graph.add("pool", GlobalPool(), x)
-        if dropout:
-            x = graph.add("dropout", Dropout(dropout), x)
-        graph.outputs["logits"] = graph.add("logits", Dense(classes), x)
+        classify(graph, x, classes, dropout)
         return graph
 
     def _shapes(self, size: Size, channels: int) -> list[_Shape]:
@@ -259,7 +244,7 @@ class LayerwiseNetwork(Architecture):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LayerwiseNetwork:
-        genotype_file.check_schema(data, schema())
+        genotype_file.check_schema(data, genotype_file.schema(SCHEMA))
         layers = tuple(
             Layer(**{"filters": 0, **{key: _exact(value) for key, value in layer.items()}})
             for layer in data["layers"]

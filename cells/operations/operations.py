@@ -20,7 +20,7 @@ from cells.operations.counts import count
 from cells.operations.families import StridedIdentity
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.registry import Registry
 
 #: Adds the nodes of an operation; the arguments of `Operation.build`.
@@ -278,8 +278,7 @@ def add(operation: Operation) -> None:
             f"name: {operation.name!r:.80} is not a name of an operation; use lower-case letters, "
             "digits and _"
         )
-    if operation.kind not in KINDS:
-        raise unknown("kind", operation.kind, KINDS)
+    require_known("kind", operation.kind, KINDS)
     if operation.name in OPERATIONS:
         raise UserError(f"name: there is an operation {operation.name!r} already; use another name")
     OPERATIONS[operation.name] = operation

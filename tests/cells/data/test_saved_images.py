@@ -90,7 +90,7 @@ def outside(box: list[float]) -> dict[str, object]:
             {"train": tf.data.Dataset.from_tensor_slices((PIXELS, LABELS))},
             "class_names: a tf.data.Dataset does not say",
         ),
-        (3, "splits: 3 is not a dictionary"),
+        (3, "splits: 3 is not a mapping"),
         ({"train": (PIXELS, np.eye(3)[LABELS])}, "is no class; give its number"),
         ({"train": (PIXELS, [*LABELS[1:], "cat"])}, "image 11 of 'train': 'cat' is no class"),
         ({"train": (PIXELS, LABELS / 2)}, "image 1 of 'train': '0.5' is no class"),
@@ -111,7 +111,8 @@ def test_what_are_no_images_is_named_and_nothing_is_left(tmp_path, splits, said)
 
 
 @pytest.mark.parametrize(
-    ("names", "said"), [(["a", "a", "b"], "holds a name twice"), ([1, 2, 3], "1 is not a text")]
+    ("names", "said"),
+    [(["a", "a", "b"], "holds a name twice"), ([1, 2, 3], "not a list of texts")],
 )
 def test_names_of_classes_are_different_texts(tmp_path, names, said):
     with pytest.raises(UserError, match=f"class_names: .*{said}"):

@@ -19,7 +19,7 @@ from benchmarks.timm_oracle import difference_to_timm
 from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from cells.kinds import files
-from cells.layerwise.network import Layer, LayerwiseNetwork, schema
+from cells.layerwise.network import SCHEMA, Layer, LayerwiseNetwork
 from cells.operations.counts import count, summarize
 from cells.operations.primitives import Conv
 from cells.support.errors import UserError
@@ -90,7 +90,7 @@ def test_a_round_trip_is_exact():
         again = files.from_dict(json.loads(text))
         assert again == made and again.provenance == made.provenance
         assert files.dumps(again) == text
-        jsonschema.validate(json.loads(text), schema())
+        jsonschema.validate(json.loads(text), genotype_file.schema(SCHEMA))
 
 
 @pytest.mark.parametrize("name", files.networks())
@@ -300,6 +300,13 @@ def test_words_and_differences(monkeypatch, capsys):
     assert [line[:12] for line in lines] == ["- layer 15 =", "+ layer 15 ="]
     assert "concat(layer 2, layer 7, layer 11" in lines[1]
     assert list(NAS.differences(NAS)) == []
+    # Nothing in common, and many lines: each is there once, of both in turn.
+    one, two = (
+        LayerwiseNetwork("same", tuple(Layer(n, 3, 8, (i,)) for i in range(200))) for n in (3, 5)
+    )
+    told = list(one.differences(two))
+    assert [line[:2] for line in told] == ["- ", "+ "] * 200
+    assert told[5] == "+ layer 3 = conv 5×3 with 8 filters of layer 2"
     assert "the same function" in next(NAS.differences(dataclasses.replace(NAS, name="other")))
     monkeypatch.setattr("sys.argv", ["cells", "show", "nas_v1"])
     main()

@@ -309,7 +309,7 @@ def test_a_stopped_command_ends_with_the_signals_code():
         "import signal, sys\nfrom cells.support import command_line\n"
         "from cells.support.errors import Stopped\n"
         "def main(argv): raise Stopped(signal.SIGTERM, 'at step 4')\n"
-        "sys.argv = ['x']\ncommand_line.run(main, module='x', text='', prog='x')\n"
+        "sys.argv = ['x']\ncommand_line.run(main, module='x', prog='x')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
