@@ -24,7 +24,7 @@ from cell_search.space.space import Decision, Point
 from cell_search.trial_keys import GRAPH, GRAPH_HASH
 from cells.evolved.graph import FIRST, EvolvedGraph
 from cells.evolved.mutations import MUTATIONS, Impossible, draw, mutate
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 
 PARENT, MUTATION, SEED = "parent", "mutation", "seed"
 
@@ -112,7 +112,8 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
             _refuse(number, "is not there, and others descend from it")
         if GRAPH not in noted or _hash(noted[GRAPH]) != noted.get(GRAPH_HASH):
             _refuse(number, f"its {GRAPH!r} is not what was recorded")
-        return EvolvedGraph.from_dict(noted[GRAPH])
+        with about(f"trial {number}"):
+            return EvolvedGraph.from_dict(noted[GRAPH])
 
     def made(self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]) -> EvolvedGraph:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cells.data import image_folders
 from cells.support.errors import UserError, first_line
-from cells.support.files import expanded
+from cells.support.files import expanded, writable
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -145,16 +144,6 @@ def require_whole(builder: tfds.core.DatasetBuilder) -> None:
                 f"the files of split {split!r} have {size:,} bytes, their records alone "
                 f"{int(info.num_bytes):,}",
             )
-
-
-def writable(folder: Path) -> bool:
-    """Returns whether new sets may go to the folder, which need not exist yet."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    # Root may write everywhere, but a folder to which nobody was given the right to write is
-    # meant to be left alone by root, too.
-    anybody = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
-    return os.access(folder, os.W_OK | os.X_OK) and bool(folder.stat().st_mode & anybody)
 
 
 @contextlib.contextmanager

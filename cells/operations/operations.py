@@ -9,6 +9,7 @@ channels. All convolutions are ordered relu, convolution, batch norm (appendix A
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -265,8 +266,13 @@ def add(operation: Operation) -> None:
             f"operation: {operation!r:.80} is no Operation; write Operation(name, title, kind, "
             "layout), without a comma behind it or parentheses around it"
         )
-    if not callable(operation.layout):
-        raise UserError(f"layout: {operation.layout!r:.80} is not a function")
+    try:
+        inspect.signature(operation.layout).bind(*"123456")
+    except TypeError:
+        raise UserError(
+            f"layout: {operation.layout!r:.80} is not a function of (graph, name, x, filters, "
+            "stride, rules)"
+        ) from None
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", operation.name):
         raise UserError(
             f"name: {operation.name!r:.80} is not a name of an operation; use lower-case letters, "

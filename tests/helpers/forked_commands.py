@@ -19,7 +19,7 @@ from typing import IO
 ROOT = pathlib.Path(__file__).parents[2]
 
 #: Imports what is not of this project, once, and forks a process for each command, which may take
-#: ten minutes; a number is that of a process whose end is waited for.
+#: twenty minutes; a number is that of a process whose end is waited for.
 _SERVER = """
 import gc, json, os, runpy, signal, sys
 import optuna, tensorflow, tensorflow_datasets, official.vision.modeling.factory
@@ -31,7 +31,7 @@ for line in sys.stdin:
         continue
     child = os.fork()
     if not child:
-        signal.alarm(600)
+        signal.alarm(1200)
         os.chdir(command["folder"])
         os.environ.clear()
         os.environ.update(command["environment"])

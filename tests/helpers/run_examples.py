@@ -1,8 +1,9 @@
-"""Runs the examples of packages' public names: `python run_examples.py PACKAGE...`.
+"""Runs a page and the examples of packages' public names: `python run_examples.py PAGE PACKAGE...`.
 
-Prints of each package each name and how many lines of examples it has; what is wrong, as `doctest`
-does, and ends with 1 then. Packages that go on with what the page on Python made do so in the
-current folder, each other one in a folder of its own.
+PAGE is a script that holds the blocks of Python of a page. Prints of each package each name and how
+many lines of examples it has; what is wrong, as `doctest` does, and ends with 1 then. Packages that
+go on with what the page on Python made do so in the current folder, each other one in a folder of
+its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import doctest
 import importlib
 import os
 import pathlib
+import runpy
 import sys
 
 from example_files import make_files
@@ -40,8 +42,10 @@ def run(package: str, runner: doctest.DocTestRunner) -> None:
 
 if __name__ == "__main__":
     runner = doctest.DocTestRunner(Checker(), verbose=False, optionflags=doctest.ELLIPSIS)
+    script, *packages = sys.argv[1:]
+    runpy.run_path(script, run_name="__main__")
     page = pathlib.Path.cwd()
-    for package in sys.argv[1:]:
+    for package in packages:
         folder = page if package in STAGES else page / package
         folder.mkdir(exist_ok=True)
         os.chdir(folder)

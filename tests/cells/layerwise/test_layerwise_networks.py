@@ -300,6 +300,13 @@ def test_words_and_differences(monkeypatch, capsys):
     assert [line[:12] for line in lines] == ["- layer 15 =", "+ layer 15 ="]
     assert "concat(layer 2, layer 7, layer 11" in lines[1]
     assert list(NAS.differences(NAS)) == []
+    # Nothing in common, and many lines: each is there once, of both in turn.
+    one, two = (
+        LayerwiseNetwork("same", tuple(Layer(n, 3, 8, (i,)) for i in range(200))) for n in (3, 5)
+    )
+    told = list(one.differences(two))
+    assert [line[:2] for line in told] == ["- ", "+ "] * 200
+    assert told[5] == "+ layer 3 = conv 5×3 with 8 filters of layer 2"
     assert "the same function" in next(NAS.differences(dataclasses.replace(NAS, name="other")))
     monkeypatch.setattr("sys.argv", ["cells", "show", "nas_v1"])
     main()
