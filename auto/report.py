@@ -170,7 +170,6 @@ def _parts(
     )
     yield html.folded("Settings", settings_table)
     yield html.folded("Versions", pairs(told["versions"].items()))
-    yield html.footer()
 
 
 def interval(accuracy: float, images: int) -> str:

@@ -101,23 +101,20 @@ def data_url(data: bytes, kind: str) -> str:
 
 
 def page(title: str, parts: Iterable[str], refresh: int = 0) -> str:
-    """A whole page.
+    """A whole page, with its foot.
 
     Args:
         title: of the window.
         parts: HTML, from the top down; empty ones are left out.
         refresh: seconds after which it loads itself anew; 0: never.
     """
+    body = "\n".join(filter(None, parts))
     return (
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         '<meta name=color-scheme content="light dark">'
         + (f"<meta http-equiv=refresh content={refresh}>" if refresh else "")
         + f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f"<body><main>\n{chr(10).join(part for part in parts if part)}\n</main></body></html>\n"
+        f"<body><main>\n{body}\n<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S')} by "
+        "transferable-cells</footer>\n</main></body></html>\n"
     )
-
-
-def footer() -> str:
-    """The foot of a page."""
-    return f"<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S')} by transferable-cells</footer>"

@@ -95,7 +95,6 @@ def _page(
         _training() if search.trains_winner else "",
         html.folded("Settings", pairs(used_settings(search.config).items())),
         html.folded("Versions", pairs(versions().items())),
-        html.footer(),
     ]
     unfinished = len(curve) < search.config.trials
     return html.page(f"Cell search {name}", parts, refresh=_REFRESH if unfinished else 0)
