@@ -18,10 +18,4 @@ if TYPE_CHECKING:
 else:
     from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy(
-        __name__,
-        {
-            "AutoResult": "auto.command",
-            "run": "auto.command",
-        },
-    )
+    __getattr__, __dir__ = lazy(__name__)

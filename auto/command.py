@@ -12,11 +12,12 @@ from auto import budget as budgets
 from auto import test_split
 from auto.record import PRECISIONS, Settings, opened
 from cell_search.recipes.recipe import BALANCES
+from cells.checks import stages
 from cells.checks.arguments import checked
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
 from cells.support import command_line
-from cells.support.errors import Stopped, UserError, unknown
+from cells.support.errors import Stopped, UserError, require_known
 from cells.support.files import FilePath, expanded, writing
 
 #: Who may take part in the race.
@@ -135,9 +136,9 @@ def run(
         ("balance", balance, BALANCES),
         ("precision", precision, PRECISIONS),
     ):
-        if value not in choices:
-            raise unknown(f"--{flag}", value, choices)
+        require_known(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
+    stages.require_own("output", folder, stages.AUTO)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

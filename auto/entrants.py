@@ -13,12 +13,12 @@ from auto import pretrained
 from auto.context import Run
 from auto.test_split import Divided
 from cell_search.recipes.recipe import Recipe
+from cells import shipped
 from cells.network import presets
 from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
 from cells.network.stack import stack
 from cells.operations.counts import summarize
 from cells.operations.graph import Graph
-from cells.weights import shipped
 from transfer.model.baselines import OWN as RESIDUAL
 from transfer.runs import initial_weights
 
@@ -120,7 +120,7 @@ def known(run: Run) -> list[str]:
     residuals = [RESIDUAL] if asked.entrants == "all" and asked.size >= LEAST_SIZE else []
     count = max(number for least, number in COUNTS if asked.budget >= least)
     come_along = asked.shipped_weights and asked.size <= SMALL
-    return [*given, *[*residuals, *CELLS][:count], *(shipped.names() if come_along else [])]
+    return [*given, *[*residuals, *CELLS][:count], *(shipped.weights() if come_along else [])]
 
 
 def smallest(cells: str) -> Entrant:

@@ -16,11 +16,12 @@ import numpy as np
 
 from cell_search.children.child import Child
 from cell_search.recipes.training import WholeTraining
+from cells import shipped
 from cells.data import preprocessing
 from cells.network.stack import StackConfig, stack
 from cells.operations.graph import Graph
 from cells.support.errors import UserError, listed
-from cells.weights import shipped, weights_file
+from cells.weights import weights_file
 from cells.weights.by_layer import move_weights
 from cells.weights.weights_file import WeightsFile
 
@@ -53,7 +54,7 @@ def read(cells: str) -> WeightsFile:
     Raises:
         UserError: the file is missing, damaged, or none of this project.
     """
-    return weights_file.read(shipped.FOLDER / cells if cells in shipped.names() else cells)
+    return weights_file.read(shipped.WEIGHTS / cells if cells in shipped.weights() else cells)
 
 
 def side(cells: str, others: int) -> int:

@@ -16,12 +16,11 @@ from auto.screen import outcome
 from auto.test_split import Divided
 from cell_search.output.progress import duration
 from cell_search.output.results import versions
-from cells import drawing
+from cells import drawing, shipped
 from cells.genotype import genotype_file
 from cells.support import html
 from cells.support.files import write_atomically, write_json
 from cells.support.html import number, pairs, row, table
-from cells.weights import shipped
 
 #: What people call the steps.
 NAMES = {
@@ -111,7 +110,7 @@ def _parts(
             ("with 95 % confidence", interval(test["accuracy"], test["images"])),
             ("always the largest class", f"{images['share_of_the_largest_class']:.1%}"),
             ("training images", f"{images['training']:,}"),
-            ("network", escape(training["network"])),
+            ("network", training["network"]),
             ("each image was trained on", f"{epochs:,.{0 if epochs >= 10 else 1}f} times"),
             ("time", duration(told["seconds_in_all"])),
             ("budget", duration(settings.budget)),
@@ -135,7 +134,7 @@ def _parts(
     yield "<h2>The cells</h2>"
     if training["cells"] == RESIDUAL:
         yield "<p>The residual network has none; these are the best cells of the race.</p>"
-    svg = drawing.adaptive_svg(genotype_file.read(genotype), annotated=True).encode()
+    svg = drawing.adaptive_svg(genotype_file.read(genotype)).encode()
     yield (
         f'<div class=cells><img src="{html.data_url(svg, "image/svg+xml")}" '
         'alt="Normal and Reduction cell"></div>'
@@ -171,7 +170,6 @@ def _parts(
     )
     yield html.folded("Settings", settings_table)
     yield html.folded("Versions", pairs(told["versions"].items()))
-    yield html.footer()
 
 
 def interval(accuracy: float, images: int) -> str:
@@ -205,7 +203,7 @@ def _origin(settings: Settings, told: dict[str, Any]) -> str:
 
 
 def _came_along(told: dict[str, Any]) -> bool:
-    return any(cells in shipped.names() for cells, *_ in told["race"]["entrants"])
+    return any(cells in shipped.weights() for cells, *_ in told["race"]["entrants"])
 
 
 def _searched(settings: Settings) -> str:

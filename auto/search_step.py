@@ -148,7 +148,7 @@ def _costs(run: Run) -> str:
         mixed=_MIXED,
         most=_MOST,
         whole=_WHOLE,
-        report=lambda line: print(f"costs: {line}", flush=True),
+        report=lambda line: run.screen.now(f"measures what networks cost on this machine: {line}"),
     )
     table.write(known, path)
     return str(path)

@@ -26,7 +26,6 @@ import argparse
 import dataclasses
 import os
 import pathlib
-import statistics
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -35,7 +34,7 @@ import numpy as np
 
 from benchmarks.children_memory import GROWING, random_graph
 from benchmarks.data import data_dir
-from benchmarks.report import Figure, observed, print_figures, required
+from benchmarks.report import Figure, judged, mean_and_error, observed, print_figures, required
 from benchmarks.searches import search_for
 
 LIMITS = {
@@ -172,28 +171,20 @@ def figures_of(
     found: list[Figure] = []
     for arm, values in best.items():
         name = f"{arm}: best held-out accuracy, percent"
-        shown = {"error": _error(values), "note": told}
-        make = required(LIMITS, name, _mean(values), **shown) if arm == "evolution" else None
-        found.append(make or observed(name, _mean(values), **shown))
+        mean, error = mean_and_error(values)
+        found.append(judged(LIMITS, name, mean, error=error, note=told))
+        mean, error = mean_and_error(joined[arm])
         name = f"{arm}: skip connections for each convolution, last population"
-        found.append(observed(name, _mean(joined[arm]), error=_error(joined[arm])))
+        found.append(observed(name, mean, error=error))
     for arm, name in (
         ("random mutation", "evolution less random mutation, points"),
         ("without inheritance", "evolution less evolution without inheritance, points"),
     ):
         if arm in best and "evolution" in best:
             pairs = zip(best["evolution"], best[arm], strict=True)
-            less = [ours - theirs for ours, theirs in pairs]
-            found.append(required(LIMITS, name, _mean(less), error=_error(less)))
+            mean, error = mean_and_error(ours - theirs for ours, theirs in pairs)
+            found.append(required(LIMITS, name, mean, error=error))
     return found
-
-
-def _mean(values: list[float]) -> float:
-    return round(statistics.mean(values), 2)
-
-
-def _error(values: list[float]) -> float | None:
-    return round(statistics.stdev(values) / len(values) ** 0.5, 2) if len(values) > 1 else None
 
 
 def readings(count: int) -> Figure:

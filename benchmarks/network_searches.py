@@ -211,14 +211,14 @@ def figures_of(
     first, *others = found
     for other in others:
         (ours, error), (theirs, their_error) = found[first], found[other]
-        both = round(math.hypot(error, their_error), 2)
+        both = round(math.hypot(error or 0.0, their_error or 0.0), 2)
         figures.append(
             observed(f"{first} less {other}, points", round(ours - theirs, 2), error=both)
         )
     if skips:
         mean, error = mean_and_error(skips)
         name = "evolution: pairs of layers that are joined, last less first population, points"
-        figures.append(observed(name, mean, error=error if len(skips) > 1 else None))
+        figures.append(observed(name, mean, error=error))
     return figures
 
 

@@ -253,7 +253,7 @@ def _figures(found: dict[str, list[dict[str, float]]], args: argparse.Namespace)
 
     one = "accuracy, 1 views"
     note = f"{args.network}, {args.epochs} epochs, {args.seeds} seeds"
-    accuracy, spread = _mean(100 * column("plain", one))
+    accuracy, spread = mean_and_error(100 * column("plain", one))
     figures = [
         required(
             LIMITS,
@@ -267,24 +267,18 @@ def _figures(found: dict[str, list[dict[str, float]]], args: argparse.Namespace)
         base = "unequal" if name.startswith("unequal,") else "plain"
         seconds = column(name, "training s").mean()
         if name != base:
-            gain, error = _mean(100 * (column(name, one) - column(base, one)))
+            gain, error = mean_and_error(100 * (column(name, one) - column(base, one)))
             cost = seconds / column(base, "training s").mean()
             told = f"{seconds:.0f} processor s, {cost:.2f} times those without"
             figures.append(observed(f"{name}: points gained", gain, error=error, note=told))
     views = [key for key in found["plain"][0] if key.startswith("accuracy, ") and key != one]
     for key in views:
         gains = [column(n, key) - column(n, one) for n in found if n != "no mirror"]
-        gain, error = _mean(100 * np.mean(gains, axis=0))
+        gain, error = mean_and_error(100 * np.mean(gains, axis=0))
         figures.append(
             observed(f"{key.split(', ')[1]}: points gained", gain, error=error, note="all recipes")
         )
     return figures
-
-
-def _mean(values: np.ndarray) -> tuple[float, float | None]:
-    """The mean over seeds, and its standard error, which one seed does not have."""
-    mean, error = mean_and_error(values)
-    return mean, error if len(values) > 1 else None
 
 
 if __name__ == "__main__":

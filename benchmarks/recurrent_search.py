@@ -222,7 +222,7 @@ def _compared(kept: _Kept, genotypes: dict, args: argparse.Namespace) -> list[Fi
         figures.append(observed(title, mean, error=error, note=_note(rows, best[name])))
     found, random = (tests[kind] for kind in _SEARCHES)
     for name, other in (("that of random search", random), ("lstm", tests["lstm"])):
-        error = math.hypot(mean_and_error(found)[1], mean_and_error(other)[1])
+        error = math.hypot(*(mean_and_error(each)[1] or 0.0 for each in (found, other)))
         gain = round(float(found.mean() - other.mean()), 2)
         title = f"test perplexity, cell of the search less {name}"
         figures.append(judged(LIMITS, title, gain, error=round(error, 2)))

@@ -65,11 +65,12 @@ def observed(
     return Figure(name, value, error=error, note=note)
 
 
-def mean_and_error(values: Iterable[float]) -> tuple[float, float]:
-    """The mean of percents or the like, and its standard error; 0 for a single value."""
+def mean_and_error(values: Iterable[float]) -> tuple[float, float | None]:
+    """The mean of percents or the like, and its standard error, which a single value lacks."""
     found = [float(value) for value in values]
-    error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
-    return round(statistics.mean(found), 2), round(error, 2)
+    many = len(found) > 1
+    error = round(statistics.stdev(found) / math.sqrt(len(found)), 2) if many else None
+    return round(statistics.mean(found), 2), error
 
 
 def print_figures(figures: list[Figure], seeds: Iterable[int] = ()) -> None:

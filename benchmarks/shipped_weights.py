@@ -23,8 +23,9 @@ import numpy as np
 from benchmarks.kept import ROOT, read_lines
 from benchmarks.record import lists
 from benchmarks.recording.git import Repository
+from cells import shipped
 from cells.support.files import write_atomically
-from cells.weights import shipped, weights_file
+from cells.weights import weights_file
 
 #: By name: cells of the catalogue, N and F, stacked as `cells auto` does. Small enough for all
 #: together to be some hundred kB.
@@ -71,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     for name in [args.only] if args.only else NETWORKS:
         _train(name)
-    rows = [_row(name) for name in NETWORKS if (shipped.FOLDER / f"{name}.jsonl").exists()]
+    rows = [_row(name) for name in NETWORKS if (shipped.WEIGHTS / f"{name}.jsonl").exists()]
     first, end = lists.PARTS["weights"]
     card = CARD.format(
         cells=next(iter(NETWORKS.values()))[0],
@@ -81,7 +82,7 @@ def main() -> None:
         first=first,
         last=end - 1,
     )
-    write_atomically(shipped.FOLDER / "README.md", card.encode())
+    write_atomically(shipped.WEIGHTS / "README.md", card.encode())
 
 
 def _train(name: str) -> None:
@@ -126,10 +127,10 @@ def _train(name: str) -> None:
         {layer.name: [_half(w) for w in layer.weights] for layer in network.layers},
         f"python -m benchmarks.shipped_weights, {commit}",
     )
-    path = shipped.FOLDER / f"{name}{weights_file.ENDING}"
+    path = shipped.WEIGHTS / f"{name}{weights_file.ENDING}"
     weights_file.write(weights, path)
     end = {"steps": training.steps, "batch": training.images.batch, "accuracy": accuracy}
-    _write_lines(shipped.FOLDER / f"{name}.jsonl", [*lines, {**end, "commit": commit}])
+    _write_lines(shipped.WEIGHTS / f"{name}.jsonl", [*lines, {**end, "commit": commit}])
     print(f"{path.name}: {accuracy:.2%} of {HELD_OUT:,} images, {path.stat().st_size:,} bytes")
 
 
@@ -145,9 +146,9 @@ def _write_lines(path: pathlib.Path, lines: list[dict[str, Any]]) -> None:
 
 def _row(name: str) -> str:
     cells, normal_cells, filters = NETWORKS[name]
-    *lines, end = read_lines(shipped.FOLDER / f"{name}.jsonl")
+    *lines, end = read_lines(shipped.WEIGHTS / f"{name}.jsonl")
     minutes = sum(line["processor_seconds"] for line in lines) / 60
-    size = (shipped.FOLDER / f"{name}{weights_file.ENDING}").stat().st_size
+    size = (shipped.WEIGHTS / f"{name}{weights_file.ENDING}").stat().st_size
     return (
         f"| `{name}{weights_file.ENDING}` | `{cells}` | `cifar_pooled`, N = {normal_cells}, "
         f"F = {filters} | {EPOCHS} | {end['accuracy']:.1%} | {minutes:.0f} min | "

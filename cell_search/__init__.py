@@ -45,25 +45,4 @@ if TYPE_CHECKING:
 else:
     from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy(
-        __name__,
-        {
-            "Candidate": "cell_search.search_result",
-            "EVALUATORS": "cell_search.evaluators",
-            "Evaluator": "cell_search.evaluators",
-            "POOLS": "cell_search.pools",
-            "Request": "cell_search.evaluators",
-            "Result": "cell_search.evaluators",
-            "SPACES": "cell_search.space.published",
-            "STRATEGIES": "cell_search.strategies",
-            "Score": "cell_search.evaluators",
-            "SearchConfig": "cell_search.config.schema",
-            "SearchResult": "cell_search.search_result",
-            "Space": "cell_search.space.space",
-            "Strategy": "cell_search.strategies",
-            "UserError": "cells.support.errors",
-            "open_search": "cell_search.api",
-            "rerank": "cell_search.api",
-            "search": "cell_search.api",
-        },
-    )
+    __getattr__, __dir__ = lazy(__name__)

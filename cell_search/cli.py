@@ -1,24 +1,4 @@
-"""The command line of the first stage. TensorFlow is imported only once there is work."""
-
-from __future__ import annotations
-
-import os
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from absl import flags
-
-from cells import shipped
-from cells.checks import stages
-from cells.support import command_line
-from cells.support.errors import Stopped, UserError
-from cells.support.signals import Interruptible, Interruption
-
-MODES = ("search", "rerank", "export", "report", "replay", "repair", "costs")
-
-HELP = """\
-cell-search: searches a Normal and a Reduction cell on small images.
+"""cell-search: searches a Normal and a Reduction cell on small images.
 
   A first search, on the handwritten digits that come with this project (2 minutes):
     cell-search --search_dir=runs/digits --config_file=configs/search/digits_demo.yaml
@@ -73,11 +53,29 @@ report.html, rerank.json and tensorboard/. The configuration is: that of the dir
 settings.
 """
 
+# TensorFlow is imported only once there is work.
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from cells import shipped
+from cells.checks import stages
+from cells.support import command_line
+from cells.support.errors import Stopped, UserError
+from cells.support.signals import Interruptible, Interruption
+
+MODES = ("search", "rerank", "export", "report", "replay", "repair", "costs")
+
 
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    command_line.run(_main, module=__name__, text=HELP, prog="cell-search")
+    command_line.run(_main, module=__name__, prog="cell-search")
 
 
 def _define_flags() -> None:

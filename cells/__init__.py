@@ -53,24 +53,4 @@ if TYPE_CHECKING:
 else:
     from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy(
-        __name__,
-        {
-            "Block": "cells.genotype.genotype",
-            "Cell": "cells.genotype.genotype",
-            "Drawing": "cells.api",
-            "Genotype": "cells.genotype.genotype",
-            "Side": "cells.genotype.genotype",
-            "Summary": "cells.operations.counts",
-            "UserError": "cells.support.errors",
-            "build": "cells.api",
-            "catalogue": "cells.api",
-            "draw": "cells.api",
-            "load_genotype": "cells.api",
-            "preprocess_input": "cells.api",
-            "register_operation": "cells.operations.operations",
-            "save_genotype": "cells.api",
-            "save_images": "cells.data.saved.images",
-            "summarize": "cells.api",
-        },
-    )
+    __getattr__, __dir__ = lazy(__name__)

@@ -17,7 +17,7 @@ from cells.network.arguments import NetworkSettings, configure
 from cells.network.stack import stack
 from cells.operations import counts
 from cells.operations.architecture import Architecture
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.files import FilePath
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def build(
         ((None, 32, 32, 3), (None, 5))
     """
     cell_pair = _genotype(genotype)
-    if pooling is not None and pooling not in POOLING:
-        raise unknown("pooling", pooling, POOLING)
+    if pooling is not None:
+        require_known("pooling", pooling, POOLING)
     if pooling is not None and include_top:
         raise UserError("pooling: is for a model without top; leave it out, or set include_top")
     source = None if weights is None else _read_weights(weights, cell_pair)

@@ -1,4 +1,22 @@
-"""The command line of `cells`: look at genotypes, count their networks, draw them."""
+"""Genotypes: the published ones by name, your own by file.
+
+  cells list                                      the catalogue; --recurrent: recurrent cells
+  cells show nasnet_a                             its cells, in words
+  cells summary nasnet_a --network=imagenet_mobile
+  cells summary mine.json --network=cifar -N 2 -F 32 --json
+  cells draw mine.json --output=mine.svg          also .png and .pdf
+  cells validate mine.json
+  cells operations                                what a genotype may use
+  cells convert darts.txt --from=darts --to=json -o darts.json
+  cells diff darts_v1 darts_v2
+  cells draw recurrent:nas --output=nas.svg       recurrent cells, too
+  cells dataset flowers --output=data             a folder of images as a TFDS set
+  cells auto --images=flowers --output=mine --budget=30m
+                                                  from a folder of images to a classifier
+  cells import-weights --from=timm --file=nasnetalarge.safetensors \\
+      --genotype=nasnet_a --output=nasnet_a_large.safetensors
+  cells docs                                      pages of the documentation; cells docs search
+"""
 
 from __future__ import annotations
 
@@ -19,27 +37,6 @@ from cells.support.settings import Bounds, fit
 from cells.support.version import __version__
 
 Command = Callable[[argparse.Namespace], Iterator[str]]
-
-_TEXT = """\
-Genotypes: the published ones by name, your own by file.
-
-  cells list                                      the catalogue; --recurrent: recurrent cells
-  cells show nasnet_a                             its cells, in words
-  cells summary nasnet_a --network=imagenet_mobile
-  cells summary mine.json --network=cifar -N 2 -F 32 --json
-  cells draw mine.json --output=mine.svg          also .png and .pdf
-  cells validate mine.json
-  cells operations                                what a genotype may use
-  cells convert darts.txt --from=darts --to=json -o darts.json
-  cells diff darts_v1 darts_v2
-  cells draw recurrent:nas --output=nas.svg       recurrent cells, too
-  cells dataset flowers --output=data             a folder of images as a TFDS set
-  cells auto --images=flowers --output=mine --budget=30m
-                                                  from a folder of images to a classifier
-  cells import-weights --from=timm --file=nasnetalarge.safetensors \\
-      --genotype=nasnet_a --output=nasnet_a_large.safetensors
-  cells docs                                      pages of the documentation; cells docs search
-"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,7 +102,7 @@ def main(summary: Command, auto: Command) -> None:
 
 def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="cells", description=_TEXT, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="cells", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"cells {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

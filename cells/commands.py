@@ -79,9 +79,7 @@ def _form(genotype: kinds.ImageGenotype) -> tuple[str, str]:
 
 def _figures(genotype: kinds.ImageGenotype) -> Iterator[str]:
     """What tells published networks apart: their size here, and what was published of them."""
-    # No size changes the count, but small images leave nothing of some.
-    graph = stack(genotype, presets.configure(genotype, "cifar", image_size=(299, 299)))
-    yield f"{summarize(graph, ('logits',), None).trainable:,}"
+    yield f"{api.summarize(genotype).trainable:,}"
     published = genotype.provenance.get("published", ())
     errors = [p["test_error"] for p in published if p["data"] == "CIFAR-10" and "test_error" in p]
     mobile = [p["top_1"] for p in published if "224" in p["setting"] and "top_1" in p]

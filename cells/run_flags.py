@@ -14,7 +14,8 @@ from cells import shipped
 from cells.checks import stages
 from cells.kinds import files as kinds
 from cells.support import command_line
-from cells.support.errors import UserError, printable, unknown
+from cells.support.errors import UserError, printable, require_known
+from cells.support.files import write_json
 
 #: Whose short names of configurations a program knows.
 _CONFIGURATIONS = {stages.CLASSIFIER: "transfer", stages.DETECTOR: "detection"}
@@ -109,9 +110,25 @@ def formats(known: Sequence[str]) -> list[str]:
         UserError: one is none of them.
     """
     for name in flags.FLAGS.formats:
-        if name not in known:
-            raise unknown("--formats", name, known)
+        require_known("--formats", name, known)
     return flags.FLAGS.formats
+
+
+def counted(counts: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a summary, which is written to `--output`, too.
+
+    Args:
+        counts: what is summed up, by name: names of units end in `_bytes` or `_seconds`.
+    """
+    for name, value in counts.items():
+        shown = f"{value:,}" if isinstance(value, int) else value
+        if name.endswith("_bytes"):
+            shown = f"{value / 2**20:,.1f} MiB (estimate)"
+        elif name.endswith("_seconds"):
+            shown = f"{value:.3f} s" + (" (estimate)" if name == "step_seconds" else "")
+        yield f"{name.replace('_', ' '):24} {shown}"
+    if flags.FLAGS.output:
+        write_json(flags.FLAGS.output, counts)
 
 
 def is_of_run() -> bool:

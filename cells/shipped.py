@@ -1,6 +1,6 @@
-"""Files without code that come with it: the configurations of `configs`, the pages of `docs`.
+"""Files without code that come with it: pages of `docs`, configurations of `configs`, weights.
 
-In a clone they lie beside the package `cells`, in a wheel inside of it (`setup.py`).
+The first two lie beside the package `cells` in a clone, in a wheel inside of it (`setup.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from cells.support import overrides, registry
-from cells.support.errors import UserError, cut, nearest, unknown
+from cells.support.errors import UserError, cut, nearest
 from cells.support.files import expanded
+from cells.support.registry import choose
 from cells.support.settings_differences import flat
+
+#: Weights of small networks; its README.md tells all.
+WEIGHTS = pathlib.Path(__file__).parent / "weights" / "shipped"
 
 #: Folders of `configs` by stage, with what belongs behind any recipe of it.
 _FOLDERS = {
@@ -36,6 +40,11 @@ def folder(name: str) -> pathlib.Path:
     package = pathlib.Path(__file__).parent
     installed = package / f"_{name}"
     return installed if installed.is_dir() else package.parent / name
+
+
+def weights() -> list[str]:
+    """The names of the files of weights, such as `hand_written_cifar10.safetensors`."""
+    return sorted(path.name for path in WEIGHTS.glob("*.safetensors"))
 
 
 def configuration(given: str | os.PathLike[str], stage: str) -> str:
@@ -125,10 +134,7 @@ def page(name: str) -> str:
     Raises:
         UserError: there is no such page; says which there are.
     """
-    known = pages()
-    if name not in known:
-        raise unknown("PAGE", name, known, "page")
-    return known[name].read_text(encoding="utf-8")
+    return choose("PAGE", name, pages(), "page").read_text(encoding="utf-8")
 
 
 def pages() -> dict[str, pathlib.Path]:

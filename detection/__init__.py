@@ -37,20 +37,4 @@ if TYPE_CHECKING:
 else:
     from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy(
-        __name__,
-        {
-            "ConversionResult": "detection.conversion.from_files",
-            "Detections": "detection.inference.detector",
-            "Detector": "detection.inference.detector",
-            "EvaluationResult": "detection.api",
-            "Predicted": "detection.inference.predict",
-            "TrainingResult": "transfer.training.result",
-            "convert": "detection.conversion.from_files",
-            "evaluate": "detection.api",
-            "export": "detection.exporting.export",
-            "open_detector": "detection.inference.detector",
-            "predict": "detection.api",
-            "train": "detection.api",
-        },
-    )
+    __getattr__, __dir__ = lazy(__name__)

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from cells.checks.arguments import checked
 from cells.genotype.genotype import Genotype
 from cells.support.errors import UserError
-from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
+from cells.support.files import (
+    FilePath,
+    FilePaths,
+    as_paths,
+    path_text,
+    require_writable,
+    write_json,
+)
 from detection.training import onednn
 from transfer.training.result import TrainingResult
 
@@ -103,6 +110,7 @@ def train(
         >>> result.steps, result.evaluation.data
         (4, 'digits_scenes validation[:8]')
     """
+    require_writable(output)
     onednn.turn_off()
     from detection.config.read import read_params
     from transfer.training import checkpoints
@@ -160,6 +168,7 @@ def evaluate(
     from detection.config.read import read_params
     from transfer.training import checkpoints
 
+    require_writable(output)
     folder = path_text(model_dir)
     params = read_params(
         folder, config_file=config_file, params_override=params_override, data_dir=data_dir
@@ -189,7 +198,7 @@ def _run(
         tasks.append(task.create(config, **more))
         return tasks[-1]
 
-    metrics = runner.run(params, mode, folder, completed, task_class)
+    metrics = runner.run(params, mode, folder, completed, task_class, in_order=False)
     if metrics is None:
         return None
     side = params.task.validation_data
@@ -268,6 +277,7 @@ def predict(
     from detection.inference.detector import Detector, open_detector
     from detection.inference.predict import predict as write
 
+    require_writable(output)
     files = find_files(as_paths(images))
     check_files(files)
     if isinstance(model_dir, Detector):

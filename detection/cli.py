@@ -1,24 +1,4 @@
-"""The command line of the third stage. TensorFlow is imported only once there is work."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-from absl import flags
-
-from cells import run_flags
-from cells.checks import stages
-from cells.support import command_line
-from cells.support.files import write_json
-
-if TYPE_CHECKING:
-    from detection.api import EvaluationResult
-
-#: Of `detection.exporting.formats`, which imports what --help has no time for.
-FORMATS = ("saved_model", "tflite", "onnx")
-
-HELP = """\
+"""\
 cell-detect: trains a genotype as the backbone of an object detector, with Model Garden's trainer.
 
 A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cells list`).
@@ -67,11 +47,29 @@ compare with. eval and predict start from the configuration that --model_dir hol
 `cells docs detection` explains all of it.
 """
 
+# TensorFlow is imported only once there is work.
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from cells import run_flags
+from cells.checks import stages
+from cells.support import command_line
+
+if TYPE_CHECKING:
+    from detection.api import EvaluationResult
+
+#: Of `detection.exporting.formats`, which imports what --help has no time for.
+FORMATS = ("saved_model", "tflite", "onnx")
+
 
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    command_line.run(_main, module=__name__, text=HELP, prog="cell-detect")
+    command_line.run(_main, module=__name__, prog="cell-detect")
 
 
 def _define_flags() -> None:
@@ -229,19 +227,13 @@ def _convert(_: Sequence[str]) -> Iterator[str]:
 
 
 def _summary(_: Sequence[str]) -> Iterator[str]:
-    values = flags.FLAGS
     trained = run_flags.is_of_run()
-    folder = values.model_dir if trained else None
+    folder = flags.FLAGS.model_dir if trained else None
     settings = _settings(trained=trained)
     from detection.config.read import read_params
     from detection.summary import summary
 
-    counts = summary(read_params(folder, **settings))
-    for name, value in counts.items():
-        shown = f"{value:,}" if isinstance(value, int) else value
-        yield f"{name.replace('_', ' '):24} {shown}"
-    if values.output:
-        write_json(values.output, counts)
+    yield from run_flags.counted(summary(read_params(folder, **settings)))
 
 
 _MODES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
 import pytest
 
 import auto
@@ -21,6 +22,9 @@ CALLS: list[tuple[Any, str, dict[str, Any]]] = [
     (cell_search.open_search, "directory", {"directory": "nowhere"}),
     (transfer.train, "experiment", {"model_dir": "run", "experiment": "cells_cifar"}),
     (transfer.evaluate, "model_dir", {"model_dir": "nowhere"}),
+    (transfer.train, "output", {"model_dir": "run", "output": "/proc/nowhere/e.json"}),
+    (transfer.evaluate, "output", {"model_dir": "run", "output": "/proc/nowhere/e.json"}),
+    (detection.train, "output", {"model_dir": "run", "output": "/proc/nowhere/e.json"}),
     (transfer.predict, "top", {"model_dir": "run", "images": [], "top": 0}),
     (transfer.export, "output", {"model_dir": "run", "output": "model.h5"}),
     (detection.train, "params_override", {"model_dir": "run", "params_override": "tusk.x=1"}),
@@ -42,6 +46,9 @@ TYPES: list[tuple[Any, str, dict[str, Any]]] = [
     (transfer.train, "params_override", {"model_dir": "run", "params_override": 3}),
     (transfer.evaluate, "crops", {"model_dir": "run", "crops": "10"}),
     (transfer.predict, "images", {"model_dir": "run", "images": 3}),
+    (transfer.predict, "images", {"model_dir": "run", "images": [np.zeros((8, 8, 3))]}),
+    (transfer.train, "config_file", {"model_dir": "run", "config_file": ["a.yaml", {}]}),
+    (cells.register_operation, "name", {"name": 3}),
     (transfer.predict, "model_dir", {"model_dir": 3, "images": "photo.png"}),
     (detection.train, "evaluate", {"model_dir": "run", "evaluate": 1}),
     (detection.predict, "output", {"model_dir": "run", "output": 3}),

@@ -49,6 +49,7 @@ SLIPS = [
     ("transfer --mode=predict --model_dir=run .", "run is not the folder of a run"),
     ("transfer --mode=export --model_dir=run --output=a.keras", "run is not the folder of a run"),
     ("cell_search --search_dir=trained", "trained is the folder of the training of a classifier"),
+    ("cell_search --search_dir=cut.yaml", "--search_dir: cut.yaml is a file; give a folder"),
     ("transfer --mode=train --model_dir=auto", "auto is the folder of a run of cells auto"),
     ("detection --mode=train --model_dir=trained", "the folder of the training of a classifier"),
     ("detection --mode=summary --params_override=task.a=1,task.a=2", "'task.a' is given twice"),

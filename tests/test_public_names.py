@@ -89,7 +89,7 @@ def test_a_front_door_is_opened_without_tensorflow(package):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_type_checkers_see_what_is_imported(package):
-    """They read the imports under TYPE_CHECKING, which must be those of the lazy table."""
+    """They read the imports under TYPE_CHECKING, of which the lazy table is made."""
     door = importlib.import_module(package)
     tree = ast.parse(pathlib.Path(door.__file__).read_text(encoding="utf-8"))
     typed = {

@@ -34,18 +34,4 @@ if TYPE_CHECKING:
 else:
     from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy(
-        __name__,
-        {
-            "EvaluationResult": "transfer.api",
-            "Guess": "transfer.prediction",
-            "Prediction": "transfer.prediction",
-            "Trained": "transfer.training.checkpoints",
-            "TrainingResult": "transfer.training.result",
-            "evaluate": "transfer.api",
-            "export": "transfer.exporting.export",
-            "open_classifier": "transfer.training.checkpoints",
-            "predict": "transfer.api",
-            "train": "transfer.api",
-        },
-    )
+    __getattr__, __dir__ = lazy(__name__)

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from cells.checks.arguments import checked
 from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
-from cells.support.files import FilePath, FilePaths, as_paths, path_text, write_json
+from cells.support.files import (
+    FilePath,
+    FilePaths,
+    as_paths,
+    path_text,
+    require_writable,
+    write_json,
+)
 from transfer.training.result import TrainingResult
 
 if TYPE_CHECKING:
@@ -98,6 +105,7 @@ def train(
         >>> result.steps, result.evaluation.split
         (40, 'test')
     """
+    require_writable(output)
     from transfer.runs.configuration import read_params
     from transfer.training import checkpoints, runner
 
@@ -155,6 +163,7 @@ def evaluate(
         >>> result.metrics["images"]
         100
     """
+    require_writable(output)
     folder = path_text(model_dir)
     from transfer import evaluation
     from transfer.runs.configuration import read_params
@@ -234,6 +243,7 @@ def predict(
 
     if top < 1:
         raise UserError(f"--top: {top} is too small; use at least 1")
+    require_writable(output)
     files = image_files.find_files(as_paths(images))
     image_files.check_files(files)
     if not files:

@@ -1,26 +1,4 @@
-"""The command line of the second stage. TensorFlow is imported only once there is work."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
-
-from absl import flags
-
-from cells import run_flags
-from cells.checks import stages
-from cells.support import command_line
-from cells.support.errors import UserError
-from cells.support.files import write_json
-
-if TYPE_CHECKING:
-    from transfer.api import EvaluationResult
-
-#: Of `transfer.exporting.formats`, which imports what --help has no time for.
-FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
-
-HELP = """\
-cell-transfer: trains a genotype as an image classifier, with Model Garden's trainer.
+"""cell-transfer: trains a genotype as an image classifier, with Model Garden's trainer.
 
 A genotype is a file that `cell-search` wrote, or a name of the catalogue (`cells list`).
 
@@ -69,11 +47,30 @@ eval, predict and export start from the configuration that --model_dir holds ins
 `cells docs transfer` explains all of it.
 """
 
+# TensorFlow is imported only once there is work.
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from cells import run_flags
+from cells.checks import stages
+from cells.support import command_line
+from cells.support.errors import UserError
+
+if TYPE_CHECKING:
+    from transfer.api import EvaluationResult
+
+#: Of `transfer.exporting.formats`, which imports what --help has no time for.
+FORMATS = ("keras", "weights", "saved_model", "tflite", "tflite_int8", "onnx")
+
 
 def main() -> None:
     """Runs the command line; never returns."""
     _define_flags()
-    command_line.run(_main, module=__name__, text=HELP, prog="cell-transfer")
+    command_line.run(_main, module=__name__, prog="cell-transfer")
 
 
 def _define_flags() -> None:
@@ -213,18 +210,7 @@ def _summary(_: Sequence[str]) -> Iterator[str]:
     counts = summary(params)
     if values.measure:
         counts |= measure(params)
-    for name, value in counts.items():
-        yield f"{name.replace('_', ' '):24} {_shown(name, value)}"
-    if values.output:
-        write_json(values.output, counts)
-
-
-def _shown(name: str, value: Any) -> str:
-    if name.endswith("_bytes"):
-        return f"{value / 2**20:,.1f} MiB (estimate)"
-    if name.endswith("_seconds"):
-        return f"{value:.3f} s" + (" (estimate)" if name == "step_seconds" else "")
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    yield from run_flags.counted(counts)
 
 
 _MODES = {

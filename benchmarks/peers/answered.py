@@ -22,6 +22,15 @@ INITIAL = 10
 #: The largest space of which all points are written down.
 LISTED = 100_000
 
+#: What the process runs: the function `answer` of a program, for each line that it reads.
+_LOOP = """
+import json, pathlib, sys, warnings
+warnings.simplefilter("ignore")
+exec(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
+for line in sys.stdin:
+    print(json.dumps(answer(json.loads(line))), flush=True)
+"""
+
 
 class Answered(Strategy):
     """Asks a library for the next point, after the random points with which `bayesian` begins.
@@ -29,9 +38,9 @@ class Answered(Strategy):
     Attributes:
         REQUIREMENTS: of the environment, as pip takes them.
         ANSWERS: the program `<ANSWERS>_answers.py` beside this module. It imports nothing of this
-            project, reads one JSON object a line (`points`, lists of places among the choices;
-            their `values`, of which more is better; the `sizes` of all decisions; a `seed`) and
-            answers with a point.
+            project. Its function `answer` is asked for the next point with a mapping: `points`,
+            lists of places among the choices; their `values`, of which more is better; the `sizes`
+            of all decisions; and a `seed`.
     """
 
     REQUIREMENTS: ClassVar[Sequence[str]]
@@ -74,7 +83,7 @@ class Answered(Strategy):
                 sys.exit(f"peer:{self.ANSWERS}: cannot be installed here ({error})")
             program = pathlib.Path(__file__).with_name(f"{self.ANSWERS}_answers.py")
             self._process = subprocess.Popen(
-                [python, "-I", str(program)],
+                [python, "-I", "-c", _LOOP, str(program)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -1,16 +1,11 @@
 """BoTorch's side of `benchmarks.peers.botorch`, in an environment of its own; imports nothing of
 this project.
 
-Reads one JSON object a line, `points`, their `values`, a `seed`, and `candidates` or the `sizes`
-of all decisions, and answers with the point that it would try next. Points are lists of places
-among the choices.
+It is asked as `Answered` says, but for `candidates` in the place of `sizes` where they can be
+written down.
 """
 
 from __future__ import annotations
-
-import json
-import sys
-import warnings
 
 
 def answer(asked: dict) -> list[int]:
@@ -40,9 +35,3 @@ def answer(asked: dict) -> list[int]:
             gain, each, q=1, num_restarts=10, raw_samples=1024, X_avoid=x
         )
     return [int(v) for v in best[0].tolist()]
-
-
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)

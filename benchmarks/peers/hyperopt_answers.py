@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
-
 #: Seeds that are tried for a point that was not met before.
 _ATTEMPTS = 20
 
@@ -53,9 +49,3 @@ def answer(asked: dict) -> list[int]:
         if point not in asked["points"]:
             break
     return point
-
-
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
-
 
 def answer(asked: dict) -> list[int]:
     """The next point by `GPSampler`, with its own settings."""
     import optuna
+    import torch
     from optuna.distributions import CategoricalDistribution
     from optuna.trial import create_trial
 
+    torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = {f"d{i}": CategoricalDistribution(range(n)) for i, n in enumerate(asked["sizes"])}
     sampler = optuna.samplers.GPSampler(
@@ -31,12 +29,3 @@ def answer(asked: dict) -> list[int]:
     )
     trial = study.ask(space)
     return [int(trial.params[name]) for name in space]
-
-
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    import torch
-
-    torch.set_num_threads(1)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)

@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks.kept import read_lines
 from benchmarks.record import compare, lists, packed
 from benchmarks.record.runs import ARMS, Record
-from benchmarks.report import Figure, observed, print_figures, required
+from benchmarks.report import Figure, mean_and_error, observed, print_figures, required
 from cells.support.errors import UserError
 
 LIMITS = {
@@ -179,11 +179,9 @@ def _of_arm(arm: str, rows: list[dict[str, Any]], again: list[dict[str, Any]]) -
                 groups.setdefault(str(row["point"]), []).append(100.0 * row["values"][0])
         name = f"{arm}: best mean when trained again, %"
         values = max(groups.values(), key=statistics.fmean)
-        error = None
-        if len(values) > 1:
-            error = round(statistics.stdev(values) / len(values) ** 0.5, 2)
+        mean, error = mean_and_error(values)
         note = f"{len(values)} seeds, {len(groups)} candidates"
-        found.append(observed(name, round(statistics.fmean(values), 2), error=error, note=note))
+        found.append(observed(name, mean, error=error, note=note))
     return found
 
 

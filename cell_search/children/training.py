@@ -32,6 +32,11 @@ class Descent:
     nesterov: bool = False
     smoothing: float = 0.0
 
+    @classmethod
+    def of(cls, settings: Any) -> Descent:
+        """That of a training's settings, which call them the same; what they lack is as usual."""
+        return cls(**{k: v for k, v in vars(settings).items() if k in cls.__dataclass_fields__})
+
 
 class Training:
     """Steps of a child.

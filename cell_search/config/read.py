@@ -64,9 +64,11 @@ def read(
     elif not config and directory is not None and stored is not None:
         wanted = schema.from_values(stored, str(directory.config))
     else:
-        named = [shipped.configuration(file, "search") for file in as_paths(config or ())]
-        wanted = overrides.override(SearchConfig(), named)
-        given += [overrides.read_yaml(file) for file in named]
+        wanted = SearchConfig()
+        for file in as_paths(config or ()):
+            path = shipped.configuration(file, "search")
+            given.append(overrides.read_yaml(path))
+            overrides.apply(wanted, given[-1], path)
     overrides.override(wanted, text=text)
     overrides.apply(wanted, changes, "the arguments")
     if wanted.space.name in WHOLE:

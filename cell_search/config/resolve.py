@@ -119,7 +119,8 @@ class Search:
     def bounds(self) -> str:
         """What feasible points keep to, for people."""
         table = [] if self.evaluator.uses_images else ["the table"]
-        return " and ".join([*table, str(self.limits)] if self.limits.any else table)
+        bounds = [*table, str(self.limits)] if self.limits.any else table
+        return " and ".join(bounds) or "what images of this size allow (images.size)"
 
     def evaluator_of(self, point: Mapping[str, Any]) -> Evaluator:
         """The evaluator with the settings that a point decides.

@@ -14,7 +14,7 @@ from typing import Any
 from cell_search.evaluators import Evaluator
 from cell_search.space.space import Decision
 from cells.support import settings
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 
 #: The kind of these decisions.
 KIND = "setting"
@@ -36,8 +36,7 @@ def decisions(choices: Mapping[str, Sequence[Any]], evaluator: Evaluator) -> tup
     known = dataclasses.asdict(evaluator)
     for name, values in choices.items():
         where = f"settings.{name}"
-        if name not in known:
-            raise unknown("settings", name, known, "setting of the evaluator")
+        require_known("settings", name, known, "setting of the evaluator")
         for value in values:
             if fault := settings.fault_of(type(evaluator), name, value):
                 raise UserError(f"{where}: {fault}")

@@ -13,6 +13,7 @@ from cells.genotype.genotype import Genotype
 from cells.network.stack import StackConfig
 from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
+from cells.support.files import require_writable
 
 #: The environment variable that names the table where none is named.
 VARIABLE = "CELLS_COSTS"
@@ -33,6 +34,7 @@ def make(path: str, precision: str = "float32") -> Iterator[str]:
     """
     if os.path.isdir(path) or not path.endswith(".json"):
         raise UserError(f"--costs: {path} is no name of a cost table; use one that ends in .json")
+    require_writable(path, "--costs")
     from cell_search.children.precision import MIXED, mixed_bfloat16
     from cell_search.costs import measure
 

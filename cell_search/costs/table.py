@@ -214,11 +214,7 @@ def parse(text: bytes | str) -> CostTable:
         UserError: it is none; names the field.
     """
     data = json_file.loads(text, "cost file")
-    if not isinstance(data, dict):
-        raise UserError("holds no table of costs")
-    version = data.get("format_version")
-    if isinstance(version, bool) or version != FORMAT_VERSION:
-        raise UserError(f"format_version: {version!r:.40} is not known; this is {FORMAT_VERSION}")
+    json_file.require_version(data, FORMAT_VERSION, "cost file")
     samples = {pass_: _samples(data.get(pass_), pass_) for pass_ in PASSES}
     machine = data.get("machine")
     if isinstance(machine, dict):

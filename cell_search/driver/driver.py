@@ -91,7 +91,7 @@ def search(studies: Studies, search: Search, interruptible: Interruptible) -> Se
     require_same(known, search, study)
     for trial in known:
         if trial.changed and not study.get_trials(deepcopy=False):
-            print(f"strategy.first: of {trial.name}, {trial.changed}", flush=True)
+            print(f"{trial.name} is tried first, as it fits the space: {trial.changed}", flush=True)
     first = [*known, *_sieved(studies, search, interruptible, files, known)]
     run(studies, STUDY_NAME, search, study, interruptible, files, first)
     if files is None:

@@ -11,6 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import summary_v2 as hparams
+from tensorboard.summary.writer.record_writer import RecordWriter
+
 from cell_search.space.space import Decision
 from cells.support.files import writing
 
@@ -35,8 +40,6 @@ class EventFile:
             values: by the names of the curves.
             step: their place on the axis.
         """
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
         self.add(Summary(value=[{"tag": k, "simple_value": v} for k, v in values.items()]), step)
 
     def picture(self, name: str, png: bytes, step: int) -> None:
@@ -47,8 +50,6 @@ class EventFile:
             png: the content of the file.
             step: its place in the series.
         """
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
         # PNG (W3C), section 11.2.1: width and height are the first fields of the first chunk.
         width, height = struct.unpack(">II", png[16:24])
         image = Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=png)
@@ -61,8 +62,6 @@ class EventFile:
             decisions: each is a hyper-parameter.
             metric: the tag of what they are judged by.
         """
-        from tensorboard.plugins.hparams import summary_v2 as hparams
-
         # Choices of several types would be refused.
         domains = [
             hparams.HParam(d.name, hparams.Discrete(list(dict.fromkeys(map(_plain, d.choices)))))
@@ -79,8 +78,6 @@ class EventFile:
             point: the values.
             name: of the trial.
         """
-        from tensorboard.plugins.hparams import summary_v2 as hparams
-
         values = {key: _plain(value) for key, value in point.items()}
         self.add(hparams.hparams_pb(values, trial_id=name), 0)
 
@@ -94,25 +91,21 @@ class EventFile:
         Raises:
             UserError: the disk is full.
         """
-        from tensorboard.compat.proto.event_pb2 import Event
-
         with writing(self._folder):
             if self._writer is None:
                 self._writer = self._open()
-                self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-            self._write(Event(wall_time=time.time(), step=step, summary=summary))
+            event = Event(wall_time=time.time(), step=step, summary=summary)
+            self._writer.write(event.SerializeToString())
 
-    def _write(self, event: Any) -> None:
-        self._writer.write(event.SerializeToString())
-
-    def _open(self) -> Any:
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
+    def _open(self) -> RecordWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         parts = (int(time.time()), socket.gethostname(), os.getpid(), next(_COUNTER))
         name = "events.out.tfevents." + ".".join(map(str, parts))
         # Without a buffer: a reader sees a record at once, and none is left for a full disk.
-        return RecordWriter(open(self._folder / name, "wb", buffering=0))
+        writer = RecordWriter(open(self._folder / name, "wb", buffering=0))  # noqa: SIM115
+        begin = Event(wall_time=time.time(), file_version="brain.Event:2")
+        writer.write(begin.SerializeToString())
+        return writer
 
     def close(self) -> None:
         """Ends the file."""

@@ -113,14 +113,7 @@ class WholeTraining:
         self.images = TrainingImages(*images, recipe, seed)
         self._training = Training(
             self.child,
-            Descent(
-                momentum=recipe.momentum,
-                l2=recipe.l2,
-                clip=recipe.clip,
-                auxiliary_weight=recipe.auxiliary_weight,
-                nesterov=recipe.nesterov,
-                smoothing=recipe.smoothing,
-            ),
+            Descent.of(recipe),
             seed=seed,
             prepare=preprocessing.scale,
         )

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -24,7 +24,7 @@ from cell_search.space.space import Decision, Point
 from cell_search.trial_keys import GRAPH, GRAPH_HASH
 from cells.evolved.graph import FIRST, EvolvedGraph
 from cells.evolved.mutations import MUTATIONS, Impossible, draw, mutate
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 
 PARENT, MUTATION, SEED = "parent", "mutation", "seed"
 
@@ -47,6 +47,10 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
         decisions: these three, then `settings`, which children take over from their parents.
         settings: further decisions that belong to a candidate, but not to its graph.
     """
+
+    prefix: ClassVar[str] = "graph"
+    source: ClassVar[str] = "Real et al. 2017, section 3"
+    noun: ClassVar[str] = "networks"
 
     decisions: tuple[Decision, ...] = field(init=False)
 
@@ -108,7 +112,8 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
             _refuse(number, "is not there, and others descend from it")
         if GRAPH not in noted or _hash(noted[GRAPH]) != noted.get(GRAPH_HASH):
             _refuse(number, f"its {GRAPH!r} is not what was recorded")
-        return EvolvedGraph.from_dict(noted[GRAPH])
+        with about(f"trial {number}"):
+            return EvolvedGraph.from_dict(noted[GRAPH])
 
     def made(self, point: Mapping[str, Any], name: str, provenance: dict[str, Any]) -> EvolvedGraph:
         try:
@@ -132,18 +137,6 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
 
     def training(self, point: Mapping[str, Any]) -> dict[str, Any]:
         return {"learning_rate": self.decode(point, name="any").learning_rate}
-
-    @property
-    def prefix(self) -> str:
-        return "graph"
-
-    @property
-    def source(self) -> str:
-        return "Real et al. 2017, section 3"
-
-    @property
-    def noun(self) -> str:
-        return "networks"
 
 
 def _hash(graph: Any) -> str:

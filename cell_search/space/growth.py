@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,36 +47,32 @@ class Growth:
     parts: tuple[Part, ...]
     in_order: bool = False
 
-    def __post_init__(self) -> None:
-        place = {d.name: i for i, d in enumerate(self.space.decisions)}
-        choices = {d.name: d.choices for d in self.space.decisions}
-        set_ = object.__setattr__
-        set_(self, "_origin", np.array(self.space.indices(self.simplest), np.int16))
-        set_(self, "_places", [[place[name] for name in part.decisions] for part in self.parts])
-        set_(
-            self,
-            "_counts",
-            [
-                [(place[name], choices[name].index(c)) for name, c in part.counted.items()]
-                for part in self.parts
-            ],
-        )
-        set_(self, "_sizes", [len(d.choices) for d in self.space.decisions])
-
-    _origin: np.ndarray = field(init=False, repr=False, compare=False)
-    _places: list[list[int]] = field(init=False, repr=False, compare=False)
-    _counts: list[list[tuple[int, int]]] = field(init=False, repr=False, compare=False)
-    _sizes: list[int] = field(init=False, repr=False, compare=False)
-
-    @property
+    @functools.cached_property
     def origin(self) -> np.ndarray:
         """The simplest point, int16 `(decisions,)`."""
-        return self._origin
+        return np.array(self.space.indices(self.simplest), np.int16)
 
-    @property
+    @functools.cached_property
+    def _place(self) -> dict[str, int]:
+        return {d.name: i for i, d in enumerate(self.space.decisions)}
+
+    @functools.cached_property
     def places(self) -> list[list[int]]:
         """The columns of the decisions of each part."""
-        return self._places
+        return [[self._place[name] for name in part.decisions] for part in self.parts]
+
+    @functools.cached_property
+    def _counts(self) -> list[list[tuple[int, int]]]:
+        """Of each part the columns that count it, and the index that each has at least."""
+        choices = {d.name: d.choices for d in self.space.decisions}
+        return [
+            [(self._place[name], choices[name].index(c)) for name, c in part.counted.items()]
+            for part in self.parts
+        ]
+
+    @functools.cached_property
+    def _sizes(self) -> list[int]:
+        return [len(d.choices) for d in self.space.decisions]
 
     def present(self, points: np.ndarray) -> np.ndarray:
         """Which parts are there.
@@ -87,11 +84,11 @@ class Growth:
             bool `(n, parts)`.
         """
         there = np.empty((len(points), len(self.parts)), bool)
-        for part, (columns, counts) in enumerate(zip(self._places, self._counts, strict=True)):
+        for part, (columns, counts) in enumerate(zip(self.places, self._counts, strict=True)):
             if counts:
                 there[:, part] = np.all([points[:, i] >= least for i, least in counts], axis=0)
             else:
-                there[:, part] = (points[:, columns] != self._origin[columns]).any(axis=1)
+                there[:, part] = (points[:, columns] != self.origin[columns]).any(axis=1)
         return there
 
     def levels(self, points: np.ndarray) -> np.ndarray:
@@ -110,8 +107,8 @@ class Growth:
             limit: of points; of more, as many are drawn.
         """
         if self.in_order:
-            return self._with(self._origin, 0, rng, limit)
-        return self.grown(self._origin[None], rng, limit)
+            return self._with(self.origin, 0, rng, limit)
+        return self.grown(self.origin[None], rng, limit)
 
     def grown(self, points: np.ndarray, rng: np.random.Generator, limit: int) -> np.ndarray:
         """All points with one part more.
@@ -135,7 +132,7 @@ class Growth:
     def _with(
         self, point: np.ndarray, part: int, rng: np.random.Generator, limit: int
     ) -> np.ndarray:
-        columns = self._places[part]
+        columns = self.places[part]
         sizes = [self._sizes[i] for i in columns]
         total = math.prod(sizes)
         numbers: Sequence[int] | np.ndarray = (
@@ -147,7 +144,7 @@ class Growth:
         for place, least in self._counts[part]:
             rows[:, place] = np.maximum(rows[:, place], least)
         if not self._counts[part]:
-            rows = rows[(rows[:, columns] != self._origin[columns]).any(axis=1)]
+            rows = rows[(rows[:, columns] != self.origin[columns]).any(axis=1)]
         return rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Decision, Point
@@ -54,6 +54,10 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
             written in another way.
     """
 
+    prefix: ClassVar[str] = "layerwise"
+    source: ClassVar[str] = "Zoph & Le 2017, sections 3.3 and 4.1"
+    noun: ClassVar[str] = "networks"
+
     decisions: tuple[Decision, ...] = field(init=False)
     layers: int = setting(15, least=1, most=MAX_LAYERS)
     sizes: tuple[int, ...] = setting((1, 3, 5, 7), least=1, most=31)
@@ -72,17 +76,7 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
                     f"space.layerwise.{name}: {list(choices)} are no choices; give at least one, "
                     "and each once"
                 )
-        for name in (
-            "layers",
-            "sizes",
-            "filters",
-            "strides",
-            "first_layers",
-            "more_layers",
-            "every",
-        ):
-            if fault := settings.fault_of(LayerwiseSpace, name, getattr(self, name)):
-                raise UserError(f"space.layerwise.{name}: {fault}")
+        settings.check(self, "space.layerwise.")
         if self.first_layers > self.layers:
             raise UserError(
                 f"space.layerwise.first_layers: {self.first_layers} are more than the "
@@ -165,18 +159,6 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
     def key(self, point: Mapping[str, Any]) -> str:
         """Equal for networks that are the same up to the order of independent layers."""
         return self.decode(point, name="any").canonical_key()
-
-    @property
-    def prefix(self) -> str:
-        return "layerwise"
-
-    @property
-    def source(self) -> str:
-        return "Zoph & Le 2017, sections 3.3 and 4.1"
-
-    @property
-    def noun(self) -> str:
-        return "networks"
 
     @property
     def extent(self) -> str:

@@ -125,7 +125,9 @@ OTHERS: dict[str, Space] = {"nas_bench_201": nas_bench_201.SPACE}
 WHOLE: dict[str, Space] = {"layerwise": LayerwiseSpace(), "graph": GraphSpace()}
 
 #: Spaces of recurrent cells.
-RECURRENT: dict[str, type[RecurrentSpace]] = {kind.name: kind for kind in (TreeSpace, HighwaySpace)}
+RECURRENT: dict[str, type[RecurrentSpace]] = {
+    kind.prefix: kind for kind in (TreeSpace, HighwaySpace)
+}
 
 
 def named(name: str, blocks: int = 0) -> Space:

@@ -35,23 +35,12 @@ class RecurrentSpace(GenotypeSpace[RecurrentGenotype]):
         blocks: leaves of a tree, or nodes of a highway cell.
     """
 
-    name: ClassVar[str]
-    paper: ClassVar[str]
-
     decisions: tuple[Decision, ...] = field(init=False)
     blocks: int = 8
 
     def __post_init__(self) -> None:
         made = tuple(d for d in self._of_cell() if len(d.choices) > 1)
         object.__setattr__(self, "decisions", made + self.settings)
-
-    @property
-    def source(self) -> str:
-        return self.paper
-
-    @property
-    def prefix(self) -> str:
-        return self.name
 
     def find(self, name_or_path: str) -> RecurrentGenotype:
         return catalogue.load(name_or_path)
@@ -98,8 +87,8 @@ class TreeSpace(RecurrentSpace):
     """Trees: combination and activation of each node and of the injection, then two numbers of
     nodes, of that which gives c_t and of that where c_{t-1} comes in."""
 
-    name: ClassVar[str] = "recurrent"
-    paper: ClassVar[str] = "Zoph & Le 2017, section 3.4"
+    prefix: ClassVar[str] = "recurrent"
+    source: ClassVar[str] = "Zoph & Le 2017, section 3.4"
 
     def __post_init__(self) -> None:
         if self.blocks not in BASES:
@@ -136,8 +125,8 @@ class HighwaySpace(RecurrentSpace):
     """Highway cells as DARTS writes them, gate first, whose output is the mean of all nodes: the
     earlier state and the activation of each."""
 
-    name: ClassVar[str] = "recurrent_darts"
-    paper: ClassVar[str] = "Liu et al. 2019, section 3.2; the nodes of Pham et al. 2018"
+    prefix: ClassVar[str] = "recurrent_darts"
+    source: ClassVar[str] = "Liu et al. 2019, section 3.2; the nodes of Pham et al. 2018"
 
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_HIGHWAY_NODES:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cell_search.space.space import Choice, Decision, Space
 from cells.support import files, json_file
-from cells.support.errors import UserError, about, cut, unknown
+from cells.support.errors import UserError, about, cut, require_known
 
 FORMAT_VERSION = 1
 
@@ -46,9 +46,7 @@ def parse(text: bytes | str) -> Space:
     """
     data = json_file.loads(text, "space")
     _fields(data, "", {"format_version", "decisions"}, set())
-    version = data["format_version"]
-    if isinstance(version, bool) or version != FORMAT_VERSION:
-        raise UserError(f"format_version: {version!r:.40} is not known; use {FORMAT_VERSION}")
+    json_file.require_version(data, FORMAT_VERSION, "space")
     if not isinstance(data["decisions"], list) or not data["decisions"]:
         raise UserError("decisions: must be a list of at least one decision")
     decisions = tuple(_decision(d, f"decisions[{i}]") for i, d in enumerate(data["decisions"]))
@@ -87,8 +85,7 @@ def _fields(data: Any, where: str, needed: set[str], optional: set[str]) -> None
     if not isinstance(data, dict):
         raise UserError(f"{at}must be a JSON object")
     for field in data:
-        if field not in needed | optional:
-            raise unknown(where or "space", field, sorted(needed | optional), "field")
+        require_known(where or "space", field, sorted(needed | optional), "field")
     for field in sorted(needed):
         if field not in data:
             raise UserError(f"{at}the field {field!r} is missing")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ def parse(names: Sequence[str], reward: str, metrics: Sequence[str]) -> tuple[Ob
     for name in names:
         if not isinstance(name, str):
             raise UserError(f"objectives: {name!r} is not a name of a metric")
-        metric = name.removeprefix("-").strip()
-        if metric not in metrics:
-            raise unknown("objectives", metric, metrics, "metric")
+        metric = require_known("objectives", name.removeprefix("-").strip(), metrics, "metric")
         if metric in [o.metric for o in objectives]:
             raise UserError(f"objectives: {metric!r} is named twice")
         objectives.append(Objective(metric, maximize=not name.startswith("-")))

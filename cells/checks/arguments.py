@@ -4,63 +4,52 @@ from __future__ import annotations
 
 import functools
 import inspect
-import numbers
-import os
-import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from cells.support.errors import UserError
+from cells.support.settings import fit
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-#: What a type accepts, and what it is called. Truth values are no numbers.
-_PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
-    str: ((str,), "a text"),
-    int: ((numbers.Integral,), "a whole number"),
-    float: ((numbers.Real,), "a number"),
-    bool: ((bool,), "True or False"),
-    os.PathLike: ((os.PathLike,), "a path"),
-    Mapping: ((Mapping,), "a dictionary"),
-    Sequence: ((Sequence,), "a list"),
-}
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A decorator of public functions that compares arguments with their annotations.
 
     Args:
-        function: with annotations. What is in lists and dictionaries is not compared.
+        function: with annotations. What is in dictionaries is not compared.
     """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
-            require_type(name, value, _hints(function).get(name, Any))
-        return function(*args, **kwargs)
+        bound: Any = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = fitted(name, value, _hints(function).get(name, Any))
+        return function(*bound.args, **bound.kwargs)
 
     return call
 
 
-def require_type(name: str, value: Any, hint: Any) -> None:
-    """Compares a value with a type.
+def fitted(name: str, value: Any, hint: Any) -> Any:
+    """A value as its type has it: 1e3 is a whole number where one is due.
 
     Args:
         name: what errors call the value.
         value: of anybody.
-        hint: a type, several of them, or what cannot be compared.
+        hint: the type, or what cannot be compared.
 
     Raises:
         UserError: it has another type.
     """
-    kinds = _alternatives(hint)
-    if kinds and not any(_fits(value, kind) for kind in kinds):
-        wanted = " or ".join(dict.fromkeys(_word(kind) for kind in kinds))
+    found, expected = fit(hint, value)
+    if expected:
         shown = " ".join(f"{value!r:.60}".split())  # An array has lines.
-        raise UserError(f"{name}: {shown} is not {wanted}")
+        article = "an" if expected[0] in "AEIOU" else "a"
+        raise UserError(f"{name}: {shown} is not {article} {expected}")
+    return found
 
 
 @functools.cache
@@ -91,38 +80,3 @@ def _read(annotation: Any, function: Callable[..., Any]) -> Any:
             names[str(error.name)] = _Named(str(error.name), (), {})
         except AttributeError:  # So is the module that it is of.
             return Any
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    """The types of which a value must have one."""
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    parts = [_plain(part) for part in (typing.get_args(hint) if union else (hint,))]
-    return () if any(part is None for part in parts) else tuple(parts)
-
-
-def _plain(hint: Any) -> Any:
-    """A type that `isinstance` takes, `callable`, or None for what cannot be compared."""
-    origin = typing.get_origin(hint) or hint
-    if origin is Callable:
-        return callable
-    return origin if isinstance(origin, type) and origin not in (object, Any) else None
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if kind is callable:
-        return callable(value)
-    accepted = _PLAIN[kind][0] if kind in _PLAIN else (kind,)
-    if isinstance(value, bool) and kind in (int, float):
-        return False
-    if kind is Sequence and isinstance(value, str):
-        return False
-    return isinstance(value, accepted)
-
-
-def _word(kind: Any) -> str:
-    if kind is callable:
-        return "a function"
-    if kind is type(None):
-        return "None"
-    article = "an" if kind.__name__[0] in "AEIOU" else "a"
-    return _PLAIN[kind][1] if kind in _PLAIN else f"{article} {kind.__name__}"

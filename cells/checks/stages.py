@@ -29,13 +29,18 @@ def of_training(params: Mapping[str, Any]) -> str:
     Args:
         params: nested, as in `params.yaml`.
     """
-    task = params.get("task")
-    model = task.get("model") if isinstance(task, Mapping) else None
-    return DETECTOR if isinstance(model, Mapping) and "detection_generator" in model else CLASSIFIER
+    return DETECTOR if "detection_generator" in model_of(params) else CLASSIFIER
+
+
+def model_of(params: Any) -> Mapping[str, Any]:
+    """`task.model` of a configuration, nested as in `params.yaml`; empty where there is none."""
+    for key in ("task", "model"):
+        params = params.get(key) if isinstance(params, Mapping) else None
+    return params if isinstance(params, Mapping) else {}
 
 
 def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument: str = "") -> None:
-    """Raises a UserError where a folder was made by another program.
+    """Raises a UserError where a folder was made by another program, or is a file.
 
     Args:
         flag: that names the folder.
@@ -43,6 +48,8 @@ def require_own(flag: str, folder: str | os.PathLike[str], stage: str, argument:
         stage: the program that would use it.
         argument: the name of the argument in Python, where it is not that of the flag.
     """
+    if os.path.isfile(folder):
+        raise UserError(f"--{flag}: {os.fspath(folder)} is a file; give a folder", argument)
     found = _mark(os.fspath(folder))
     if found is not None and found[1] != stage:
         mark, owner = found

@@ -236,8 +236,7 @@ def _write(
         supervised_keys=("image", "label"),
         metadata=tfds.core.MetadataDict(metadata),
     )
-    with prepared.without_words():
-        builder.download_and_prepare()
+    prepared.make(builder)
 
 
 def _examples(root: Path, files: list[ImageFile]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -51,7 +51,6 @@ class DetectionClasses:
         image_id_key: the feature that holds the picture's number, or None.
         crowd_key: within the objects, whether the box holds a crowd, or None.
         area_key: within the objects, the area in pixels, or None.
-        id_key: within the objects, the object's number, or None.
     """
 
     image_key: str
@@ -64,7 +63,6 @@ class DetectionClasses:
     image_id_key: str | None
     crowd_key: str | None
     area_key: str | None
-    id_key: str | None
 
 
 def image_classes(builder: tfds.core.DatasetBuilder) -> ImageClasses:
@@ -158,7 +156,6 @@ def detection_classes(builder: tfds.core.DatasetBuilder) -> DetectionClasses:
         image_id_key="image/id" if "image/id" in features else None,
         crowd_key="is_crowd" if "is_crowd" in inner else None,
         area_key="area" if "area" in inner else None,
-        id_key="id" if "id" in inner else None,
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cells.data import image_folders
 from cells.support.errors import UserError, first_line
-from cells.support.files import expanded
+from cells.support.files import expanded, writable
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -65,7 +65,7 @@ def place_of(root: str | None, ours: Collection[str], has: Callable[[Path], bool
 def _may_fill(base: Path, ours: Collection[str]) -> bool:
     if not base.is_dir():
         return True  # One that cannot be made is a slip, and told when it is.
-    # TFDS makes a folder for downloads, whether there are any or not.
+    # Beside sets that an older version made there is a folder for downloads.
     known = {*ours, "downloads"}
     return writable(base) and all(path.name in known for path in base.iterdir())
 
@@ -79,20 +79,30 @@ def prepared(root: Path) -> dict[str, Path]:
     return {file.parent.parent.relative_to(root).as_posix(): file.parent for file in found}
 
 
-@contextlib.contextmanager
-def without_words() -> Iterator[None]:
-    """Keeps from the screen what TFDS says of a set that is made here, without any download.
+def make(builder: tfds.core.DatasetBuilder) -> None:
+    """Makes a set that needs no download, and nothing else: no words, and no folder where it fails.
 
-    Its bars are shown on a terminal, where they move.
+    TFDS's bars are shown on a terminal, where they move.
+
+    Args:
+        builder: of the set.
     """
     import tensorflow_datasets as tfds
 
-    bars = contextlib.ExitStack()
-    if not sys.stderr.isatty():
-        tfds.display_progress_bar(False)
-        bars.callback(tfds.display_progress_bar, True)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), bars:
-        yield
+    with contextlib.ExitStack() as quiet:
+        if not sys.stderr.isatty():
+            tfds.display_progress_bar(False)
+            quiet.callback(tfds.display_progress_bar, True)
+        nowhere = quiet.enter_context(open(os.devnull, "w"))
+        quiet.enter_context(contextlib.redirect_stdout(nowhere))
+        # TFDS makes a folder for downloads, whether there are any or not.
+        downloads = quiet.enter_context(tempfile.TemporaryDirectory())
+        try:
+            builder.download_and_prepare(download_dir=downloads)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(builder.data_dir))
+            raise
 
 
 def opened(folder: Path | str) -> tfds.core.DatasetBuilder:
@@ -134,16 +144,6 @@ def require_whole(builder: tfds.core.DatasetBuilder) -> None:
                 f"the files of split {split!r} have {size:,} bytes, their records alone "
                 f"{int(info.num_bytes):,}",
             )
-
-
-def writable(folder: Path) -> bool:
-    """Returns whether new sets may go to the folder, which need not exist yet."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    # Root may write everywhere, but a folder to which nobody was given the right to write is
-    # meant to be left alone by root, too.
-    anybody = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
-    return os.access(folder, os.W_OK | os.X_OK) and bool(folder.stat().st_mode & anybody)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from cells.data import conversion, image_folders, prepared
 from cells.data.downloads import not_downloaded, require_network
 from cells.support.addresses import is_address
 from cells.support.errors import UserError, first_line, nearest
-from cells.support.files import expanded, path_text
+from cells.support.files import expanded, path_text, writable
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -94,7 +94,7 @@ def _find(name: str, root: str | None, accept: Accept) -> tfds.core.DatasetBuild
     if "config" not in given:
         _require_meant(found, short, root)
     base = prepared.data_root(root)
-    if not prepared.writable(base):
+    if not writable(base):
         raise UserError(
             f"the data set {name!r} is not prepared in {base}, and new sets cannot be written "
             f"there (it holds {', '.join(prepared.prepared(base)) or 'no prepared set'}): give "
@@ -206,10 +206,12 @@ def _prepare(
         if found.data_path.exists():
             return found
         try:
-            # Stdout is for results, which other programs may read.
-            downloads = contextlib.redirect_stdout(sys.stderr)
-            with prepared.without_words() if short in EMBEDDED else downloads:
-                found.download_and_prepare()
+            if short in EMBEDDED:
+                prepared.make(found)
+            else:
+                # Stdout is for results, which other programs may read.
+                with contextlib.redirect_stdout(sys.stderr):
+                    found.download_and_prepare()
         except Exception as error:
             if short not in EMBEDDED:
                 raise not_downloaded(found, name, error) from error

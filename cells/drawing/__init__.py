@@ -62,9 +62,7 @@ def svg(
         return svg_text.render(figure, genotype, dark, annotated)
 
 
-def adaptive_svg(
-    genotype: Genotype | RecurrentGenotype | Architecture, *, annotated: bool = False
-) -> str:
+def adaptive_svg(genotype: Genotype | RecurrentGenotype | Architecture) -> str:
     """Draws a genotype as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
@@ -72,11 +70,10 @@ def adaptive_svg(
 
     Args:
         genotype: what to draw.
-        annotated: see `svg`.
     """
     from cells.drawing import svg_text
 
-    return svg_text.adapt(svg(genotype, annotated=annotated))
+    return svg_text.adapt(svg(genotype, annotated=True))
 
 
 def save(

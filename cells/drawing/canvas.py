@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 
@@ -197,6 +198,7 @@ def behind_arrow(tip: Point) -> Point:
     return tip[0], round(tip[1] - _ARROW[0] + 0.5, 3)
 
 
+@functools.cache
 def text_width(text: str, size: float) -> float:
     """The width in points of the widest line of `text`."""
     font = FontProperties(family=_FONT)

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 from cells.evolved.canonical import canonical_key
 from cells.evolved.layout import layout
 from cells.genotype.genotype import check_name
-from cells.genotype.genotype_file import FORMAT_VERSION, check_schema
+from cells.genotype.genotype_file import FORMAT_VERSION, check_schema, schema
 from cells.operations.architecture import Architecture, Sketch
 from cells.operations.graph import Graph
 from cells.operations.primitives import Size
@@ -42,7 +42,7 @@ MAX_VERTICES, MAX_EDGES, MAX_BYTES = 256, 512, 64 * 1024
 
 _ID = re.compile(r"[a-z0-9]{1,16}")
 
-_SCHEMA = pathlib.Path(__file__).parent / "schema" / "graph.schema.json"
+SCHEMA = pathlib.Path(__file__).parent / "schema" / "graph.schema.json"
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ class EvolvedGraph(Architecture):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> EvolvedGraph:
-        check_schema(data, schema())
+        check_schema(data, schema(SCHEMA))
         return cls(
             tuple(Vertex(**vertex) for vertex in data["vertices"]),
             tuple(_edge(**edge) for edge in data["edges"]),
@@ -339,12 +339,6 @@ def _edge(**values: Any) -> Edge:
 def _number(value: float) -> float:
     # Whole numbers of any length are JSON, but no floats.
     return float(value) if abs(value) < 2**63 else math.copysign(1e300, value)
-
-
-@functools.cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the format."""
-    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
 
 
 #: The individuals that evolution begins with: no convolution (section 3.1 of the paper).

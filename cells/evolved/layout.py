@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cells.operations.blocks import classify
 from cells.operations.counts import summarize
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
     Add,
     BatchNorm,
     Conv,
-    Dense,
-    Dropout,
     FitChannels,
-    GlobalPool,
     Input,
     Resize,
     Size,
@@ -24,8 +22,9 @@ from cells.support.errors import UserError
 if TYPE_CHECKING:
     from cells.evolved.graph import Edge, EvolvedGraph
 
-#: Twice those of the largest networks for ImageNet's 331 pixels; channels of a map beyond all.
-MAX_MULTIPLY_ADDS, MAX_CHANNELS = 5 * 10**10, 16_384
+#: Twice those of the largest networks for ImageNet's 331 pixels; channels of a map, and parameters
+#: of small maps, beyond all.
+MAX_MULTIPLY_ADDS, MAX_CHANNELS, MAX_PARAMETERS = 5 * 10**10, 16_384, 10**9
 
 
 def layout(
@@ -60,15 +59,8 @@ def layout(
         if graph.types[vertex] == "bn_relu":
             x = laid.relu(laid.add(f"{vertex}_bn", BatchNorm(), x))
         tensors[vertex] = x
-    if classes is None:
-        laid.outputs["features"] = x
-    else:
-        x = laid.add("pool", GlobalPool(), x)
-        if dropout:
-            x = laid.add("dropout", Dropout(dropout), x)
-        laid.outputs["logits"] = laid.add("logits", Dense(classes), x)
-    if size is not None:
-        _check_cost(laid, size)
+    classify(laid, x, classes, dropout)
+    _check_cost(laid, size)
     return laid
 
 
@@ -110,10 +102,15 @@ def _fitted(laid: Graph, name: str, x: Tensor, primary: Tensor, size: Size | Non
     return x
 
 
-def _check_cost(laid: Graph, size: Size) -> None:
-    cost = summarize(laid, tuple(laid.outputs), size).multiply_adds
-    if cost is not None and cost > MAX_MULTIPLY_ADDS:
+def _check_cost(laid: Graph, size: Size | None) -> None:
+    cost = summarize(laid, tuple(laid.outputs), size)
+    if cost.trainable > MAX_PARAMETERS:
         raise UserError(
-            f"graph: {cost:,} multiply-adds for an image of {size[0]}x{size[1]} are beyond "
-            f"{MAX_MULTIPLY_ADDS:,}; use fewer channels or smaller images"
+            f"graph: {cost.trainable:,} parameters are beyond {MAX_PARAMETERS:,}; use fewer "
+            "channels"
+        )
+    if size is not None and cost.multiply_adds > MAX_MULTIPLY_ADDS:  # type: ignore[operator]
+        raise UserError(
+            f"graph: {cost.multiply_adds:,} multiply-adds for an image of {size[0]}x{size[1]} are "
+            f"beyond {MAX_MULTIPLY_ADDS:,}; use fewer channels or smaller images"
         )

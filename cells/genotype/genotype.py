@@ -15,7 +15,7 @@ from typing import Any
 
 from cells.operations import operations
 from cells.operations.families import family_of
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known, unknown
 
 #: How the results of a block's two sides are combined (Zoph et al. 2018, section 3.1, step 5).
 COMBINATIONS = ("add", "concat")
@@ -199,9 +199,8 @@ def check_cell(cell: Cell, role: str, places: Places = JSON_PLACES) -> None:
             if not operations.OPERATIONS.knows(side.operation):
                 where = f"{role}.blocks[{b}].{side_name}.operation"
                 raise unknown(where, side.operation, operations.OPERATIONS, "operation")
-        if block.combine not in COMBINATIONS:
-            where = f"{role}.blocks[{b}].combine"
-            raise unknown(where, block.combine, COMBINATIONS, "combination")
+        where = f"{role}.blocks[{b}].combine"
+        require_known(where, block.combine, COMBINATIONS, "combination")
     _check_concat(cell, places.concat(role), places.join)
 
 

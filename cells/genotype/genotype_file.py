@@ -31,9 +31,13 @@ _SCHEMA = pathlib.Path(__file__).parent / "schema" / "genotype.schema.json"
 
 
 @functools.cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the format, for editors and other programs."""
-    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+def schema(file: pathlib.Path = _SCHEMA) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a format, for editors and other programs.
+
+    Args:
+        file: that holds it; by default that of image cells.
+    """
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def read(path: str | os.PathLike[str]) -> Genotype:
@@ -184,20 +188,7 @@ def check_version(data: Any) -> None:
     Args:
         data: JSON values, from anybody.
     """
-    if not isinstance(data, dict):
-        raise UserError("not a genotype: the file holds no JSON object")
-    version = data.get("format_version")
-    if version is None:
-        raise UserError(f"format_version: is missing; this version writes {FORMAT_VERSION}")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise UserError(
-            f"format_version: {cut(repr(version))} is not a version; use {FORMAT_VERSION}"
-        )
-    if version > FORMAT_VERSION:
-        raise UserError(
-            f"format_version: {version} is later than {FORMAT_VERSION}, the latest that this "
-            "version of transferable-cells reads; update transferable-cells"
-        )
+    json_file.require_version(data, FORMAT_VERSION, "genotype")
 
 
 def check_schema(data: Any, schema: dict[str, Any]) -> None:
@@ -239,6 +230,8 @@ def _told(error: Any) -> str:
             return f"{value} is {too_small}; the smallest is {least}"
         case "maximum", most:
             return f"{value} is too large; the largest is {most}"
+        case "minItems", least if error.instance:
+            return f"has {len(error.instance):,} of at least {least} entries"
         case "minItems", _:
             return "is empty; it needs at least one entry"
         case "minLength", _:

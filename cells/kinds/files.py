@@ -19,7 +19,7 @@ from cells.recurrent import catalogue as recurrent_catalogue
 from cells.recurrent import recurrent_file
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support import json_file
-from cells.support.errors import cut, unknown
+from cells.support.errors import cut, require_known
 from cells.support.files import json_text, write_atomically
 
 #: Whole networks by the kind of their files.
@@ -62,9 +62,8 @@ def from_dict(data: Any) -> AnyGenotype:
     genotype_file.check_version(data)
     if kind == genotype_file.RECURRENT:
         return recurrent_file.from_dict(data)
-    if not isinstance(kind, str) or kind not in _NETWORKS:
-        raise unknown("kind", cut(str(kind)), [genotype_file.RECURRENT, *_NETWORKS])
-    return _NETWORKS[kind].from_dict(data)
+    kinds = [genotype_file.RECURRENT, *_NETWORKS]
+    return _NETWORKS[require_known("kind", cut(str(kind)), kinds)].from_dict(data)
 
 
 def parse(text: bytes | str) -> AnyGenotype:

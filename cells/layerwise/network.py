@@ -17,7 +17,6 @@ What the paper leaves open is chosen so that the published network has its publi
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import math
@@ -31,14 +30,12 @@ from cells.genotype import genotype_file
 from cells.genotype.canonical import normal_order
 from cells.genotype.genotype import check_name
 from cells.operations.architecture import Architecture, Sketch
+from cells.operations.blocks import classify
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
     BatchNorm,
     Concat,
     Conv,
-    Dense,
-    Dropout,
-    GlobalPool,
     Input,
     PadTo,
     Pool,
@@ -58,13 +55,13 @@ MAX_LAYERS = 200
 MAX_MULTIPLY_ADDS = 10**12
 _USUAL = (32, 32)
 
-_SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
+#: Without the classifier; the largest of `inception_v4`'s kind has 1e8.
+MAX_PARAMETERS = 10**9
 
+#: Of what a layer or the classifier reads: pools of pools double them layer by layer.
+MAX_CHANNELS = 10**6
 
-@functools.cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the files."""
-    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = pathlib.Path(__file__).parent / "schema" / "layerwise.schema.json"
 
 
 @dataclass(frozen=True)
@@ -157,9 +154,32 @@ class LayerwiseNetwork(Architecture):
                     f"layers[{n - 1}].filters: a convolution has at least 1, and a pool makes as "
                     f"many channels as it reads and has none; this is {layer.operation!r}"
                 )
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        shapes = self._shapes(_USUAL, 3)
+        read = {f"layers[{n}].inputs": shape.channels for n, shape in enumerate(shapes)}
+        read["layers"] = sum(
+            self.layers[n - 1].primitive.out_channels((shapes[n - 1].channels,))
+            for n in self.unread
+        )
+        for where, channels in read.items():
+            if channels > MAX_CHANNELS:
+                raise UserError(
+                    f"{where}: {channels:.3g} channels are joined, and the most is "
+                    f"{MAX_CHANNELS:,}; use fewer inputs or filters"
+                )
+        weights = [
+            layer.primitive.trainable(shape.channels)
+            for layer, shape in zip(self.layers, shapes, strict=True)
+        ]
+        if sum(weights) > MAX_PARAMETERS:
+            raise UserError(
+                f"layers: {sum(weights):.3g} parameters are more than {MAX_PARAMETERS:.0e}; use "
+                "fewer layers, filters or inputs"
+            )
         products = sum(
-            math.prod(shape.output) * layer.primitive.trainable(shape.channels)
-            for layer, shape in zip(self.layers, self._shapes(_USUAL, 3), strict=True)
+            math.prod(shape.output) * each for each, shape in zip(weights, shapes, strict=True)
         )
         if products > MAX_MULTIPLY_ADDS:
             raise UserError(
@@ -196,13 +216,7 @@ class LayerwiseNetwork(Architecture):
             else:
                 maps.append(graph.add(f"{name}_pool", layer.primitive, x))
         x = _joined(graph, "output", [(maps[i], sizes[i]) for i in self.unread])
-        if classes is None:
-            graph.outputs["features"] = x
-            return graph
-        x = graph.add("pool", GlobalPool(), x)
-        if dropout:
-            x = graph.add("dropout", Dropout(dropout), x)
-        graph.outputs["logits"] = graph.add("logits", Dense(classes), x)
+        classify(graph, x, classes, dropout)
         return graph
 
     def _shapes(self, size: Size, channels: int) -> list[_Shape]:
@@ -230,7 +244,7 @@ class LayerwiseNetwork(Architecture):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LayerwiseNetwork:
-        genotype_file.check_schema(data, schema())
+        genotype_file.check_schema(data, genotype_file.schema(SCHEMA))
         layers = tuple(
             Layer(**{"filters": 0, **{key: _exact(value) for key, value in layer.items()}})
             for layer in data["layers"]

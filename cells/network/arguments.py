@@ -6,13 +6,13 @@ import typing
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from cells.checks.arguments import require_type
+from cells.checks.arguments import fitted
 from cells.genotype.genotype import Genotype
 from cells.network import presets
 from cells.network.stack import OF_CELLS, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import BorderRule
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 
 
 class NetworkSettings(TypedDict, total=False):
@@ -79,14 +79,14 @@ def configure(
         UserError: an argument is of a wrong type, the network is impossible, or the weights are
             those of another one.
     """
-    values: dict[str, Any] = dict(settings)
-    for key in values:
-        if key not in NetworkSettings.__annotations__:
-            raise unknown("settings", key, NetworkSettings.__annotations__)
+    for key in settings:
+        require_known("settings", key, NetworkSettings.__annotations__)
     named = {"network": network, "num_classes": num_classes, "include_top": include_top}
-    for key, value in {**named, **values}.items():
-        if value is not None:
-            require_type(key, value, _TYPES[key])
+    values: dict[str, Any] = {
+        key: None if value is None else fitted(key, value, _TYPES[key])
+        for key, value in {**named, **settings}.items()
+    }
+    network, num_classes, include_top = (values.pop(key) for key in named)
     if not include_top and num_classes is not None:
         raise UserError("num_classes: is for a model with top; leave it out, or set include_top")
     base: str | StackConfig = network or weights or "cifar"

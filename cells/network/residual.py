@@ -13,9 +13,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from cells.operations.blocks import conv_bn
+from cells.operations.blocks import classify, conv_bn
 from cells.operations.graph import Graph, Tensor
-from cells.operations.primitives import Add, Dense, Dropout, GlobalPool, Input, Pool, Size
+from cells.operations.primitives import Add, Input, Pool, Size
 from cells.support.errors import UserError
 
 STAGES = 3
@@ -78,10 +78,7 @@ def residual(config: ResidualConfig) -> Graph:
             y = _activated(graph, f"{name}_residual_1", x, x.channels)
             y = _activated(graph, f"{name}_residual_2", y, x.channels)
             x = graph.add(f"{name}_add", Add(), x, y)
-    x = graph.add("pool", GlobalPool(), x)
-    if config.dropout:
-        x = graph.add("dropout", Dropout(config.dropout), x)
-    graph.outputs["logits"] = graph.add("logits", Dense(config.num_classes), x)
+    classify(graph, x, config.num_classes, config.dropout)
     return graph
 
 

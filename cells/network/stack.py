@@ -15,7 +15,7 @@ from cells.genotype.genotype import Genotype
 from cells.network.auxiliary import auxiliary_head
 from cells.network.cell import LaidCell, build_cell
 from cells.operations.architecture import Architecture
-from cells.operations.blocks import conv_bn, relu_conv_bn
+from cells.operations.blocks import classify, conv_bn, relu_conv_bn
 from cells.operations.families import family_of
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import (
@@ -23,9 +23,6 @@ from cells.operations.primitives import (
     BatchNorm,
     BorderRule,
     Conv,
-    Dense,
-    Dropout,
-    GlobalPool,
     Input,
     Pool,
     Size,
@@ -289,7 +286,9 @@ class _Stack:
                 self._auxiliary("group_2")
         self._level()
         last = self.previous
-        self._head(self.graph.relu(last) if self.family.final_relu else last)
+        x = self.graph.relu(last) if self.family.final_relu else last
+        bias = self.family.classifier_bias
+        classify(self.graph, x, self.config.num_classes, self.config.dropout, bias=bias)
         return self.graph
 
     def _stem(self) -> None:
@@ -385,17 +384,6 @@ class _Stack:
         level = x.stride[0].bit_length() - 1
         if level:
             self.graph.outputs[f"level_{level}"] = self.graph.relu(x)
-
-    def _head(self, x: Tensor) -> None:
-        graph, config = self.graph, self.config
-        if config.num_classes is None:
-            graph.outputs["features"] = x
-            return
-        x = graph.add("pool", GlobalPool(), x)
-        if config.dropout:
-            x = graph.add("dropout", Dropout(config.dropout), x)
-        dense = Dense(config.num_classes, self.family.classifier_bias)
-        graph.outputs["logits"] = graph.add("logits", dense, x)
 
 
 def _stem(genotype: Genotype, config: StackConfig) -> str:

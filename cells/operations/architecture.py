@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import difflib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -112,10 +113,23 @@ class Architecture(abc.ABC):
         Args:
             new: the one after.
         """
-        if self == new:
-            return
-        if self.canonical_key() == new.canonical_key():
+        if self != new and self.canonical_key() == new.canonical_key():
             yield "the same function: only the name, or the order of parts, differs"
             return
-        before, after = ([f"name: {a.name}", *a.describe()] for a in (self, new))
-        yield from (line for line in difflib.ndiff(before, after) if line[0] in "-+")
+        yield from changed_lines(*([f"name: {a.name}", *a.describe()] for a in (self, new)))
+
+
+def changed_lines(before: list[str], after: list[str]) -> Iterator[str]:
+    """Lines that are not in both texts, `- ` taken away, `+ ` added; one after the other in turn.
+
+    (`difflib.ndiff` looks for similar lines, too, which takes a minute for two large networks.)
+
+    Args:
+        before: lines.
+        after: lines.
+    """
+    matched = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, i, j, k, n in matched.get_opcodes():
+        if tag != "equal":
+            for old, new in itertools.zip_longest(before[i:j], after[k:n]):
+                yield from [f"- {old}"] * (old is not None) + [f"+ {new}"] * (new is not None)

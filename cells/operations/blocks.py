@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 from cells.operations.graph import Graph, Tensor
-from cells.operations.primitives import BatchNorm, BorderRule, Concat, Conv, Pad, Shift, Size
+from cells.operations.primitives import (
+    BatchNorm,
+    BorderRule,
+    Concat,
+    Conv,
+    Dense,
+    Dropout,
+    GlobalPool,
+    Pad,
+    Shift,
+    Size,
+)
 
 
 def padded(
@@ -85,3 +96,24 @@ def factorized_reduction(graph: Graph, name: str, x: Tensor, filters: int) -> Te
     ]
     joined = graph.add(f"{name}_concat", Concat(), *paths)
     return graph.add(f"{name}_bn", BatchNorm(), joined)
+
+
+def classify(
+    graph: Graph, x: Tensor, classes: int | None, dropout: float, *, bias: bool = True
+) -> None:
+    """Ends a network: the output `logits`, of the mean of a map over all its places.
+
+    Args:
+        graph: receives the layers.
+        x: the map.
+        classes: None leaves the classifier out, so that the map is the output `features`.
+        dropout: rate before the classifier.
+        bias: whether the classifier has biases.
+    """
+    if classes is None:
+        graph.outputs["features"] = x
+        return
+    x = graph.add("pool", GlobalPool(), x)
+    if dropout:
+        x = graph.add("dropout", Dropout(dropout), x)
+    graph.outputs["logits"] = graph.add("logits", Dense(classes, bias), x)

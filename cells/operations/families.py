@@ -13,7 +13,7 @@ from typing import Literal
 
 from cells.operations.blocks import factorized_reduction, relu_conv_bn
 from cells.operations.graph import Graph, Tensor
-from cells.support.errors import unknown
+from cells.support.registry import choose
 
 #: Brings (h_{i-1}, h_i) to the size of h_i and to the cell's filters: graph, name of the cell,
 #: h_{i-1} (None in the first cell of a network), h_i, filters.
@@ -157,6 +157,4 @@ def family_of(stacking: str) -> Family:
     Raises:
         UserError: there is none of that name; lists those that exist.
     """
-    if stacking not in FAMILIES:
-        raise unknown("stacking", stacking, FAMILIES, "rule")
-    return FAMILIES[stacking]
+    return choose("stacking", stacking, FAMILIES, "rule")

@@ -9,16 +9,18 @@ channels. All convolutions are ordered relu, convolution, batch norm (appendix A
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cells.checks.arguments import checked
 from cells.operations.blocks import conv_bn, factorized_reduction, padded, relu_conv_bn
 from cells.operations.counts import count
 from cells.operations.families import StridedIdentity
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import BatchNorm, BorderRule, Input, Pool, SeparableConv, Size
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.registry import Registry
 
 #: Adds the nodes of an operation; the arguments of `Operation.build`.
@@ -264,18 +266,25 @@ def add(operation: Operation) -> None:
             f"operation: {operation!r:.80} is no Operation; write Operation(name, title, kind, "
             "layout), without a comma behind it or parentheses around it"
         )
+    try:
+        inspect.signature(operation.layout).bind(*"123456")
+    except TypeError:
+        raise UserError(
+            f"layout: {operation.layout!r:.80} is not a function of (graph, name, x, filters, "
+            "stride, rules)"
+        ) from None
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", operation.name):
         raise UserError(
             f"name: {operation.name!r:.80} is not a name of an operation; use lower-case letters, "
             "digits and _"
         )
-    if operation.kind not in KINDS:
-        raise unknown("kind", operation.kind, KINDS)
+    require_known("kind", operation.kind, KINDS)
     if operation.name in OPERATIONS:
         raise UserError(f"name: there is an operation {operation.name!r} already; use another name")
     OPERATIONS[operation.name] = operation
 
 
+@checked
 def register_operation(
     name: str, *, title: str | None = None, kind: str = "convolution"
 ) -> Callable[[Layout], Layout]:

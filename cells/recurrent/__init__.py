@@ -43,16 +43,4 @@ if TYPE_CHECKING:
 else:
     from cells.support.lazy import lazy
 
-    __getattr__, __dir__ = lazy(
-        __name__,
-        {
-            **dict.fromkeys(["load", "names", "save"], "cells.recurrent.api"),
-            **dict.fromkeys(
-                ["Highway", "HighwayNode", "Inject", "Node", "RecurrentGenotype", "Tree"],
-                "cells.recurrent.genotype",
-            ),
-            "RecurrentCell": "cells.recurrent.keras_layer",
-            "build": "cells.recurrent.layer",
-            "layer_class": "cells.recurrent.layer",
-        },
-    )
+    __getattr__, __dir__ = lazy(__name__)

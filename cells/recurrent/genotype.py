@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cells.genotype.genotype import check_name
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 
 #: How two values are combined, and what is applied to the result; both by position in the paper.
 COMBINATIONS = ("mult", "add")
@@ -82,10 +82,10 @@ class Tree:
                 f"(for {', '.join(map(str, BASES))} leaves)"
             )
         for i, node in enumerate(self.nodes):
-            _check_named(f"nodes[{i}].combine", node.combine, COMBINATIONS, "combination")
-            _check_named(f"nodes[{i}].activation", node.activation, ACTIVATIONS, "activation")
-        _check_named("inject.combine", self.inject.combine, COMBINATIONS, "combination")
-        _check_named("inject.activation", self.inject.activation, ACTIVATIONS, "activation")
+            require_known(f"nodes[{i}].combine", node.combine, COMBINATIONS, "combination")
+            require_known(f"nodes[{i}].activation", node.activation, ACTIVATIONS, "activation")
+        require_known("inject.combine", self.inject.combine, COMBINATIONS, "combination")
+        require_known("inject.activation", self.inject.activation, ACTIVATIONS, "activation")
         for where, index in (("inject.node", self.inject.node), ("memory", self.memory)):
             if not 0 <= index < len(self.nodes):
                 raise UserError(
@@ -148,8 +148,8 @@ class Highway:
                     f"nodes[{i}].input: state {node.input} does not exist before it (it makes "
                     f"state {i + 1} and reads earlier states only, here 0 to {i})"
                 )
-            _check_named(f"nodes[{i}].activation", node.activation, ACTIVATIONS, "activation")
-        _check_named("first", self.first, FIRST, "half")
+            require_known(f"nodes[{i}].activation", node.activation, ACTIVATIONS, "activation")
+        require_known("first", self.first, FIRST, "half")
         if not self.output or len(set(self.output)) != len(self.output):
             raise UserError("output: name at least one state, and each once")
         for state in self.output:
@@ -194,8 +194,3 @@ class RecurrentGenotype:
     def form(self) -> str:
         """`tree` or `highway`."""
         return "tree" if isinstance(self.cell, Tree) else "highway"
-
-
-def _check_named(where: str, name: str, known: tuple[str, ...], noun: str) -> None:
-    if name not in known:
-        raise unknown(where, name, known, noun)

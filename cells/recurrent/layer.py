@@ -6,12 +6,13 @@ import functools
 import importlib
 from typing import Any
 
+from cells.checks.arguments import fitted
 from cells.recurrent import catalogue, recurrent_file
 from cells.recurrent.counts import shapes
 from cells.recurrent.formula import Library, highway_step, tree_step
 from cells.recurrent.genotype import Tree
 from cells.support.errors import UserError
-from cells.support.settings import Bounds, fit
+from cells.support.settings import Bounds
 
 #: Of `units` and `projection`.
 _WIDTH = Bounds(least=1, most=100_000)
@@ -189,9 +190,7 @@ def _layer_class(keras: Any) -> type:
 
 
 def _fitting(name: str, kind: type, value: Any, bounds: Bounds) -> Any:
-    value, expected = fit(kind, value)
-    if expected:
-        raise UserError(f"{name}: {value!r:.60} is not a {expected}")
+    value = fitted(name, value, kind)
     if fault := bounds.fault(value):
         raise UserError(f"{name}: {fault}")
     return value

@@ -6,8 +6,6 @@ image genotypes, by the same code.
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import pathlib
 from typing import Any
@@ -24,13 +22,7 @@ from cells.recurrent.genotype import (
 from cells.support.errors import UserError
 from cells.support.files import json_text
 
-_SCHEMA = pathlib.Path(__file__).parent / "schema" / "recurrent.schema.json"
-
-
-@functools.cache
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the format."""
-    return json.loads(_SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = pathlib.Path(__file__).parent / "schema" / "recurrent.schema.json"
 
 
 def read(path: str | os.PathLike[str]) -> RecurrentGenotype:
@@ -93,7 +85,7 @@ def from_dict(data: Any) -> RecurrentGenotype:
             f"kind: must be {genotype_file.RECURRENT!r}, since a recurrent cell is needed; "
             "image cells have no kind"
         )
-    genotype_file.check_schema(data, schema())
+    genotype_file.check_schema(data, genotype_file.schema(SCHEMA))
     return RecurrentGenotype(data["name"], _cell(data), data.get("provenance", {}))
 
 

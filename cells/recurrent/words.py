@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
+from cells.operations.architecture import changed_lines
 from cells.recurrent.canonical import canonical_key
 from cells.recurrent.genotype import Highway, RecurrentGenotype, Tree
 
@@ -38,13 +38,10 @@ def differences(old: RecurrentGenotype, new: RecurrentGenotype) -> Iterator[str]
         old: the cell before.
         new: the cell after.
     """
-    if old == new:
-        return
-    if canonical_key(old.cell) == canonical_key(new.cell):
+    if old != new and canonical_key(old.cell) == canonical_key(new.cell):
         yield "the same function: only the name, or the order or layout of nodes, differs"
         return
-    before, after = ([f"name: {g.name}", *describe(g.cell)] for g in (old, new))
-    yield from (line for line in difflib.ndiff(before, after) if line[0] in "-+")
+    yield from changed_lines(*([f"name: {g.name}", *describe(g.cell)] for g in (old, new)))
 
 
 def _tree(tree: Tree) -> list[str]:

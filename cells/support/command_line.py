@@ -35,25 +35,24 @@ DATA_DIR_HELP = (
 _HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
 
-def run(
-    main: Callable[[Sequence[str]], object], *, module: str, text: str, prog: str | None = None
-) -> None:
+def run(main: Callable[[Sequence[str]], object], *, module: str, prog: str | None = None) -> None:
     """Parses absl flags and runs `main`; never returns.
 
-    Flags and arguments may be mixed. `--help` prints `text` and the flags of `module` without
-    importing anything else, `--version` the version. Errors are told as `told_errors` does.
+    Flags and arguments may be mixed. `--help` prints the docstring and the flags of `module`
+    without importing anything else, `--version` the version. Errors are told as `told_errors` does.
 
     Args:
         main: called with the program's name and the arguments that are not flags.
-        module: the name of the module that defines the flags.
-        text: what the program does, with examples.
+        module: the name of the module that defines the flags, and says in its docstring what the
+            program does, with examples.
         prog: name of the program in messages; the script's name by default.
     """
     prog = prog or os.path.basename(sys.argv[0])
     # Before TensorFlow is imported: its start-up notes are not what people want to read.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if any(argument in _HELP for argument in sys.argv[1:]):
-        print(f"{text.strip()}\n\nflags:\n{flags.FLAGS.module_help(module)}")
+        text = (sys.modules[module].__doc__ or "").strip()
+        print(f"{text}\n\nflags:\n{flags.FLAGS.module_help(module)}")
         sys.exit(0)
     if "--version" in sys.argv[1:]:
         print(f"{prog} {__version__}")

@@ -8,7 +8,9 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
 
 #: Exit code of everything that the user can mend.
 BAD_INPUT = 2
@@ -161,3 +163,11 @@ def unknown(where: str, name: object, known: Iterable[str], noun: str = "") -> U
         f"{where}: unknown {kind}{shown!r}; {nearest(shown, known)}known are "
         f"{cut(', '.join(known), 800)}"
     )
+
+
+def require_known(where: str, name: T, known: Iterable[str], noun: str = "") -> T:
+    """Returns a name that is among the known ones; raises what `unknown` says of another."""
+    known = list(known)
+    if name not in known:
+        raise unknown(where, name, known, noun)
+    return name

@@ -148,10 +148,34 @@ def is_text(name: str) -> bool:
     return True
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What an error says, in one short line."""
     words = getattr(error, "strerror", None) or _OBJECT.sub("", " ".join(str(error).split()))
     return (words or type(error).__name__)[:200]
+
+
+def writable(folder: pathlib.Path) -> bool:
+    """Whether something new may go to the folder, which need not exist yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    # Root may write everywhere, but a folder to which nobody was given the right to write is
+    # meant to be left alone by root, too.
+    anybody = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+    return os.access(folder, os.W_OK | os.X_OK) and bool(folder.stat().st_mode & anybody)
+
+
+def require_writable(path: FilePath | None, flag: str = "--output") -> None:
+    """Raises a UserError where a file or a folder cannot be written, before what takes long begins.
+
+    Args:
+        path: where it goes; None: nowhere.
+        flag: that says so.
+    """
+    if path is None or addresses.is_address(os.fspath(path)):
+        return
+    folder = expanded(path).absolute().parent
+    if not writable(folder):
+        raise UserError(f"{flag}: {os.fspath(path)} cannot be written: {folder} takes no files")
 
 
 @contextlib.contextmanager

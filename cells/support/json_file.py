@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
-from cells.support.errors import UserError
+from cells.support.errors import UserError, cut
 
 #: Digits of a whole number; the largest that any format of ours holds has 19.
 MAX_DIGITS = 100
@@ -50,6 +50,28 @@ def loads(text: bytes | str, noun: str) -> Any:
             "hold; write the whole character"
         )
     return values
+
+
+def require_version(data: Any, latest: int, noun: str) -> None:
+    """Raises a UserError where values are no JSON object, or of a version that is not read.
+
+    Args:
+        data: JSON values, from anybody.
+        latest: what this version writes; all before it are read.
+        noun: what the values are.
+    """
+    if not isinstance(data, dict):
+        raise UserError(f"not a {noun}: the file holds no JSON object")
+    version = data.get("format_version")
+    if version is None:
+        raise UserError(f"format_version: is missing; this version writes {latest}")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise UserError(f"format_version: {cut(repr(version))} is not a version; use {latest}")
+    if version > latest:
+        raise UserError(
+            f"format_version: {version} is later than {latest}, the latest that this version of "
+            "transferable-cells reads; update transferable-cells"
+        )
 
 
 def _holds_surrogate(values: Any, text: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cells.support import settings, yaml_file
-from cells.support.errors import UserError, about, cut, nearest, unknown
+from cells.support.errors import UserError, about, cut, nearest, require_known
 from cells.support.settings import Bounds
 
 #: `a.b=1,c=2`; commas inside a value do not end it unless another `key=` follows.
@@ -224,8 +224,8 @@ def _checked(
             value = _checked(inner, value, where, at, ranges) if fields(inner) else value
         elif key == "type" and _is_one_of(config):
             kinds = [name for name in known if name != "type"]
-            if value is not None and value not in kinds:
-                raise unknown(f"{where}{at}", value, kinds)
+            if value is not None:
+                require_known(f"{where}{at}", value, kinds)
         else:
             value = _value(config, key, present, value, f"{where}{at}", ranges)
         checked[key] = value

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.files import reason
 
 T = TypeVar("T")
@@ -90,20 +90,19 @@ class Registry(dict[str, T]):
         return choose(self._what, name, self)
 
 
-def choose(what: str, name: str, table: Mapping[str, T]) -> T:
+def choose(what: str, name: str, table: Mapping[str, T], noun: str = "") -> T:
     """The entry of that name in a table of named things.
 
     Args:
         what: the field, flag or key that holds the name.
         name: the name.
         table: the things by their names.
+        noun: what kind of name it is, where `what` does not say so.
 
     Raises:
         UserError: there is no such entry; lists those that exist.
     """
-    if name not in table:
-        raise unknown(what, name, table)
-    return table[name]
+    return table[require_known(what, name, table, noun)]
 
 
 def import_modules(modules: Iterable[str]) -> None:
@@ -158,7 +157,8 @@ def _import(said: str, name: str) -> None:
         importlib.import_module(name)
     except UserError as error:
         raise UserError(f"{said} cannot be used ({error})") from error
-    except Exception as error:
-        # Whatever a module of somebody else raises; the traceback follows on demand.
+    except (Exception, SystemExit) as error:
+        # Whatever a module of somebody else raises, or a script that ends; the traceback follows on
+        # demand.
         what = f"{type(error).__name__}: {reason(error)}"
         raise UserError(f"{said} cannot be imported ({what})") from error

@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import numbers
 import operator
+import os
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,8 @@ _NOUNS: dict[Any, str] = {
     str: "text",
     list: "list",
     dict: "mapping",
+    os.PathLike: "path",
+    Callable: "function",
 }
 
 
@@ -108,7 +112,7 @@ def bounds_of(kind: type, name: str) -> Bounds:
 
 
 def check(thing: Any, where: str = "") -> None:
-    """Checks the fields of a dataclass that a program has made.
+    """Checks the fields of a dataclass that a program has made, but for those that it makes itself.
 
     Args:
         thing: an object of it.
@@ -117,7 +121,7 @@ def check(thing: Any, where: str = "") -> None:
     Raises:
         UserError: a value has another type, or is out of bounds.
     """
-    for field in dataclasses.fields(thing):
+    for field in (field for field in dataclasses.fields(thing) if field.init):
         if fault := fault_of(type(thing), field.name, getattr(thing, field.name)):
             raise UserError(f"{where}{field.name}: {fault}")
 
@@ -199,8 +203,9 @@ def _fit_plain(kind: type, arguments: Sequence[Any], value: Any) -> tuple[Any, s
         return value, "" if kind is bool and isinstance(value, bool) else _noun(kind)
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value), ""
-    if kind is float:
-        return value, "" if isinstance(value, int | float) else _noun(kind)
+    if kind in (int, float):
+        whole = numbers.Integral if kind is int else numbers.Real  # NumPy's are among them.
+        return value, "" if isinstance(value, whole) else _noun(kind)
     if kind is not str and issubclass(kind, Sequence):
         if not isinstance(value, list | tuple):
             return value, _noun(list)

@@ -6,7 +6,7 @@ names follow from the genotype and are the same in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +42,12 @@ class Moved:
         return "; ".join(told)
 
 
-def move_weights(
-    source: Any, target: Any, name_in_source: Callable[[str], str] = lambda name: name
-) -> Moved:
+def move_weights(source: Any, target: Any) -> Moved:
     """Copies the weights of `source` into the layers of the same names of `target`.
 
     Args:
         source: a Keras model, of either namespace; or the arrays of its layers by their names.
         target: a Keras model, of either namespace.
-        name_in_source: what `source` calls a layer of `target`.
 
     Returns:
         What was moved and what was not; nothing is hidden.
@@ -62,7 +59,7 @@ def move_weights(
     )
     moved, missing, unfit = [], [], []
     for layer in weighted_layers(target):
-        giver = giving.pop(name_in_source(layer.name), None)
+        giver = giving.pop(layer.name, None)
         if giver is None:
             missing.append(layer.name)
             continue

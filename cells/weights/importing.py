@@ -11,7 +11,7 @@ from cells.network import presets
 from cells.network.stack import StackConfig, stack
 from cells.operations.architecture import Architecture
 from cells.operations.graph import Node
-from cells.support.errors import UserError
+from cells.support.errors import UserError, listed
 from cells.support.registry import choose
 from cells.weights.sources import SOURCES, WeightSource
 from cells.weights.weights_file import WeightsFile, fault_of
@@ -137,7 +137,7 @@ class _Match:
 
     def told(self) -> str:
         parts = [
-            f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+            f"{len(names)} {what} ({listed(names)})"
             for what, names in (
                 ("missing", self.missing),
                 ("over", self.over),

@@ -12,6 +12,7 @@ from official.modeling import optimization
 from official.vision.configs import backbones, common, maskrcnn, retinanet
 from official.vision.configs.decoders import FPN, Decoder
 
+from cells.checks import stages
 from cells.support import files
 from cells.support.overrides import read_yaml
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
@@ -40,10 +41,8 @@ def of_model_dir(folder: str) -> cfg.ExperimentConfig:
         UserError: this is not the folder of a run, or its configuration is damaged.
     """
     path = os.path.join(folder, model_dir.PARAMS)
-    given: Any = read_yaml(path) if files.exists(path) else {}
-    for key in ("task", "model"):
-        given = given.get(key) if isinstance(given, dict) else None
-    if not isinstance(given, dict) or "rpn_head" not in given:
+    given = stages.model_of(read_yaml(path) if files.exists(path) else {})
+    if "rpn_head" not in given:
         base = cells_retinanet()
     else:
         base = cells_maskrcnn() if given.get("include_mask") else cells_fasterrcnn()
@@ -72,12 +71,7 @@ def cells_retinanet_coco() -> cfg.ExperimentConfig:
         ),
         init_checkpoint_modules="backbone",
     )
-    config.trainer.optimizer_config.optimizer.sgd.global_clipnorm = 10.0
-    # All images, the last batch included.
-    config.trainer.validation_steps = -1
-    return cfg.ExperimentConfig(
-        task=task, trainer=config.trainer, runtime=config.runtime, restrictions=list(RESTRICTIONS)
-    )
+    return _recipe(config, task)
 
 
 @exp_factory.register_config_factory("cells_retinanet")
@@ -193,7 +187,13 @@ def _rcnn_coco(theirs: str, *, masks: bool) -> cfg.ExperimentConfig:
         init_checkpoint_modules="backbone",
         freeze_batch_norm=True,
     )
+    return _recipe(config, task)
+
+
+def _recipe(config: cfg.ExperimentConfig, task: Any) -> cfg.ExperimentConfig:
+    """Model Garden's recipe for another task, with the gradient clipped."""
     config.trainer.optimizer_config.optimizer.sgd.global_clipnorm = 10.0
+    # All images, the last batch included.
     config.trainer.validation_steps = -1
     return cfg.ExperimentConfig(
         task=task, trainer=config.trainer, runtime=config.runtime, restrictions=list(RESTRICTIONS)

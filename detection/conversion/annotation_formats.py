@@ -46,7 +46,6 @@ def read(
 
 def write_json(annotations: Annotations, path: str | os.PathLike[str]) -> None:
     """Writes annotations as a COCO file, complete or not at all."""
-    categories = annotations.categories
     values = {
         "images": [
             {"id": image.image_id, "file_name": image.file_name}
@@ -66,10 +65,7 @@ def write_json(annotations: Annotations, path: str | os.PathLike[str]) -> None:
             for image in annotations.images
             for item in annotations.objects_of(image)
         ],
-        "categories": [
-            {"id": number, "name": name}
-            for number, name in zip(categories.ids, categories.names, strict=True)
-        ],
+        "categories": annotations.categories.entries,
     }
     write_atomically(path, json_text(values, indent=None).encode())
 

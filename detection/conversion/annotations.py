@@ -108,8 +108,8 @@ def from_coco(
             raise UserError(f"{at}: image_id {image_id} is not among the images; add it there")
         category_id = whole(_field(entry, "category_id", at), f"{at}: category_id")
         if category_id not in known:
-            names = zip(categories.ids, categories.names, strict=True)
-            declared = listed((f"{number} ({name})" for number, name in names), 5)
+            named = categories.by_id.items()
+            declared = listed((f"{number} ({name})" for number, name in named), 5)
             raise UserError(
                 f"{at}: category_id {category_id} is not declared; the categories are {declared}"
             )
@@ -127,7 +127,7 @@ def from_coco(
         fingerprint = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     with_objects = {image_id: tuple(found) for image_id, found in objects.items() if found}
     used = {item.category_id for found in objects.values() for item in found}
-    unused = [f"{n} ({categories.names[i]})" for i, n in enumerate(categories.ids) if n not in used]
+    unused = [f"{n} ({name})" for n, name in categories.by_id.items() if n not in used]
     if unused:
         notes = [*notes, f"classes without an object: {len(unused):,}, such as {unused[0]}"]
     return Annotations(source, categories, images, with_objects, fingerprint, tuple(notes))

@@ -155,13 +155,9 @@ def _write(
         raise UserError(
             f"{images.source}: none of the {len(named):,} images can be used, such as {name}: {why}"
         )
-    categories = annotations.categories
     info: dict[str, Any] = {
         "source": source,
-        "categories": [
-            {"id": number, "name": name}
-            for number, name in zip(categories.ids, categories.names, strict=True)
-        ],
+        "categories": annotations.categories.entries,
         "records": f"records-*-of-{shards:05d}.tfrecord",
         "shards": shards,
         "bytes": [(folder / _shard_name(i, shards)).stat().st_size for i in range(shards)],
@@ -253,7 +249,7 @@ def _example(
     features = tfrecord_lib.image_info_to_feature_dict(
         height, width, file, image.image_id, encoded, "jpeg" if encoded[:1] == b"\xff" else "png"
     )
-    labels = {number: label for label, number in enumerate(annotations.categories.ids)}
+    labels = annotations.categories.labels
     contents = Contents(
         images=1,
         objects=len(kept),

@@ -27,6 +27,21 @@ class Categories:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def by_id(self) -> dict[int, str]:
+        """The name of each class by its number."""
+        return dict(zip(self.ids, self.names, strict=True))
+
+    @property
+    def labels(self) -> dict[int, int]:
+        """The label of each class by its number."""
+        return {number: label for label, number in enumerate(self.ids)}
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """Numbers and names as the `categories` of COCO's files."""
+        return [{"id": number, "name": name} for number, name in self.by_id.items()]
+
 
 def of_builder(builder: Any) -> Categories:
     """The categories of a TFDS set.

@@ -17,7 +17,14 @@ from absl import logging
 
 from cells.checks.arguments import checked
 from cells.support.errors import UserError, cut
-from cells.support.files import FilePath, FilePaths, path_text, write_atomically, write_json
+from cells.support.files import (
+    FilePath,
+    FilePaths,
+    path_text,
+    require_writable,
+    write_atomically,
+    write_json,
+)
 from detection.config.read import read_params
 from detection.config.schema import MaskRCNNTask
 from detection.data import images
@@ -81,6 +88,7 @@ def export(
     output = path_text(output)
     if not formats and os.path.exists(output):
         raise UserError(f"--output: {output} exists already; give a folder that does not")
+    require_writable(output)
     chosen = files.choose_formats(formats or ("saved_model",), FORMATS)
     params = read_params(
         model_dir, config_file=config_file, params_override=params_override, data_dir=data_dir

@@ -14,7 +14,7 @@ import tensorflow as tf
 from cells.support.files import json_text, write_atomically
 from detection.data.categories import Categories
 from detection.exporting import serving
-from detection.inference.detector import Detections, Detector
+from detection.inference.detector import KEYS, Detections, Detector, of_outputs
 from transfer.exporting import files
 
 CATEGORIES = "categories.json"
@@ -50,11 +50,7 @@ class DetectorFormat(files.Format[Exported, Look]):
 
 def categories_text(categories: Categories) -> str:
     """JSON that names the category ids that files give, as COCO's files do."""
-    told = [
-        {"id": number, "name": name}
-        for number, name in zip(categories.ids, categories.names, strict=True)
-    ]
-    return json_text(told, indent=1)
+    return json_text(categories.entries, indent=1)
 
 
 def _save(served: serving.ServedDetector, signatures: Any, path: str) -> None:
@@ -148,15 +144,8 @@ def _plain(exported: Exported, sigma: float | None) -> serving.ServedDetector:
 
 def _detections(found: dict[str, np.ndarray], categories: Categories) -> Detections:
     """What a file says of its one image, as a detector tells it."""
-    count = int(found["num_detections"][0])
-    ymin, xmin, ymax, xmax = found["detection_boxes"][0, :count].T
-    labels = {number: label for label, number in enumerate(categories.ids)}
-    return Detections(
-        np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1),
-        np.array([labels[int(c)] for c in found["detection_classes"][0, :count]], np.int64),
-        found["detection_scores"][0, :count],
-        found["detection_masks"][0, :count] if "detection_masks" in found else None,
-    )
+    only = {key: found[key][0] for key in KEYS if key in found}
+    return of_outputs(only, categories.labels.__getitem__)
 
 
 FORMATS = {

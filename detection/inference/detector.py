@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from official.vision.ops import box_ops
 
 from cells.checks.arguments import checked
 from cells.support.errors import UserError
@@ -83,6 +84,22 @@ class Detections:
         return self.only(sorted(kept, key=lambda i: -self.scores[i]))
 
 
+def of_outputs(found: Mapping[str, np.ndarray], label_of: Callable[[int], int]) -> Detections:
+    """What the outputs of a model tell of an image.
+
+    Args:
+        found: arrays by `KEYS`, boxes in pixels as Model Garden writes them.
+        label_of: the label of the number that they give a class.
+    """
+    count = int(found["num_detections"])
+    return Detections(
+        box_ops.yxyx_to_xywh(found["detection_boxes"][:count]),
+        np.array([label_of(int(c)) for c in found["detection_classes"][:count]], np.int64),
+        found["detection_scores"][:count],
+        found["detection_masks"][:count] if "detection_masks" in found else None,
+    )
+
+
 class Detector:
     """A model with all that belongs between pixels and boxes.
 
@@ -136,12 +153,7 @@ class Detector:
                 "of the shorter side is left; cut the image into parts"
             )
         found = {key: value.numpy() for key, value in self._run(image).items()}
-        count = int(found["num_detections"])
-        ymin, xmin, ymax, xmax = found["detection_boxes"][:count].T
-        boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
-        labels = found["detection_classes"][:count].astype(np.int64) - SHIFT
-        masks = found["detection_masks"][:count] if "detection_masks" in found else None
-        return Detections(boxes, labels, found["detection_scores"][:count], masks)
+        return of_outputs(found, lambda number: number - SHIFT)
 
     def _detect(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         size = tf.shape(image, out_type=tf.int64)

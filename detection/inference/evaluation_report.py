@@ -59,7 +59,7 @@ def write(
 
 def described(classes: Sequence[ClassFigures], categories: Categories) -> list[str]:
     """A line for each class that has objects, the best first."""
-    names = dict(zip(categories.ids, categories.names, strict=True))
+    names = categories.by_id
     present = sorted((c for c in classes if c.objects), key=lambda c: (-c.ap, c.category_id))
     width = max((len(names[c.category_id]) for c in present), default=0)
     return [
@@ -81,7 +81,7 @@ def coco_lines(metrics: Mapping[str, float]) -> list[str]:
 
 
 def _table(classes: Sequence[ClassFigures], categories: Categories) -> str:
-    names = dict(zip(categories.ids, categories.names, strict=True))
+    names = categories.by_id
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     fields = [name for name in vars(classes[0]) if name != "category_id"]
@@ -154,7 +154,7 @@ def _by_image(entries: Iterable[Mapping[str, Any]], wanted: Iterable[int]) -> di
 
 
 def _detections(entries: Sequence[Mapping[str, Any]], categories: Categories) -> Detections:
-    labels = {number: label for label, number in enumerate(categories.ids)}
+    labels = categories.labels
     return Detections(
         np.array([e["bbox"] for e in entries], np.float32).reshape(-1, 4),
         np.array([labels[e["category_id"]] for e in entries], np.int64),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,33 +77,37 @@ def predict(
     folder = os.path.join(output, "pictures")
     names = _PictureNames()
 
-    def drawn(some: Iterable[NamedImage]) -> Iterator[Image.Image]:
+    def look(image: NamedImage) -> Detections:
         nonlocal count, entries
-        for image in some:
-            count += 1
-            found = _detect(detector, image, tile_size).above(score_threshold)
-            if class_agnostic:
-                found = found.suppressed(ONE_THING, class_agnostic=True)
-            more: dict[str, Any] = {"file_name": image.name} if image.name else {}
-            if image.frame is not None:
-                more["frame"] = image.frame
-            size = (image.pixels.shape[0], image.pixels.shape[1])
-            entries += results.to_coco(image.image_id, found, detector.categories, size, **more)
-            yield pictures.draw(image.pixels, found, detector.categories.names)
+        count += 1
+        found = _detect(detector, image, tile_size).above(score_threshold)
+        if class_agnostic:
+            found = found.suppressed(ONE_THING, class_agnostic=True)
+        more: dict[str, Any] = {"file_name": image.name} if image.name else {}
+        if image.frame is not None:
+            more["frame"] = image.frame
+        size = (image.pixels.shape[0], image.pixels.shape[1])
+        entries += results.to_coco(image.image_id, found, detector.categories, size, **more)
+        return found
+
+    def drawn(image: NamedImage) -> Image.Image:
+        return pictures.draw(image.pixels, look(image), detector.categories.names)
 
     # The frames of a video come one behind the other.
     for video, group in itertools.groupby(images, lambda i: None if i.frame is None else i.name):
         if video is not None and draw:
             path = os.path.join(folder, names.of(video, ".mp4"))
-            videos.write(drawn(group), path, videos.frame_rate(video))
+            videos.write(map(drawn, group), path, videos.frame_rate(video))
             continue
         for image in group:
-            for picture in drawn([image]):
-                if draw:
-                    name = image.name or f"{image.image_id:012d}"
-                    # JPEG files have no longer sides.
-                    ending = ".jpg" if max(picture.size) < 65_500 else ".png"
-                    pictures.save(picture, os.path.join(folder, names.of(name, ending)))
+            if not draw:
+                look(image)
+                continue
+            picture = drawn(image)
+            # JPEG files have no longer sides.
+            ending = ".jpg" if max(picture.size) < 65_500 else ".png"
+            name = names.of(image.name or f"{image.image_id:012d}", ending)
+            pictures.save(picture, os.path.join(folder, name))
     path = os.path.join(output, RESULTS)
     results.write(entries, path)
     return Predicted(path, folder, count, len(entries))

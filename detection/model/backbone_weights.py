@@ -6,6 +6,7 @@ import dataclasses
 import os
 from typing import Any
 
+from cells.checks import stages
 from cells.kinds import files as kinds
 from cells.support.errors import UserError
 from cells.support.overrides import read_yaml
@@ -36,12 +37,7 @@ def is_classifier(path: str) -> bool:
         path: of the file.
     """
     params = os.path.join(path, model_dir.PARAMS)
-    if not os.path.exists(params):
-        return False
-    given: Any = read_yaml(params)
-    for key in ("task", "model"):
-        given = given.get(key) if isinstance(given, dict) else None
-    return isinstance(given, dict) and "cells" in given
+    return os.path.exists(params) and "cells" in stages.model_of(read_yaml(params))
 
 
 def is_weights_file(path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from official.vision.evaluation import coco_evaluator
+from official.vision.ops import box_ops
 
 from detection.data.decoder import SHIFT
 from detection.data.masks import run_lengths
@@ -112,8 +113,7 @@ def _found(
 def _pasted(image: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """The masks that were found in an image, as COCO's run lengths."""
     count = int(np.ravel(image["num_detections"])[0])
-    ymin, xmin, ymax, xmax = image["detection_boxes"][:count].T
-    boxes = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
+    boxes = box_ops.yxyx_to_xywh(image["detection_boxes"][:count])
     height, width = (int(n) for n in image["image_info"][0])
     return run_lengths(image["detection_masks"][:count], boxes, height, width)
 

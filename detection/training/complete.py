@@ -10,7 +10,7 @@ from typing import Any
 
 from cells import data as datasets
 from cells.support import files
-from cells.support.errors import UserError, listed, unknown
+from cells.support.errors import UserError, listed, require_known
 from cells.support.overrides import fields
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
 from detection.data import categories, records
@@ -75,8 +75,7 @@ def check_model(model: Model) -> None:
     if not model.anchor.aspect_ratios:
         raise UserError(f"{at}.anchor.aspect_ratios: there are none; give at least one")
     kinds = [name for name in fields(model.backbone) if name != "type"]
-    if model.backbone.type not in kinds:
-        raise unknown(f"{at}.backbone.type", model.backbone.type, kinds)
+    require_known(f"{at}.backbone.type", model.backbone.type, kinds)
     if _has_cells(model):
         _check_levels(model)
 

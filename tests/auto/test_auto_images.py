@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pathlib
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 from auto_runs import begin
 from folders import write
 
-from auto import entrants, race, search_step, test_split
+from auto import entrants, race, report, search_step, test_split
 from auto.entrants import Entrant
+from auto.record import Settings
+from cells import shipped
 from cells.support.errors import UserError
-from cells.weights import shipped
 
 #: What the folder of another test would be.
 DIVIDED = test_split.Divided("", ("a", "b"), 1000, 100, "test", 0, 0.5)
@@ -104,7 +106,7 @@ def test_the_largest_network_takes_part_that_the_time_allows(tmp_path, pace, siz
         ({"budget": 7200.0}, "resnet_9", 4),
         ({"entrants": "cells"}, "hand_written", 2),
         ({"genotype": "nasnet_a"}, "nasnet_a", 1),
-        ({"shipped_weights": True}, "resnet_9", 2 + len(shipped.names())),
+        ({"shipped_weights": True}, "resnet_9", 2 + len(shipped.weights())),
         ({"shipped_weights": True, "size": 65}, "resnet_9", 2),
         ({"shipped_weights": True, "genotype": "nasnet_a"}, "nasnet_a", 1),
     ],
@@ -118,3 +120,22 @@ def test_short_budgets_have_fewer_entrants(tmp_path, changes, first, count):
 def test_there_is_no_such_folder(tmp_path: pathlib.Path):
     with pytest.raises(UserError, match="there is no folder"):
         test_split.find(str(tmp_path / "nowhere"))
+
+
+def test_the_page_shows_the_name_of_the_network_as_it_is(tmp_path):
+    settings = Settings("photos", "", 600.0, "r&d.json", 0.0, 32, False, 0)
+    told = {
+        "test": {"accuracy": 0.5, "images": 10},
+        "training": {"network": "r&d.json (N = 1, F = 16)", "cells": "r&d.json", "epochs": 2.0},
+        "images": {
+            "classes": ["a", "b"],
+            "testing": 10,
+            "training": 90,
+            "share_of_the_largest_class": 0.5,
+        },
+        "seconds_in_all": 60.0,
+    }
+    parts = report._parts(tmp_path, settings, {}, told, tmp_path / "r&d.json")
+    _, _, tiles = (next(parts) for _ in range(3))
+    shown = ElementTree.fromstring(tiles.replace("class=tiles", "class='tiles'"))
+    assert "r&d.json (N = 1, F = 16)" in shown.itertext()

@@ -128,7 +128,7 @@ def fails(genotype: Any) -> float:
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        ({"score": 3}, "score: 3 is not a function or None"),
+        ({"score": 3}, "score: 3 is not a function"),
         ({"score": joined, "evaluator": "train"}, "score: takes the place of the evaluator"),
         ({"score": joined, "space": "nasnett"}, "nasnet"),
         ({"score": joined, "strategy": "bayes"}, "did you mean 'bayesian'"),

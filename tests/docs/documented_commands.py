@@ -72,10 +72,10 @@ def helps() -> dict[str, str]:
     import transfer.cli
 
     return {
-        "cells": cells.cli._TEXT,
-        "cell-search": cell_search.cli.HELP,
-        "cell-transfer": transfer.cli.HELP,
-        "cell-detect": detection.cli.HELP,
+        "cells": cells.cli.__doc__ or "",
+        "cell-search": cell_search.cli.__doc__ or "",
+        "cell-transfer": transfer.cli.__doc__ or "",
+        "cell-detect": detection.cli.__doc__ or "",
     }
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from official.core import config_definitions, exp_factory
 
+from cells.checks import stages
 from cells.genotype.genotype import Genotype
 from cells.kinds.files import ImageGenotype
 from cells.network.stack import OF_CELLS, is_off, not_of_cells
 from cells.operations.architecture import Architecture
 from cells.support import overrides
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.files import path_text
 from transfer.config import experiments
 from transfer.config.cells_backbone import CellStack, cells_of
@@ -40,9 +41,7 @@ def experiment(
     Raises:
         UserError: there is none of that name; lists those that exist.
     """
-    if name not in known:
-        raise unknown("--experiment", name, known)
-    return exp_factory.get_exp_config(name)
+    return exp_factory.get_exp_config(require_known("--experiment", name, known))
 
 
 def experiment_of(files: Iterable[str], given: str | None = None) -> str | None:
@@ -122,13 +121,9 @@ def _of_cells(params: Any) -> dict[str, Any]:
 
 def _model_keys(values: Mapping[str, Any]) -> set[str]:
     """The keys of the model, and of its cells, that settings have."""
-    model = _inner(_inner(values, "task"), "model")
-    return {*model, *_inner(model, "cells")}
-
-
-def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = values.get(key)
-    return found if isinstance(found, Mapping) else {}
+    model = stages.model_of(values)
+    cells = model.get("cells")
+    return {*model, *(cells if isinstance(cells, Mapping) else ())}
 
 
 def _whole(cells: CellStack) -> Architecture | None:

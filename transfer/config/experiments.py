@@ -47,7 +47,7 @@ def classification() -> config_definitions.ExperimentConfig:
         trainer=_trainer(
             steps=2_000,
             interval=500,
-            optimizer=_momentum(clip=5.0),
+            optimizer=_momentum(),
             learning_rate=_cosine(0.05),
         ),
         strategy="one_device",
@@ -82,7 +82,7 @@ def cifar10() -> config_definitions.ExperimentConfig:
         trainer=_trainer(
             steps=600 * CIFAR10_TRAIN_IMAGES // batch,
             interval=epoch,
-            optimizer=_momentum(clip=5.0),
+            optimizer=_momentum(),
             learning_rate=_cosine(0.025),
         ),
         strategy="one_device",
@@ -129,7 +129,7 @@ def finetune() -> config_definitions.ExperimentConfig:
         trainer=_trainer(
             steps=1_000,
             interval=250,
-            optimizer=_momentum(clip=5.0),
+            optimizer=_momentum(),
             learning_rate=_cosine(0.02),
             warmup_steps=50,
             ema={"average_decay": 0.99},
@@ -213,8 +213,8 @@ def _imagenet(
     )
 
 
-def _momentum(clip: float) -> dict:
-    return {"type": "sgd", "sgd": {"momentum": 0.9, "global_clipnorm": clip}}
+def _momentum() -> dict:
+    return {"type": "sgd", "sgd": {"momentum": 0.9, "global_clipnorm": 5.0}}
 
 
 def _cosine(rate: float) -> dict:

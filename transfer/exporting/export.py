@@ -20,7 +20,7 @@ from cells.kinds import files as kinds
 from cells.network.build import build_network
 from cells.network.keras_settings import overridden
 from cells.support.errors import UserError, cut
-from cells.support.files import FilePath, path_text, write_json
+from cells.support.files import FilePath, path_text, require_writable, write_json
 from cells.weights.by_layer import move_weights, weighted_layers
 from transfer.exporting import files
 from transfer.exporting.formats import FORMATS, ClassifierFormat, Network, write_labels
@@ -66,6 +66,7 @@ def export(
         ['0', '1', '2']
     """
     chosen = _chosen(output, formats)
+    require_writable(output)
     trained = checkpoints.open_classifier(model_dir, checkpoint)
     baseline = trained.params.task.model.baseline
     bare = [kind for kind in chosen if kind in ("keras", "weights")]

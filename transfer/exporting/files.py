@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError
 from cells.support.files import writing
+from cells.support.registry import choose
 
 Network = TypeVar("Network")
 Opened = TypeVar("Opened")
@@ -66,9 +67,7 @@ def choose_formats(kinds: Sequence[str], known: Mapping[str, AnyFormat]) -> dict
             to install them.
     """
     for kind in kinds:
-        if kind not in known:
-            raise unknown("--formats", kind, known)
-        extra = known[kind].extra
+        extra = choose("--formats", kind, known).extra
         missing = [m for m in _MODULES.get(extra or "", ()) if not importlib.util.find_spec(m)]
         if missing:
             raise UserError(

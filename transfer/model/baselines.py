@@ -13,7 +13,7 @@ from typing import Any
 from cells.network.build import build_graph
 from cells.network.keras_settings import overridden
 from cells.network.residual import LEAST_SIZE, ResidualConfig, residual
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from transfer.config import schema
 
 #: The one whose layers are those of cells, so that it is exported as these are.
@@ -35,8 +35,7 @@ _KERNELS = ("kernel", "depthwise", "pointwise")
 
 def check(model: schema.Model) -> None:
     """Raises a UserError where there is no such network, or images are too small for it."""
-    if model.baseline not in BASELINES:
-        raise unknown("task.model.baseline", model.baseline, BASELINES)
+    require_known("task.model.baseline", model.baseline, BASELINES)
     height, width = model.input_size[:2]
     least = _LEAST[model.baseline]
     if min(height, width) < least:

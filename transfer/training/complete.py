@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cells import data as datasets
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.overrides import check, fields
 from transfer.config import schema
 from transfer.config.cells_backbone import CellStack
@@ -116,8 +116,7 @@ def check_restrictions(params: Any) -> None:
     for key in ("optimizer", "learning_rate"):
         one_of = getattr(params.trainer.optimizer_config, key)
         kinds = [name for name in fields(one_of) if name != "type"]
-        if one_of.type not in kinds:
-            raise unknown(f"trainer.optimizer_config.{key}.type", one_of.type, kinds)
+        require_known(f"trainer.optimizer_config.{key}.type", one_of.type, kinds)
     check(params, RANGES)
     try:
         params.validate()
@@ -249,9 +248,9 @@ def resolve_runtime(runtime: Any) -> None:
             cannot do what else is asked for.
     """
     strategy = runtime.distribution_strategy
-    _check_known("distribution_strategy", strategy, STRATEGIES)
+    require_known("runtime.distribution_strategy", strategy, STRATEGIES)
     if runtime.mixed_precision_dtype is not None:
-        _check_known("mixed_precision_dtype", runtime.mixed_precision_dtype, DTYPES)
+        require_known("runtime.mixed_precision_dtype", runtime.mixed_precision_dtype, DTYPES)
     if strategy == "tpu" and runtime.mixed_precision_dtype == "float16":
         raise UserError(
             "runtime.mixed_precision_dtype: TPUs do not compute in float16; use bfloat16"
@@ -277,8 +276,3 @@ def resolve_runtime(runtime: Any) -> None:
         raise UserError(
             f"runtime.num_gpus: {runtime.num_gpus} is negative; use -1 for all that there are"
         )
-
-
-def _check_known(key: str, value: object, known: Sequence[str]) -> None:
-    if value not in known:
-        raise unknown(f"runtime.{key}", value, known)

@@ -40,6 +40,8 @@ def run(
     complete: Callable[..., tuple[str, ...]] = resolve.resolve,
     task_class: Callable[..., Any] = ClassificationTask,
     enough: Callable[[int], bool] = lambda step: False,
+    *,
+    in_order: bool = True,
 ) -> dict[str, float] | None:
     """Trains, evaluates, or both.
 
@@ -54,6 +56,8 @@ def run(
         task_class: Model Garden's task for the configuration.
         enough: is asked behind every loop, with the step, whether to leave it at that: then a
             checkpoint is saved and training ends early.
+        in_order: whether the task's images go on in their order from its `first_step`, for which
+            their seeds are kept.
 
     Returns:
         The metrics of the last evaluation, with its `step`; None without an evaluation.
@@ -77,7 +81,7 @@ def run(
     strategy = strategy or devices.strategy(params.runtime)
     devices.check_batches(strategy.num_replicas_in_sync, params.task, mode)
     if "train" in mode:
-        if hasattr(task_class, "first_step"):
+        if in_order:
             model_dir.settle_seeds(folder, params, several=worker.count > 1)
         model_dir.prepare(folder, params, names, write=False)
     start = checkpoints.newest_whole(folder)

@@ -58,11 +58,11 @@ def _load(folder: pathlib.Path, state: tuple) -> Text:
     training = []
     for _, line in _lines(folder / TRAINING):
         training += [known.setdefault(word, len(known)) for word in line]
-    if len(known) > MAX_WORDS:
-        raise UserError(
-            f"{folder / TRAINING}: has {len(known):,} different words, and a model takes "
-            f"{MAX_WORDS:,}; write <unk> for rare ones"
-        )
+        if len(known) > MAX_WORDS:
+            raise UserError(
+                f"{folder / TRAINING}: has more than the {MAX_WORDS:,} different words that a "
+                "model takes; write <unk> for rare ones"
+            )
     words = tuple(known)
     return Text(words, np.array(training, np.int32), numbers(folder / VALIDATION, words))
 

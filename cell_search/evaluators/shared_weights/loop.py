@@ -124,12 +124,7 @@ class _Trainer:
         child = self._child(genotype)
         training = Training(
             child,
-            Descent(
-                momentum=settings.momentum,
-                l2=settings.l2,
-                clip=settings.clip,
-                auxiliary_weight=settings.auxiliary_weight,
-            ),
+            Descent.of(settings),
             seed=weights.seed,
             prepare=self.batches.normalise,
             # A path is trained for a few steps only, too few to trace them.

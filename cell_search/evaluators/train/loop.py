@@ -113,12 +113,7 @@ class _Child:
         self.child = Child(genotype, config, compiled, seed)
         self.training = Training(
             self.child,
-            Descent(
-                momentum=settings.momentum,
-                l2=settings.l2,
-                clip=settings.clip,
-                auxiliary_weight=settings.auxiliary_weight,
-            ),
+            Descent.of(settings),
             seed=seed,
             prepare=self.batches.normalise,
         )

@@ -12,7 +12,7 @@ from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.network.stack import MAX_CELLS, MAX_FILTERS
-from cells.support.errors import UserError, unknown
+from cells.support.errors import UserError, require_known
 from cells.support.settings import check, setting
 
 #: Always among the metrics: they cost nothing.
@@ -58,8 +58,7 @@ class ZeroCost(ChildEvaluator):
         if not self.scores:
             raise UserError(f"{where}.scores: is empty; name one of {', '.join(SCORES)}")
         for name in self.scores:
-            if name not in SCORES:
-                raise unknown(f"{where}.scores", name, SCORES, "score")
+            require_known(f"{where}.scores", name, SCORES, "score")
         super().check(images, space)
         count = len(image_files.load(images).training[0])
         if count < self.batch:

@@ -19,7 +19,9 @@ def again(found: Reranking | None) -> str:
         picture = charts.comparison(points, points[0][0], labels)
     heads = ["", f"new {new}", "± standard error", f"{old} in the search", "place then", "trial"]
     rows = [_row(rank, c) for rank, c in enumerate(found.candidates, start=1)]
-    return f"<h2>The best trained again</h2><p>{_foretold(found)}</p>{picture}" + table(heads, rows)
+    return f"<h2>The best trained again</h2><p>{_foretold(found)}</p>{picture}" + table(
+        heads, rows, "again"
+    )
 
 
 def _foretold(found: Reranking) -> str:

@@ -95,7 +95,6 @@ def _page(
         _training() if search.trains_winner else "",
         html.folded("Settings", pairs(used_settings(search.config).items())),
         html.folded("Versions", pairs(versions().items())),
-        html.footer(),
     ]
     unfinished = len(curve) < search.config.trials
     return html.page(f"Cell search {name}", parts, refresh=_REFRESH if unfinished else 0)
@@ -109,9 +108,17 @@ def _lead(search: Search) -> str:
     images = f" on <b>{escape(search.images.name)}</b>" if search.evaluator.uses_images else ""
     return (
         f"{escape(search.space_name)} space{cells}, {len(space.decisions)} decisions, "
-        f"{space.size:.1e} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
+        f"{_many(space.size)} points. Strategy <b>{escape(config.strategy.type)}</b>, scored "
         f"by <b>{escape(config.evaluator.type)}</b>{images}."
     )
+
+
+def _many(count: int) -> str:
+    """Such as 18,688 or 4.9·10²⁰."""
+    if count < 10_000_000:
+        return f"{count:,}"
+    digits, power = f"{count:.1e}".split("e+")
+    return f"{digits}·10<sup>{int(power)}</sup>"
 
 
 def _training() -> str:
@@ -156,4 +163,4 @@ def _failures(known: list[FrozenTrial]) -> str:
         more = " (and alike)" if len(reasons) > 1 else ""
         numbers = listed((trial.number for trial in failed), 20)
         rows.append(row([str(len(failed)), reasons[0] + more, numbers]))
-    return f"<h2>Failures</h2>{table(['times', 'reason', 'trials'], rows)}"
+    return f"<h2>Failures</h2>{table(['times', 'reason', 'trials'], rows, 'failures')}"

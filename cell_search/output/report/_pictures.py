@@ -39,7 +39,7 @@ class Pictures:
             if len(_drawn) >= _KEPT:
                 del _drawn[next(iter(_drawn))]
             _drawn[key] = data_url(
-                drawing.adaptive_svg(space.decode(trial.params), annotated=True).encode(),
+                drawing.adaptive_svg(space.decode(trial.params)).encode(),
                 "image/svg+xml",
             )
         alternative = escape(f"{space.one.capitalize()} of trial {trial.number}", quote=True)

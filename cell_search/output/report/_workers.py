@@ -101,12 +101,10 @@ def workers(known: Sequence[FrozenTrial]) -> str:
 
 
 def _said(found: list[Worker]) -> str:
-    share = utilisation(found)
-    many = "worker was" if len(found) == 1 else "workers were"
-    return (
-        f"{len(found):,} {many} busy {share:.1%} of the time between the first and the last "
-        "candidate of each."
-    )
+    share = f"busy {utilisation(found):.1%} of the time between"
+    if len(found) == 1:
+        return f"1 worker was {share} its first and its last candidate."
+    return f"{len(found):,} workers were {share} the first and the last candidate of each."
 
 
 def utilisation(found: Sequence[Worker]) -> float:

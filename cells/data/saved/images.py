@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from cells.checks.arguments import checked
 from cells.data import prepared
-from cells.support.errors import UserError
+from cells.support.errors import UserError, cut, first_line
 from cells.support.files import FilePath, expanded, writing
 
 if TYPE_CHECKING:
@@ -52,12 +51,22 @@ def save_images(
     name = re.sub(r"[^a-z0-9]+", "_", place.absolute().name.lower()).strip("_")
     if not name[:1].isalpha():
         raise UserError(f"folder: {place} cannot name a data set; let its name begin with a letter")
-    if (place / prepared.VERSION).exists():
-        raise UserError(f"folder: {place} holds a data set already; delete it, or use another name")
+    made = place.parent / name / prepared.VERSION
+    if made.exists():
+        raise UserError(
+            f"folder: {made.parent} holds a data set already; delete it, or use another name"
+        )
     if not splits:
         raise UserError("splits: is empty; give images, such as {'train': (images, labels)}")
+    for split, given in splits.items():
+        if not isinstance(split, str) or not re.fullmatch(r"\w+", split):
+            raise UserError(f"splits: {split!r} is no name of letters, digits and _, such as train")
+        if next(_examples(split, given), None) is None:
+            raise UserError(f"splits: {split!r} has no images")
     names = list(class_names) or _numbers(splits)
-    boxes = _has_boxes(next(iter(_examples(*next(iter(splits.items()))))))
+    if len(set(names)) < len(names):
+        raise UserError(f"class_names: {cut(str(names))} holds a name twice")
+    boxes = _has_boxes(next(_examples(*next(iter(splits.items())))))
 
     from cells.data.examples_builder import ExamplesBuilder
 
@@ -71,9 +80,8 @@ def save_images(
             features=_features(names, boxes),
             supervised_keys=None if boxes else ("image", "label"),
         )
-        with prepared.without_words():
-            builder.download_and_prepare()
-    return os.path.join(place.parent, name, prepared.VERSION)
+        prepared.make(builder)
+    return str(made)
 
 
 def _examples(split: str, given: Any) -> Iterator[tuple[Any, Any]]:
@@ -90,6 +98,8 @@ def _examples(split: str, given: Any) -> Iterator[tuple[Any, Any]]:
             f"splits: {split!r} is neither a pair (images, labels) nor a tf.data.Dataset of pairs"
         )
     images, labels = given
+    if not all(hasattr(each, "__len__") for each in given):
+        raise UserError(f"splits: {split!r} is no pair of arrays or lists")
     if len(images) != len(labels):
         raise UserError(f"splits: {split!r} has {len(images)} images and {len(labels)} labels")
     yield from zip(images, labels, strict=True)
@@ -103,9 +113,10 @@ def _numbers(splits: Mapping[str, Any]) -> list[str]:
             raise UserError(
                 "class_names: a tf.data.Dataset does not say how many classes there are; name them"
             )
-        for _, label in _examples(split, given):
+        for number, (_, label) in enumerate(_examples(split, given)):
             several = label["labels"] if isinstance(label, Mapping) else [label]
-            largest = max(largest, *(int(each) for each in several), -1)
+            where = f"splits: image {number} of {split!r}"
+            largest = max(largest, *(_class(where, each) for each in several), -1)
     return [str(number) for number in range(largest + 1)]
 
 
@@ -148,7 +159,7 @@ def _checked(
     """Number, image and label (or boxes and labels) of each example, compared with the others."""
     for number, (image, label) in enumerate(_examples(split, given)):
         where = f"splits: image {number} of {split!r}"
-        pixels = np.asarray(image)
+        pixels = _array(where, image)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
             raise UserError(
                 f"{where} is {pixels.dtype} of shape {pixels.shape}; give uint8 pixels of 0 "
@@ -160,16 +171,34 @@ def _checked(
             label = _boxes(where, label, pixels.shape)
         several = label[1] if boxes else [label]
         for each in several:
-            if not 0 <= int(each) < len(names):
+            if not 0 <= _class(where, each) < len(names):
                 raise UserError(f"{where}: there is no class {each} among {len(names)}")
-        yield number, pixels, label if boxes else int(label)
+        yield number, pixels, label if boxes else _class(where, label)
+
+
+def _array(where: str, values: Any, dtype: Any = None) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: is no array of numbers ({first_line(error)})") from None
+
+
+def _class(where: str, label: Any) -> int:
+    """The number of a class, which may stand alone in an array."""
+    value = np.asarray(label)
+    if value.size != 1 or value.dtype.kind not in "iuf" or value.item() % 1 != 0:
+        raise UserError(f"{where}: {cut(str(label))!r} is no class; give its number, from 0 on")
+    return int(value.item())
 
 
 def _boxes(where: str, label: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
     """Boxes as TFDS has them, ymin, xmin, ymax, xmax in parts of the image; and their labels."""
     if set(label) != {"boxes", "labels"}:
         raise UserError(f"{where}: has {sorted(label)} as its label; give boxes and labels")
-    boxes = np.asarray(label["boxes"], np.float64).reshape(-1, 4)
+    boxes = _array(where, label["boxes"], np.float64)
+    if boxes.size % 4:
+        raise UserError(f"{where}: has boxes of shape {boxes.shape}; give (n, 4)")
+    boxes = boxes.reshape(-1, 4)
     if len(boxes) != len(label["labels"]):
         raise UserError(f"{where}: has {len(boxes)} boxes and {len(label['labels'])} labels")
     x, y, width, height = boxes.T

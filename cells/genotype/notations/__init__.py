@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 from cells.genotype.notations import darts, enas, nas_bench_201, tpu
-from cells.support.errors import unknown
+from cells.support.registry import choose
 
 __all__ = ["FORMATS", "Format", "find_format"]
 
@@ -75,6 +75,4 @@ def find_format(name: str) -> Format:
     Raises:
         UserError: there is none; lists those that exist.
     """
-    if name not in FORMATS:
-        raise unknown("format", name, FORMATS)
-    return FORMATS[name]
+    return choose("format", name, FORMATS)

@@ -65,8 +65,7 @@ def write(genotype: Genotype) -> str:
     Raises:
         UserError: it is none.
     """
-    key = (genotype.normal, genotype.reduction, genotype.stacking)
-    found = _known().get(key)
+    found = _known().get((genotype.normal, genotype.reduction, genotype.stacking))
     only(found is not None, "A NAS-Bench-201 string", "its space has no such cell")
     return f"{found}\n"
 
@@ -93,12 +92,10 @@ def _edges(text: str) -> list[list[str]]:
     for node, part in enumerate(nodes, 1):
         if len(part) < 2 or part[0] != "|" or part[-1] != "|":
             raise UserError(f"NAS-Bench-201 string: node {node} must stand between | and |")
-        found = part[1:-1].split("|")
         where = f"NAS-Bench-201 string: node {node}"
         matches = []
-        for edge in found:
-            match = _EDGE.fullmatch(edge)
-            if match is None:
+        for edge in part[1:-1].split("|"):
+            if (match := _EDGE.fullmatch(edge)) is None:
                 raise UserError(f"{where}: {cut(edge)!r} is not an edge; write OPERATION~INPUT")
             matches.append(match)
         if [int(match[2]) for match in matches] != list(range(node)):
@@ -108,17 +105,13 @@ def _edges(text: str) -> list[list[str]]:
 
 
 def _sum(sides: list[Side], blocks: list[Block], node: int) -> int | None:
-    """The state of a node, with the blocks that make it."""
-    if not sides:
-        return None
-    if len(sides) == 1:
-        if sides[0].operation != "identity":
-            raise UserError(
-                f"NAS-Bench-201 string: node {node} is one operation, "
-                f"{sides[0].operation}; a block here sums two"
-            )
-        return sides[0].input
+    """The state of a node, with the blocks that make it; None where it has no input."""
+    if len(sides) == 1 and sides[0].operation != "identity":
+        raise UserError(
+            f"NAS-Bench-201 string: node {node} is one operation, {sides[0].operation}; a block "
+            "here sums two"
+        )
     while len(sides) > 1:
         blocks.append(Block(sides[0], sides[1]))
         sides = [Side(len(blocks) + 1, "identity"), *sides[2:]]
-    return sides[0].input
+    return sides[0].input if sides else None

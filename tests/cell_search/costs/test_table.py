@@ -120,7 +120,7 @@ def test_a_file_gives_the_table_back(known: CostTable, tmp_path: pathlib.Path) -
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"format_version": 2}, "format_version: 2 is not known; this is 1"),
+        ({"format_version": 2}, "format_version: 2 is later than 1"),
         ({"training": {}}, "training: must hold times by the kind of a piece"),
         (
             {"training": {"Add": [[1, 2]]}},

@@ -327,7 +327,8 @@ def test_the_command(digits_dir: pathlib.Path, small: dict, tmp_path: pathlib.Pa
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == [str(path / "rerank.json"), str(path / "report.html")]
     told = [line for line in done.stdout.splitlines() if not line.startswith(str(path))]
-    first, *again, summary = told
+    begun, first, *again, summary = told
+    assert begun == f"trains the best again in {path}; TensorFlow is being loaded"
     names = re.findall(r"\d+", first)
     assert [line.split("  ")[0] for line in again] == [f"trial {n} again" for n in names]
     assert "2/2  accuracy" in again[-1] and "; trained again, accuracy 0." in summary

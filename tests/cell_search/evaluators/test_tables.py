@@ -226,8 +226,8 @@ def _decisions(**changes) -> dict:
     [
         ([], "must be a JSON object"),
         ({"decisions": []}, "the field 'format_version' is missing"),
-        ({"format_version": 2, "decisions": []}, "format_version: 2 is not known; use 1"),
-        ({"format_version": True, "decisions": []}, "format_version: True is not known; use 1"),
+        ({"format_version": 2, "decisions": []}, "format_version: 2 is later than 1"),
+        ({"format_version": True, "decisions": []}, "format_version: True is not a version; use 1"),
         ({"format_version": 1, "decisions": []}, "decisions: must be a list of at least one"),
         ({"format_version": 1, "decisions": [5]}, "decisions[0]: must be a JSON object"),
         ({**_decisions(), "name": "x"}, "space: unknown field 'name'"),

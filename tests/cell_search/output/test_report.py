@@ -18,6 +18,7 @@ from cell_search.output.report._operations import frequencies
 from cell_search.output.report._workers import levels, utilisation, workers_of
 from cell_search.space.space import Decision, Space
 from cell_search.study.directory import SearchDirectory
+from cells.support.html import number
 
 _SETTINGS = {
     "trials": 70,
@@ -231,3 +232,8 @@ def test_the_running_median_forgets_what_is_older_than_its_window() -> None:
     places, medians = charts.running_median(values, 3)
     assert places.tolist() == [0, 1, 2, 3, 4, 5]
     assert medians == [9.0, 5.0, 5.0, 3.0, 3.0, 3.0]
+
+
+def test_numbers_have_as_many_digits_as_are_worth_reading():
+    given = [5, 0.94166, 9.87654, 22.846, 312.44, 5289978.0]
+    assert list(map(number, given)) == ["5", "0.9417", "9.8765", "22.85", "312.4", "5,289,978"]

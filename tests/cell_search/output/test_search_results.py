@@ -42,13 +42,14 @@ def searched(digits_dir: pathlib.Path, tmp_path_factory: pytest.TempPathFactory)
         ]
     )
     assert done.returncode == 0, done.stderr
-    *lines, summary = done.stdout.splitlines()[:13]
+    begun, *lines, summary = done.stdout.splitlines()[:14]
+    assert begun == f"searches in {path}; TensorFlow is being loaded"
     assert [line.split("  ")[1] for line in lines] == [f"{i}/12" for i in range(1, 13)]
     most = max(
         (line.split("  ")[2] for line in lines), key=lambda told: int(re.sub(r"\D", "", told))
     )
     assert summary.startswith(f"12 trials (12 with a score), best {most} (trial ")
-    assert done.stdout.splitlines()[13:] == [
+    assert done.stdout.splitlines()[14:] == [
         str(path / name) for name in ("genotype.json", "train.yaml", "report.html")
     ]
     return path
@@ -251,7 +252,8 @@ def test_facts_are_lines_of_the_program_and_those_of_libraries_are_left_out(
         *("cell_search", "--search_dir=new", "--data_dir=made", f"--params_override={images}"),
         folder=tmp_path,
     )
-    assert (done.returncode, done.stdout) == (2, "")
+    begun = "searches in new; TensorFlow is being loaded\n"
+    assert (done.returncode, done.stdout) == (2, begun)
     lines = done.stderr.splitlines()
     assert all(line.startswith("cell-search: ") for line in lines), lines
     assert "16 image files in 2 classes are converted" in lines[0]

@@ -20,6 +20,7 @@ from cell_search.config import resolve, schema
 from cell_search.driver.replay import Replayed, replay
 from cell_search.evaluators._kept_files import KeptTraining
 from cell_search.evaluators.train.inheritance import inherit
+from cell_search.space import graph_space
 from cell_search.space.graph_space import GraphSpace
 from cell_search.study.directory import SearchDirectory
 from cells.evolved.graph import FIRST, EvolvedGraph
@@ -229,6 +230,11 @@ def test_graphs_that_were_edited_in_a_study_are_noticed(searched):
     space.decode(point)
     recorded[point["parent"]].user_attrs["graph"]["learning_rate"] = 0.2
     with pytest.raises(UserError, match=r"trial \d+: its 'graph' is not what was recorded; the"):
+        space.decode(point)
+    noted = recorded[point["parent"]].user_attrs
+    noted["graph"] = {**noted["graph"], "edges": []}
+    noted["graph sha256"] = graph_space._hash(noted["graph"])
+    with pytest.raises(UserError, match=r"trial \d+: edges: is empty; it needs at least"):
         space.decode(point)
     with pytest.raises(UserError, match="trial 999: is not there, and others descend from it"):
         space.decode({**point, "parent": 999})

@@ -107,7 +107,7 @@ def test_evaluators_of_cells_refuse_whole_networks() -> None:
     train().check(images, SMALL)
 
 
-def test_a_stride_beyond_its_map_is_no_candidate() -> None:
+def test_a_stride_beyond_its_map_is_no_candidate(monkeypatch) -> None:
     space = LayerwiseSpace(layers=2, sizes=(3,), filters=(8,), strides=(1, 16))
     parameters = EVALUATORS.find("parameters")(size=32)
     point = {d.name: d.choices[-1] for d in space.decisions}  # 32 pixels, then 2, then 16 of these.
@@ -122,6 +122,10 @@ def test_a_stride_beyond_its_map_is_no_candidate() -> None:
     for trial in result.study.trials:
         network = result.resolved.space.decode(trial.params)
         network.layout((32, 32), 10)
+    monkeypatch.setattr("cell_search.study.trials.ATTEMPTS", 5)
+    values["layerwise"] |= {"layers": 8, "strides": [16]}
+    with pytest.raises(UserError, match=r"none of 5 .* keeps to what images of this size allow \("):
+        cell_search.search({"space": values, "strategy": "random", "evaluator": "parameters"})
 
 
 def test_a_search_leaves_networks(tmp_path) -> None:

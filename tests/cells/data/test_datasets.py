@@ -423,7 +423,6 @@ def test_what_the_embedded_sets_hold(prepared):
         image_id_key="image/id",
         crowd_key="is_crowd",
         area_key="area",
-        id_key="id",
     )
     with pytest.raises(
         UserError, match=r"digits/1.0.0 is not a detection set.*label \(ClassLabel\)"

@@ -90,14 +90,33 @@ def outside(box: list[float]) -> dict[str, object]:
             {"train": tf.data.Dataset.from_tensor_slices((PIXELS, LABELS))},
             "class_names: a tf.data.Dataset does not say",
         ),
-        (3, "splits: 3 is not a dictionary"),
+        (3, "splits: 3 is not a mapping"),
+        ({"train": (PIXELS, np.eye(3)[LABELS])}, "is no class; give its number"),
+        ({"train": (PIXELS, [*LABELS[1:], "cat"])}, "image 11 of 'train': 'cat' is no class"),
+        ({"train": (PIXELS, LABELS / 2)}, "image 1 of 'train': '0.5' is no class"),
+        ({"train": (PIXELS, LABELS), "test": (PIXELS[:0], [])}, "splits: 'test' has no images"),
+        ({1: (PIXELS, LABELS)}, "splits: 1 is no name"),
+        ({"a/b": (PIXELS, LABELS)}, "splits: 'a/b' is no name"),
+        ({"train": (iter(PIXELS), LABELS)}, "splits: 'train' is no pair of arrays"),
+        ({"train": ([[[0], [0, 0]]], [0])}, "image 0 of 'train': is no array of numbers"),
+        (outside(["left"]), "image 0 of 'train': is no array of numbers"),
+        (outside([0, 0, 7]), "has boxes of shape (1, 3)"),
     ],
 )
 def test_what_are_no_images_is_named_and_nothing_is_left(tmp_path, splits, said):
     with pytest.raises(UserError) as error:
         cells.save_images(tmp_path / "mine", splits)
     assert said in str(error.value)
-    assert not list(tmp_path.rglob("dataset_info.json"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(["a", "a", "b"], "holds a name twice"), ([1, 2, 3], "not a list of texts")],
+)
+def test_names_of_classes_are_different_texts(tmp_path, names, said):
+    with pytest.raises(UserError, match=f"class_names: .*{said}"):
+        cells.save_images(tmp_path / "mine", {"train": (PIXELS, LABELS)}, class_names=names)
 
 
 def test_a_set_that_is_there_stays(tmp_path):

@@ -211,11 +211,16 @@ def test_what_is_too_large_for_the_images_is_refused_when_it_is_laid_out():
     edges = (Edge("x", "input", "a", 1.0, wide), Edge("y", "a", "output", 1.0, wide))
     with pytest.raises(UserError, match=r"edge x: makes 30,000 channels of 3; the most is 16,384"):
         EvolvedGraph(vertices, edges).layout((32, 32), 10)
-    wide = Convolution(5_000.0)
     slim = Convolution(1.0)
-    edges = (Edge("x", "input", "a", 1.0, wide), Edge("y", "a", "output", 1.0, slim))
-    with pytest.raises(UserError, match=r"graph: 2,.* multiply-adds for an image of 32x32 are bey"):
-        EvolvedGraph(vertices, edges).layout((32, 32), 10)
+    for factor, size, sentence in (
+        # 9 x 15,000^2 weights; 9 x 3,000^2 of 32^2 pixels.
+        (5_000.0, None, r"graph: 2,025,\d+,\d+ parameters are beyond 1,000,000,000; use fewer"),
+        (1_000.0, (32, 32), r"graph: 83,.* multiply-adds for an image of 32x32 are beyond 50,000"),
+    ):
+        wide = Convolution(factor)
+        edges = (Edge("x", "input", "a", 1.0, wide), Edge("y", "a", "output", 1.0, slim))
+        with pytest.raises(UserError, match=sentence):
+            EvolvedGraph(vertices, edges).layout(size, 10)
 
 
 def test_a_graph_has_64_kilobytes_at_most():

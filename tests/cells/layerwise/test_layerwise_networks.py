@@ -19,7 +19,7 @@ from benchmarks.timm_oracle import difference_to_timm
 from cells.__main__ import run as main
 from cells.genotype import genotype_file
 from cells.kinds import files
-from cells.layerwise.network import Layer, LayerwiseNetwork, schema
+from cells.layerwise.network import SCHEMA, Layer, LayerwiseNetwork
 from cells.operations.counts import count, summarize
 from cells.operations.primitives import Conv
 from cells.support.errors import UserError
@@ -90,7 +90,7 @@ def test_a_round_trip_is_exact():
         again = files.from_dict(json.loads(text))
         assert again == made and again.provenance == made.provenance
         assert files.dumps(again) == text
-        jsonschema.validate(json.loads(text), schema())
+        jsonschema.validate(json.loads(text), genotype_file.schema(SCHEMA))
 
 
 @pytest.mark.parametrize("name", files.networks())
@@ -135,6 +135,7 @@ def test_the_normal_form_knows_no_order():
 
 NETWORK = json.loads(files.dumps(NAS))
 LAYER = {"height": 3, "width": 3, "filters": 4096, "inputs": [0]}
+POOL = {"height": 3, "width": 3, "operation": "mean"}
 BAD = {
     "kind": ("kind", "layerwize", "kind: unknown 'layerwize'; did you mean 'layerwise'?"),
     "later version": ("format_version", 2, "format_version: 2 is later than 1"),
@@ -155,7 +156,23 @@ BAD = {
     "too large": (
         "layers",
         [LAYER | {"height": 31, "width": 31, "inputs": list(range(n))} for n in range(1, 20)],
-        "multiply-adds for an image of 32x32 pixels are more than 1e+12; use fewer layers",
+        "parameters are more than 1e+09; use fewer layers",
+    ),
+    "too slow": (
+        "layers",
+        [LAYER | {"filters": 512, "height": 5, "width": 5, "inputs": [n]} for n in range(152)],
+        "layers: 1.01e+12 multiply-adds for an image of 32x32 pixels are more than 1e+12; use",
+    ),
+    # They double from pool to pool.
+    "pools of pools": (
+        "layers",
+        [POOL | {"inputs": list(range(n))} for n in range(1, 100)],
+        "layers[19].inputs: 1.57e+06 channels are joined, and the most is 1,000,000; use fewer",
+    ),
+    "many ends": (
+        "layers",
+        [LAYER | {"height": 1, "width": 1}] * 100 + [POOL | {"inputs": list(range(101))}] * 3,
+        "layers: 1.23e+06 channels are joined, and the most is 1,000,000; use fewer",
     ),
     "a pool's filters": (
         "layers.2.operation",
@@ -283,6 +300,13 @@ def test_words_and_differences(monkeypatch, capsys):
     assert [line[:12] for line in lines] == ["- layer 15 =", "+ layer 15 ="]
     assert "concat(layer 2, layer 7, layer 11" in lines[1]
     assert list(NAS.differences(NAS)) == []
+    # Nothing in common, and many lines: each is there once, of both in turn.
+    one, two = (
+        LayerwiseNetwork("same", tuple(Layer(n, 3, 8, (i,)) for i in range(200))) for n in (3, 5)
+    )
+    told = list(one.differences(two))
+    assert [line[:2] for line in told] == ["- ", "+ "] * 200
+    assert told[5] == "+ layer 3 = conv 5×3 with 8 filters of layer 2"
     assert "the same function" in next(NAS.differences(dataclasses.replace(NAS, name="other")))
     monkeypatch.setattr("sys.argv", ["cells", "show", "nas_v1"])
     main()

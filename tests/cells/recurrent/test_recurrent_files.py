@@ -48,7 +48,7 @@ def test_a_round_trip_is_exact():
         assert again == genotype
         assert again.provenance == genotype.provenance
         assert recurrent_file.dumps(again) == text
-        jsonschema.validate(data, recurrent_file.schema())
+        jsonschema.validate(data, genotype_file.schema(recurrent_file.SCHEMA))
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -73,12 +73,13 @@ BAD = {
         changed("nas", "kind", "recurent"),
         "kind: unknown 'recurent'; did you mean 'recurrent'?",
     ),
-    "unknown form": (changed("nas", "form", "forest"), 'form: "forest" is unknown; known are'),
+    "unknown form": (changed("enas", "form", "forest"), 'form: "forest" is unknown; known are'),
     "no form": (changed("nas", "form", None), "the field 'form' is missing"),
     "no nodes": (changed("enas", "nodes", None), "the field 'nodes' is missing"),
     "misspelt": (changed("nas", "memori", 3), "unknown field 'memori'; did you mean 'memory'"),
     "of the other form": (changed("nas", "output", [1]), "unknown field 'output'"),
     "wrong number": (changed("nas", "nodes", [NODE] * 14), "nodes: 14 nodes are no tree; use one"),
+    "one node": (changed("nas", "nodes", [NODE]), "nodes: has 1 of at least 3 entries"),
     "too many": (changed("nas", "nodes", [NODE] * 9999), "nodes: has 9,999 entries; it may have"),
     "activation": (
         changed("nas", "nodes.3.activation", "tanhh"),

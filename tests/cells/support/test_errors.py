@@ -36,7 +36,7 @@ def test_the_command_line_writes_the_flag():
     code = (
         "from cells.support import command_line, errors\n"
         "def main(argv): raise errors.UserError('--search_dir: x is empty', 'directory')\n"
-        "command_line.run(main, module=__name__, text='', prog='p')\n"
+        "command_line.run(main, module=__name__, prog='p')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "p: --search_dir: x is empty\n")

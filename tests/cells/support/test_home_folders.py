@@ -21,7 +21,7 @@ from cells.support import command_line
 flags.DEFINE_string("output", None, "")
 flags.DEFINE_multi_string("config_file", [], "")
 def main(argv): print(flags.FLAGS.output, *flags.FLAGS.config_file)
-command_line.run(main, module=flags.FLAGS.find_module_defining_flag("output"), text="", prog="x")
+command_line.run(main, module=flags.FLAGS.find_module_defining_flag("output"), prog="x")
 """
 
 

@@ -138,6 +138,11 @@ def test_what_is_installed_needs_no_flag(folder, tmp_path):
     ("text", "said"),
     [
         (None, "my_slip cannot be imported (ModuleNotFoundError"),
+        ("import sys\nsys.exit(3)", "cannot be imported (SystemExit: 3)"),
+        (
+            "import cells\n@cells.register_operation('x')\ndef f(graph, name): return name",
+            "is not a function of (graph, name, x, filters, stride, rules)",
+        ),
         ("1 / 0", "(ZeroDivisionError: division by zero)"),
         (
             "from cells.operations import operations as o\no.add((o.OPERATIONS['identity'],))",

@@ -11,7 +11,7 @@ from network_comparisons import photographs, randomise_statistics, relative
 from cells.genotype import catalogue
 from cells.network import presets
 from cells.network.build import build_network
-from cells.weights.by_layer import move_weights
+from cells.weights.by_layer import move_weights, weighted_layers
 from cells.weights.keras_applications import keras_layer_name
 
 NASNET = catalogue.load("nasnet_a")
@@ -44,7 +44,8 @@ def compare(
             border_rule=rule,
         )
         ours = build_network(NASNET, config if top else config.replace(num_classes=None), keras)
-        moved = move_weights(theirs, ours, lambda name: keras_layer_name(name, normal_cells))
+        names = {keras_layer_name(x.name, normal_cells): x.name for x in weighted_layers(ours)}
+        moved = move_weights({names[x.name]: x for x in weighted_layers(theirs)}, ours)
         assert not moved.missing and not moved.unused and not moved.unfit
         found[rule] = relative(ours(x), expected)
     keras.utils.clear_session()

@@ -129,6 +129,14 @@ def test_a_video_becomes_a_video_and_results_with_frames(clip, tmp_path):
     assert videos.frame_rate(output / "pictures" / "clip.mp4") == pytest.approx(12.0)
 
 
+def test_nothing_is_drawn_where_no_pictures_are_wanted(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict.pictures, "draw", None)
+    files = images.from_files([clip])
+    told = predict.predict(Squares(96), files, str(tmp_path / "out"), draw=False)
+    assert (told.images, told.detections) == (6, 6)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.json"]
+
+
 def test_a_damaged_video_is_named_and_nothing_is_written(clip, tmp_path):
     clip.write_bytes(clip.read_bytes()[:200])
     with pytest.raises(UserError, match=r"clip\.mp4: cannot be read as a video"):

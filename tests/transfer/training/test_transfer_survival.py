@@ -81,7 +81,9 @@ def test_a_run_that_is_further_than_asked_for_stays_as_it_is(copy, digits_dir, t
         data_dir=str(digits_dir),
     ):
         cli._main(["cell-transfer"])
-    told = capsys.readouterr().out.splitlines()
+    begun, *told = capsys.readouterr().out.splitlines()
+    assert begun.startswith(f"trains a classifier of {TINY} ")
+    assert begun.endswith(f" in {copy}; TensorFlow is being loaded")
     assert told == [
         f"is at step {STEPS} already, and trainer.train_steps is 20: there is nothing to train",
         f"trained {STEPS} steps; the run is in {copy}",
@@ -307,7 +309,7 @@ def test_a_stopped_command_ends_with_the_signals_code():
         "import signal, sys\nfrom cells.support import command_line\n"
         "from cells.support.errors import Stopped\n"
         "def main(argv): raise Stopped(signal.SIGTERM, 'at step 4')\n"
-        "sys.argv = ['x']\ncommand_line.run(main, module='x', text='', prog='x')\n"
+        "sys.argv = ['x']\ncommand_line.run(main, module='x', prog='x')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
