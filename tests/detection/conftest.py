@@ -48,8 +48,15 @@ def settings(genotype_path: str) -> dict[str, Any]:
         "task": {
             "model": {
                 "input_size": [64, 64, 3],
+                # Two levels; a third is another third of the time of tracing.
+                "max_level": 4,
                 "backbone": {
-                    "cells": {"genotype": genotype_path, "filters": 8, "stem_filters": 32}
+                    "cells": {
+                        "genotype": genotype_path,
+                        "filters": 8,
+                        "stem_filters": 32,
+                        "max_level": 4,
+                    }
                 },
                 "decoder": {"fpn": {"num_filters": 16}},
                 "head": {"num_convs": 1, "num_filters": 16},

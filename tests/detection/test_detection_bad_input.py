@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).parents[2]
     [
         ({"min_level": 5, "max_level": 4}, "min_level 5 to max_level 4 is not a range of levels"),
         ({"max_level": 6, "input_size": [96, 64, 3]}, r"96x64 is not a multiple of 64.*\[128, 64"),
-        ({"min_level": 2}, "min_level: 2 is not among the levels 3 to 5 of the backbone"),
+        ({"min_level": 2}, "min_level: 2 is not among the levels 3 to 4 of the backbone"),
         ({"input_size": [64, 64]}, r"input_size: \[64, 64\] is not \[height, width, 3\]"),
         ({"anchor": {"aspect_ratios": []}}, "aspect_ratios: there are none; give at least one"),
         ({"num_classes": 5}, "num_classes: 5 is less than 11"),

@@ -270,7 +270,9 @@ def test_a_classifier_gives_its_weights_by_name(small, genotype_path, tmp_path, 
     run = str(tmp_path / "classifier")
     runner.run(params, "train", run)
 
-    params = small({"task": {"init_checkpoint": run}})
+    # As deep as the classifier is.
+    deep = {"max_level": 5, "backbone": {"cells": {"max_level": 5}}}
+    params = small({"task": {"init_checkpoint": run, "model": deep}})
     complete.resolve(params)
     task = CellsRetinaNetTask(params.task)
     model = task.build_model()
