@@ -114,10 +114,9 @@ def test_a_stride_beyond_its_map_is_no_candidate(monkeypatch) -> None:
     assert not parameters.knows(point, space, ImageSettings())
     assert parameters.knows({**point, "layer_2/skip_1": False}, space, ImageSettings())
     values = {"name": "layerwise", "layerwise": {"layers": 4, "strides": [1, 16]}}
-    result = cell_search.search(
-        {"space": values, "strategy": {"type": "random"}, "evaluator": {"type": "parameters"}},
-        trials=12,
-    )
+    config = {"space": values, "strategy": "random", "images": {"name": "digits"}}
+    config["evaluator"] = {"type": "parameters", "parameters": {"size": 32}}
+    result = cell_search.search(config, trials=12)
     assert len(result.trials) == 12
     for trial in result.study.trials:
         network = result.resolved.space.decode(trial.params)
@@ -125,7 +124,7 @@ def test_a_stride_beyond_its_map_is_no_candidate(monkeypatch) -> None:
     monkeypatch.setattr("cell_search.study.trials.ATTEMPTS", 5)
     values["layerwise"] |= {"layers": 8, "strides": [16]}
     with pytest.raises(UserError, match=r"none of 5 .* keeps to what images of this size allow \("):
-        cell_search.search({"space": values, "strategy": "random", "evaluator": "parameters"})
+        cell_search.search(config)
 
 
 def test_a_search_leaves_networks(tmp_path) -> None:
