@@ -126,7 +126,8 @@ class Parser(classification_input.Parser):
         if self._aug_rand_hflip:
             image = tf.image.stateless_random_flip_left_right(image, seeds[1])
         if self._color_jitter > 0:
-            image = preprocess_ops.color_jitter(image, *[self._color_jitter] * 3)
+            jitter = tf.function(preprocess_ops.color_jitter)
+            image = jitter(image, *[self._color_jitter] * 3)
         image = self._resized(image)
         if self._shift:
             image = preprocessing.random_shift(image, self._shift, seeds[2])

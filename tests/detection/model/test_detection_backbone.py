@@ -146,7 +146,9 @@ def small_weights(genotype_path, tmp_path_factory):
 def test_a_detector_takes_a_weights_file_and_says_what_it_left(small, small_weights, caplog):
     path, layers = small_weights
     frozen = {"init_checkpoint": path, "freeze_stem": True, "freeze_batch_norm": True}
-    params = small({"task": frozen})
+    # With all groups, so that the classifier alone is left over.
+    deep = {"max_level": 5, "backbone": {"cells": {"max_level": 5}}}
+    params = small({"task": {**frozen, "model": deep}})
     complete.resolve(params)
     cells = params.task.model.backbone.cells
     assert (cells.border_rule, cells.batch_norm_epsilon) == ("timm", 0.002)
