@@ -172,8 +172,12 @@ def test_transfer_recipes(path):
 
 
 @pytest.mark.parametrize("path", recipes("search"), ids=lambda p: p.stem)
-def test_search_recipes(path):
+def test_search_recipes(path, request):
     from cell_search.config import resolve, schema
     from cells.support.overrides import override
 
-    assert resolve.resolve(override(schema.SearchConfig(), [str(path)])).space.decisions
+    config = override(schema.SearchConfig(), [str(path)])
+    if config.costs.file:
+        # Costs are predicted for the images of the set, which is asked for their size.
+        config.images.data_dir = str(request.getfixturevalue("data_dir"))
+    assert resolve.resolve(config).space.decisions

@@ -116,7 +116,10 @@ task:
           cells: {filters: 4, drop_path_keep: 0.6, dropout: 0.3}}
   train_data: {global_batch_size: 8, shuffle_buffer_size: 100, aug_shift: 1, aug_rand_hflip: true,
                tfds_split: "train[:40]"}
-trainer: {train_steps: 40, steps_per_loop: 4, summary_interval: 4, checkpoint_interval: 4}
+trainer:
+  {train_steps: 40, steps_per_loop: 4, summary_interval: 4, checkpoint_interval: 4,
+   # Small, so that what is rounded otherwise does not grow; a step still moves weights by more.
+   optimizer_config: {learning_rate: {cosine: {initial_learning_rate: 0.002}}}}
 """
 
 
