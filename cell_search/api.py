@@ -269,8 +269,7 @@ def _check_machine(resolved: Search) -> None:
         return
     known = resolved.costs.machine
     # Whether the precision is that of the trainings, their evaluator looks at.
-    here = dataclasses.replace(this_machine(), precision=known.precision)
-    different = known.differences(here)
+    different = known.differences(this_machine(known.precision))
     if not different:
         return
     words = f"costs.file: the times are those of another machine (here {', '.join(different)})"

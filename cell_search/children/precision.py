@@ -33,7 +33,7 @@ def in_use() -> str:
 
 
 @contextlib.contextmanager
-def mixed_bfloat16(on: bool = True) -> Iterator[None]:
+def mixed_bfloat16(on: bool) -> Iterator[None]:
     """Whether products and convolutions are computed in bfloat16, in a `with` block.
 
     Args:

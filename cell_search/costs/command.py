@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator
 
@@ -75,7 +74,6 @@ def predict(
 def machine(path: str) -> str:
     """Of which machine a table is, for people; says so where it is another one."""
     known = table.read(path or os.environ[VARIABLE]).machine
-    here = dataclasses.replace(this_machine(), precision=known.precision)
-    different = known.differences(here)
+    different = known.differences(this_machine(known.precision))
     other = f", which is not this machine (here {', '.join(different)})" if different else ""
     return f"{known.processor}, {known.threads} threads, {known.device}, {known.precision}{other}"

@@ -45,8 +45,12 @@ class Machine:
         ]
 
 
-def this_machine() -> Machine:
-    """The machine that this process runs on, with its settings of TensorFlow."""
+def this_machine(precision: str = "") -> Machine:
+    """The machine that this process runs on, with its settings of TensorFlow.
+
+    Args:
+        precision: in which trainings will compute; empty: what is in use now.
+    """
     import tensorflow as tf
 
     from cell_search.children.precision import in_use
@@ -62,7 +66,7 @@ def this_machine() -> Machine:
         # TensorFlow's own default; it has no public function that tells.
         onednn=os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
         device=details.get("device_name", "gpu") if gpus else "cpu",
-        precision=in_use(),
+        precision=precision or in_use(),
     )
 
 
