@@ -246,9 +246,8 @@ def open_search(
 
 def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     """What the configuration says of an evaluator."""
-    for name, known in EVALUATORS.items():
-        if type(evaluator) is known:
-            return {"type": name, section(name): dict(vars(evaluator))}
+    if (known := EVALUATORS.name_of(type(evaluator))) is not None:
+        return {"type": known, section(known): dict(vars(evaluator))}
     # One of the caller's own, which no configuration can make.
     name = f"{type(evaluator).__module__}.{type(evaluator).__qualname__}"
     return {"type": "function", "function": {"name": name}}

@@ -51,7 +51,8 @@ def final(search: Search) -> Search:
     changes = wanted.evaluator.set_values()
     alone = search.evaluator.from_scratch()
     if alone is not search.evaluator:
-        kind = next(name for name, known in EVALUATORS.items() if known is type(alone))
+        kind = EVALUATORS.name_of(type(alone))
+        assert kind is not None
         values = {"type": kind, section(kind): dataclasses.asdict(alone)}
         config.evaluator = SearchConfig().evaluator
         overrides.apply(config.evaluator, values, "rerank.evaluator")

@@ -22,6 +22,7 @@ from cells.kinds.files import AnyGenotype, ImageGenotype
 from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.registry import Registry
+from cells.support.settings import check
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -260,6 +261,17 @@ class Evaluator(abc.ABC):
         Raises:
             UserError: no candidate could be scored.
         """
+        check(self, f"evaluator.{EVALUATORS.name_of(type(self)) or type(self).__name__}.")
+        self.check_space(space)
+        if self.uses_images:
+            facts(images)
+
+    def check_space(self, space: Space) -> None:
+        """Raises a UserError where the evaluator cannot score what a space holds.
+
+        Args:
+            space: what is searched.
+        """
         if not isinstance(space, NetworkSpace):
             raise UserError(
                 f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
@@ -271,8 +283,6 @@ class Evaluator(abc.ABC):
                 f"evaluator.type: {type(self).__name__} scores cells, and this space has whole "
                 "networks; use train, or a space of cells"
             )
-        if self.uses_images:
-            facts(images)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         """Whether a candidate can be scored; where it cannot, another is proposed instead.

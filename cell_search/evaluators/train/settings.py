@@ -27,7 +27,7 @@ from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import Size
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -121,7 +121,6 @@ class Train(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
-        check(self, f"{where}.")
         super().check(images, space)
         loaded = image_files.load(images)
         count = len(loaded.training[0])

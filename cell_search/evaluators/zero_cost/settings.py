@@ -13,7 +13,7 @@ from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.network.stack import MAX_CELLS, MAX_FILTERS
 from cells.support.errors import UserError, require_known
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: Always among the metrics: they cost nothing.
 _CONTROLS = ("parameters", "multiply_adds")
@@ -54,12 +54,11 @@ class ZeroCost(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.zero_cost"
-        check(self, f"{where}.")
+        super().check(images, space)
         if not self.scores:
             raise UserError(f"{where}.scores: is empty; name one of {', '.join(SCORES)}")
         for name in self.scores:
             require_known(f"{where}.scores", name, SCORES, "score")
-        super().check(images, space)
         count = len(image_files.load(images).training[0])
         if count < self.batch:
             raise UserError(
