@@ -12,7 +12,7 @@ from typing import Any
 from cell_search.config import read, resolve, schema
 from cell_search.config.from_dataclasses import section
 from cell_search.config.read import Config
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.costs import table
 from cell_search.costs.machine import this_machine
 from cell_search.driver import driver

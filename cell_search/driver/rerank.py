@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.comparison import is_free
 from cell_search.config.from_dataclasses import section
-from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig
+from cell_search.config.search import Search, change_evaluator
 from cell_search.driver import driver, inputs
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings

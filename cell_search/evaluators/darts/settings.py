@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Request, Score
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Score
 from cell_search.evaluators._child_network import child_sizes
 from cell_search.evaluators._one_network import OneNetworkEvaluator
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.relaxed import RelaxedSpace

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Request, Score
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Score
+from cell_search.evaluators._request import Request
 from cell_search.evaluators.language_model import text as texts
 from cell_search.images import ImageSettings
 from cell_search.space.recurrent_spaces import RecurrentSpace

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cell_search.evaluators import tables
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Score
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space import nas_bench_201, published
 from cell_search.space.space import Point, Space

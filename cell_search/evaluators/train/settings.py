@@ -10,15 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import (
-    EVALUATORS,
-    MAX_COUNT,
-    Augmentation,
-    Evaluator,
-    Request,
-    Score,
-)
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Augmentation, Evaluator, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Space

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Request, Score
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_summary
+from cell_search.evaluators._request import Request
 from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
