@@ -18,7 +18,8 @@ from cells.genotype.notations import find_format
 from cells.kinds import files as kinds
 from cells.kinds.words import words_of
 from cells.network import presets
-from cells.network.stack import StackConfig, penultimate_filters, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig, penultimate_filters
 from cells.operations.architecture import Architecture
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS

@@ -13,7 +13,8 @@ from cell_search.space.layerwise import LayerwiseSpace
 from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size

@@ -14,7 +14,7 @@ from cell_search.images import ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.relaxed import RelaxedSpace
 from cell_search.space.space import Space
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE
 from cells.support.errors import UserError
 from cells.support.settings import setting
 

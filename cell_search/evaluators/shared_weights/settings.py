@@ -13,7 +13,7 @@ from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.genotype.genotype import Genotype
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.support.errors import UserError
 from cells.support.settings import setting
 

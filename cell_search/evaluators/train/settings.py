@@ -17,7 +17,7 @@ from cell_search.images import ImageSettings
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import Size
 from cells.support.errors import UserError
@@ -49,7 +49,7 @@ class Train(ChildEvaluator):
         normal_cells: N.
         filters: F.
         stem: what halves the images before the first cell: nothing (`cifar`), or a pool (`pooled`);
-            see `cells.network.stack.StackConfig`.
+            see `cells.network.stack_config.StackConfig`.
         epochs: passes over the training images.
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
@@ -246,5 +246,5 @@ class Train(ChildEvaluator):
 #: Settings that say nothing of whole networks, and their values where nothing is wanted of them.
 _OF_CELLS = {"stem": "cifar", "drop_path_keep": 1.0, "auxiliary_weight": 0.0}
 
-#: What the settings are called that `cells.network.stack` finds fault with.
+#: What the settings are called that `cells.network.stack_config` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}

@@ -12,7 +12,7 @@ from cell_search.evaluators._request import Request
 from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
-from cells.network.stack import MAX_CELLS, MAX_FILTERS
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS
 from cells.support.errors import UserError, require_known
 from cells.support.settings import setting
 
