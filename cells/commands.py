@@ -34,10 +34,10 @@ from cells.support.files import atomic_path, expanded, read_text, write_atomical
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     """`cells list`: the published genotypes."""
     names = [*catalogue.names(), *kinds.networks()]
-    columns, told = ("stacking", "parameters", "CIFAR-10 error", "ImageNet top-1"), _figures
+    columns, told = ["stacking", "parameters", "CIFAR-10 error", "ImageNet top-1"], _figures
     if args.recurrent:
         names = [recurrent_catalogue.PREFIX + name for name in recurrent_catalogue.names()]
-        columns, told = ("what",), _size
+        columns, told = ["what"], _size
     genotypes = {name: kinds.find(name) for name in names}
     if args.json:
         yield json.dumps(

@@ -231,7 +231,7 @@ def _checked(
     return checked
 
 
-def require_type(one_of: Any, kind: str, where: str) -> None:
+def require_type(one_of: Any, kind: Any, where: str) -> None:
     """Raises a UserError where a choice by `type` has no such type.
 
     Args:
