@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
-from cell_search.space.cell_space import CellSpace
-from cell_search.space.network_space import NetworkSpace
+from cell_search.space.network_space import NetworkSpace, WholeNetworkSpace
 from cell_search.space.space import Point, Space
 from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
@@ -183,7 +182,7 @@ class Evaluator(abc.ABC):
                 "has no image cells; use the evaluator of a table, language_model for recurrent "
                 "cells, or a space of image cells"
             )
-        if not isinstance(space, CellSpace) and not self.whole_networks:
+        if isinstance(space, WholeNetworkSpace) and not self.whole_networks:
             raise UserError(
                 f"evaluator.type: {type(self).__name__} scores cells, and this space has whole "
                 "networks; use train, or a space of cells"
