@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from cells.drawing.canvas import Canvas, behind_arrow, text_width
 from cells.drawing.layout import Box
+from cells.drawing.svg_text import Label
 from cells.drawing.theme import Paint, Theme
 from cells.operations.architecture import Architecture
 
@@ -18,7 +19,16 @@ _ENDS = 3.5  # above and below the middle of a box, where arcs come in and go ou
 _BULGE = 0.42  # of an arc, in parts of its height
 
 
-def draw(network: Architecture, theme: Theme) -> Figure:
+def label(network: Architecture) -> Label:
+    """What its drawing says of itself.
+
+    Args:
+        network: a whole network.
+    """
+    return Label(network.title, {}, (network.canonical_key(),))
+
+
+def draw(network: Architecture, theme: Theme, annotated: bool = False) -> Figure:
     """Draws a whole network, its name above.
 
     A row reads the one before it by an arrow, earlier ones by arcs on one side, which is the other
@@ -27,6 +37,7 @@ def draw(network: Architecture, theme: Theme) -> Figure:
     Args:
         network: what says what its rows are (`Architecture.sketch`).
         theme: the colours.
+        annotated: changes nothing, since boxes say all that there is.
     """
     sketch = network.sketch()
     width = max(text_width(text, _TEXT) for text, _ in sketch.rows) + 2 * _BESIDE
