@@ -207,7 +207,7 @@ def summary(
         yield f"(predicted for {machine})"
 
 
-#: Flags of `cells summary` that say nothing of a recurrent cell.
+#: Flags of `cells summary` that name a network, and say nothing of a recurrent cell.
 _OF_NETWORKS = (
     "network",
     "normal_cells",
@@ -241,23 +241,13 @@ def _recurrent_summary(genotype: RecurrentGenotype, args: argparse.Namespace) ->
 def configured(args: argparse.Namespace) -> tuple[kinds.ImageGenotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
     genotype = kinds.find_network(args.genotype)
-    # 0 leaves the head out.
-    head = {} if args.num_classes is None else {"num_classes": args.num_classes or None}
-    config = presets.configure(
-        genotype,
-        args.network,
-        image_size=None if args.image_size is None else image_size(args.image_size),
-        penultimate_filters=args.penultimate_filters,
-        normal_cells=args.normal_cells,
-        filters=args.filters,
-        stem_filters=args.stem_filters,
-        skip_reduction=args.skip_reduction,
-        border_rule=args.border_rule,
-        auxiliary_head=args.auxiliary_head,
-        auxiliary_scale=args.auxiliary_scale,
-        **head,
-    )
-    return genotype, config
+    given = {name: getattr(args, name) for name in _OF_NETWORKS}
+    if args.image_size is not None:
+        given["image_size"] = image_size(args.image_size)
+    # 0 leaves the head out; where nothing is said, it is the network's own.
+    classes = given.pop("num_classes")
+    head = {} if classes is None else {"num_classes": classes or None}
+    return genotype, presets.configure(genotype, **given, **head)
 
 
 def image_size(text: str) -> tuple[int, int]:
