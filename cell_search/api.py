@@ -99,7 +99,8 @@ def search(
     elif own is not None:
         chosen["evaluator"] = _evaluator_values(own)
     if space is not None:
-        chosen["space"] = {"file": os.path.abspath(space)} if _is_file(space) else {"name": space}
+        is_file = os.fspath(space).endswith(".json") or os.sep in os.fspath(space)
+        chosen["space"] = {"file": os.path.abspath(space)} if is_file else {"name": space}
     if strategy is not None:
         chosen["strategy"] = {"type": strategy}
     if workers is not None:
@@ -288,10 +289,6 @@ def _checked_rerank(resolved: Search) -> Search:
 
 def _directory(directory: Any) -> SearchDirectory:
     return directory if isinstance(directory, SearchDirectory) else SearchDirectory(directory)
-
-
-def _is_file(space: str | os.PathLike[str]) -> bool:
-    return os.fspath(space).endswith(".json") or os.sep in os.fspath(space)
 
 
 def _merged(one: Mapping[str, Any], other: Any) -> dict[str, Any]:
