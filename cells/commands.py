@@ -241,13 +241,13 @@ def _recurrent_summary(genotype: RecurrentGenotype, args: argparse.Namespace) ->
 def configured(args: argparse.Namespace) -> tuple[kinds.ImageGenotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
     genotype = kinds.find_network(args.genotype)
-    given = {name: getattr(args, name) for name in _OF_NETWORKS}
+    given: dict[str, Any] = {name: getattr(args, name) for name in _OF_NETWORKS}
     if args.image_size is not None:
         given["image_size"] = image_size(args.image_size)
     # 0 leaves the head out; where nothing is said, it is the network's own.
-    classes = given.pop("num_classes")
-    head = {} if classes is None else {"num_classes": classes or None}
-    return genotype, presets.configure(genotype, **given, **head)
+    if (classes := given.pop("num_classes")) is not None:
+        given["num_classes"] = classes or None
+    return genotype, presets.configure(genotype, **given)
 
 
 def image_size(text: str) -> tuple[int, int]:
