@@ -149,8 +149,9 @@ def build(
 
     Args:
         genotype: the cells, a whole network, or the name or file of one.
-        network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`, which decides the
-            stem, the number of cells and their filters; by default that of `weights`, else `cifar`.
+        network: `cifar`, `cifar_pooled`, `cifar_transitions`, `imagenet_mobile` or
+            `imagenet_large`, which decides the stem, the number of cells and their filters; by
+            default that of `weights`, else `cifar`.
         num_classes: classes of the head; by default those of `weights`, else of the network (10
             or 1,000).
         include_top: whether the model ends in a classifier; else in feature maps

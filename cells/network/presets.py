@@ -1,6 +1,7 @@
 """The published networks as named configurations (TF-slim's `nasnet.py` and `pnasnet.py`).
 
-`cifar_pooled` is not published: the stack for small images with a stem that halves them.
+`cifar_pooled` and `cifar_transitions` are not published: stacks for small images with a stem that
+halves them; the second halves its maps by pools, too, and has no Reduction cells.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _NETWORKS = {
     ("cifar", "enas"): _CIFAR.replace(normal_cells=5, filters=36),
     # Of this project; the others are published.
     **{("cifar_pooled", family): _CIFAR.replace(stem="pooled") for family in FAMILIES},
+    **{("cifar_transitions", family): _CIFAR.replace(stem="transitions") for family in FAMILIES},
     ("imagenet_mobile", "nasnet"): _MOBILE.replace(normal_cells=4, filters=44),
     ("imagenet_mobile", "pnasnet"): _MOBILE.replace(normal_cells=3, filters=54),
     ("imagenet_mobile", "darts"): _MOBILE.replace(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from cells.genotype.genotype import Genotype
 from cells.network.auxiliary import auxiliary_head
 from cells.network.cell import LaidCell, build_cell
-from cells.network.stack_config import GROUPS, StackConfig, check, stem_of
+from cells.network.stack_config import GROUPS, StackConfig, check, replaces_reductions, stem_of
 from cells.operations.architecture import Architecture
 from cells.operations.blocks import classify, conv_bn, relu_conv_bn
 from cells.operations.families import family_of
@@ -72,8 +72,8 @@ class _Stack:
         self.earlier: Tensor | None = None
         self.number = 0
         self.stem_cells = 2 if stem_of(genotype, config) == "cells" else 0
-        inserted = GROUPS - 1 if self.family.inserts_reductions else 0
-        self.cells = self.stem_cells + GROUPS * config.normal_cells + inserted
+        inserted = self.family.inserts_reductions and config.stem != "transitions"
+        self.cells = self.stem_cells + GROUPS * config.normal_cells + (GROUPS - 1) * inserted
 
     def build(self) -> Graph:
         self._stem()
@@ -100,14 +100,11 @@ class _Stack:
             self._level(x)
             self._level(self.earlier)
             return
-        if kind == "pooled":
+        if kind in ("pooled", "transitions"):
             # Half as wide at first, as convolutions at the full size are dear.
-            x = conv_bn(graph, "stem_1", image, config.filters // 2, (3, 3))
-            filters = config.stem_filters or config.filters
-            x = relu_conv_bn(graph, "stem_2", x, filters, (3, 3))
-            self.previous = graph.add("stem_pool", Pool((2, 2), (2, 2)), x)
-            if self.family.first_input == "stem":
-                self.earlier = self.previous
+            width = config.filters if kind == "pooled" else self._width(0)
+            x = conv_bn(graph, "stem_1", image, width // 2, (3, 3))
+            self._pooled("stem_2", "stem_pool", x, config.stem_filters or width)
             return
         conv = Conv(
             (3, 3),
@@ -123,17 +120,32 @@ class _Stack:
             filters = config.filters // 2 ** (self.stem_cells - i)
             self._cell(f"stem_{i + 1}", filters, reduction=True)
 
+    def _width(self, group: int) -> int:
+        """Channels of what the Normal cells of a group put out."""
+        return len(self.genotype.normal.concat) * self.config.filters * 2**group
+
+    def _pooled(self, name: str, pool: str, x: Tensor, filters: int) -> None:
+        """A convolution and a maximum pool, behind which cells begin anew."""
+        x = relu_conv_bn(self.graph, name, x, filters, (3, 3))
+        self._level(x)
+        self.previous = self.graph.add(pool, Pool((2, 2), (2, 2)), x)
+        self.earlier = self.previous if self.family.first_input == "stem" else None
+
     def _group(self, group: int) -> None:
         filters = self.config.filters * 2**group
         names = [f"group_{group + 1}_cell_{i + 1}" for i in range(self.config.normal_cells)]
-        if group and self.family.inserts_reductions:
+        if group and self.config.stem == "transitions":
+            name = f"transition_{group}"
+            self._pooled(name, f"{name}_pool", self.previous, self._width(group))
+            self._auxiliary(f"reduction_{group}")
+        elif group and self.family.inserts_reductions:
             before = self.earlier
             self._cell(f"reduction_{group}", filters, reduction=True)
             self._auxiliary(f"reduction_{group}")
             if self.config.skip_reduction:
                 self.earlier = before
         for i, name in enumerate(names):
-            replaces = group > 0 and i == 0 and not self.family.inserts_reductions
+            replaces = group > 0 and i == 0 and replaces_reductions(self.genotype, self.config)
             self._cell(name, filters, reduction=replaces)
             self._auxiliary(name)
 

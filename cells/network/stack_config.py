@@ -20,8 +20,8 @@ from cells.support.settings import setting
 
 GROUPS = 3
 
-Stem = Literal["cifar", "pooled", "imagenet"]
-STEMS: tuple[Stem, ...] = ("cifar", "pooled", "imagenet")
+Stem = Literal["cifar", "pooled", "transitions", "imagenet"]
+STEMS: tuple[Stem, ...] = ("cifar", "pooled", "transitions", "imagenet")
 
 #: Ten times what has been published, and more: N, F, pixels of a side, classes.
 MAX_CELLS, MAX_FILTERS, MAX_SIDE, MAX_CLASSES = 1000, 20_000, 20_000, 1_000_000
@@ -33,12 +33,14 @@ class StackConfig:
 
     Attributes:
         stem: `cifar` (3x3 convolution), `pooled` (two 3x3 convolutions and a maximum pool of stride
-            2, so that no cell works at the full size) or `imagenet` (3x3 convolution of stride 2,
-            then two Reduction cells).
+            2, so that no cell works at the full size), `transitions` (the same, as wide as what the
+            first cells put out; and such a convolution and pool, and no Reduction cell, between
+            groups: a transition as in Huang et al. 2017, arXiv:1608.06993) or `imagenet` (3x3
+            convolution of stride 2, then two Reduction cells).
         normal_cells: N, cells in each of the three groups.
         filters: F, filters of every operation in the first group.
-        stem_filters: channels of the stem's (last) convolution; None stands for 3 F, or for F
-            in a `pooled` stem.
+        stem_filters: channels of the stem's (last) convolution; None stands for 3 F, for F in a
+            `pooled` stem, and for the channels of the first group's cells before `transitions`.
         image_size: (height, width), or None for images of any size.
         image_channels: 3 for RGB.
         num_classes: classes of the head; None leaves the head out.
@@ -126,8 +128,7 @@ def penultimate_filters(genotype: Genotype, config: StackConfig) -> int:
         genotype: the two cells.
         config: the settings of the stack.
     """
-    inserts = family_of(genotype.stacking).inserts_reductions
-    ends_in_reduction = not inserts and config.normal_cells == 1
+    ends_in_reduction = replaces_reductions(genotype, config) and config.normal_cells == 1
     last = genotype.reduction if ends_in_reduction else genotype.normal
     return len(last.concat) * 2 ** (GROUPS - 1) * config.filters
 
@@ -171,12 +172,35 @@ def check(genotype: Genotype | Architecture, config: StackConfig) -> None:
             f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "
             "splits that in two, so use at least 8"
         )
+    if config.skip_reduction and config.stem == "transitions":
+        raise UserError(
+            "skip_reduction: has no meaning for the 'transitions' stack, which has no Reduction "
+            "cells; leave it off"
+        )
     if config.skip_reduction and not family_of(genotype.stacking).inserts_reductions:
         raise UserError(
             f"skip_reduction: has no meaning for {genotype.stacking!r} stacking, where h_(i-1) is "
             "always the output before the last; leave it off"
         )
     _check_size(genotype, config)
+
+
+#: How often a stem halves the images, by what `stem_of` says.
+_HALVED_BY_STEM = {
+    **{"convolution": 0, "pooled": 1, "transitions": 1},
+    **{"cells": 2, "convolutions": 3},
+}
+
+
+def replaces_reductions(genotype: Genotype, config: StackConfig) -> bool:
+    """Whether a Reduction cell is the first cell of a group, and not one more before it.
+
+    Args:
+        genotype: the two cells.
+        config: the settings of the stack.
+    """
+    family = family_of(genotype.stacking)
+    return not family.inserts_reductions and config.stem != "transitions"
 
 
 def minimal_size(genotype: Genotype, config: StackConfig) -> int:
@@ -187,7 +211,7 @@ def minimal_size(genotype: Genotype, config: StackConfig) -> int:
         config: the settings of the stack.
     """
     stem = stem_of(genotype, config)
-    halvings = GROUPS - 1 + {"convolution": 0, "pooled": 1, "cells": 2, "convolutions": 3}[stem]
+    halvings = GROUPS - 1 + _HALVED_BY_STEM[stem]
     map_size = 2 ** (halvings - 1) + 1
     # The convolution before stem cells is "valid" with stride 2: (size - 3) // 2 + 1 pixels.
     return 2 * (map_size - 1) + 3 if stem == "cells" else map_size
@@ -216,7 +240,7 @@ def _check_size(genotype: Genotype, config: StackConfig) -> None:
 
 
 def stem_of(genotype: Genotype, config: StackConfig) -> str:
-    """`convolution` or `pooled` for small images, `cells` or `convolutions` for large ones.
+    """`convolution`, `pooled`, `transitions`; `cells` or `convolutions` for large images.
 
     Args:
         genotype: the two cells.
@@ -224,4 +248,4 @@ def stem_of(genotype: Genotype, config: StackConfig) -> str:
     """
     if config.stem == "imagenet":
         return family_of(genotype.stacking).large_stem
-    return "pooled" if config.stem == "pooled" else "convolution"
+    return "convolution" if config.stem == "cifar" else config.stem

@@ -197,7 +197,7 @@ def levels_of(settings: CellBackbone, config: StackConfig) -> dict[str, str]:
     Raises:
         UserError: the network has no such levels.
     """
-    deepest = {"cifar": 2, "pooled": 3, "imagenet": MAX_LEVEL}[config.stem]
+    deepest = {"cifar": 2, "pooled": 3, "transitions": 3, "imagenet": MAX_LEVEL}[config.stem]
     if not 1 <= settings.min_level <= settings.max_level <= deepest:
         raise UserError(
             f"backbone.cells: levels {settings.min_level} to {settings.max_level} do not exist; "

@@ -29,7 +29,12 @@ _SHARED = (
 )
 
 #: Networks by their stem.
-_NETWORKS = {"cifar": "cifar", "pooled": "cifar_pooled", "imagenet": "imagenet_mobile"}
+_NETWORKS = {
+    "cifar": "cifar",
+    "pooled": "cifar_pooled",
+    "transitions": "cifar_transitions",
+    "imagenet": "imagenet_mobile",
+}
 
 
 def complete(task: schema.Task) -> None:

@@ -34,7 +34,7 @@ PRECISIONS = ("float32", "bfloat16", "mixed_bfloat16")
 SCHEDULES = ("cosine", "constant")
 
 #: Those for small images.
-STEMS = ("cifar", "pooled")
+STEMS = ("cifar", "pooled", "transitions")
 
 
 @EVALUATORS.register("train")
@@ -48,8 +48,9 @@ class Train(ChildEvaluator):
     Attributes:
         normal_cells: N.
         filters: F.
-        stem: what halves the images before the first cell: nothing (`cifar`), or a pool (`pooled`);
-            see `cells.network.stack_config.StackConfig`.
+        stem: what halves the images before the first cell: nothing (`cifar`), a pool (`pooled`), or
+            a pool as between the groups, too (`transitions`, which has no Reduction cells); see
+            `cells.network.stack_config.StackConfig`.
         epochs: passes over the training images.
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.

@@ -42,6 +42,7 @@ def images(*shape: int, seed: int = 0) -> np.ndarray:
     [
         (NASNET, "cifar"),
         (NASNET, "cifar_pooled"),
+        (NASNET, "cifar_transitions"),
         (NASNET, "imagenet_mobile"),
         (PNASNET, "imagenet_mobile"),
     ],
@@ -94,7 +95,9 @@ def test_multiply_adds_equal_those_of_the_traced_graph():
     assert products == counted.multiply_adds
 
 
-@pytest.mark.parametrize("network", ["cifar", "cifar_pooled", "imagenet_mobile"])
+@pytest.mark.parametrize(
+    "network", ["cifar", "cifar_pooled", "cifar_transitions", "imagenet_mobile"]
+)
 def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
     config = presets.configure(NASNET, network, **SMALL)
     dynamic = build_network(NASNET, config.replace(image_size=None), keras)

@@ -51,6 +51,7 @@ def test_nasnet_inserts_reduction_cells_and_pnasnet_replaces_by_them():
         ("imagenet_large", {"level_1": 165, "level_2": 83, "level_3": 42, "level_5": 11}),
         ("cifar", {"level_1": 16, "level_2": 8}),
         ("cifar_pooled", {"level_1": 16, "level_2": 8, "level_3": 4}),
+        ("cifar_transitions", {"level_1": 16, "level_2": 8, "level_3": 4}),
     ],
 )
 def test_maps_have_the_published_sizes(network, sizes):
@@ -145,7 +146,8 @@ def test_every_genotype_stacks_with_any_filters(genotype, network, filters):
     for node in graph.nodes.values():
         # Maps of one stride have one size: what addition and concatenation rely on.
         assert len({sizes[t.name] for t in node.inputs}) <= 1
-    last = graph.outputs[{"cifar": "level_2", "pooled": "level_3"}.get(config.stem, "level_5")]
+    levels = {"cifar": "level_2", "pooled": "level_3", "transitions": "level_3"}
+    last = graph.outputs[levels.get(config.stem, "level_5")]
     assert last.channels == penultimate_filters(genotype, config)
     counted = count(list(graph.nodes.values()), None)
     assert counted.trainable > 0
@@ -156,14 +158,17 @@ def test_the_smallest_image_is_the_smallest(network):
     config = presets.configure(NASNET, network)
     least = minimal_size(NASNET, config)
 
-    def inputs_of_reductions(size: int) -> list[int]:
+    def what_is_halved(size: int) -> list[int]:
         graph = stack(NASNET, config.replace(image_size=(least, least)))
         sizes = graph.sizes((size, size))
         cells = [c for c in cells_of(graph) if c.startswith(("stem_", "reduction_"))]
-        return [sizes[f"{cell}_squeeze_conv"][0] for cell in cells]
+        pools = [f"{name}_pool" for name in ("stem", "transition_1", "transition_2")]
+        read = [f"{cell}_squeeze_conv" for cell in cells]
+        read += [graph.nodes[name].inputs[0].name for name in pools if name in graph.nodes]
+        return [sizes[name][0] for name in read]
 
-    assert min(inputs_of_reductions(least)) == 2
-    assert min(inputs_of_reductions(least - 1)) < 2
+    assert min(what_is_halved(least)) == 2
+    assert min(what_is_halved(least - 1)) < 2
     with pytest.raises(UserError, match=f"too small .* use at least {least}x{least}"):
         stack(NASNET, config.replace(image_size=(least - 1, 99)))
 
@@ -262,6 +267,8 @@ def test_rules_that_pad_by_parity_demand_a_size():
             stack(NASNET, StackConfig(image_size=None, border_rule=rule))
     with pytest.raises(UserError, match=r"auxiliary_head: .* needs a static image_size"):
         stack(NASNET, StackConfig(image_size=None, auxiliary_head=True))
+    with pytest.raises(UserError, match=r"skip_reduction: .* 'transitions' .* no Reduction cells"):
+        stack(NASNET, StackConfig(stem="transitions", skip_reduction=True))
     with pytest.raises(UserError, match="skip_reduction: has no meaning for 'pnasnet'"):
         stack(PNASNET, StackConfig(skip_reduction=True))
 

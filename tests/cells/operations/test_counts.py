@@ -236,6 +236,31 @@ def test_a_pooled_stem_has_two_convolutions_and_quarters_all_that_follows(f):
     assert pooled.multiply_adds == 1024 * now + cells / 4 + head
 
 
+@pytest.mark.parametrize("f", [8, 22])
+def test_transitions_are_convolutions_to_the_next_width_and_no_reduction_cell(f):
+    """Numbers of the hand-written cell, N = 1; its two states are joined, so 2 F of each group."""
+    genotype = catalogue.load("hand_written")
+    config = presets.configure(genotype, "cifar_transitions", normal_cells=1, filters=f)
+    counted = summarize(stack(genotype, config), ("logits",), (32, 32))
+
+    def convolution(kernel, before, after):
+        return kernel * before * after, 2 * after
+
+    wide, layers = 2 * f, {32: [convolution(9, 3, f), convolution(9, f, 2 * f)]}
+    for size, width in ((16, f), (8, 2 * f), (4, 4 * f)):
+        # Both inputs are what the pool gives, and brought to F by a 1x1 convolution each.
+        layers[size] = 2 * [convolution(1, 2 * width, width)] + 2 * [convolution(9, width, width)]
+        if size > 4:
+            wide = 2 * width
+            layers[size].append(convolution(9, wide, 2 * wide))
+    of_all = [layer for of_size in layers.values() for layer in of_size]
+    head = 8 * f * 10
+    assert counted.trainable == sum(kernel + norm for kernel, norm in of_all) + head + 10
+    assert counted.multiply_adds == head + sum(
+        size * size * kernel for size, of_size in layers.items() for kernel, _ in of_size
+    )
+
+
 def test_without_a_head_as_keras_counts_it():
     genotype = catalogue.load("nasnet_a")
     config = presets.configure(genotype, "imagenet_mobile").replace(num_classes=None)

@@ -58,7 +58,9 @@ def imported(tmp_path_factory):
     return theirs, ours, settings, checkpoints.take_weights(path, ours)
 
 
-@pytest.mark.parametrize(("network", "deepest"), [("cifar", 2), ("cifar_pooled", 3)])
+@pytest.mark.parametrize(
+    ("network", "deepest"), [("cifar", 2), ("cifar_pooled", 3), ("cifar_transitions", 3)]
+)
 def test_small_stacks_have_as_many_levels_as_they_halve(network, deepest):
     genotype = catalogue.load("hand_written")
     config = presets.configure(genotype, network, normal_cells=1, filters=4)

@@ -43,7 +43,7 @@ def test_cells_stack_and_size_are_those_of_the_run(run, digits_dir):
         complete.resolve(finetune("", digits_dir))
 
 
-@pytest.mark.parametrize("network", ["cifar", "cifar_pooled"])
+@pytest.mark.parametrize("network", ["cifar", "cifar_pooled", "cifar_transitions"])
 def test_an_imported_network_is_laid_out_as_its_file_says(network, digits_dir, tmp_path):
     genotype = catalogue.load("pnasnet_5")
     stack = presets.configure(
