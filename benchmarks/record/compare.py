@@ -229,12 +229,9 @@ def _in_a_process(record: Record, task: Task, ends: float) -> dict[str, Any] | N
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "result.json"
         asked = {**vars(task), "contestant": task.contestant.as_dict()}
+        command = [sys.executable, "-m", "benchmarks.record.compare", json.dumps(asked)]
         work = Work()
-        work.run(
-            [sys.executable, "-m", "benchmarks.record.compare", json.dumps(asked), str(path)],
-            record.root,
-            ends,
-        )
+        work.run([*command, str(record.data / "costs.json"), str(path)], record.root, ends)
         if not path.exists():
             return None
         return {**json.loads(path.read_text()), "processor_seconds": round(work.processor_seconds)}
@@ -327,14 +324,15 @@ def _decoded(task: Task, split: str, numbers: np.ndarray | None = None) -> Pair:
 
 
 def main() -> None:
-    """One training: its task as JSON, and the file of the result."""
-    asked = json.loads(sys.argv[1])
+    """One training: its task as JSON, the cost table, and the file of the result."""
+    text, costs, result = sys.argv[1:]
+    asked = json.loads(text)
     asked["contestant"] = Contestant(**asked["contestant"])
     try:
-        found = train(Task(**asked), Record().data / "costs.json")
+        found = train(Task(**asked), pathlib.Path(costs))
     except Stopped as stop:
         sys.exit(128 + stop.signum)
-    pathlib.Path(sys.argv[2]).write_text(json.dumps(found))
+    pathlib.Path(result).write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
