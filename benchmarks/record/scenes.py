@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 IMAGES, PIXELS = "digits_scenes", 96
 
 #: Predicted seconds of a training.
-SECONDS = 75.0
+SECONDS = 150.0
 
 #: Of the demo's detector.
 CONFIG = ROOT / "configs" / "detection" / "digits_demo.yaml"
