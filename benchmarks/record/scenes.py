@@ -62,7 +62,8 @@ def settings(who: Contestant, seed: int, count: int) -> dict[str, Any]:
         seed: of weights, order and augmentation.
         count: of steps.
     """
-    cells = {"normal_cells": who.normal_cells, "filters": who.filters}
+    # The stem has F, too, as in the classifiers.
+    cells = {"normal_cells": who.normal_cells, "filters": who.filters, "stem_filters": None}
     images = {"global_batch_size": _BATCH, "seed": seed, "deterministic": True}
     # As large a part of all steps as in the demo.
     warmup = {"linear": {"warmup_steps": max(count // 16, 1)}}
