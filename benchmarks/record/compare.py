@@ -3,7 +3,7 @@
 * `screening`: everybody once, on images of the list `comparison`, scored on others of that list.
 * `finals`: the finalists five times; scored on the official test images, which nothing else reads.
 * `transfers`: the finalists three times on few images a class of two other sets, and their test
-  images.
+  images; and as the backbone of a detector (`benchmarks.record.scenes`).
 
 Each training is a process of its own on one core; its steps follow from the cost table of the
 record, so that the clock decides nothing. Results are kept as they come.
@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.kept import Records
-from benchmarks.record import contestants, lists
+from benchmarks.record import contestants, lists, scenes
 from benchmarks.record.contestants import Contestant
 from benchmarks.record.runs import Record, Work
+from cells.support.errors import Stopped
 
 STAGES = ("screening", "finals", "transfers")
 
-#: Predicted seconds of a training, by the stage.
+#: Predicted seconds of a training, by the stage; a detector has its own.
 SECONDS = {"screening": 180.0, "finals": 400.0, "transfers": 60.0}
 
 SEEDS = {"screening": 1, "finals": 5, "transfers": 3}
@@ -67,6 +68,16 @@ class Task:
     a_class: int = 0
     pixels: int = 32
 
+    @property
+    def detects(self) -> bool:
+        """Whether it is the backbone of a detector that is trained, and not a classifier."""
+        return self.images == scenes.IMAGES
+
+    @property
+    def seconds(self) -> float:
+        """Predicted, of the training."""
+        return scenes.SECONDS if self.detects else SECONDS[self.stage]
+
     def key(self, table: str) -> dict[str, Any]:
         """What a result is kept by.
 
@@ -75,7 +86,7 @@ class Task:
         """
         who = {**self.contestant.as_dict(), "name": "", "group": ""}
         same = {"stage": self.stage, "seed": self.seed, "images": self.images}
-        more = {"a_class": self.a_class, "pixels": self.pixels, "seconds": SECONDS[self.stage]}
+        more = {"a_class": self.a_class, "pixels": self.pixels, "seconds": self.seconds}
         # The same cells are the same, whatever they are called.
         if who["genotype"]:
             who["genotype"] = {**who["genotype"], "name": ""}
@@ -113,6 +124,8 @@ def tasks(record: Record, stage: str) -> Iterator[Task]:
                 continue
             for (name, pixels), count in ((s, c) for s in _TRANSFERS for c in _A_CLASS):
                 yield Task(stage, who, seed, name, count, pixels)
+            if scenes.takes(who):
+                yield Task(stage, who, seed, scenes.IMAGES, pixels=scenes.PIXELS)
 
 
 def finalists(record: Record) -> list[Contestant]:
@@ -158,7 +171,7 @@ def run(record: Record, stage: str, hours: float) -> None:
 
 
 def scores(record: Record, stage: str) -> dict[tuple[str, int], dict[str, list[float]]]:
-    """Accuracies in percent, seed by seed, of a stage that is complete; else nothing.
+    """Accuracies in percent, of detectors AP, seed by seed, of a stage that is complete.
 
     Args:
         record: where results lie.
@@ -166,7 +179,7 @@ def scores(record: Record, stage: str) -> dict[tuple[str, int], dict[str, list[f
 
     Returns:
         By the set with its images of a class, then by the label of the contestant; the first is the
-        one of the search that did best in the screening.
+        one of the search that did best in the screening. Nothing of a stage that is not complete.
     """
     kept, table = results(record), identity(record)
     found: dict[tuple[str, int], dict[str, list[float]]] = {}
@@ -175,7 +188,8 @@ def scores(record: Record, stage: str) -> dict[tuple[str, int], dict[str, list[f
         if row is None:
             return {}
         point = found.setdefault((task.images, task.a_class), {})
-        point.setdefault(task.contestant.label, []).append(100.0 * row["with_views"])
+        score = row["AP" if task.detects else "with_views"]
+        point.setdefault(task.contestant.label, []).append(100.0 * score)
     return found
 
 
@@ -193,14 +207,17 @@ def ahead(
 
     Returns:
         By the set with its images of a class: the other's label, the mean difference in points, and
-        its standard error.
+        its standard error. Points at which nobody of the group is are left out.
     """
     chosen = finalists(record)
     ours = next((who.label for who in chosen if who.group == "search"), "")
     others = [who.label for who in chosen if who.group == group]
     found = {}
     for point, by_label in scores(record, stage).items():
-        best = max(others, key=lambda label: np.mean(by_label[label]))
+        means = {label: np.mean(by_label[label]) for label in others if label in by_label}
+        if not means:
+            continue
+        best = max(means, key=means.__getitem__)
         differences = np.subtract(by_label[ours], by_label[best])
         error = float(differences.std(ddof=1) / math.sqrt(len(differences)))
         found[point] = best, float(differences.mean()), error
@@ -212,12 +229,9 @@ def _in_a_process(record: Record, task: Task, ends: float) -> dict[str, Any] | N
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "result.json"
         asked = {**vars(task), "contestant": task.contestant.as_dict()}
+        command = [sys.executable, "-m", "benchmarks.record.compare", json.dumps(asked)]
         work = Work()
-        work.run(
-            [sys.executable, "-m", "benchmarks.record.compare", json.dumps(asked), str(path)],
-            record.root,
-            ends,
-        )
+        work.run([*command, str(record.data / "costs.json"), str(path)], record.root, ends)
         if not path.exists():
             return None
         return {**json.loads(path.read_text()), "processor_seconds": round(work.processor_seconds)}
@@ -240,15 +254,17 @@ def train(task: Task, costs: pathlib.Path) -> dict[str, float]:
     from cell_search.recipes.recipe import Recipe
     from cell_search.recipes.training import WholeTraining
 
+    times = table.read(costs)
+    if task.detects:
+        return scenes.train(task.contestant, task.seed, task.seconds, times)
     training, scoring, classes = _images(task)
     size = training[0].shape[1:3]
     recipe = Recipe(flip=task.images == "cifar10")
     graph, config = task.contestant.network((size[0], size[1]), classes)
-    times = table.read(costs)
     batch = min(recipe.batch, len(training[1]))
     step = seconds_of(times, cut(graph, ["logits"], size), batch)
     step += times.overheads.pixel * batch * math.prod(size)
-    steps = max(int(SECONDS[task.stage] / step), 1)
+    steps = max(int(task.seconds / step), 1)
     with mixed_bfloat16(times.machine.precision == MIXED):
         whole = WholeTraining(graph, config, recipe, training, task.seed, planned=steps)
         whole.run()
@@ -308,11 +324,15 @@ def _decoded(task: Task, split: str, numbers: np.ndarray | None = None) -> Pair:
 
 
 def main() -> None:
-    """One training: its task as JSON, and the file of the result."""
-    asked = json.loads(sys.argv[1])
+    """One training: its task as JSON, the cost table, and the file of the result."""
+    text, costs, result = sys.argv[1:]
+    asked = json.loads(text)
     asked["contestant"] = Contestant(**asked["contestant"])
-    found = train(Task(**asked), Record().data / "costs.json")
-    pathlib.Path(sys.argv[2]).write_text(json.dumps(found))
+    try:
+        found = train(Task(**asked), pathlib.Path(costs))
+    except Stopped as stop:
+        sys.exit(128 + stop.signum)
+    pathlib.Path(result).write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

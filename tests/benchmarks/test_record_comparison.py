@@ -120,6 +120,34 @@ def test_differences_are_paired_by_seed(record: Record) -> None:
     assert error == pytest.approx(np.std([2.0, 2.1, 2.2, 2.3, 2.4], ddof=1) / math.sqrt(5))
 
 
+def test_the_seventh_point_of_the_transfers_is_a_detector_s_and_of_cells_alone(
+    record: Record,
+) -> None:
+    kept, identity = compare.results(record), compare.identity(record)
+    for place, task in enumerate(compare.tasks(record, "screening")):
+        kept.add(task.key(identity), {"accuracy": 0.001 * place})
+    for task in compare.tasks(record, "transfers"):
+        ours = task.contestant.group == "search"
+        # Of classifiers those of the search are the worse, of detectors the better.
+        found = {"with_views": 0.5 - 0.1 * ours}
+        if task.images == "digits_scenes":
+            found = {"AP": 0.1 * task.seed + ours * (0.03 + 0.01 * task.seed), "AP50": 1.0}
+        kept.add(task.key(identity), found)
+    points = compare.ahead(record, "transfers", "published")
+    assert len(points) == 7
+    _, mean, error = points.pop(("digits_scenes", 0))
+    # 3, 4 and 5 points, of three seeds.
+    assert (mean, error) == pytest.approx((4.0, 1.0 / math.sqrt(3)))
+    assert [mean for _, mean, _ in points.values()] == pytest.approx([-10.0] * 6)
+    # No detector takes the residual network.
+    assert compare.ahead(record, "transfers", "resnet_9").keys() == points.keys()
+    shown = {figure.name: figure for figure in figures(record)}
+    won = shown["transfers: points of seven, where it is above the best published cell"]
+    assert (won.value, won.ok) == (1, False)
+    name = "transfers: points above the best published cell, digits_scenes, AP of a detector"
+    assert shown[name].value == 4.0
+
+
 def test_steps_follow_from_the_table_alone(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
