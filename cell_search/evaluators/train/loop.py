@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: Held-out images of one step.
 _SCORE_BATCH = 500
 
-#: A training of fewer steps runs piece by piece to its end: to trace the step as one graph, and have
-#: TensorFlow improve it, takes longer than so few steps gain by it.
+#: A training of fewer steps runs piece by piece to its end: to trace the step as one graph, and
+#: have TensorFlow improve it, takes longer than so few steps gain by it.
 _WHOLE = 50
 
 #: What is known of a child in training beside its weights, and JSON can say.
