@@ -180,9 +180,8 @@ def _seen(
             views = cut(images, (height, width), crops)
             return sum(probabilities(trained.model, view) for view in views) / len(views)
 
-        # A replica may have no image of the last batch, of which oneDNN cannot compute anything.
         nothing = tf.zeros([0, len(trained.class_names)])
-        return labels, tf.cond(tf.shape(images)[0] > 0, averaged, lambda: nothing)
+        return labels, devices.where_images_are(images, averaged, lambda: nothing)
 
     @tf.function(autograph=False)
     def step(inputs: Any) -> Any:

@@ -15,7 +15,7 @@ from cells.support.errors import UserError
 from transfer.config import schema
 from transfer.data import dataset
 from transfer.model import network
-from transfer.training import loss_scaling, unfreezing
+from transfer.training import devices, loss_scaling, unfreezing
 
 
 @task_factory.register_task_cls(schema.Task)
@@ -107,7 +107,7 @@ class ClassificationTask(image_classification.ImageClassificationTask):
                 self.loss
             ]
 
-        return {self.loss: tf.cond(tf.shape(inputs[0])[0] > 0, of_images, lambda: 0.0)}
+        return {self.loss: devices.where_images_are(inputs[0], of_images, lambda: 0.0)}
 
     def inference_step(self, inputs: tf.Tensor, model: tf_keras.Model) -> tf.Tensor:
         """The logits of the head that stays, float `(batch, num_classes)`."""

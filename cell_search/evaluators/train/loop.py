@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 #: Held-out images of one step.
 _SCORE_BATCH = 500
 
+#: A training of fewer steps runs piece by piece to its end: to trace the step as one graph, and
+#: have TensorFlow improve it, takes longer than so few steps gain by it.
+_WHOLE = 50
+
 #: What is known of a child in training beside its weights, and JSON can say.
 _FACTS = ("epoch", "training_loss", "spent", "inherited")
 
@@ -116,6 +120,7 @@ class _Child:
             Descent.of(settings),
             seed=seed,
             prepare=self.batches.normalise,
+            whole=1 if self.steps >= _WHOLE else None,
         )
         self.rng = np.random.default_rng(seed)
         self.epoch, self.training_loss, self.spent, self.inherited = 0, math.nan, 0.0, 0.0

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from network_comparisons import randomise_statistics, relative
 
 from cells.genotype import catalogue
+from cells.genotype.genotype import Block, Cell, Genotype, Side
 from cells.network import presets
 from cells.network.build import build_network
 from cells.network.stack import stack
@@ -20,6 +21,13 @@ from cells.weights.by_layer import move_weights, weighted_layers
 
 NASNET = catalogue.load("nasnet_a")
 PNASNET = catalogue.load("pnasnet_5")
+#: The operations of NASNet-A's cells in three blocks, for what depends on these.
+_BLOCKS = (
+    Block(Side(0, "sep_conv_7x7"), Side(1, "max_pool_3x3")),
+    Block(Side(1, "sep_conv_5x5"), Side(0, "avg_pool_3x3")),
+    Block(Side(1, "sep_conv_3x3"), Side(0, "identity")),
+)
+OPERATIONS = Genotype("operations", Cell(_BLOCKS, (0, 2, 3, 4)), Cell(_BLOCKS, (2, 3, 4)))
 #: Two blocks a cell, for what does not depend on them.
 FEW = catalogue.load("hand_written")
 SMALL = {"normal_cells": 1, "filters": 8}
@@ -99,13 +107,13 @@ def test_multiply_adds_equal_those_of_the_traced_graph():
     "network", ["cifar", "cifar_pooled", "cifar_transitions", "imagenet_mobile"]
 )
 def test_any_size_has_one_list_of_weights_and_equals_the_static_build(network):
-    config = presets.configure(NASNET, network, **SMALL)
-    dynamic = build_network(NASNET, config.replace(image_size=None), keras)
+    config = presets.configure(OPERATIONS, network, **SMALL)
+    dynamic = build_network(OPERATIONS, config.replace(image_size=None), keras)
     randomise_statistics(dynamic)
     shapes = [(w.path, tuple(w.shape)) for w in dynamic.weights]
     # Even and odd sides together at every reduction.
     for size in [(32, 32), (33, 47), (47, 64), (130, 75)]:
-        static = build_network(NASNET, config.replace(image_size=size), keras)
+        static = build_network(OPERATIONS, config.replace(image_size=size), keras)
         assert [(w.path, tuple(w.shape)) for w in static.weights] == shapes, size
         static.set_weights(dynamic.get_weights())
         x = images(1, *size, 3)
