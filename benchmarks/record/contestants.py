@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+import yaml
 from optuna.trial import FrozenTrial
 
 from benchmarks.record import packed
@@ -22,8 +23,10 @@ from cells.operations.graph import Graph
 
 RESIDUAL = "resnet_9"
 
-#: Stem, N and F with which every cell is tried: that of the papers, and ours at two widths.
-SIZES = (("cifar", 1, 16), ("pooled", 1, 16), ("pooled", 1, 32))
+#: Stem, N and F with which every cell is tried: with its Reduction cell, and without at two widths.
+SIZES = (("pooled", 1, 16), ("transitions", 1, 8), ("transitions", 1, 16))
+
+_STACK = ("stem", "normal_cells", "filters")
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,15 @@ def found(record: Record, count: int) -> Iterator[Contestant]:
         record: where they lie.
         count: of each arm. What was trained again is ordered by that, the rest by the search.
     """
+    values = yaml.safe_load((record.root / record.config).read_text())
+    # Blocks and joins are those of the space; other decisions are settings.
+    space = published.find(values["space"]["name"])
+    stack = {name: values["evaluator"]["train"][name] for name in _STACK}
     for arm in ARMS:
         ranked = _ranked(record, arm)
         for place, params in enumerate(ranked[:count], start=1):
-            # Blocks and joins are those of the space; other decisions are settings.
-            space = published.find("nasnet_joined")
             genotype = genotype_file.to_dict(space.decode(params, name=f"{arm}-{place}"))
-            chosen = searched_settings.chosen(params)
+            chosen = stack | searched_settings.chosen(params)
             yield Contestant(arm, f"{arm}-{place}", genotype, **chosen)
 
 

@@ -1,14 +1,12 @@
 """The seventh point of the transfers: cells as the backbone of a detector of digit scenes.
 
 Everybody has the detector of `make demo` with its recipe, trained from nothing on 1,000 scenes, and
-scored by COCO's AP on 200 others with digits of other writers. It looks at one map of stride 8.
-Only behind the pooled stem cells have one, so all of them stand behind that, with the N and F they
-are compared with otherwise.
+scored by COCO's AP on 200 others with digits of other writers. It looks at one map of stride 8, the
+last that all stacks of the comparison have.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +48,7 @@ def steps(who: Contestant, seconds: float, times: CostTable) -> int:
     from cell_search.costs.predict import seconds_of
 
     size = (PIXELS, PIXELS)
-    graph, _ = dataclasses.replace(who, stem="pooled").network(size, classes=1)
+    graph, _ = who.network(size, classes=1)
     return max(int(seconds / seconds_of(times, cut(graph, ["level_3"], size), _BATCH)), 1)
 
 
@@ -63,7 +61,10 @@ def settings(who: Contestant, seed: int, count: int) -> dict[str, Any]:
         count: of steps.
     """
     # The stem has F, too, as in the classifiers.
-    cells = {"normal_cells": who.normal_cells, "filters": who.filters, "stem_filters": None}
+    cells = {
+        **{"network": f"cifar_{who.stem}", "stem_filters": None},
+        **{"normal_cells": who.normal_cells, "filters": who.filters},
+    }
     images = {"global_batch_size": _BATCH, "seed": seed, "deterministic": True}
     # As large a part of all steps as in the demo.
     warmup = {"linear": {"warmup_steps": max(count // 16, 1)}}

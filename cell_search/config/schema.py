@@ -122,9 +122,9 @@ class SpaceChoice(hyperparams.Config):
     """What is searched.
 
     Attributes:
-        name: `nasnet`, `nasnet_joined`, `pnas`, `amoebanet`, `enas`, `darts` or `nas_bench_201`; of
-            recurrent cells `recurrent` or `recurrent_darts`; of whole networks `layerwise` or
-            `graph`.
+        name: `nasnet`, `nasnet_joined`, `normal_joined`, `pnas`, `amoebanet`, `enas`, `darts` or
+            `nas_bench_201`; of recurrent cells `recurrent` or `recurrent_darts`; of whole networks
+            `layerwise` or `graph`.
         blocks: blocks of a cell, leaves of a tree (`recurrent`), nodes of a highway cell
             (`recurrent_darts`); 0 stands for as many as in the paper.
         file: a JSON file with a space of one's own (`cells docs tables`), instead of a name.

@@ -29,7 +29,8 @@ class Rules:
         name: as in configurations.
         source: the paper, and the section that says so.
         operations: what a side of a block may do.
-        cells: the cells that are decided upon: `normal` and `reduction`, or one for both roles.
+        cells: the cells that are decided upon: `normal` and `reduction`, `cell` for both roles, or
+            `normal` alone, where the Reduction cell is the same and of a known genotype left out.
         combinations: how the two sides of a block may be combined.
         concat: the states that are joined to the output: those that no block reads (cell inputs
             included), or those of all blocks.
@@ -236,7 +237,7 @@ class CellSpace(NetworkSpace[Genotype]):
             raise UserError(f"{genotype.name}: is a {genotype.title}, and this space has cells")
         rules = self.rules
         cells = {"normal": genotype.normal, "reduction": genotype.reduction}
-        if len(rules.cells) == 1 and genotype.normal != genotype.reduction:
+        if rules.cells == ("cell",) and genotype.normal != genotype.reduction:
             raise UserError(
                 f"{genotype.name}: this space has one cell for both uses, and the Reduction cell "
                 "differs from the Normal cell"

@@ -1,4 +1,4 @@
-"""The published spaces, and `nasnet_joined`, which is ours; a further one is one more row."""
+"""The published spaces, and two of ours, `*_joined`; a further one is one more row."""
 
 from __future__ import annotations
 
@@ -56,6 +56,17 @@ _ROWS = (
         source="ours; the operations of Zoph et al. 2018, joined as in Liu et al. 2018",
         operations=_NASNET,
         cells=("normal", "reduction"),
+        combinations=("add",),
+        concat="blocks",
+        stacking="nasnet",
+        blocks=2,
+    ),
+    Rules(
+        # For stacks without Reduction cells, where decisions about them would be without effect.
+        name="normal_joined",
+        source="ours; `nasnet_joined` for the stem `transitions`, which has no Reduction cells",
+        operations=_NASNET,
+        cells=("normal",),
         combinations=("add",),
         concat="blocks",
         stacking="nasnet",

@@ -25,9 +25,9 @@ from cells import data
 from cells.genotype import catalogue, genotype_file
 from cells.operations.counts import summarize
 
-SETTINGS = {"normal_cells": [1, 2], "filters": [8, 16], "stem": ["cifar", "pooled"]}
+SETTINGS = {"normal_cells": [1, 2], "filters": [8, 16]}
 SPACE = CellSpace(
-    SPACES["nasnet_joined"], 2, settings=searched_settings.decisions(SETTINGS, Train())
+    SPACES["normal_joined"], 2, settings=searched_settings.decisions(SETTINGS, Train())
 )
 
 
@@ -55,7 +55,8 @@ def test_what_was_found_is_laid_out_as_it_was_trained(record: Record) -> None:
     genotype = SPACE.decode(params, name="search-1")
     assert genotype_file.from_dict(best.genotype) == genotype
     assert second.genotype != best.genotype
-    child = Train(**searched_settings.chosen(params)).trained_child(genotype, (32, 32), 10)
+    evaluator = Train(stem="transitions", **searched_settings.chosen(params))
+    child = evaluator.trained_child(genotype, (32, 32), 10)
     graph, config = best.network((32, 32), 10)
     assert config == child
     assert summarize(graph, ("logits",), (32, 32)).trainable > 0

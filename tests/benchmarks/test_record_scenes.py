@@ -24,9 +24,9 @@ OPERATIONS = (
 )
 
 
-def contestant(name: str) -> Contestant:
+def contestant(name: str, stem: str = "transitions") -> Contestant:
     genotype = genotype_file.to_dict(catalogue.load(name))
-    return Contestant("published", name, genotype, stem="cifar", normal_cells=1, filters=4)
+    return Contestant("published", name, genotype, stem=stem, normal_cells=1, filters=4)
 
 
 def of_weights(seconds: float) -> CostTable:
@@ -34,14 +34,16 @@ def of_weights(seconds: float) -> CostTable:
     return made(OPERATIONS, Overheads(training=1e-12, parameter=seconds))
 
 
-@pytest.mark.parametrize("name", ["hand_written", "darts_v2"])
-def test_what_is_predicted_is_the_backbone_that_is_trained(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "stem"), [("hand_written", "pooled"), ("darts_v2", "transitions")]
+)
+def test_what_is_predicted_is_the_backbone_that_is_trained(name: str, stem: str) -> None:
     from official.vision.modeling.backbones import factory
     from tf_keras.layers import InputSpec
 
     from detection.config.read import read_params
 
-    who = contestant(name)
+    who = contestant(name, stem)
     task = read_params(
         config_file=[str(scenes.CONFIG)],
         params_override=scenes.settings(who, seed=7, count=40),

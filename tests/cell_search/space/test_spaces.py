@@ -271,6 +271,15 @@ def test_published_cells_are_points_of_their_spaces() -> None:
             assert list(map(_unordered, ours.blocks)) == list(map(_unordered, theirs.blocks))
 
 
+def test_a_space_of_normal_cells_leaves_the_reduction_cell_of_known_cells_out() -> None:
+    known, there = catalogue.load("hand_written"), spaces.find("normal_joined")
+    brought = there.decode(there.encode(known))
+    assert brought.normal == known.normal
+    assert brought.reduction == known.normal != known.reduction
+    # Two sides of an input and 13 operations each; the second block reads a state more.
+    assert math.prod(len(d.choices) for d in there.decisions) == (2 * 13) ** 2 * (3 * 13) ** 2
+
+
 def _unordered(block: Block) -> tuple:
     sides = sorted((side.input, side.operation) for _, side in block.sides)
     return block.combine, *sides
