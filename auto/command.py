@@ -10,7 +10,8 @@ from pathlib import Path
 
 from auto import budget as budgets
 from auto import test_split
-from auto.record import PRECISIONS, Settings, opened
+from auto.record import FILE, PRECISIONS, Settings, opened
+from cell_search.costs.machine import VARIABLE
 from cell_search.recipes.recipe import BALANCES
 from cells.checks import stages
 from cells.checks.arguments import checked
@@ -139,6 +140,13 @@ def run(
         require_known(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
     stages.require_own("output", folder, stages.AUTO)
+    if search and not (folder / FILE).exists():
+        measures = True
+        if os.environ.get(VARIABLE):
+            from auto import search_costs
+
+            measures = search_costs.measures()
+        budgets.require_search(total, search, measures)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

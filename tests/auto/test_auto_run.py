@@ -13,9 +13,11 @@ from cost_tables import made
 from folders import write
 from forked_commands import begin_forked
 
-from auto import budget, entrants, final_training, race, search_step, steps
+from auto import budget, entrants, final_training, race, screen, search_step, steps
 from auto.entrants import Entrant
-from cell_search.costs import command, table
+from cell_search.costs import table
+from cell_search.costs.machine import VARIABLE
+from cell_search.costs.table import Overheads
 from cells.__main__ import run as main
 from cells.operations.operations import OPERATIONS
 from cells.support.signals import Interruption
@@ -44,6 +46,9 @@ def shapes(tmp_path_factory):
         (["--seed=-1"], "--seed"),
         (["--search=1.5"], "--search"),
         (["--search=0.5", "--genotype=nasnet_a"], "--search"),
+        (["--search=0.3", "--budget=5m"], "give 0.4 to 0.6, or --search=0"),
+        (["--search=0.7", "--budget=5m"], "what follows 120 s; give 0.4 to 0.6"),
+        (["--search=0.5", "--budget=3m"], "give a --budget of 4m or more"),
         (["--entrants=nobody"], "--entrants"),
         (["--balance=nothing"], "--balance"),
         (["--precision=float64"], "--precision"),
@@ -52,12 +57,56 @@ def shapes(tmp_path_factory):
 )
 def test_bad_input_ends_in_a_sentence(shapes, tmp_path, monkeypatch, capsys, arguments, said):
     output = tmp_path / "out"
+    monkeypatch.delenv(VARIABLE, raising=False)
     with pytest.raises(SystemExit) as ended:
         auto(monkeypatch, f"--images={shapes}", f"--output={output}", *arguments)
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
     assert not output.exists()
+
+
+def test_where_costs_are_known_a_search_may_be_short(shapes, tmp_path, monkeypatch, capsys):
+    """And a table of another machine, or none, is told of before anything is computed."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "costs.json"))
+    arguments = (f"--images={shapes}", f"--output={tmp_path / 'out'}", "--budget=3m")
+
+    def said(share):
+        with pytest.raises(SystemExit):
+            auto(monkeypatch, *arguments, f"--search={share}")
+        return capsys.readouterr().err
+
+    assert "costs.json: there is no such cost file" in said(0.2)
+    table.write(made(cores=99), tmp_path / "costs.json")
+    assert "are measured needs 120 s" in said(0.2)
+    table.write(made(), tmp_path / "costs.json")
+    assert "give at most 0.33, or --search=0" in said(0.4)
+    assert not (tmp_path / "out").exists()
+
+
+def test_costs_that_cannot_be_measured_in_time_end_the_search_and_not_the_run(
+    shapes, tmp_path, small, monkeypatch
+):
+    """Nothing is measured for longer: the time of the search is over when its step begins."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
+    found = run.step("search", lambda: search_step.search(run, divided(run)))
+    assert found["trials"] == 0 and found["entrants"] == []
+    assert "too little to measure what networks cost" in screen.outcome("search", found)
+    names = [Entrant(*each).name for each in raced(run)[1]["entrants"]]
+    assert names == ["resnet_9 (F = 4)", "hand_written (N = 1, F = 4)"]
+
+
+def test_a_search_of_which_all_candidates_fail_ends_without_the_run(shapes, tmp_path, monkeypatch):
+    """A step takes a thousand seconds by the table, and a candidate has five."""
+    slow = made(tuple(OPERATIONS), Overheads(place=1000.0))
+    table.write(slow, tmp_path / "named.json")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "named.json"))
+    monkeypatch.setattr(search_step, "FILTERS", (4, 8))
+    run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
+    found = run.step("search", lambda: search_step.search(run, divided(run)))
+    assert found["trials"] == found["failed"] == 1 and found["entrants"] == []
+    assert screen.outcome("search", found) == "1 candidate, all of which failed"
 
 
 @pytest.fixture
@@ -234,7 +283,7 @@ def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     monkeypatch.setattr(search_step, "LEAST_SECONDS", 0.02)
     # Costs that the environment names are not measured.
     table.write(made(tuple(OPERATIONS)), tmp_path / "named.json")
-    monkeypatch.setenv(command.VARIABLE, str(tmp_path / "named.json"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "named.json"))
     run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
     found = run.step("search", lambda: search_step.search(run, divided(run)))
     assert found["trials"] >= search_step.LEAST
