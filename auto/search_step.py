@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from typing import Any
 
@@ -10,6 +11,8 @@ from auto.budget import more
 from auto.context import Run
 from auto.test_split import Divided
 from cell_search.children.precision import in_use
+from cells.genotype import genotype_file
+from cells.kinds import files as kinds
 from cells.support.errors import UserError
 
 #: Blocks of a cell that is searched. Few: a search of minutes sees few cells.
@@ -71,9 +74,12 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
     best = trials.best(trained, result.resolved.space, BEST) if trained else []
     files = sorted((run.directory.path / "top").glob("*.json"))
     found = []
-    for file, trial in zip(files, best, strict=False):
+    for rank, (file, trial) in enumerate(zip(files, best, strict=False), 1):
         sizes = chosen(trial.params)
-        name = file.relative_to(run.folder).as_posix()
+        # Under a name that tells them apart, as copies: the search's own folder may be worked on.
+        cells = dataclasses.replace(genotype_file.read(file), name=f"search-{rank}")
+        name = f"{entrants.FOUND}/{cells.name}.json"
+        kinds.write(cells, run.folder / name)
         found.append([name, sizes["normal_cells"], sizes["filters"]])
     return {
         "trials": done,

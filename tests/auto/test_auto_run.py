@@ -13,7 +13,17 @@ from cost_tables import made
 from folders import write
 from forked_commands import begin_forked
 
-from auto import budget, entrants, final_training, race, screen, search_step, steps
+from auto import (
+    budget,
+    entrants,
+    final_training,
+    race,
+    report,
+    screen,
+    search_costs,
+    search_step,
+    steps,
+)
 from auto.entrants import Entrant
 from cell_search.costs import table
 from cell_search.costs.machine import VARIABLE
@@ -46,9 +56,9 @@ def shapes(tmp_path_factory):
         (["--seed=-1"], "--seed"),
         (["--search=1.5"], "--search"),
         (["--search=0.5", "--genotype=nasnet_a"], "--search"),
-        (["--search=0.3", "--budget=5m"], "give 0.4 to 0.6, or --search=0"),
-        (["--search=0.7", "--budget=5m"], "what follows 120 s; give 0.4 to 0.6"),
-        (["--search=0.5", "--budget=3m"], "give a --budget of 4m or more"),
+        (["--search=0.3", "--budget=5m"], "give 0.4 to 0.5, or --search=0"),
+        (["--search=0.7", "--budget=5m"], "what follows 150 s; give 0.4 to 0.5"),
+        (["--search=0.5", "--budget=3m"], "give a --budget of 5m or more"),
         (["--entrants=nobody"], "--entrants"),
         (["--balance=nothing"], "--balance"),
         (["--precision=float64"], "--precision"),
@@ -78,9 +88,9 @@ def test_where_costs_are_known_a_search_may_be_short(shapes, tmp_path, monkeypat
 
     assert "costs.json: there is no such cost file" in said(0.2)
     table.write(made(cores=99), tmp_path / "costs.json")
-    assert "are measured needs 120 s" in said(0.2)
+    assert "are measured needs 120 s" in said(0.1)
     table.write(made(), tmp_path / "costs.json")
-    assert "give at most 0.33, or --search=0" in said(0.4)
+    assert "give at most 0.16, or --search=0" in said(0.4)
     assert not (tmp_path / "out").exists()
 
 
@@ -95,6 +105,23 @@ def test_costs_that_cannot_be_measured_in_time_end_the_search_and_not_the_run(
     assert "too little to measure what networks cost" in screen.outcome("search", found)
     names = [Entrant(*each).name for each in raced(run)[1]["entrants"]]
     assert names == ["resnet_9 (F = 4)", "hand_written (N = 1, F = 4)"]
+
+
+@pytest.mark.parametrize(
+    ("slower", "share", "stopped"), [(1.0, 0.4, 1.0), (3.0, 0.4, 1.0), (1.0, 3.0, 0.12)]
+)
+def test_what_cannot_be_measured_in_time_is_given_up_early(slower, share, stopped):
+    """A first tenth that is slower, for compilers, ends nothing; what would take six times too long
+    costs an eighth of the time."""
+    gone = 0.0
+    for done in range(100):
+        if not search_costs.in_time(gone, done / 100):
+            break
+        gone += share / 100 * (slower if done < 10 else 1.0)
+    else:
+        assert stopped == 1.0 and gone < search_costs.PART
+        return
+    assert gone <= stopped
 
 
 def test_a_search_of_which_all_candidates_fail_ends_without_the_run(shapes, tmp_path, monkeypatch):
@@ -205,6 +232,19 @@ def test_who_fails_leaves_alone(shapes, tmp_path, small, monkeypatch):
     assert whole.best_cells(result) == "hand_written"
 
 
+def test_a_machine_too_busy_to_look_at_all_trains_the_likeliest(
+    shapes, tmp_path, small, monkeypatch
+):
+    """Half of the time of race and training is gone when the first has been looked at."""
+    run = begin(tmp_path / "out", shapes, size=16)
+    left = iter([100.0, 90.0, 49.0])
+    divided(run)
+    monkeypatch.setattr(run.budget, "left", lambda step: next(left, 45.0))
+    _, result = raced(run)
+    assert result["winner"] == "resnet_9 (F = 4)"
+    assert result["failed"] == {"hand_written (N = 1, F = 4)": "left no time to look at it"}
+
+
 def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, small, monkeypatch):
     """A machine that becomes three times slower: the end comes nearer, and the budget is kept."""
 
@@ -287,10 +327,20 @@ def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
     found = run.step("search", lambda: search_step.search(run, divided(run)))
     assert found["trials"] >= search_step.LEAST
-    assert found["entrants"][0][0] == "search/top/01.json"
+    assert found["entrants"][0][0] == "found/search-1.json"
+    best = run.cells("found/search-1.json")
+    assert best.name == "search-1"
+    assert best.cells == run.cells("search/top/01.json").cells
     assert found["entrants"][0][1] in search_step.NORMAL_CELLS
     assert found["entrants"][0][2] in (4, 8)
     whole, result = raced(run)
     assert found["entrants"][0] in result["entrants"]
+    names = {Entrant(*each).name.split(" ")[0] for each in result["entrants"]}
+    # Of one or of two, as the time allowed.
+    assert {"resnet_9", "hand_written", "search-1"} <= names
+    assert names <= {"resnet_9", "hand_written", "search-1", "search-2"}
+    told = {"training": {"cells": "found/search-1.json"}, "race": result}
+    said = report._origin(run.settings, told)
+    assert said == "a network of cells that a search on these images found (<b>search-1</b>)"
     assert steps.FORMATS == ("keras", "tflite") and budget.search_of(1800.0) == 0.2
     assert whole.images(Entrant(*result["entrants"][0])).size == (16, 16)
