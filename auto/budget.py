@@ -26,7 +26,7 @@ ALONE, SEARCH, LEAST_SEARCH = 600.0, 0.3, 180.0
 
 #: Seconds of a search that is asked for and has to measure costs, for half of them at most; what a
 #: search leaves to the steps behind it.
-MEASURING_SEARCH, BEHIND_SEARCH = 120.0, 120.0
+MEASURING_SEARCH, BEHIND_SEARCH = 120.0, 150.0
 
 #: What is kept back for the steps behind the training before it is known what they take: a share of
 #: the budget, at least so many seconds, at most another share.

@@ -88,7 +88,7 @@ def outcome(step: str, found: dict[str, Any]) -> str:
         best = found["accuracy"]
         if not found["trials"]:
             return (
-                "no candidates, since half of its time was too little to measure what networks "
+                "no candidates, since half of its time is too little to measure what networks "
                 "cost on this machine; cell-search --mode=costs makes a table for CELLS_COSTS"
             )
         said = ", all of which failed" if best is None else f", the best {best:.1%}"

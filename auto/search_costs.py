@@ -21,6 +21,11 @@ _MIXED, _MOST, _WHOLE = 4, 3, ((0, 1, 16, 2), (1, 2, 32, 2))
 PART = 0.5
 
 
+#: Of that time, what the first pieces may take, and how many times as long the first half may take
+#: as the second, as pieces are compiled there for the first time.
+_START, _SLOWER = 0.15, 2.0
+
+
 class _OutOfTime(Exception):
     """The costs could not be measured in time."""
 
@@ -34,6 +39,20 @@ def measures() -> bool:
     known = _named()
     # What trainings compute in is decided later.
     return known is None or bool(known.machine.differences(this_machine(known.machine.precision)))
+
+
+def in_time(gone: float, done: float) -> bool:
+    """Whether the costs may still be measured in time: what cannot end so is soon given up.
+
+    Args:
+        gone: the part of the search's time that measuring has taken.
+        done: the part of the measuring that is done.
+
+    Example:
+        >>> in_time(0.1, 0.02), in_time(0.1, 0.1), in_time(0.5, 0.9)
+        (False, True, False)
+    """
+    return gone < PART * min(1.0, _START + _SLOWER * done)
 
 
 def of(run: Run, filters: list[int]) -> pathlib.Path | None:
@@ -53,11 +72,11 @@ def of(run: Run, filters: list[int]) -> pathlib.Path | None:
     path = run.folder / FILE
     if path.exists():
         return path
-    least = (1.0 - PART) * run.budget.left("search")
+    seconds = run.budget.left("search")
 
-    def check() -> None:
+    def check(done: float) -> None:
         run.interruptible.check()
-        if run.budget.left("search") <= least:
+        if seconds <= 0 or not in_time(1.0 - run.budget.left("search") / seconds, done):
             raise _OutOfTime
 
     known = _named()
