@@ -20,7 +20,6 @@ _MIXED, _MOST, _WHOLE = 4, 3, ((0, 1, 16, 2), (1, 2, 32, 2))
 #: times as long as on an idle one, and candidates shall follow.
 PART = 0.5
 
-
 #: Of that time, what the first pieces may take, and how many times as long the first half may take
 #: as the second, as pieces are compiled there for the first time.
 _START, _SLOWER = 0.15, 2.0
