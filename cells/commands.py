@@ -301,6 +301,8 @@ def validate(args: argparse.Namespace) -> Iterator[str]:
         if isinstance(genotype, RecurrentGenotype):
             what = words.size(genotype.cell)
         elif isinstance(genotype, Architecture):
+            with about(path):
+                genotype.require_possible()
             what = genotype.title
         else:
             blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
