@@ -281,6 +281,22 @@ def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, 
     np.testing.assert_array_equal(twin.child.trained.numpy(), training.child.trained.numpy())
 
 
+def test_on_a_busy_machine_more_is_kept_back(shapes, tmp_path, small):
+    """A step that takes four times its processor time: so does all that follows the training."""
+    run = begin(tmp_path / "out", shapes, size=16)
+    whole, entrant = race.Race(run, divided(run)), Entrant(entrants.RESIDUAL, 0, 4)
+
+    def kept(processor):
+        whole.costs = {entrant.name: race.Cost(processor, 0.1)}
+        training = whole.training(entrant)
+        none = dataclasses.replace(DIVIDED[run.folder], testing=0)
+        return final_training._time_after(whole, entrant, training, none)
+
+    # Several cores work at once where the processor's time is the longer.
+    assert kept(0.2) == kept(0.1) == final_training.FIXED
+    assert kept(0.025) == pytest.approx(4 * final_training.FIXED)
+
+
 def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, monkeypatch, capsys):
     output = tmp_path / "out"
     arguments = (f"--images={shapes}", f"--output={output}", "--budget=30s", "--size=16")
