@@ -86,7 +86,8 @@ def run(
         genotype: cells to train, a name of the catalogue or a file; by default several networks
             race, and the best is trained on.
         search: share of the time that searches cells for the race, from 0 to below 1; by default
-            three tenths of what lies beyond ten minutes.
+            three tenths of what lies beyond ten minutes. At least two minutes where costs have to
+            be measured, and two and a half must be left.
         entrants: who takes part in the race: `all`, or `cells` to leave the residual network out.
         size: height and width in pixels to which images are brought, 16 to 1,024.
         flip: whether images may be mirrored in training, and are at prediction.
