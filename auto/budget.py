@@ -86,11 +86,11 @@ def require_search(total: float, search: float, measures: bool) -> None:
             f"a search before which the costs of this machine are measured needs {least:.0f} s, "
             f"and what follows {BEHIND_SEARCH:.0f} s"
         )
-    if least + BEHIND_SEARCH > total:
+    # Rounded inwards.
+    low, high = math.ceil(100 * least / total), math.floor(100 * (1 - BEHIND_SEARCH / total))
+    if low > high:
         remedy = f"a --budget of {math.ceil((least + BEHIND_SEARCH) / 60)}m or more"
     else:
-        # Rounded inwards.
-        low, high = math.ceil(100 * least / total), math.floor(100 * (1 - BEHIND_SEARCH / total))
         remedy = f"{low / 100:g} to {high / 100:g}" if measures else f"at most {high / 100:g}"
     raise UserError(
         f"--search: {search:g} of a budget of {total:g} s is {search * total:.0f} s, but {needs}; "

@@ -59,6 +59,7 @@ def shapes(tmp_path_factory):
         (["--search=0.3", "--budget=5m"], "give 0.4 to 0.5, or --search=0"),
         (["--search=0.7", "--budget=5m"], "what follows 150 s; give 0.4 to 0.5"),
         (["--search=0.5", "--budget=3m"], "give a --budget of 5m or more"),
+        (["--search=0.5", "--budget=271s"], "give a --budget of 5m or more"),
         (["--entrants=nobody"], "--entrants"),
         (["--balance=nothing"], "--balance"),
         (["--precision=float64"], "--precision"),
