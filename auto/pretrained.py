@@ -18,7 +18,8 @@ from cell_search.children.child import Child
 from cell_search.recipes.training import WholeTraining
 from cells import shipped
 from cells.data import preprocessing
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.graph import Graph
 from cells.support.errors import UserError, listed
 from cells.weights import weights_file

@@ -139,7 +139,7 @@ class _Contestant:
     def __init__(self, seed: int, batch: int, graphs: bool = False):
         from cell_search.evaluators._child_network import child_config
         from cell_search.space import published
-        from cells.network.stack import StackConfig
+        from cells.network.stack_config import StackConfig
 
         rng = np.random.default_rng(seed)
         self.seed, self.batch = seed, batch

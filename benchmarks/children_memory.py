@@ -61,7 +61,7 @@ def main() -> None:
     from cell_search.children import Child, Descent, Training, bank_of
     from cell_search.evaluators._child_network import child_config
     from cell_search.space import published
-    from cells.network.stack import StackConfig
+    from cells.network.stack_config import StackConfig
 
     space = published.find("nasnet", args.blocks)
     rng = np.random.default_rng(0)

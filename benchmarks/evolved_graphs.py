@@ -195,7 +195,7 @@ def readings(count: int) -> Figure:
     from cell_search.children import Bank, Child
     from cells.evolved.mutations import MUTATIONS
     from cells.network.build import build_network
-    from cells.network.stack import StackConfig
+    from cells.network.stack_config import StackConfig
     from cells.weights.by_layer import move_weights
 
     keras.config.set_floatx("float64")
@@ -234,7 +234,7 @@ def first_individual(steps: int) -> list[Figure]:
     from cell_search.evaluators import Train
     from cell_search.evaluators.train.loop import train_child
     from cells.evolved.graph import FIRST
-    from cells.network.stack import StackConfig
+    from cells.network.stack_config import StackConfig
     from cells.operations.counts import summarize
 
     settings = Train(

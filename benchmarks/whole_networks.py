@@ -24,7 +24,7 @@ from cell_search.children import Bank, Child
 from cell_search.space.layerwise import LayerwiseSpace
 from cells.layerwise.network import LayerwiseNetwork
 from cells.network.build import build_graph
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.support.errors import UserError
 from cells.weights.by_layer import move_weights
 

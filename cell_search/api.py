@@ -12,7 +12,7 @@ from typing import Any
 from cell_search.config import read, resolve, schema
 from cell_search.config.from_dataclasses import section
 from cell_search.config.read import Config
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.costs import table
 from cell_search.costs.machine import this_machine
 from cell_search.driver import driver
@@ -99,7 +99,8 @@ def search(
     elif own is not None:
         chosen["evaluator"] = _evaluator_values(own)
     if space is not None:
-        chosen["space"] = {"file": os.path.abspath(space)} if _is_file(space) else {"name": space}
+        is_file = os.fspath(space).endswith(".json") or os.sep in os.fspath(space)
+        chosen["space"] = {"file": os.path.abspath(space)} if is_file else {"name": space}
     if strategy is not None:
         chosen["strategy"] = {"type": strategy}
     if workers is not None:
@@ -246,9 +247,8 @@ def open_search(
 
 def _evaluator_values(evaluator: Evaluator) -> dict[str, Any]:
     """What the configuration says of an evaluator."""
-    for name, known in EVALUATORS.items():
-        if type(evaluator) is known:
-            return {"type": name, section(name): dict(vars(evaluator))}
+    if (known := EVALUATORS.name_of(type(evaluator))) is not None:
+        return {"type": known, section(known): dict(vars(evaluator))}
     # One of the caller's own, which no configuration can make.
     name = f"{type(evaluator).__module__}.{type(evaluator).__qualname__}"
     return {"type": "function", "function": {"name": name}}
@@ -289,10 +289,6 @@ def _checked_rerank(resolved: Search) -> Search:
 
 def _directory(directory: Any) -> SearchDirectory:
     return directory if isinstance(directory, SearchDirectory) else SearchDirectory(directory)
-
-
-def _is_file(space: str | os.PathLike[str]) -> bool:
-    return os.fspath(space).endswith(".json") or os.sep in os.fspath(space)
 
 
 def _merged(one: Mapping[str, Any], other: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search.config.resolve import Search
 from cell_search.config.schema import SearchConfig
+from cell_search.config.search import Search
 from cell_search.output import results
 from cell_search.output.progress import number
 from cell_search.space.space import genotype_of

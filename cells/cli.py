@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 from cells import commands
 from cells.genotype.notations import FORMATS
 from cells.network import presets
-from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
+from cells.network.stack_config import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
 from cells.support.errors import BAD_INPUT, cut, nearest, printable, told_errors, unknown
 from cells.support.registry import import_modules

@@ -13,17 +13,17 @@ from typing import Any
 
 from cells import api, shipped
 from cells.genotype import catalogue, genotype_file
-from cells.genotype.diff import describe_cell, differences
 from cells.genotype.genotype import Genotype
 from cells.genotype.notations import find_format
 from cells.kinds import files as kinds
+from cells.kinds.words import words_of
 from cells.network import presets
-from cells.network.stack import StackConfig, penultimate_filters, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig, penultimate_filters
 from cells.operations.architecture import Architecture
 from cells.operations.counts import auxiliary_summary, summarize
 from cells.operations.operations import OPERATIONS
 from cells.recurrent import catalogue as recurrent_catalogue
-from cells.recurrent import words
 from cells.recurrent.counts import shapes
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support import registry
@@ -33,52 +33,42 @@ from cells.support.files import atomic_path, expanded, read_text, write_atomical
 
 def list_catalogue(args: argparse.Namespace) -> Iterator[str]:
     """`cells list`: the published genotypes."""
+    names = [*catalogue.names(), *kinds.networks()]
+    columns, told = ["stacking", "parameters", "CIFAR-10 error", "ImageNet top-1"], _figures
     if args.recurrent:
-        yield from _recurrent_catalogue(args.json)
-        return
-    genotypes = {n: kinds.find_network(n) for n in (*catalogue.names(), *kinds.networks())}
+        names = [recurrent_catalogue.PREFIX + name for name in recurrent_catalogue.names()]
+        columns, told = ["what"], _size
+    genotypes = {name: kinds.find(name) for name in names}
     if args.json:
         yield json.dumps(
             [
-                {"name": name, "title": g.name, _form(g)[0]: _form(g)[1], **g.provenance}
+                {"name": name, "title": g.name, words_of(g).form: _form(g), **g.provenance}
                 for name, g in genotypes.items()
             ]
         )
         return
-    head = ("name", "stacking", "parameters", "CIFAR-10 error", "ImageNet top-1", "by")
-    rows = [(name, _form(g)[1], *_figures(g), _authors(g)) for name, g in genotypes.items()]
-    yield from _table([head, *rows])
-    yield (
-        "parameters for 10 classes, of cells at N = 6, F = 32; error and accuracy as published, "
-        "ImageNet at 224 pixels; cells show NAME names the paper; cells list --recurrent: "
-        "recurrent cells"
-    )
-
-
-def _recurrent_catalogue(as_json: bool) -> Iterator[str]:
-    cells = [recurrent_catalogue.load(name) for name in recurrent_catalogue.names()]
-    names = [recurrent_catalogue.PREFIX + name for name in recurrent_catalogue.names()]
-    if as_json:
-        rows = zip(names, cells, strict=True)
-        yield json.dumps(
-            [{"name": n, "title": g.name, "form": g.form, **g.provenance} for n, g in rows]
+    rows = [(name, *told(g), _authors(g)) for name, g in genotypes.items()]
+    yield from _table([("name", *columns, "by"), *rows])
+    if not args.recurrent:
+        yield (
+            "parameters for 10 classes, of cells at N = 6, F = 32; error and accuracy as "
+            "published, ImageNet at 224 pixels; cells show NAME names the paper; cells list "
+            "--recurrent: recurrent cells"
         )
-        return
-    about = [(words.size(g.cell).removeprefix("recurrent "), _authors(g)) for g in cells]
-    yield from _table(
-        [("name", "what", "by"), *((n, *a) for n, a in zip(names, about, strict=True))]
-    )
 
 
-def _form(genotype: kinds.ImageGenotype) -> tuple[str, str]:
-    """How cells are stacked, or what kind of a whole network it is."""
-    if isinstance(genotype, Architecture):
-        return "kind", genotype.kind
-    return "stacking", genotype.stacking
+def _form(genotype: kinds.AnyGenotype) -> str:
+    """How cells are stacked, or what form of its kind it is."""
+    return getattr(genotype, words_of(genotype).form)
 
 
-def _figures(genotype: kinds.ImageGenotype) -> Iterator[str]:
+def _size(genotype: kinds.AnyGenotype) -> Iterator[str]:
+    yield words_of(genotype).title(genotype).removeprefix("recurrent ")
+
+
+def _figures(genotype: Any) -> Iterator[str]:
     """What tells published networks apart: their size here, and what was published of them."""
+    yield _form(genotype)
     yield f"{api.summarize(genotype).trainable:,}"
     published = genotype.provenance.get("published", ())
     errors = [p["test_error"] for p in published if p["data"] == "CIFAR-10" and "test_error" in p]
@@ -109,17 +99,10 @@ def show(args: argparse.Namespace) -> Iterator[str]:
     if args.json:
         yield kinds.dumps(genotype).rstrip("\n")
         return
-    if isinstance(genotype, RecurrentGenotype):
-        yield f"{genotype.name} ({words.size(genotype.cell)})\n"
-        yield from (f"  {line}" for line in words.describe(genotype.cell))
-    elif isinstance(genotype, Architecture):
-        yield f"{genotype.name} ({genotype.title})\n"
-        yield from (f"  {line}" for line in genotype.describe())
-    else:
-        yield f"{genotype.name} ({genotype.stacking} stacking)"
-        for role, cell in genotype.cells:
-            yield f"\n{role.capitalize()} cell"
-            yield from (f"  {line}" for line in describe_cell(cell))
+    yield f"{genotype.name} ({words_of(genotype).title(genotype)})"
+    for heading, lines in words_of(genotype).parts(genotype):
+        yield f"\n{heading}" if heading else ""
+        yield from (f"  {line}" for line in lines)
     told = {key: _told(value) for key, value in genotype.provenance.items()}
     yield ""
     yield from (f"{key}: {value}" for key, value in told.items() if value)
@@ -224,7 +207,7 @@ def summary(
         yield f"(predicted for {machine})"
 
 
-#: Flags of `cells summary` that say nothing of a recurrent cell.
+#: Flags of `cells summary` that name a network, and say nothing of a recurrent cell.
 _OF_NETWORKS = (
     "network",
     "normal_cells",
@@ -249,7 +232,8 @@ def _recurrent_summary(genotype: RecurrentGenotype, args: argparse.Namespace) ->
     if args.json:
         yield json.dumps({"trainable": parameters, "total": parameters})
         return
-    yield f"{genotype.name}, {words.size(genotype.cell)}: {args.units} units, inputs of {inputs}"
+    what = words_of(genotype).title(genotype)
+    yield f"{genotype.name}, {what}: {args.units} units, inputs of {inputs}"
     yield f"trainable parameters  {parameters:>16,}"
     yield from (f"  {name} {shape}" for name, shape in weights.items())
 
@@ -257,23 +241,13 @@ def _recurrent_summary(genotype: RecurrentGenotype, args: argparse.Namespace) ->
 def configured(args: argparse.Namespace) -> tuple[kinds.ImageGenotype, StackConfig]:
     """The genotype and the network that the arguments of `summary` name."""
     genotype = kinds.find_network(args.genotype)
-    # 0 leaves the head out.
-    head = {} if args.num_classes is None else {"num_classes": args.num_classes or None}
-    config = presets.configure(
-        genotype,
-        args.network,
-        image_size=None if args.image_size is None else image_size(args.image_size),
-        penultimate_filters=args.penultimate_filters,
-        normal_cells=args.normal_cells,
-        filters=args.filters,
-        stem_filters=args.stem_filters,
-        skip_reduction=args.skip_reduction,
-        border_rule=args.border_rule,
-        auxiliary_head=args.auxiliary_head,
-        auxiliary_scale=args.auxiliary_scale,
-        **head,
-    )
-    return genotype, config
+    given: dict[str, Any] = {name: getattr(args, name) for name in _OF_NETWORKS}
+    if args.image_size is not None:
+        given["image_size"] = image_size(args.image_size)
+    # 0 leaves the head out; where nothing is said, it is the network's own.
+    if (classes := given.pop("num_classes")) is not None:
+        given["num_classes"] = classes or None
+    return genotype, presets.configure(genotype, **given)
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -298,15 +272,12 @@ def validate(args: argparse.Namespace) -> Iterator[str]:
     """`cells validate`: whether genotype files are well formed."""
     for path in args.files:
         genotype = kinds.read(path)
-        if isinstance(genotype, RecurrentGenotype):
-            what = words.size(genotype.cell)
-        elif isinstance(genotype, Architecture):
+        if isinstance(genotype, Architecture):
             with about(path):
                 genotype.require_possible()
-            what = genotype.title
-        else:
-            blocks = " and ".join(str(len(cell.blocks)) for _, cell in genotype.cells)
-            what = f"{genotype.stacking} stacking, {blocks} blocks"
+        what = words_of(genotype).title(genotype)
+        if isinstance(genotype, Genotype):
+            what += f", {' and '.join(str(len(cell.blocks)) for _, cell in genotype.cells)} blocks"
         yield f"{path}: {genotype.name}, {what}: valid"
 
 
@@ -344,17 +315,12 @@ def _text_of(name: str, most: int) -> str:
 def diff(args: argparse.Namespace) -> Iterator[str]:
     """`cells diff`: what changed between two genotypes."""
     old, new = kinds.find(args.old), kinds.find(args.new)
-    if isinstance(old, Architecture) and isinstance(new, type(old)):
-        yield from old.differences(new)
-    elif isinstance(old, Genotype) and isinstance(new, Genotype):
-        yield from differences(old, new)
-    elif isinstance(old, RecurrentGenotype) and isinstance(new, RecurrentGenotype):
-        yield from words.differences(old, new)
-    else:
+    if type(old) is not type(new):
         raise UserError(
             f"diff: {args.old} and {args.new} are of different kinds (image cells, recurrent "
             "cells, whole networks); compare two of one kind"
         )
+    yield from words_of(old).differences(old, new)
 
 
 def import_weights(args: argparse.Namespace) -> Iterator[str]:

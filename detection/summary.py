@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from cells.genotype.genotype import Genotype
-from cells.network.stack import penultimate_filters, stack
+from cells.network.stack import stack
+from cells.network.stack_config import penultimate_filters
 from cells.operations import counts as cells_summary
 from detection.training import complete, task
 from transfer.config.cells_backbone import levels_of, stack_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cells.network.stack import penultimate_filters, stack
+from cells.network.stack import stack
+from cells.network.stack_config import penultimate_filters
 from cells.operations import counts as cells_summary
 from cells.operations.architecture import Architecture
 from transfer.model import baselines, network

@@ -180,7 +180,7 @@ def _read_settings(content: bytes, folder: Path) -> None:
 
 def _weights() -> list[bytes]:
     from cells.genotype import catalogue
-    from cells.network.stack import StackConfig
+    from cells.network.stack_config import StackConfig
     from cells.weights import weights_file
 
     layers = {"stem_conv": [np.ones((1, 2), "float32")], "stem_bn": [np.ones(2, "float16")] * 2}

@@ -19,7 +19,8 @@ from cell_search.children.pieces import Place, cut
 from cells.genotype.genotype import Genotype
 from cells.network.build import NetworkConfig
 from cells.network.cell import build_cell
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph, Tensor
 from cells.operations.primitives import Size

@@ -11,7 +11,7 @@ from cell_search.children.bank import Bank, vector_size
 from cell_search.children.child import Child
 from cell_search.space.relaxed import RelaxedSpace, softmax
 from cells.genotype.genotype import Cell
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.families import Family
 from cells.operations.graph import Graph, Tensor
 from cells.operations.operations import OPERATIONS, Rules

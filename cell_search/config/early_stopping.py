@@ -67,10 +67,7 @@ class SuccessiveHalving(PrunerSettings):
 
     def make(self, first: int, last: int) -> BasePruner:
         return optuna.pruners.SuccessiveHalvingPruner(
-            self.min_resource or first,
-            self.reduction_factor,
-            self.min_early_stopping_rate,
-            self.bootstrap_count,
+            **{**vars(self), "min_resource": self.min_resource or first}
         )
 
 
@@ -111,12 +108,7 @@ class Median(PrunerSettings):
     n_min_trials: int = setting(1, least=1)
 
     def make(self, first: int, last: int) -> BasePruner:
-        return optuna.pruners.MedianPruner(
-            self.n_startup_trials,
-            self.n_warmup_steps,
-            self.interval_steps,
-            n_min_trials=self.n_min_trials,
-        )
+        return optuna.pruners.MedianPruner(**vars(self))
 
 
 @dataclass(frozen=True)

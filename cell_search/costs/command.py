@@ -9,7 +9,7 @@ from cell_search.costs import table
 from cell_search.costs.machine import VARIABLE, this_machine
 from cell_search.costs.predict import costs
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.files import require_writable

@@ -23,7 +23,8 @@ from cell_search.costs.table import CostTable, Overheads, Sample
 from cell_search.recipes.augmentation import augment
 from cells.genotype.genotype import Block, Cell, Genotype, Side
 from cells.network import presets
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.families import FAMILIES
 from cells.operations.operations import OPERATIONS
 

@@ -8,7 +8,8 @@ from cell_search.children.pieces import Place, cut
 from cell_search.costs.kinds import sums_of
 from cell_search.costs.table import CostTable
 from cells.genotype.genotype import Genotype
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph
 from cells.support.errors import UserError

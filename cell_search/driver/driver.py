@@ -15,8 +15,8 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search.config.resolve import Search
 from cell_search.config.schema import SieveConfig
+from cell_search.config.search import Search
 from cell_search.driver import inputs
 from cell_search.driver.kept_weights import Weights
 from cell_search.evaluators import Request, Result

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import optuna
 
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.images import builder_of
 from cells.support.errors import UserError
 

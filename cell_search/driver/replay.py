@@ -15,7 +15,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.selection.first import first_trials
 from cell_search.space.space import Point
 from cell_search.strategies import trial_of

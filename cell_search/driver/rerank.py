@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.comparison import is_free
 from cell_search.config.from_dataclasses import section
-from cell_search.config.resolve import Search, change_evaluator
 from cell_search.config.schema import SearchConfig
+from cell_search.config.search import Search, change_evaluator
 from cell_search.driver import driver, inputs
 from cell_search.evaluators import EVALUATORS, Evaluator
 from cell_search.images import ImageSettings
@@ -51,7 +51,8 @@ def final(search: Search) -> Search:
     changes = wanted.evaluator.set_values()
     alone = search.evaluator.from_scratch()
     if alone is not search.evaluator:
-        kind = next(name for name, known in EVALUATORS.items() if known is type(alone))
+        kind = EVALUATORS.name_of(type(alone))
+        assert kind is not None
         values = {"type": kind, section(kind): dataclasses.asdict(alone)}
         config.evaluator = SearchConfig().evaluator
         overrides.apply(config.evaluator, values, "rerank.evaluator")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Result, Score, evaluate
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Score
 from cell_search.evaluators._function import Function
 from cell_search.evaluators._parameters import Parameters
+from cell_search.evaluators._request import Request, Result, evaluate
 from cell_search.evaluators.darts.settings import Darts
 from cell_search.evaluators.language_model.settings import LanguageModel
 from cell_search.evaluators.shared_weights.settings import WeightSharing

@@ -1,125 +1,30 @@
-"""The wall between driver and workers: what goes to a worker, and what comes back."""
+"""What an evaluator is: a way to score candidates, with its settings."""
 
 from __future__ import annotations
 
 import abc
-import math
-import os
 import pathlib
-import socket
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cell_search.evaluators._transfer import transfer_values
 from cell_search.images import ImageSettings, facts
-from cell_search.space.cell_space import CellSpace
-from cell_search.space.network_space import NetworkSpace
+from cell_search.space.network_space import NetworkSpace, WholeNetworkSpace
 from cell_search.space.space import Point, Space
-from cells.genotype.genotype import Genotype
-from cells.kinds.files import AnyGenotype, ImageGenotype
-from cells.operations.architecture import Architecture
+from cells.kinds.files import ImageGenotype
 from cells.support.errors import UserError
 from cells.support.registry import Registry
+from cells.support.settings import check
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
+    from cell_search.evaluators._request import Request
 #: Of epochs, images of a step and the like.
 MAX_COUNT = 10_000_000
 
 #: Evaluators by name: frozen dataclasses whose fields are their settings.
 EVALUATORS: Registry[type[Evaluator]] = Registry("evaluator.type")
-
-
-@dataclass(frozen=True)
-class Request:
-    """Everything that a worker needs to score one candidate; can be pickled.
-
-    Attributes:
-        number: of the trial.
-        genotype: the candidate; None where its space has no genotypes.
-        decisions: the same as decisions of the space, for evaluators that look them up.
-        space: of the decisions.
-        evaluator: how to score it.
-        images: what to score it with.
-        seed: of everything random in this evaluation.
-        deterministic: whether TensorFlow must use its deterministic operations.
-        parent: the trial whose weights the child may start from, an offer of the strategy.
-        folder: where files may be kept between requests, see
-            `cell_search.evaluators._store`: a path or a URL; nothing else is in it.
-            "" where nothing can be kept.
-        until: the evaluation stops for the time being after so many epochs, and a later request
-            with the same number goes on; 0: to the end. For `resumable` evaluators only.
-        along: the candidate along which shared weights are trained first; None: this one.
-        final: whether it is one of the `final_candidates`.
-        predicted: what the candidate costs by the search's cost table, see `Evaluator.costs`;
-            empty without one.
-
-    Example:
-        >>> class Seen(cell_search.Evaluator):
-        ...     reward = "number"
-        ...     uses_images = False
-        ...     def score(self, request: cell_search.Request):
-        ...         return cell_search.Score({"number": request.number})
-        >>> result = cell_search.search(evaluator=Seen(), strategy="random", trials=3)
-        >>> result.best.score
-        {'number': 2.0}
-    """
-
-    number: int
-    genotype: AnyGenotype | None
-    decisions: Mapping[str, Any]
-    space: Space
-    evaluator: Evaluator
-    images: ImageSettings
-    seed: int
-    deterministic: bool = False
-    parent: int | None = None
-    folder: str = ""
-    until: int = 0
-    along: Genotype | None = None
-    final: bool = False
-    predicted: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def network(self) -> ImageGenotype:
-        """The candidate of a space of image cells, or of whole networks."""
-        assert isinstance(self.genotype, Genotype | Architecture)
-        return self.genotype
-
-    @property
-    def cells(self) -> Genotype:
-        """The candidate of a space of image cells."""
-        assert isinstance(self.genotype, Genotype)
-        return self.genotype
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a request; can be pickled.
-
-    Attributes:
-        reward: finite, larger is better; None where the evaluation failed.
-        metrics: numbers for people and for several objectives, by name.
-        seconds: duration.
-        failure: why there is no reward, in one sentence; None where there is one.
-        proposal: the decisions that the evaluation leads to, for a strategy that follows it.
-        worker: host and process that evaluated it; empty where none came to the end.
-        began: when, in seconds since 1970 by that host's clock.
-
-    Example:
-        >>> cell_search.Result(reward=None, failure="the loss is not finite").metrics
-        {}
-    """
-
-    reward: float | None
-    metrics: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    failure: str | None = None
-    proposal: dict[str, Any] | None = None
-    worker: str = ""
-    began: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -260,19 +165,28 @@ class Evaluator(abc.ABC):
         Raises:
             UserError: no candidate could be scored.
         """
+        check(self, f"evaluator.{EVALUATORS.name_of(type(self)) or type(self).__name__}.")
+        self.check_space(space)
+        if self.uses_images:
+            facts(images)
+
+    def check_space(self, space: Space) -> None:
+        """Raises a UserError where the evaluator cannot score what a space holds.
+
+        Args:
+            space: what is searched.
+        """
         if not isinstance(space, NetworkSpace):
             raise UserError(
                 f"evaluator.type: {type(self).__name__} builds networks of cells, and this space "
                 "has no image cells; use the evaluator of a table, language_model for recurrent "
                 "cells, or a space of image cells"
             )
-        if not isinstance(space, CellSpace) and not self.whole_networks:
+        if isinstance(space, WholeNetworkSpace) and not self.whole_networks:
             raise UserError(
                 f"evaluator.type: {type(self).__name__} scores cells, and this space has whole "
                 "networks; use train, or a space of cells"
             )
-        if self.uses_images:
-            facts(images)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         """Whether a candidate can be scored; where it cannot, another is proposed instead.
@@ -397,47 +311,3 @@ class Evaluator(abc.ABC):
             "task.train_data.aug_cutout": self.augmentation.cutout,
             **transfer_values(searched, self.batch or batch, batch),
         }
-
-
-def evaluate(request: Request) -> Result:
-    """Scores a candidate; what pools call in their workers.
-
-    Args:
-        request: the candidate, and how it is scored.
-
-    Returns:
-        The reward and the metrics; of a candidate that fails, the reason.
-
-    Raises:
-        UserError: the settings are at fault, not the candidate.
-    """
-    began, started = time.time(), time.perf_counter()
-    metrics: dict[str, float] = {}
-    proposal = None
-    try:
-        score = request.evaluator.score(request)
-        proposal = score.proposal
-        metrics = {k: float(v) for k, v in {**request.predicted, **score.metrics}.items()}
-        reward: float | None = metrics[request.evaluator.reward]
-        failure = None
-        if not math.isfinite(metrics[request.evaluator.reward]):
-            reward, failure = None, f"the {request.evaluator.reward} is {reward}"
-    except UserError:
-        raise
-    except Exception as error:
-        reward, failure = None, _reason(error)
-    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    return Result(
-        reward,
-        finite,
-        time.perf_counter() - started,
-        failure,
-        proposal,
-        worker=f"{socket.gethostname()} {os.getpid()}",
-        began=began,
-    )
-
-
-def _reason(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__

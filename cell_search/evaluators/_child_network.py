@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from cell_search.evaluators._base import Evaluator
 from cell_search.images import ImageSettings, size_and_classes
-from cell_search.space.graph_space import GraphSpace
-from cell_search.space.layerwise import LayerwiseSpace
+from cell_search.space.network_space import WholeNetworkSpace
 from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.counts import Summary, summarize
 from cells.operations.primitives import Size
@@ -60,7 +60,7 @@ class ChildEvaluator(Evaluator):
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         # Strides may go beyond what images of a size allow; cells were checked for all.
-        if not isinstance(space, GraphSpace | LayerwiseSpace):
+        if not isinstance(space, WholeNetworkSpace):
             return True
         try:
             size, classes = self._size_and_classes(images)

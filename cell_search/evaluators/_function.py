@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Score
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.support.errors import UserError

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cell_search import array_file
-from cell_search.evaluators._base import Request
+from cell_search.evaluators._request import Request
 from cell_search.evaluators._store import Store
 from cells.support.errors import UserError
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, Request, Score
+from cell_search.evaluators._base import EVALUATORS, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
-from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE
+from cells.network.stack_config import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE
 from cells.operations.primitives import Size
 from cells.support.settings import setting
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from cell_search.config.comparison import used_settings
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.images import facts
 from cell_search.output import train_file
 from cell_search.selection import reranking

@@ -7,7 +7,7 @@ import tempfile
 
 from optuna.trial import FrozenTrial
 
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.output.event_files import EventFile
 from cell_search.space.space import GenotypeSpace
 from cell_search.study import trials

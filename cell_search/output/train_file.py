@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.images import builder_of, facts, transfer_name
 from cell_search.space.cell_space import CellSpace
 from cells.support import yaml_file

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import optuna
 
 from cell_search.config import searched_settings
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.selection import sieve
 from cell_search.space.space import GenotypeSpace, Point
 from cells.genotype.canonical import canonical_key

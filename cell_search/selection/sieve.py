@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.space.space import Point
 from cell_search.study import objectives, trials
 from cell_search.study.studies import SIEVE_NAME, beside

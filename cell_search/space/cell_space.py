@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -80,7 +80,6 @@ class CellSpace(NetworkSpace[Genotype]):
             different candidates, as they are in a table that has a row for each of them.
     """
 
-    decisions: tuple[Decision, ...] = field(init=False)
     rules: Rules
     blocks: int
     growable: bool = False
@@ -88,8 +87,7 @@ class CellSpace(NetworkSpace[Genotype]):
     def __post_init__(self) -> None:
         if not 1 <= self.blocks <= MAX_BLOCKS:
             raise UserError(f"space.blocks: {self.blocks} is not in 1 to {MAX_BLOCKS}")
-        decisions = tuple(d for d in self._all_decisions() if len(d.choices) > 1)
-        object.__setattr__(self, "decisions", decisions + self.settings)
+        super().__post_init__()
 
     def _all_decisions(self) -> list[Decision]:
         rules = self.rules

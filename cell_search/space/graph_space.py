@@ -12,14 +12,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
-from cell_search.space.network_space import NetworkSpace
+from cell_search.space.network_space import WholeNetworkSpace
 from cell_search.space.space import Decision, Point
 from cell_search.trial_keys import GRAPH, GRAPH_HASH
 from cells.evolved.graph import FIRST, EvolvedGraph
@@ -40,7 +40,7 @@ _DECISIONS = (
 
 
 @dataclass(frozen=True)
-class GraphSpace(NetworkSpace[EvolvedGraph]):
+class GraphSpace(WholeNetworkSpace[EvolvedGraph]):
     """The parent's trial, a mutation of its graph, and the seed of what that draws.
 
     Attributes:
@@ -50,13 +50,13 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
 
     prefix: ClassVar[str] = "graph"
     source: ClassVar[str] = "Real et al. 2017, section 3"
-    noun: ClassVar[str] = "networks"
-
-    decisions: tuple[Decision, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "decisions", _DECISIONS + self.settings)
+        super().__post_init__()
         object.__setattr__(self, "_trial_of", None)
+
+    def _all_decisions(self) -> tuple[Decision, ...]:
+        return _DECISIONS
 
     def __getstate__(self) -> dict[str, Any]:
         # Workers are sent graphs, and have no study.
@@ -127,9 +127,6 @@ class GraphSpace(NetworkSpace[EvolvedGraph]):
             f"{genotype.name}: this space begins with a graph without convolutions, and all others "
             "descend from it; leave it out"
         )
-
-    def key(self, point: Mapping[str, Any]) -> str:
-        return self.decode(point, name="any").canonical_key()
 
     def record(self, point: Mapping[str, Any]) -> dict[str, Any]:
         graph = self.decode(point, name="graph").to_dict()

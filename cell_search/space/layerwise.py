@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cell_search.space.network_space import NetworkSpace
+from cell_search.space.network_space import WholeNetworkSpace
 from cell_search.space.space import Decision, Point
 from cells.kinds.files import ImageGenotype
 from cells.layerwise.network import CONVOLUTION, MAX_LAYERS, Layer, LayerwiseNetwork
@@ -31,7 +31,7 @@ SKIP = "skip"
 
 
 @dataclass(frozen=True)
-class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
+class LayerwiseSpace(WholeNetworkSpace[LayerwiseNetwork]):
     """For each layer: height and width of its filters, strides, number of filters; then, for each
     layer before it, whether it reads that.
 
@@ -56,9 +56,7 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
 
     prefix: ClassVar[str] = "layerwise"
     source: ClassVar[str] = "Zoph & Le 2017, sections 3.3 and 4.1"
-    noun: ClassVar[str] = "networks"
 
-    decisions: tuple[Decision, ...] = field(init=False)
     layers: int = setting(15, least=1, most=MAX_LAYERS)
     sizes: tuple[int, ...] = setting((1, 3, 5, 7), least=1, most=31)
     filters: tuple[int, ...] = setting((24, 36, 48, 64), least=1, most=4096)
@@ -82,8 +80,6 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
                 f"space.layerwise.first_layers: {self.first_layers} are more than the "
                 f"{self.layers} layers at last; use fewer"
             )
-        made = tuple(d for d in self._all_decisions() if len(d.choices) > 1)
-        object.__setattr__(self, "decisions", made + self.settings)
         super().__post_init__()
 
     def _all_decisions(self) -> list[Decision]:
@@ -155,10 +151,6 @@ class LayerwiseSpace(NetworkSpace[LayerwiseNetwork]):
                 point[f"layer_{n}/{part}"] = value
             point |= {f"layer_{n}/skip_{j}": j in layer.inputs for j in range(1, n)}
         return {d.name: point[d.name] for d in self.decisions}
-
-    def key(self, point: Mapping[str, Any]) -> str:
-        """Equal for networks that are the same up to the order of independent layers."""
-        return self.decode(point, name="any").canonical_key()
 
     @property
     def extent(self) -> str:

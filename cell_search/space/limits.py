@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
-from cells.network.stack import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE, stack
+from cells.network.stack import stack
+from cells.network.stack_config import MAX_CELLS, MAX_CLASSES, MAX_FILTERS, MAX_SIDE
 from cells.operations.counts import summarize
 from cells.support.errors import UserError
 from cells.support.settings import setting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cell_search.space.space import Decision, GenotypeSpace, Point
@@ -35,19 +35,10 @@ class RecurrentSpace(GenotypeSpace[RecurrentGenotype]):
         blocks: leaves of a tree, or nodes of a highway cell.
     """
 
-    decisions: tuple[Decision, ...] = field(init=False)
     blocks: int = 8
-
-    def __post_init__(self) -> None:
-        made = tuple(d for d in self._of_cell() if len(d.choices) > 1)
-        object.__setattr__(self, "decisions", made + self.settings)
 
     def find(self, name_or_path: str) -> RecurrentGenotype:
         return catalogue.load(name_or_path)
-
-    @abc.abstractmethod
-    def _of_cell(self) -> Iterator[Decision]:
-        """The decisions of the cell, in order."""
 
     @abc.abstractmethod
     def _cell(self, point: Mapping[str, Any]) -> Tree | Highway:
@@ -96,7 +87,7 @@ class TreeSpace(RecurrentSpace):
             raise UserError(f"space.blocks: a tree cannot have {self.blocks} leaves; use {sizes}")
         super().__post_init__()
 
-    def _of_cell(self) -> Iterator[Decision]:
+    def _all_decisions(self) -> Iterator[Decision]:
         nodes = tuple(range(2 * self.blocks - 1))
         for where in (*nodes, "inject"):
             yield Decision(f"{where}/combination", COMBINATIONS, "combination")
@@ -135,7 +126,7 @@ class HighwaySpace(RecurrentSpace):
             )
         super().__post_init__()
 
-    def _of_cell(self) -> Iterator[Decision]:
+    def _all_decisions(self) -> Iterator[Decision]:
         for i in range(self.blocks):
             yield Decision(f"{i}/input", tuple(range(i + 1)), "input")
             yield Decision(f"{i}/activation", ACTIVATIONS, "operation")

@@ -10,7 +10,7 @@ import abc
 import functools
 import itertools
 import math
-from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -273,11 +273,22 @@ class GenotypeSpace(Space, abc.ABC, Generic[G]):
     """A space whose points stand for genotypes: image cells, recurrent ones, or whole networks.
 
     Attributes:
+        decisions: those of a genotype, then `settings`.
         settings: further decisions that belong to a candidate, but not to its genotype; the last
             of its decisions.
     """
 
+    decisions: tuple[Decision, ...] = field(init=False)
     settings: tuple[Decision, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        made = tuple(d for d in self._all_decisions() if len(d.choices) > 1)
+        object.__setattr__(self, "decisions", made + self.settings)
+        super().__post_init__()
+
+    @abc.abstractmethod
+    def _all_decisions(self) -> Iterable[Decision]:
+        """The decisions of a genotype, in order; what has one choice only is none."""
 
     @property
     @abc.abstractmethod

@@ -22,6 +22,7 @@ from cell_search.strategies._listed import Listed
 from cell_search.trial_keys import AFTER, ATTEMPT, FINAL, NEWS, NEXT, REJECTED
 from cells.support.errors import UserError
 from cells.support.registry import Registry
+from cells.support.settings import check
 
 #: Strategies by name; `Settings` of each is what a configuration can say.
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy.type")
@@ -58,7 +59,7 @@ class Strategy(optuna.samplers.BaseSampler):
         **settings: the fields of `Settings`.
 
     Attributes:
-        Settings: a frozen dataclass of what can be set, with defaults; it checks itself.
+        Settings: a frozen dataclass of what can be set, with defaults and bounds.
         settings: those of this strategy.
         several_objectives: whether a study may have several objectives.
 
@@ -113,6 +114,7 @@ class Strategy(optuna.samplers.BaseSampler):
     ):
         self.space = Space.of(space)
         self.settings = self.Settings(**settings)
+        check(self.settings, f"{self._where}.")
         self._seed = _drawn_seed() if seed is None else seed
         self._first_choices = {d.name: d.choices[0] for d in self.space.decisions}
         self._names = frozenset(self._first_choices)
@@ -121,8 +123,14 @@ class Strategy(optuna.samplers.BaseSampler):
         self._prepare()
         self.reset()
 
+    @property
+    def _where(self) -> str:
+        """The section of a configuration that holds its settings, as errors call it."""
+        name = STRATEGIES.name_of(type(self)) or type(self).__name__
+        return f"strategy.{name.replace(':', '_')}"
+
     def _prepare(self) -> None:
-        """Sets up what outlives `reset`; called once, when space and settings are known."""
+        """Checks settings by each other, and sets up what outlives `reset`; called once."""
 
     def reset(self) -> None:
         """Forgets everything: another study begins."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from cell_search.space.space import Point
 from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,6 @@ class LocalSearchSettings:
     """
 
     draws: int = setting(10, least=1, most=MAX_COUNT)
-
-    def __post_init__(self) -> None:
-        check(self, "strategy.local_search.")
 
 
 @STRATEGIES.register("local_search")

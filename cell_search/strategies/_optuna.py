@@ -39,22 +39,21 @@ class OptunaSampler(Strategy):
     several_objectives = True
 
     def _prepare(self) -> None:
-        where = f"strategy.optuna_{self.SAMPLER}"
         if self.SAMPLER == "GPSampler" and importlib.util.find_spec("torch") is None:
             raise UserError(
-                f"{where}: GPSampler needs PyTorch, which is not installed; pip install "
+                f"{self._where}: GPSampler needs PyTorch, which is not installed; pip install "
                 "'transferable-cells[torch]'"
             )
         if self.SAMPLER == "GridSampler" and self.space.size > _GRID:
             raise UserError(
-                f"{where}: a grid of {self.space.size:.1e} points is too large to list; use "
+                f"{self._where}: a grid of {self.space.size:.1e} points is too large to list; use "
                 "optuna:BruteForceSampler, which lists nothing"
             )
         try:
             #: Never asked: what it knows of the space is noted in trials.
             self._template: Any = self._make(0)
         except (TypeError, ValueError) as error:
-            raise UserError(f"{where}: {' '.join(str(error).split())}") from None
+            raise UserError(f"{self._where}: {' '.join(str(error).split())}") from None
 
     def _make(self, seed: int) -> optuna.samplers.BaseSampler:
         sampler = getattr(optuna.samplers, self.SAMPLER)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cell_search.space.space import Point
 from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,6 @@ class RandomSearchSettings:
     """
 
     attempts: int = setting(100, least=1, most=MAX_COUNT)
-
-    def __post_init__(self) -> None:
-        check(self, "strategy.random.")
 
 
 @STRATEGIES.register("random")

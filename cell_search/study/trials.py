@@ -11,26 +11,12 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from cell_search import trial_keys as keys
 from cell_search.evaluators import Result
 from cell_search.space import pareto
 from cell_search.space.space import Point, Space
 from cell_search.strategies import Strategy, trial_of
 from cell_search.study.objectives import Objective
-from cell_search.trial_keys import (
-    AFTER,
-    ALONG,
-    ATTEMPT,
-    FAILURE,
-    FINAL,
-    FINISHED,
-    FIRST,
-    METRICS,
-    NEWS,
-    NEXT,
-    PARENT,
-    REJECTED,
-    WORK,
-)
 from cells.support.errors import UserError
 
 #: Fewer candidates may well have equal rewards.
@@ -77,8 +63,8 @@ def propose(
     """
     trial = create_trial(
         state=TrialState.RUNNING,
-        user_attrs={ATTEMPT: attempt} if attempt else {},
-        system_attrs={} if news is None else {NEWS: list(news)},
+        user_attrs={keys.ATTEMPT: attempt} if attempt else {},
+        system_attrs={} if news is None else {keys.NEWS: list(news)},
     )
     trial.number = number
     wanted = strategy.infer_relative_search_space(study, trial)
@@ -154,22 +140,22 @@ def begin(
         along: the candidate along which shared weights are trained before this one is scored.
         final: how many trials the search has, where this one is drawn when all is learned.
     """
-    attributes = space.record(point) | ({FINAL: final} if final else {})
+    attributes = space.record(point) | ({keys.FINAL: final} if final else {})
     if along is not None:
-        attributes[ALONG] = space.indices(along)
+        attributes[keys.ALONG] = space.indices(along)
     if rejected:
-        attributes[REJECTED] = [space.indices(p) for p in rejected]
+        attributes[keys.REJECTED] = [space.indices(p) for p in rejected]
     if parent is not None:
-        attributes[PARENT] = parent
+        attributes[keys.PARENT] = parent
     if first:
-        attributes[FIRST] = first
+        attributes[keys.FIRST] = first
     study.add_trial(
         create_trial(
             state=TrialState.RUNNING,
             params=point,
             distributions=dict(space.distributions),
             user_attrs=attributes,
-            system_attrs={} if after is None else {AFTER: after},
+            system_attrs={} if after is None else {keys.AFTER: after},
         )
     )
 
@@ -201,9 +187,9 @@ def finish(
             "a new trial to score a candidate again"
         )
     values, failure = _values(result, objectives)
-    more: dict[str, Any] = {FINISHED: order}
-    more |= {} if failure is None else {FAILURE: failure}
-    more |= {} if result.proposal is None else {NEXT: result.proposal}
+    more: dict[str, Any] = {keys.FINISHED: order}
+    more |= {} if failure is None else {keys.FAILURE: failure}
+    more |= {} if result.proposal is None else {keys.NEXT: result.proposal}
     _note(study, before, result, more)
     if failure is None:
         study.tell(number, values)
@@ -233,9 +219,9 @@ def _note(
 ) -> None:
     """Sets the attributes of a trial; the times of several parts of it are added up."""
     spent = round(seconds(before) + result.seconds, 3)
-    attributes: dict[str, Any] = {METRICS: {**result.metrics, "seconds": spent}}
-    if result.worker and WORK not in before.user_attrs:
-        attributes[WORK] = {"name": result.worker, "began": round(result.began, 3)}
+    attributes: dict[str, Any] = {keys.METRICS: {**result.metrics, "seconds": spent}}
+    if result.worker and keys.WORK not in before.user_attrs:
+        attributes[keys.WORK] = {"name": result.worker, "began": round(result.began, 3)}
     for key, value in {**attributes, **more}.items():
         study._storage.set_trial_user_attr(before._trial_id, key, value)
 
@@ -249,7 +235,7 @@ def prune(study: optuna.Study, number: int, *, order: int) -> None:
         order: how many trials finished before this one.
     """
     trial_id = trial_of(study, number)._trial_id
-    study._storage.set_trial_user_attr(trial_id, FINISHED, order)
+    study._storage.set_trial_user_attr(trial_id, keys.FINISHED, order)
     # Its value becomes that of its last rung.
     study.tell(number, state=TrialState.PRUNED)
 
@@ -293,12 +279,12 @@ def parent(trial: FrozenTrial) -> int | None:
     Args:
         trial: a trial of a study.
     """
-    return trial.user_attrs.get(PARENT)
+    return trial.user_attrs.get(keys.PARENT)
 
 
 def first_name(trial: FrozenTrial) -> str:
     """What `strategy.first` calls the cells of a trial; empty where they were proposed."""
-    return str(trial.user_attrs.get(FIRST, ""))
+    return str(trial.user_attrs.get(keys.FIRST, ""))
 
 
 def reward(trial: FrozenTrial) -> float | None:
@@ -316,7 +302,7 @@ def failure(trial: FrozenTrial) -> str:
     Args:
         trial: a trial of a study.
     """
-    return trial.user_attrs.get(FAILURE, "for an unknown reason")
+    return trial.user_attrs.get(keys.FAILURE, "for an unknown reason")
 
 
 def seconds(trial: FrozenTrial) -> float:
@@ -325,7 +311,7 @@ def seconds(trial: FrozenTrial) -> float:
     Args:
         trial: a trial of a study.
     """
-    return float(trial.user_attrs.get(METRICS, {}).get("seconds", 0.0))
+    return float(trial.user_attrs.get(keys.METRICS, {}).get("seconds", 0.0))
 
 
 def best(
@@ -341,8 +327,8 @@ def best(
     """
     successful = [t for t in trials if t.state == TrialState.COMPLETE]
     # Scores with one set of weights; others grew with the weights.
-    newest = max((t.user_attrs.get(FINAL, 0) for t in successful), default=0)
-    successful = [t for t in successful if t.user_attrs.get(FINAL, 0) == newest]
+    newest = max((t.user_attrs.get(keys.FINAL, 0) for t in successful), default=0)
+    successful = [t for t in successful if t.user_attrs.get(keys.FINAL, 0) == newest]
     successful.sort(key=lambda t: (-sign * t.values[0], t.number))
     chosen: dict[Any, FrozenTrial] = {}
     for trial in successful:

@@ -80,16 +80,12 @@ def _mark(folder: str) -> tuple[str, str] | None:
     for name, stage in (("auto.json", AUTO), ("study.journal", SEARCH), (PARAMS, "")):
         path = os.path.join(folder, name)
         if exists(path):
-            return name, stage or _trainer(path)
+            return name, stage or of_training(_values(path))
     # A search whose study lies in a database has no journal.
     path = os.path.join(folder, "config.yaml")
     if exists(path) and {"strategy", "evaluator"} <= set(_values(path)):
         return "config.yaml", SEARCH
     return None
-
-
-def _trainer(path: str) -> str:
-    return of_training(_values(path))
 
 
 def _values(path: str) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cells.genotype.genotype import Genotype
+from cells.kinds.files import AnyGenotype
 from cells.operations.architecture import Architecture
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
@@ -36,7 +37,7 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 
 def svg(
-    genotype: Genotype | RecurrentGenotype | Architecture,
+    genotype: AnyGenotype,
     *,
     dark: bool = False,
     annotated: bool = False,
@@ -59,10 +60,11 @@ def svg(
     from cells.drawing import svg_text
 
     with _figure(genotype, dark, annotated) as figure:
-        return svg_text.render(figure, genotype, dark, annotated)
+        label = _painter(genotype).label(genotype)
+        return svg_text.render(figure, genotype.name, label, dark, annotated)
 
 
-def adaptive_svg(genotype: Genotype | RecurrentGenotype | Architecture) -> str:
+def adaptive_svg(genotype: AnyGenotype) -> str:
     """Draws a genotype as a whole SVG file whose colours are those of a light or of a dark screen.
 
     For `<img>` elements and data URLs: it has a style sheet, which in a page would hold for all of
@@ -77,7 +79,7 @@ def adaptive_svg(genotype: Genotype | RecurrentGenotype | Architecture) -> str:
 
 
 def save(
-    genotype: Genotype | RecurrentGenotype | Architecture,
+    genotype: AnyGenotype,
     path: str | os.PathLike[str],
     *,
     dark: bool = False,
@@ -110,21 +112,22 @@ def save(
 
 
 @contextmanager
-def _figure(
-    genotype: Genotype | RecurrentGenotype | Architecture, dark: bool, annotated: bool
-) -> Iterator[Figure]:
+def _figure(genotype: AnyGenotype, dark: bool, annotated: bool) -> Iterator[Figure]:
     """Draws under matplotlib's default settings, whatever the user's own are."""
     import matplotlib.style
 
-    from cells.drawing import figure, recurrent, theme, whole
+    from cells.drawing import theme
 
     # Type 42: journals refuse the bitmap-like Type 3 fonts of the default.
     settings = {"svg.fonttype": "path", "svg.hashsalt": "cells", "pdf.fonttype": 42}
     with matplotlib.style.context(["default", settings]):
         colours = theme.DARK if dark else theme.LIGHT
-        if isinstance(genotype, RecurrentGenotype):
-            yield recurrent.draw(genotype, colours, annotated)
-        elif isinstance(genotype, Architecture):
-            yield whole.draw(genotype, colours)
-        else:
-            yield figure.draw(genotype, colours, annotated)
+        yield _painter(genotype).draw(genotype, colours, annotated)
+
+
+def _painter(genotype: AnyGenotype) -> Any:
+    """What draws genotypes of that kind, and labels their drawings."""
+    from cells.drawing import figure, recurrent, whole
+
+    painters = {Genotype: figure, RecurrentGenotype: recurrent, Architecture: whole}
+    return next(painter for kind, painter in painters.items() if isinstance(genotype, kind))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from cells.drawing.canvas import Canvas, behind_arrow, text_width
 from cells.drawing.layout import Box, CellLayout, Edge, Point, lay_out
+from cells.drawing.svg_text import Label
 from cells.drawing.theme import Paint, Theme
 from cells.genotype.genotype import Cell, Genotype
 from cells.operations.operations import OPERATIONS
@@ -80,6 +81,36 @@ def draw(genotype: Genotype, theme: Theme, annotated: bool = False) -> Figure:
     for number, row in enumerate(reversed(rows)):
         _paint_legend_row(canvas, row, middle, low + _LEGEND_ROW * (number + 0.5))
     return canvas.figure
+
+
+def label(genotype: Genotype) -> Label:
+    """What its drawing says of itself.
+
+    Args:
+        genotype: the cells.
+    """
+    return Label(
+        "Normal and Reduction cell", _titles(genotype), (genotype.normal, genotype.reduction)
+    )
+
+
+def _titles(genotype: Genotype) -> dict[str, str]:
+    """Tooltips by id."""
+    titles = {}
+    for role, cell in genotype.cells:
+        for state in (0, 1):
+            titles[f"{role}-input-{state}"] = f"state {state}"
+        for b, block in enumerate(cell.blocks):
+            titles[f"{role}-block-{b}"] = f"block {b}, {block.combine}: state {b + 2}"
+            for name, side in block.sides:
+                operation = OPERATIONS[side.operation].title
+                titles[f"{role}-block-{b}-{name}"] = (
+                    f"block {b}, {name}: {operation} of state {side.input}"
+                )
+                titles[f"{role}-edge-{side.input}-block-{b}-{name}"] = f"state {side.input}"
+        for state in cell.concat:
+            titles[f"{role}-edge-{state}-concat"] = f"state {state}"
+    return titles
 
 
 class _CellPainter:

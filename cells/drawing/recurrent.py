@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from cells.drawing.canvas import Canvas, behind_arrow
 from cells.drawing.layout import Box, Point
+from cells.drawing.svg_text import Label
 from cells.drawing.theme import Paint, Theme
 from cells.recurrent import words
 from cells.recurrent.genotype import Highway, RecurrentGenotype, Tree
@@ -41,9 +42,14 @@ def draw(genotype: RecurrentGenotype, theme: Theme, annotated: bool) -> Figure:
     return _HighwayPainter(genotype.name, cell, theme, annotated).paint()
 
 
-def titles(genotype: RecurrentGenotype) -> dict[str, str]:
-    """Tooltips by id."""
-    return {f"node-{i}": line for i, line in enumerate(words.describe(genotype.cell))}
+def label(genotype: RecurrentGenotype) -> Label:
+    """What its drawing says of itself.
+
+    Args:
+        genotype: the cell.
+    """
+    titles = {f"node-{i}": line for i, line in enumerate(words.describe(genotype.cell))}
+    return Label("recurrent cell", titles, (genotype.cell,))
 
 
 class _Painter:

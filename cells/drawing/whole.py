@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from cells.drawing.canvas import Canvas, behind_arrow, text_width
 from cells.drawing.layout import Box
-from cells.drawing.theme import Paint, Theme
+from cells.drawing.svg_text import Label
+from cells.drawing.theme import Theme
 from cells.operations.architecture import Architecture
 
 _MARGIN = 14.0
@@ -20,7 +21,16 @@ _ENDS = 3.5  # above and below the middle of a box, where arcs come in and go ou
 _BULGE = 0.42  # of an arc, in parts of its height
 
 
-def draw(network: Architecture, theme: Theme) -> Figure:
+def label(network: Architecture) -> Label:
+    """What its drawing says of itself.
+
+    Args:
+        network: a whole network.
+    """
+    return Label(network.title, {}, (network.canonical_key(),))
+
+
+def draw(network: Architecture, theme: Theme, annotated: bool = False) -> Figure:
     """Draws a whole network, its name above.
 
     A row reads the one before it by an arrow, earlier ones by arcs on one side, which is the other
@@ -29,6 +39,7 @@ def draw(network: Architecture, theme: Theme) -> Figure:
     Args:
         network: what says what its rows are (`Architecture.sketch`).
         theme: the colours.
+        annotated: changes nothing, since boxes say all that there is.
     """
     sketch = network.sketch()
     width = max(text_width(text, _TEXT) for text, _ in sketch.rows) + 2 * _BESIDE
@@ -60,10 +71,10 @@ def draw(network: Architecture, theme: Theme) -> Figure:
             canvas.arrow(tip, theme.line, f"{name}-head", turned=(0, -1))
             end = behind_arrow(tip)
             canvas.line([((tip[0], 2 * tip[1] - end[1]), boxes[read].bottom)], theme.line, name)
+    paints = {**theme.kinds, "input": theme.inputs[0], "output": theme.output}
     for number, (box, (text, kind)) in enumerate(zip(boxes, sketch.rows, strict=True)):
-        paint = _paint(kind, theme)
-        canvas.box(box, paint, f"row-{number}")
-        canvas.text(box.x, box.y, text, _TEXT, paint.text)
+        canvas.box(box, paints[kind], f"row-{number}")
+        canvas.text(box.x, box.y, text, _TEXT, paints[kind].text)
     return canvas.figure
 
 
@@ -73,8 +84,3 @@ def _reader(edge: tuple[int, int]) -> int:
 
 def _bulge(span: int) -> float:
     return _BULGE * span * _ROW
-
-
-def _paint(kind: str, theme: Theme) -> Paint:
-    others = {"input": theme.inputs[0], "output": theme.output}
-    return others.get(kind) or theme.kinds[kind]

@@ -9,14 +9,14 @@ from typing import Any, TypedDict
 from cells.checks.arguments import fitted
 from cells.genotype.genotype import Genotype
 from cells.network import presets
-from cells.network.stack import OF_CELLS, StackConfig
+from cells.network.stack_config import OF_CELLS, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import BorderRule
 from cells.support.errors import UserError, require_known
 
 
 class NetworkSettings(TypedDict, total=False):
-    """Settings that replace those of a named network, see `cells.network.stack.StackConfig`."""
+    """Settings that replace those of a named network (`cells.network.stack_config.StackConfig`)."""
 
     normal_cells: int
     filters: int

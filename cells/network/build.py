@@ -10,7 +10,8 @@ from cells.network import step_seed
 from cells.network.drop_path import progress_variable
 from cells.network.keras_layers import LayerContext, apply
 from cells.network.keras_settings import overridden
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.graph import Graph
 from cells.operations.primitives import Input, Size

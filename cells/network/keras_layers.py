@@ -144,7 +144,7 @@ def _pool(name: str, pool: p.Pool, x: Any, context: LayerContext) -> Any:
     kind = layers.AveragePooling2D if pool.mean else layers.MaxPooling2D
     padding = pool.padding
     if pool.counts_zeros:
-        # The size is static here: `cells.network.stack.check` refuses these rules without one.
+        # The size is static: `cells.network.stack_config.check` refuses these rules without one.
         zeros = pool.zeros((x.shape[1], x.shape[2]))
         x = layers.ZeroPadding2D(zeros, name=f"{name}_pad")(x)
         padding = "valid"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from cells.genotype.genotype import Genotype
-from cells.network.stack import (
+from cells.network.stack_config import (
     OF_CELLS,
     StackConfig,
     check,

@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cells.checks.arguments import checked
 from cells.operations.blocks import conv_bn, factorized_reduction, padded, relu_conv_bn
@@ -123,125 +124,114 @@ def _identity(
     return relu_conv_bn(graph, name, x, filters, stride=(stride, stride))
 
 
-def _separable(kernel: int) -> Layout:
+def _separable(
+    kernel: int, graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
+) -> Tensor:
     """(relu, depthwise, pointwise, batch norm) twice; the first has the stride."""
-
-    def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
-    ) -> Tensor:
-        for i, s in ((1, stride), (2, 1)):
-            size, strides, part = (kernel, kernel), (s, s), f"{name}_separable_{i}"
-            x, padding = padded(graph, part, graph.relu(x), size, strides, rules.border)
-            x = graph.add(part, SeparableConv(size, strides, padding, filters), x)
-            x = graph.add(f"{name}_bn_{i}", BatchNorm(), x)
-        return x
-
-    return layout
+    for i, s in ((1, stride), (2, 1)):
+        size, strides, part = (kernel, kernel), (s, s), f"{name}_separable_{i}"
+        x, padding = padded(graph, part, graph.relu(x), size, strides, rules.border)
+        x = graph.add(part, SeparableConv(size, strides, padding, filters), x)
+        x = graph.add(f"{name}_bn_{i}", BatchNorm(), x)
+    return x
 
 
-def _dilated(kernel: int) -> Layout:
+def _dilated(
+    kernel: int, graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
+) -> Tensor:
     """relu, depthwise at dilation 2, pointwise, batch norm, once (as in DARTS and NNI)."""
-
-    def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
-    ) -> Tensor:
-        x = graph.relu(x)
-        dilation = 2
-        if stride == dilation:
-            # TensorFlow has no strided dilated convolution. At stride 2, dilation 2 reads every
-            # other pixel only: the same as a plain convolution of those pixels.
-            x = graph.add(f"{name}_pick", Pool((1, 1), (stride, stride), "valid", mean=True), x)
-            dilation = 1
-        conv = SeparableConv((kernel, kernel), filters=filters, dilation=dilation)
-        x = graph.add(f"{name}_separable", conv, x)
-        return graph.add(f"{name}_bn", BatchNorm(), x)
-
-    return layout
+    x = graph.relu(x)
+    dilation = 2
+    if stride == dilation:
+        # TensorFlow has no strided dilated convolution. At stride 2, dilation 2 reads every
+        # other pixel only: the same as a plain convolution of those pixels.
+        x = graph.add(f"{name}_pick", Pool((1, 1), (stride, stride), "valid", mean=True), x)
+        dilation = 1
+    conv = SeparableConv((kernel, kernel), filters=filters, dilation=dilation)
+    x = graph.add(f"{name}_separable", conv, x)
+    return graph.add(f"{name}_bn", BatchNorm(), x)
 
 
-def _pool(kernel: int, *, mean: bool) -> Layout:
+def _pool(
+    kernel: int,
+    mean: bool,
+    graph: Graph,
+    name: str,
+    x: Tensor,
+    filters: int,
+    stride: int,
+    rules: Rules,
+) -> Tensor:
     """A pool without relu and batch norm; 1x1 convolution, batch norm where channels change."""
-
-    def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
-    ) -> Tensor:
-        if rules.border == "pytorch" and stride > 1:
-            # Of the windows around all pixels, every other one.
-            pool = Pool((kernel, kernel), mean=mean, border=rules.border)
-            x = graph.add(f"{name}_around", pool, x)
-            pool = Pool((1, 1), (stride, stride), "valid", mean=True)
-        else:
-            pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=rules.border)
-        x = graph.add(f"{name}_pool", pool, x)
-        return x if x.channels == filters else conv_bn(graph, name, x, filters)
-
-    return layout
+    if rules.border == "pytorch" and stride > 1:
+        # Of the windows around all pixels, every other one.
+        pool = Pool((kernel, kernel), mean=mean, border=rules.border)
+        x = graph.add(f"{name}_around", pool, x)
+        pool = Pool((1, 1), (stride, stride), "valid", mean=True)
+    else:
+        pool = Pool((kernel, kernel), (stride, stride), mean=mean, border=rules.border)
+    x = graph.add(f"{name}_pool", pool, x)
+    return x if x.channels == filters else conv_bn(graph, name, x, filters)
 
 
-def _conv(kernel: int) -> Layout:
-    def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
-    ) -> Tensor:
-        size, strides = (kernel, kernel), (stride, stride)
-        return relu_conv_bn(graph, name, x, filters, size, strides, rules.border)
-
-    return layout
+def _conv(
+    kernel: int, graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
+) -> Tensor:
+    size, strides = (kernel, kernel), (stride, stride)
+    return relu_conv_bn(graph, name, x, filters, size, strides, rules.border)
 
 
-def _factorized_conv(kernel: int) -> Layout:
+def _factorized_conv(
+    kernel: int, graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
+) -> Tensor:
     """1xk then kx1; each halves the direction along which it looks."""
-
-    def layout(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
-    ) -> Tensor:
-        border = rules.border
-        x = relu_conv_bn(graph, f"{name}_row", x, filters, (1, kernel), (1, stride), border)
-        return relu_conv_bn(graph, f"{name}_column", x, filters, (kernel, 1), (stride, 1), border)
-
-    return layout
+    border = rules.border
+    x = relu_conv_bn(graph, f"{name}_row", x, filters, (1, kernel), (1, stride), border)
+    return relu_conv_bn(graph, f"{name}_column", x, filters, (kernel, 1), (stride, 1), border)
 
 
-def _bottleneck(layout: Layout) -> Layout:
+def _bottleneck(
+    layout: Layout, graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
+) -> Tensor:
     """1x1 to a quarter of the filters, the convolution, 1x1 back (AmoebaNet's code)."""
-
-    def bottleneck(
-        graph: Graph, name: str, x: Tensor, filters: int, stride: int, rules: Rules
-    ) -> Tensor:
-        narrow = max(filters // 4, 1)
-        x = relu_conv_bn(graph, f"{name}_narrow", x, narrow)
-        x = layout(graph, f"{name}_middle", x, narrow, stride, rules)
-        return relu_conv_bn(graph, f"{name}_widen", x, filters)
-
-    return bottleneck
+    narrow = max(filters // 4, 1)
+    x = relu_conv_bn(graph, f"{name}_narrow", x, narrow)
+    x = layout(graph, f"{name}_middle", x, narrow, stride, rules)
+    return relu_conv_bn(graph, f"{name}_widen", x, filters)
 
 
 def _rows() -> list[Operation]:
     return [
         Operation("identity", "identity", "identity", _identity),
-        Operation("conv_1x3_3x1", "1×3 then 3×1", "convolution", _factorized_conv(3)),
-        Operation("conv_1x7_7x1", "1×7 then 7×1", "convolution", _factorized_conv(7)),
-        Operation("dil_conv_3x3", "dil 3×3", "separable", _dilated(3)),
-        Operation("avg_pool_3x3", "avg 3×3", "pool", _pool(3, mean=True)),
-        Operation("max_pool_3x3", "max 3×3", "pool", _pool(3, mean=False)),
-        Operation("max_pool_5x5", "max 5×5", "pool", _pool(5, mean=False)),
-        Operation("max_pool_7x7", "max 7×7", "pool", _pool(7, mean=False)),
-        Operation("conv_1x1", "conv 1×1", "convolution", _conv(1)),
-        Operation("conv_3x3", "conv 3×3", "convolution", _conv(3)),
-        Operation("sep_conv_3x3", "sep 3×3", "separable", _separable(3)),
-        Operation("sep_conv_5x5", "sep 5×5", "separable", _separable(5)),
-        Operation("sep_conv_7x7", "sep 7×7", "separable", _separable(7)),
+        Operation("conv_1x3_3x1", "1×3 then 3×1", "convolution", partial(_factorized_conv, 3)),
+        Operation("conv_1x7_7x1", "1×7 then 7×1", "convolution", partial(_factorized_conv, 7)),
+        Operation("dil_conv_3x3", "dil 3×3", "separable", partial(_dilated, 3)),
+        Operation("avg_pool_3x3", "avg 3×3", "pool", partial(_pool, 3, True)),
+        Operation("max_pool_3x3", "max 3×3", "pool", partial(_pool, 3, False)),
+        Operation("max_pool_5x5", "max 5×5", "pool", partial(_pool, 5, False)),
+        Operation("max_pool_7x7", "max 7×7", "pool", partial(_pool, 7, False)),
+        Operation("conv_1x1", "conv 1×1", "convolution", partial(_conv, 1)),
+        Operation("conv_3x3", "conv 3×3", "convolution", partial(_conv, 3)),
+        Operation("sep_conv_3x3", "sep 3×3", "separable", partial(_separable, 3)),
+        Operation("sep_conv_5x5", "sep 5×5", "separable", partial(_separable, 5)),
+        Operation("sep_conv_7x7", "sep 7×7", "separable", partial(_separable, 7)),
         # Of other spaces than NASNet's: DARTS, and AmoebaNet's code.
-        Operation("dil_conv_5x5", "dil 5×5", "separable", _dilated(5)),
-        Operation("max_pool_2x2", "max 2×2", "pool", _pool(2, mean=False)),
-        Operation("bottleneck_conv_3x3", "narrow 3×3", "convolution", _bottleneck(_conv(3))),
+        Operation("dil_conv_5x5", "dil 5×5", "separable", partial(_dilated, 5)),
+        Operation("max_pool_2x2", "max 2×2", "pool", partial(_pool, 2, False)),
+        Operation(
+            "bottleneck_conv_3x3",
+            "narrow 3×3",
+            "convolution",
+            partial(_bottleneck, partial(_conv, 3)),
+        ),
         Operation(
             "bottleneck_conv_1x7_7x1",
             "narrow 1×7",
             "convolution",
-            _bottleneck(_factorized_conv(7)),
+            partial(_bottleneck, partial(_factorized_conv, 7)),
         ),
         # Named dilated in AmoebaNet-B's list; the authors' code runs it without dilation.
-        Operation("dil_sep_conv_5x5", "dil-sep 5×5", "separable", _separable(5)),
+        Operation("dil_sep_conv_5x5", "dil-sep 5×5", "separable", partial(_separable, 5)),
     ]
 
 

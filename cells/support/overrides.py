@@ -223,13 +223,23 @@ def _checked(
             # An empty mapping takes any key (free-form arguments).
             value = _checked(inner, value, where, at, ranges) if fields(inner) else value
         elif key == "type" and _is_one_of(config):
-            kinds = [name for name in known if name != "type"]
             if value is not None:
-                require_known(f"{where}{at}", value, kinds)
+                require_type(config, value, f"{where}{at}")
         else:
             value = _value(config, key, present, value, f"{where}{at}", ranges)
         checked[key] = value
     return checked
+
+
+def require_type(one_of: Any, kind: Any, where: str) -> None:
+    """Raises a UserError where a choice by `type` has no such type.
+
+    Args:
+        one_of: the choice.
+        kind: the type.
+        where: it stands, as errors call it.
+    """
+    require_known(where, kind, [name for name in fields(one_of) if name != "type"])
 
 
 def _section(config: Any, key: str, present: Any, value: Any) -> Any:

@@ -56,6 +56,14 @@ class Registry(dict[str, T]):
 
         return decorate
 
+    def name_of(self, thing: T) -> str | None:
+        """The name under which a thing is registered; None if it is not.
+
+        Args:
+            thing: that may be in the table.
+        """
+        return next((name for name, known in self.items() if known is thing), None)
+
     def refuse(self, name: str, reason: str) -> None:
         """Lets `find` say why there is no thing of a name that somebody may well look for.
 

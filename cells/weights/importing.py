@@ -8,7 +8,8 @@ import numpy as np
 
 from cells.kinds import files as kinds
 from cells.network import presets
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.graph import Node
 from cells.support.errors import UserError, listed

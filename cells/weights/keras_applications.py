@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.graph import Node
 
 _CELL = re.compile(r"(stem|group|reduction)_(\d)(?:_cell_(\d+))?_(.+)")

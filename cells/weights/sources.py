@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.graph import Node
 from cells.operations.primitives import BorderRule
 from cells.weights import h5_file, keras_applications, timm, torch_file

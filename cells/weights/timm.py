@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.graph import Node
 from cells.operations.primitives import BatchNorm, Dense, SeparableConv
 

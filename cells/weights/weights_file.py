@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cells.kinds import files as kinds
-from cells.network.stack import StackConfig, check
+from cells.network.stack_config import StackConfig, check
 from cells.support import json_file
 from cells.support.errors import UserError, cut
 from cells.support.files import atomic_path, reason, require_file

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from typing import Any
 
 from official.core import config_definitions as cfg
 from official.core import exp_factory
-from official.modeling import optimization
 from official.vision.configs import backbones, common, maskrcnn, retinanet
 from official.vision.configs.decoders import FPN, Decoder
 
@@ -17,7 +17,7 @@ from cells.support import files
 from cells.support.overrides import read_yaml
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
 from transfer.config.cells_backbone import Backbone, CellBackbone
-from transfer.config.experiments import RESTRICTIONS
+from transfer.config.experiments import RESTRICTIONS, cosine, trainer
 from transfer.runs import model_dir
 
 #: The first is the one that is used when none is named.
@@ -80,7 +80,6 @@ def cells_retinanet() -> cfg.ExperimentConfig:
 
     Adam with one cosine period; the numbers are for training from scratch in minutes.
     """
-    steps = 700
     data = retinanet.DataConfig(
         tfds_name="digits_scenes",
         dtype="float32",
@@ -115,29 +114,18 @@ def cells_retinanet() -> cfg.ExperimentConfig:
         validation_data=data.replace(is_training=False, tfds_split="validation"),
         init_checkpoint_modules="backbone",
     )
-    optimizer = optimization.OptimizationConfig(
-        {
-            "optimizer": {"type": "adam", "adam": {"global_clipnorm": 10.0}},
-            "learning_rate": {
-                "type": "cosine",
-                "cosine": {"initial_learning_rate": 3e-3, "decay_steps": 0},
-            },
-            "warmup": {"type": "linear", "linear": {"warmup_steps": 50}},
-        }
-    )
-    trainer = cfg.TrainerConfig(
-        train_steps=steps,
-        steps_per_loop=50,
-        summary_interval=50,
-        checkpoint_interval=steps,
-        validation_interval=steps,
-        validation_steps=-1,
-        max_to_keep=2,
-        optimizer_config=optimizer,
-    )
     return cfg.ExperimentConfig(
         task=task,
-        trainer=trainer,
+        trainer=trainer(
+            steps=700,
+            interval=700,
+            optimizer={"type": "adam", "adam": {"global_clipnorm": 10.0}},
+            learning_rate=cosine(3e-3),
+            warmup_steps=50,
+            steps_per_loop=50,
+            summary_interval=50,
+            validation_steps=-1,
+        ),
         runtime=cfg.RuntimeConfig(distribution_strategy="one_device", num_gpus=-1),
         restrictions=list(RESTRICTIONS),
     )
@@ -200,30 +188,20 @@ def _recipe(config: cfg.ExperimentConfig, task: Any) -> cfg.ExperimentConfig:
     )
 
 
-@exp_factory.register_config_factory("resnet_retinanet_coco")
-def resnet_retinanet_coco() -> cfg.ExperimentConfig:
-    """ResNet-50-FPN under the recipe of `cells_retinanet_coco`, to compare with."""
-    return _with_resnet(cells_retinanet_coco())
-
-
-@exp_factory.register_config_factory("resnet_fasterrcnn_coco")
-def resnet_fasterrcnn_coco() -> cfg.ExperimentConfig:
-    """ResNet-50-FPN under the recipe of `cells_fasterrcnn_coco`, to compare with."""
-    return _with_resnet(cells_fasterrcnn_coco())
-
-
-@exp_factory.register_config_factory("resnet_maskrcnn_coco")
-def resnet_maskrcnn_coco() -> cfg.ExperimentConfig:
-    """ResNet-50-FPN under the recipe of `cells_maskrcnn_coco`, to compare with."""
-    return _with_resnet(cells_maskrcnn_coco())
-
-
-def _with_resnet(config: cfg.ExperimentConfig) -> cfg.ExperimentConfig:
+def _with_resnet(name: str) -> cfg.ExperimentConfig:
+    """ResNet-50-FPN under the recipe of another experiment, to compare with."""
+    config = exp_factory.get_exp_config(name)
     config.task.model.backbone.type = "resnet"
     config.task.model.backbone.resnet = backbones.ResNet(model_id=50)
     # Batch norms that nobody trained yet must move.
     config.task.freeze_batch_norm = False
     return config
+
+
+for _kind in ("retinanet", "fasterrcnn", "maskrcnn"):
+    exp_factory.register_config_factory(f"resnet_{_kind}_coco")(
+        functools.partial(_with_resnet, f"cells_{_kind}_coco")
+    )
 
 
 @exp_factory.register_config_factory("cells_fasterrcnn")

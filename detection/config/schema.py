@@ -6,7 +6,7 @@ import dataclasses
 
 from official.vision.configs import maskrcnn, retinanet
 
-from cells.network.stack import MAX_CLASSES
+from cells.network.stack_config import MAX_CLASSES
 from cells.support.settings import setting
 from transfer.config.cells_backbone import Backbone, CellBackbone
 

@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -68,23 +69,20 @@ def convert(
         raise UserError(
             f"--shards: {shards} is not from 1 to the number of images, {len(annotations.images)}"
         )
-    count = shards or math.ceil(len(annotations.images) / IMAGES_PER_SHARD)
-    named = _named(annotations, images)
-    source = {
-        "annotations": annotations.source,
-        "images": images.source,
-        "fingerprint": _fingerprint(annotations, images, named, count, with_masks),
-    }
     folder = expanded(output)
+    count = shards or math.ceil(len(annotations.images) / IMAGES_PER_SHARD)
+    conversion = _Conversion(annotations, images, _named(annotations, images), count, with_masks)
+    fingerprint = conversion.fingerprint()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with prepared.locked(folder):
             if not (folder / records.INFO).is_file():
-                _write(annotations, images, named, folder, source, count, with_masks)
+                source = {"annotations": annotations.source, "images": images.source}
+                conversion.write(folder, {**source, "fingerprint": fingerprint})
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
     found = records.find(os.fspath(folder))
-    if found.info.get("source", {}).get("fingerprint") != source["fingerprint"]:
+    if found.info.get("source", {}).get("fingerprint") != fingerprint:
         raise UserError(
             f"--output: {folder} holds boxes already that were made of something else, or with "
             "other settings; give another folder, or delete it"
@@ -108,69 +106,158 @@ def _named(annotations: Annotations, images: ImageFiles) -> list[_Named]:
     return [(image, file) for image, file in found if file]
 
 
-def _fingerprint(
-    annotations: Annotations, images: ImageFiles, named: Sequence[_Named], *settings: Any
-) -> str:
-    digest = hashlib.sha256(annotations.fingerprint.encode())
-    for _, file in named:
-        digest.update(os.fsencode(f"{file}\0{images.size(file)}\n"))
-    digest.update(repr(settings).encode())
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class _Conversion:
+    """What is converted, and how.
 
+    Attributes:
+        annotations: of the images.
+        images: the image files.
+        named: each image with its file.
+        shards: number of record files.
+        with_masks: whether the outlines of objects are kept.
+    """
 
-def _write(
-    annotations: Annotations,
-    images: ImageFiles,
-    named: Sequence[_Named],
-    folder: Path,
-    source: dict[str, Any],
-    shards: int,
-    with_masks: bool,
-) -> None:
-    from tensorflow_datasets.core.utils import tqdm_utils
+    annotations: Annotations
+    images: ImageFiles
+    named: Sequence[_Named]
+    shards: int
+    with_masks: bool
 
-    total = Contents()
-    notes = [folder / f".records-{i:05d}.json" for i in range(shards)]
-    _require_own(folder, notes, source)
-    bounds = [len(named) * i // shards for i in range(shards + 1)]
-    bar = tqdm_utils.tqdm(desc="Converting...", total=len(named), unit=" images", disable=None)
-    with bar as progress:
-        for i, note in enumerate(notes):
-            part = named[bounds[i] : bounds[i + 1]]
-            if note.is_file():
-                contents = Contents.from_dict(_noted(note)["contents"])
-                progress.update(len(part))
-            else:
-                path = folder / _shard_name(i, shards)
-                contents = _write_shard(annotations, images, part, path, with_masks, progress)
-                values = {"source": source, "contents": contents.to_dict()}
-                write_atomically(note, records.info_text(values))
-            total.add(contents)
-    if not total.images:
+    def fingerprint(self) -> str:
+        """Hexadecimal digits that change with all of it."""
+        digest = hashlib.sha256(self.annotations.fingerprint.encode())
+        for _, file in self.named:
+            digest.update(os.fsencode(f"{file}\0{self.images.size(file)}\n"))
+        digest.update(repr((self.shards, self.with_masks)).encode())
+        return digest.hexdigest()
+
+    def write(self, folder: Path, source: dict[str, Any]) -> None:
+        """Writes the folder, or what is missing of it.
+
+        Args:
+            folder: of the boxes.
+            source: what is noted of where they come from.
+        """
+        from tensorflow_datasets.core.utils import tqdm_utils
+
+        named, shards = self.named, self.shards
+        total = Contents()
+        notes = [folder / f".records-{i:05d}.json" for i in range(shards)]
+        paths = [folder / f"records-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
+        _require_own(folder, notes, source)
+        bounds = [len(named) * i // shards for i in range(shards + 1)]
+        bar = tqdm_utils.tqdm(desc="Converting...", total=len(named), unit=" images", disable=None)
+        with bar as progress:
+            for i, note in enumerate(notes):
+                part = named[bounds[i] : bounds[i + 1]]
+                if note.is_file():
+                    contents = Contents.from_dict(_noted(note)["contents"])
+                    progress.update(len(part))
+                else:
+                    contents = self._write_shard(part, paths[i], progress)
+                    values = {"source": source, "contents": contents.to_dict()}
+                    write_atomically(note, records.info_text(values))
+                total.add(contents)
+        if not total.images:
+            for path in (*notes, *paths):
+                path.unlink()
+            name, why = next(iter(total.left_out.items()))
+            raise UserError(
+                f"{self.images.source}: none of the {len(named):,} images can be used, such as "
+                f"{name}: {why}"
+            )
+        info: dict[str, Any] = {
+            "source": source,
+            "categories": self.annotations.categories.entries,
+            "records": f"records-*-of-{shards:05d}.tfrecord",
+            "shards": shards,
+            "bytes": [path.stat().st_size for path in paths],
+            "masks": self.with_masks,
+            "contents": total.to_dict(),
+        }
+        write_atomically(folder / records.INFO, records.info_text(info))
         for note in notes:
             note.unlink()
-        for i in range(shards):
-            (folder / _shard_name(i, shards)).unlink()
-        name, why = next(iter(total.left_out.items()))
-        raise UserError(
-            f"{images.source}: none of the {len(named):,} images can be used, such as {name}: {why}"
+
+    def _write_shard(self, part: Sequence[_Named], path: Path, progress: Any) -> Contents:
+        import tensorflow as tf
+
+        contents = Contents()
+        with atomic_path(path) as temporary:
+            with (
+                tf.io.TFRecordWriter(os.fspath(temporary)) as writer,
+                ThreadPoolExecutor(_THREADS) as threads,
+            ):
+                for example, found in threads.map(self._example, part):
+                    if example is not None:
+                        writer.write(example)
+                    contents.add(found)
+                    progress.update(1)
+            _require_written(temporary, contents, path)
+        return contents
+
+    def _example(self, pair: _Named) -> tuple[bytes | None, Contents]:
+        """An example, serialized, or None, and what it adds to the contents."""
+        import tensorflow as tf
+        from official.vision.data import tfrecord_lib
+
+        image, file = pair
+        annotations = self.annotations
+        encoded, size, turn = _encoded(self.images, file, image.size)
+        if isinstance(size, str):
+            return None, Contents(left_out={file: size})
+        height, width = size
+        if image.size not in (None, size):
+            other = "{}x{} in its annotations".format(*image.size)
+            why = f"is {height}x{width} pixels, and {other}"
+            return None, Contents(left_out={file: why})
+        kept, faults = boxes.checked(annotations.objects_of(image), height, width)
+        kind = "jpeg" if encoded[:1] == b"\xff" else "png"
+        features = tfrecord_lib.image_info_to_feature_dict(
+            height, width, file, image.image_id, encoded, kind
         )
-    info: dict[str, Any] = {
-        "source": source,
-        "categories": annotations.categories.entries,
-        "records": f"records-*-of-{shards:05d}.tfrecord",
-        "shards": shards,
-        "bytes": [(folder / _shard_name(i, shards)).stat().st_size for i in range(shards)],
-        "masks": with_masks,
-        "contents": total.to_dict(),
-    }
-    write_atomically(folder / records.INFO, records.info_text(info))
-    for note in notes:
-        note.unlink()
-
-
-def _shard_name(shard: int, shards: int) -> str:
-    return f"records-{shard:05d}-of-{shards:05d}.tfrecord"
+        labels = annotations.categories.labels
+        contents = Contents(
+            images=1,
+            objects=len(kept),
+            crowds=sum(box.kept.crowd for box in kept),
+            images_without_objects=int(not kept),
+            most_objects=len(kept),
+            turned=[file] if turn is Turn.TURNED else [],
+            as_stored=[file] if turn is Turn.AS_STORED else [],
+            faults=faults,
+        )
+        if kept:
+            feature = tfrecord_lib.convert_to_feature
+            classes = [labels[box.kept.category_id] for box in kept]
+            areas = [
+                box.kept.area if box.kept.area is not None else _area(box.corners, height, width)
+                for box in kept
+            ]
+            columns = zip(*(box.corners for box in kept), strict=True)
+            for key, values in zip(("ymin", "xmin", "ymax", "xmax"), columns, strict=True):
+                features[f"image/object/bbox/{key}"] = feature(list(values), "float_list")
+            names = [annotations.categories.names[label].encode() for label in classes]
+            shifted, crowds = [n + SHIFT for n in classes], [int(box.kept.crowd) for box in kept]
+            features |= {
+                "image/object/class/text": feature(names, "bytes_list"),
+                "image/object/class/label": feature(shifted, "int64_list"),
+                "image/object/is_crowd": feature(crowds, "int64_list"),
+                "image/object/area": feature(areas, "float_list"),
+            }
+            if self.with_masks:
+                drawn = [masks.draw(box, height, width) for box in kept]
+                outlines = [outline for _, outline in drawn]
+                contents.boxes_as_masks = outlines.count(masks.Outline.NONE)
+                faults.outlines += [
+                    box.kept.object_id
+                    for box, outline in zip(kept, outlines, strict=True)
+                    if outline is masks.Outline.DAMAGED
+                ]
+                features["image/object/mask"] = feature([png for png, _ in drawn], "bytes_list")
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        return example.SerializeToString(deterministic=True), contents
 
 
 def _require_own(folder: Path, notes: Sequence[Path], source: dict[str, Any]) -> None:
@@ -198,103 +285,6 @@ def _noted(note: Path) -> dict[str, Any]:
         return {}
     whole = isinstance(values, dict) and isinstance(values.get("contents"), dict)
     return values if whole else {}
-
-
-def _write_shard(
-    annotations: Annotations,
-    images: ImageFiles,
-    part: Sequence[_Named],
-    path: Path,
-    with_masks: bool,
-    progress: Any,
-) -> Contents:
-    import tensorflow as tf
-
-    contents = Contents()
-    with atomic_path(path) as temporary:
-        with (
-            tf.io.TFRecordWriter(os.fspath(temporary)) as writer,
-            ThreadPoolExecutor(_THREADS) as threads,
-        ):
-            outcomes = threads.map(
-                lambda pair: _example(annotations, images, pair[0], pair[1], with_masks), part
-            )
-            for example, found in outcomes:
-                if example is not None:
-                    writer.write(example)
-                contents.add(found)
-                progress.update(1)
-        _require_written(temporary, contents, path)
-    return contents
-
-
-def _example(
-    annotations: Annotations,
-    images: ImageFiles,
-    image: AnnotatedImage,
-    file: str,
-    with_masks: bool,
-) -> tuple[bytes | None, Contents]:
-    """An example, serialized, or None, and what it adds to the contents."""
-    from official.vision.data import tfrecord_lib
-
-    encoded, size, turn = _encoded(images, file, image.size)
-    if isinstance(size, str):
-        return None, Contents(left_out={file: size})
-    height, width = size
-    if image.size not in (None, size):
-        why = f"is {height}x{width} pixels, and {image.size[0]}x{image.size[1]} in its annotations"
-        return None, Contents(left_out={file: why})
-    kept, faults = boxes.checked(annotations.objects_of(image), height, width)
-    features = tfrecord_lib.image_info_to_feature_dict(
-        height, width, file, image.image_id, encoded, "jpeg" if encoded[:1] == b"\xff" else "png"
-    )
-    labels = annotations.categories.labels
-    contents = Contents(
-        images=1,
-        objects=len(kept),
-        crowds=sum(box.kept.crowd for box in kept),
-        images_without_objects=int(not kept),
-        most_objects=len(kept),
-        turned=[file] if turn is Turn.TURNED else [],
-        as_stored=[file] if turn is Turn.AS_STORED else [],
-        faults=faults,
-    )
-    if kept:
-        feature = tfrecord_lib.convert_to_feature
-        classes = [labels[box.kept.category_id] for box in kept]
-        areas = [
-            box.kept.area if box.kept.area is not None else _area(box.corners, height, width)
-            for box in kept
-        ]
-        columns = zip(*(box.corners for box in kept), strict=True)
-        for key, values in zip(("ymin", "xmin", "ymax", "xmax"), columns, strict=True):
-            features[f"image/object/bbox/{key}"] = feature(list(values), "float_list")
-        names = [annotations.categories.names[label].encode() for label in classes]
-        features |= {
-            "image/object/class/text": feature(names, "bytes_list"),
-            "image/object/class/label": feature([label + SHIFT for label in classes], "int64_list"),
-            "image/object/is_crowd": feature([int(box.kept.crowd) for box in kept], "int64_list"),
-            "image/object/area": feature(areas, "float_list"),
-        }
-        if with_masks:
-            drawn = [masks.draw(box, height, width) for box in kept]
-            outlines = [outline for _, outline in drawn]
-            contents.boxes_as_masks = outlines.count(masks.Outline.NONE)
-            faults.outlines += [
-                box.kept.object_id
-                for box, outline in zip(kept, outlines, strict=True)
-                if outline is masks.Outline.DAMAGED
-            ]
-            features["image/object/mask"] = feature([png for png, _ in drawn], "bytes_list")
-    return _serialized(features), contents
-
-
-def _serialized(features: dict[str, Any]) -> bytes:
-    import tensorflow as tf
-
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)
 
 
 def _area(corners: boxes.Box, height: int, width: int) -> float:

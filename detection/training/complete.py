@@ -10,8 +10,8 @@ from typing import Any
 
 from cells import data as datasets
 from cells.support import files
-from cells.support.errors import UserError, listed, require_known
-from cells.support.overrides import fields
+from cells.support.errors import UserError, listed
+from cells.support.overrides import require_type
 from detection.config.schema import MaskRCNN, MaskRCNNTask, RetinaNet, RetinaNetTask
 from detection.data import categories, records
 from detection.data.categories import Categories
@@ -74,8 +74,7 @@ def check_model(model: Model) -> None:
     _check_input_size(model)
     if not model.anchor.aspect_ratios:
         raise UserError(f"{at}.anchor.aspect_ratios: there are none; give at least one")
-    kinds = [name for name in fields(model.backbone) if name != "type"]
-    require_known(f"{at}.backbone.type", model.backbone.type, kinds)
+    require_type(model.backbone, model.backbone.type, f"{at}.backbone.type")
     if _has_cells(model):
         _check_levels(model)
 

@@ -84,16 +84,17 @@ class _CellsTask:
         """Model Garden's parser of decoded examples, for one side of the data."""
         raise NotImplementedError
 
-    def parsing(self, params: Any) -> dict[str, Any]:
-        """What Model Garden's parsers of both kinds of detectors take from a configuration."""
+    def parsing(self, params: Any, own: str) -> dict[str, Any]:
+        """What Model Garden's parsers take from a configuration.
+
+        Args:
+            params: one side of the data.
+            own: settings of this kind of parser, by the names that both have for them.
+        """
         model = self.task_config.model
         same = (
-            "aug_type",
-            "aug_rand_hflip",
-            "aug_scale_min",
-            "aug_scale_max",
-            "skip_crowd_during_training",
-            "max_num_instances",
+            "aug_type aug_rand_hflip aug_scale_min aug_scale_max skip_crowd_during_training "
+            f"max_num_instances {own}"
         )
         return {
             "output_size": model.input_size[:2],
@@ -103,7 +104,7 @@ class _CellsTask:
             "aspect_ratios": model.anchor.aspect_ratios,
             "anchor_size": model.anchor.anchor_size,
             "dtype": params.dtype,
-            **{name: getattr(params.parser, name) for name in same},
+            **{name: getattr(params.parser, name) for name in same.split()},
         }
 
     def evaluator(self) -> Evaluator:
@@ -138,16 +139,9 @@ class CellsRetinaNetTask(_CellsTask, retinanet.RetinaNetTask):
 
     def parser(self, params: Any) -> retinanet_input.Parser:
         """Model Garden's parser of decoded examples, for one side of the data."""
-        model, parser = self.task_config.model, params.parser
-        return retinanet_input.Parser(
-            **self.parsing(params),
-            box_coder_weights=model.detection_generator.box_coder_weights,
-            match_threshold=parser.match_threshold,
-            unmatched_threshold=parser.unmatched_threshold,
-            aug_rand_jpeg=parser.aug_rand_jpeg,
-            pad=parser.pad,
-            keep_aspect_ratio=parser.keep_aspect_ratio,
-        )
+        own = "match_threshold unmatched_threshold aug_rand_jpeg pad keep_aspect_ratio"
+        weights = self.task_config.model.detection_generator.box_coder_weights
+        return retinanet_input.Parser(**self.parsing(params, own), box_coder_weights=weights)
 
     def build_metrics(self, training: bool = True) -> list[Any]:
         """Model Garden's, with COCO's figures in the data set's own numbers."""
@@ -203,17 +197,14 @@ class CellsMaskRCNNTask(_CellsTask, maskrcnn.MaskRCNNTask):
 
     def parser(self, params: Any) -> maskrcnn_input.Parser:
         """Model Garden's parser of decoded examples, for one side of the data."""
-        model, parser = self.task_config.model, params.parser
+        own = (
+            "rpn_match_threshold rpn_unmatched_threshold rpn_batch_size_per_im rpn_fg_fraction "
+            "aug_rand_vflip mask_crop_size"
+        )
         return maskrcnn_input.Parser(
-            **self.parsing(params),
-            rpn_match_threshold=parser.rpn_match_threshold,
-            rpn_unmatched_threshold=parser.rpn_unmatched_threshold,
-            rpn_batch_size_per_im=parser.rpn_batch_size_per_im,
-            rpn_fg_fraction=parser.rpn_fg_fraction,
-            aug_rand_vflip=parser.aug_rand_vflip,
-            include_mask=model.include_mask,
-            outer_boxes_scale=model.outer_boxes_scale,
-            mask_crop_size=parser.mask_crop_size,
+            **self.parsing(params, own),
+            include_mask=self.task_config.model.include_mask,
+            outer_boxes_scale=self.task_config.model.outer_boxes_scale,
         )
 
     def _build_coco_metrics(self) -> None:

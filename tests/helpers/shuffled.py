@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cell_search.config import resolve, schema
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.driver import driver
 from cell_search.evaluators import Evaluator, Request, Result, Score, evaluate
 from cell_search.images import ImageSettings

@@ -19,7 +19,7 @@ from cells.kinds import files as kinds
 from cells.kinds.files import ImageGenotype
 from cells.network import presets
 from cells.network.build import build_network
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.settings import setting
@@ -41,7 +41,7 @@ class CellStack(hyperparams.Config):
         network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`.
         drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
         drop_path_steps: steps until it is reached; 0 stands for the length of training.
-        The others: see `cells.network.stack.StackConfig`.
+        The others: see `cells.network.stack_config.StackConfig`.
     """
 
     genotype: str = "nasnet_a"

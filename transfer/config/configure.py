@@ -11,7 +11,7 @@ from official.core import config_definitions, exp_factory
 from cells.checks import stages
 from cells.genotype.genotype import Genotype
 from cells.kinds.files import ImageGenotype
-from cells.network.stack import OF_CELLS, is_off, not_of_cells
+from cells.network.stack_config import OF_CELLS, is_off, not_of_cells
 from cells.operations.architecture import Architecture
 from cells.support import overrides
 from cells.support.errors import UserError, require_known

@@ -6,6 +6,8 @@ said where it stands. A recipe's global batch is that of all the paper's workers
 
 from __future__ import annotations
 
+from typing import Any
+
 from official.core import config_definitions, exp_factory
 from official.modeling import optimization
 
@@ -44,11 +46,11 @@ def classification() -> config_definitions.ExperimentConfig:
         model=schema.Model(cells=CellStack(network="cifar", normal_cells=2, filters=16)),
         **_any_images(),
         losses=schema.Losses(l2_weight_decay=1e-4),
-        trainer=_trainer(
+        trainer=trainer(
             steps=2_000,
             interval=500,
             optimizer=_momentum(),
-            learning_rate=_cosine(0.05),
+            learning_rate=cosine(0.05),
         ),
         strategy="one_device",
     )
@@ -79,11 +81,11 @@ def cifar10() -> config_definitions.ExperimentConfig:
             drop_remainder=False,
         ),
         losses=schema.Losses(l2_weight_decay=5e-4),
-        trainer=_trainer(
+        trainer=trainer(
             steps=600 * CIFAR10_TRAIN_IMAGES // batch,
             interval=epoch,
             optimizer=_momentum(),
-            learning_rate=_cosine(0.025),
+            learning_rate=cosine(0.025),
         ),
         strategy="one_device",
     )
@@ -126,11 +128,11 @@ def finetune() -> config_definitions.ExperimentConfig:
         ),
         **_any_images(),
         losses=schema.Losses(l2_weight_decay=1e-4, label_smoothing=0.1),
-        trainer=_trainer(
+        trainer=trainer(
             steps=1_000,
             interval=250,
             optimizer=_momentum(),
-            learning_rate=_cosine(0.02),
+            learning_rate=cosine(0.02),
             warmup_steps=50,
             ema={"average_decay": 0.99},
         ),
@@ -189,7 +191,7 @@ def _imagenet(
             tfds_skip_decoding_feature="image",
         ),
         losses=schema.Losses(l2_weight_decay=weight_decay, label_smoothing=0.1),
-        trainer=_trainer(
+        trainer=trainer(
             steps=IMAGENET_STEPS,
             interval=5 * epoch,
             optimizer={
@@ -217,12 +219,17 @@ def _momentum() -> dict:
     return {"type": "sgd", "sgd": {"momentum": 0.9, "global_clipnorm": 5.0}}
 
 
-def _cosine(rate: float) -> dict:
+def cosine(rate: float) -> dict:
+    """A learning rate that falls along a cosine over the whole training.
+
+    Args:
+        rate: at the beginning.
+    """
     # 0 steps stand for the whole training.
     return {"type": "cosine", "cosine": {"initial_learning_rate": rate, "decay_steps": 0}}
 
 
-def _trainer(
+def trainer(
     *,
     steps: int,
     interval: int,
@@ -230,21 +237,31 @@ def _trainer(
     learning_rate: dict,
     warmup_steps: int = 0,
     ema: dict | None = None,
+    **more: Any,
 ) -> config_definitions.TrainerConfig:
+    """How a training is carried out.
+
+    Args:
+        steps: of the training.
+        interval: steps from one checkpoint and one evaluation to the next.
+        optimizer, learning_rate, ema: those of `optimization.OptimizationConfig`.
+        warmup_steps: in which the learning rate rises from 0 along a line.
+        **more: further fields of the configuration, or in place of what follows from `interval`.
+    """
     settings: dict = {"optimizer": optimizer, "learning_rate": learning_rate, "ema": ema}
     if warmup_steps:
         settings["warmup"] = {
             "type": "linear",
             "linear": {"warmup_steps": warmup_steps, "warmup_learning_rate": 0.0},
         }
+    loop = min(100, interval)
     return config_definitions.TrainerConfig(
         train_steps=steps,
-        steps_per_loop=min(100, interval),
-        summary_interval=min(100, interval),
         checkpoint_interval=interval,
         validation_interval=interval,
         max_to_keep=2,
         optimizer_config=optimization.OptimizationConfig(settings),
+        **{"steps_per_loop": loop, "summary_interval": loop} | more,
     )
 
 

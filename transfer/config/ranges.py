@@ -5,7 +5,7 @@ Wide on purpose: they keep out what no training could mean, and leave the rest t
 
 from __future__ import annotations
 
-from cells.network.stack import MAX_FILTERS, MAX_SIDE
+from cells.network.stack_config import MAX_FILTERS, MAX_SIDE
 from cells.support.settings import Bounds
 
 _STEPS = 10**12

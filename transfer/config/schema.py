@@ -34,7 +34,7 @@ from official.core import config_definitions
 from official.modeling import hyperparams
 from official.vision.configs import image_classification as base
 
-from cells.network.stack import MAX_CLASSES, MAX_FILTERS, MAX_SIDE
+from cells.network.stack_config import MAX_CLASSES, MAX_FILTERS, MAX_SIDE
 from cells.support.settings import setting
 from transfer.config.cells_backbone import CellStack
 

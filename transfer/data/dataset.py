@@ -29,6 +29,12 @@ from transfer.data import examples as stored
 #: The name by which a damaged image is told.
 NAME = "name"
 
+#: Settings that Model Garden's parser takes as they are.
+_PARSED = (
+    "aug_rand_hflip aug_crop aug_type color_jitter random_erasing dtype crop_area_range "
+    "center_crop_fraction tf_resize_method three_augment"
+)
+
 #: What the augmentation of an example is drawn with, int32 `(2,)`.
 SEED = "seed"
 
@@ -102,16 +108,7 @@ class Parser(classification_input.Parser):
         super().__init__(
             output_size=list(model.input_size[:2]),
             num_classes=model.num_classes,
-            aug_rand_hflip=params.aug_rand_hflip,
-            aug_crop=params.aug_crop,
-            aug_type=params.aug_type,
-            color_jitter=params.color_jitter,
-            random_erasing=params.random_erasing,
-            dtype=params.dtype,
-            crop_area_range=params.crop_area_range,
-            center_crop_fraction=params.center_crop_fraction,
-            tf_resize_method=params.tf_resize_method,
-            three_augment=params.three_augment,
+            **{name: getattr(params, name) for name in _PARSED.split()},
             **keys,
         )
         self._channels = model.input_size[2]
@@ -261,11 +258,4 @@ def _mixup(params: schema.DataConfig, model: schema.Model) -> Any:
     settings = params.mixup_and_cutmix
     if not settings:
         return None
-    return augment.MixupAndCutmix(
-        mixup_alpha=settings.mixup_alpha,
-        cutmix_alpha=settings.cutmix_alpha,
-        prob=settings.prob,
-        switch_prob=settings.switch_prob,
-        label_smoothing=settings.label_smoothing,
-        num_classes=model.num_classes,
-    )
+    return augment.MixupAndCutmix(model.num_classes, **settings.as_dict())

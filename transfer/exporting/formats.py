@@ -83,7 +83,10 @@ def _write_keras(network: Network, path: str) -> None:
 def _open_keras(path: str) -> Logits:
     import keras
 
-    model = keras.models.load_model(path)
+    return _of_model(keras.models.load_model(path))
+
+
+def _of_model(model: Any) -> Logits:
     return lambda pixels: np.asarray(model(preprocessing.scale(pixels), training=False))
 
 
@@ -96,8 +99,7 @@ def _write_weights(network: Network, path: str) -> None:
 def _open_weights(path: str) -> Logits:
     import keras
 
-    model = weights_file.build(weights_file.read(path), keras)
-    return lambda pixels: np.asarray(model(preprocessing.scale(pixels), training=False))
+    return _of_model(weights_file.build(weights_file.read(path), keras))
 
 
 def _write_saved_model(network: Network, path: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cells.kinds.files import ImageGenotype
 from cells.network.build import build_network
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from transfer.config import schema
 from transfer.config.cells_backbone import stack_of
 from transfer.model import baselines

@@ -9,7 +9,7 @@ from typing import Any
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
 from cells.kinds import files as kinds
-from cells.network.stack import OF_CELLS, StackConfig
+from cells.network.stack_config import OF_CELLS, StackConfig
 from cells.support.errors import UserError
 from cells.weights import weights_file
 from transfer.config import schema

@@ -12,7 +12,7 @@ from typing import Any
 
 from cells import data as datasets
 from cells.support.errors import UserError, require_known
-from cells.support.overrides import check, fields
+from cells.support.overrides import check, require_type
 from transfer.config import schema
 from transfer.config.cells_backbone import CellStack
 from transfer.config.ranges import RANGES
@@ -115,8 +115,7 @@ def check_restrictions(params: Any) -> None:
     experiment's own restrictions does not hold."""
     for key in ("optimizer", "learning_rate"):
         one_of = getattr(params.trainer.optimizer_config, key)
-        kinds = [name for name in fields(one_of) if name != "type"]
-        require_known(f"trainer.optimizer_config.{key}.type", one_of.type, kinds)
+        require_type(one_of, one_of.type, f"trainer.optimizer_config.{key}.type")
     check(params, RANGES)
     try:
         params.validate()

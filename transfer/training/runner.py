@@ -86,7 +86,8 @@ def run(
         model_dir.prepare(folder, params, names, write=False)
     start = checkpoints.newest_whole(folder)
     # A run that is further than it is asked for keeps what it says of itself.
-    if "train" in mode and worker.chief and not _is_beyond(start, params):
+    begun = checkpoints.step_of(start) if start else 0
+    if "train" in mode and worker.chief and begun <= params.trainer.train_steps:
         model_dir.prepare(folder, params, names)
     if worker.chief:
         checkpoints.go_on_from(folder, start)
@@ -100,7 +101,6 @@ def run(
         signals = Interruptible()
         if "train" in mode and threading.current_thread() is threading.main_thread():
             stack.enter_context(signals.listening())
-        begun = checkpoints.step_of(start) if start else 0
         progress = Progress(params.trainer.train_steps, begun)
         own = _Run(params, mode, folder, strategy, progress, signals, enough)
         try:
@@ -124,10 +124,6 @@ def run(
     if progress.evaluated is None:
         return None
     return {"step": progress.step, **progress.evaluated}
-
-
-def _is_beyond(start: str | None, params: Any) -> bool:
-    return start is not None and checkpoints.step_of(start) > params.trainer.train_steps
 
 
 @dataclass

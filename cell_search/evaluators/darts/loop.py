@@ -22,7 +22,7 @@ from cell_search.space.space import Point
 from cells.support.errors import UserError
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._base import Request
+    from cell_search.evaluators._request import Request
     from cell_search.evaluators.darts.settings import Darts
 
 #: Decays of the alphas' Adam, and what keeps it from dividing by zero.

@@ -6,28 +6,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import (
-    EVALUATORS,
-    MAX_COUNT,
-    Augmentation,
-    Evaluator,
-    Request,
-    Score,
-)
-from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
-from cell_search.evaluators.train.settings import Train
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Score
+from cell_search.evaluators._child_network import child_sizes
+from cell_search.evaluators._one_network import OneNetworkEvaluator
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.cell_space import CellSpace
 from cell_search.space.relaxed import RelaxedSpace
 from cell_search.space.space import Space
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 
 @EVALUATORS.register("darts")
 @dataclass(frozen=True)
-class Darts(ChildEvaluator):
+class Darts(OneNetworkEvaluator):
     """Trains one network of all operations, and with it the weights of the operations.
 
     A trial is an epoch. Trial n holds the cells that the paper's rule derives after n epochs; its
@@ -60,7 +54,6 @@ class Darts(ChildEvaluator):
     """
 
     reward: ClassVar[str] = "epochs"
-    one_at_a_time: ClassVar[bool] = True
     proposes: ClassVar[bool] = True
 
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
@@ -81,7 +74,6 @@ class Darts(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.darts"
-        check(self, f"{where}.")
         super().check(images, space)
         assert isinstance(space, CellSpace)
         RelaxedSpace(space)  # Whether it can be relaxed.
@@ -101,14 +93,5 @@ class Darts(ChildEvaluator):
         metrics, proposal = loop.score_and_train(request, self, images)
         return Score({**metrics, **child_sizes(request.cells, config)}, proposal)
 
-    def from_scratch(self) -> Evaluator:
-        return Train(
-            normal_cells=self.normal_cells, filters=self.filters, flip=self.flip, shift=self.shift
-        )
-
     def metrics(self) -> tuple[str, ...]:
         return ("epochs", "accuracy", "discrete_accuracy", "loss", "parameters", "multiply_adds")
-
-    @property
-    def augmentation(self) -> Augmentation:
-        return Augmentation(self.flip, self.shift)

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Request, Score
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Evaluator, Score
+from cell_search.evaluators._request import Request
 from cell_search.evaluators.language_model import text as texts
 from cell_search.images import ImageSettings
 from cell_search.space.recurrent_spaces import RecurrentSpace
 from cell_search.space.space import Space
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError, about
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: What the reward is made of: of Zoph & Le 2017, of Pham et al. 2018, and one that tells weak
 #: children apart.
@@ -79,13 +80,8 @@ class LanguageModel(Evaluator):
     keep: bool = False
 
     def check(self, images: ImageSettings, space: Space) -> None:
+        super().check(images, space)
         where = "evaluator.language_model"
-        check(self, f"{where}.")
-        if not isinstance(space, RecurrentSpace):
-            raise UserError(
-                "evaluator.type: language_model scores recurrent cells; use space.name=recurrent "
-                "or recurrent_darts, or another evaluator"
-            )
         if not self.text:
             raise UserError(
                 f"{where}.text: name the folder of the text, with {texts.TRAINING} and "
@@ -97,6 +93,13 @@ class LanguageModel(Evaluator):
             raise UserError(
                 f"{where}.steps: {self.batch} parts of {self.steps} words are more than the "
                 f"{count:,} words of the training text; use fewer, or a longer text"
+            )
+
+    def check_space(self, space: Space) -> None:
+        if not isinstance(space, RecurrentSpace):
+            raise UserError(
+                "evaluator.type: language_model scores recurrent cells; use space.name=recurrent "
+                "or recurrent_darts, or another evaluator"
             )
 
     def score(self, request: Request) -> Score:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cell_search import array_file
-from cell_search.evaluators._base import Request
 from cell_search.evaluators._kept_files import TrainingFiles
+from cell_search.evaluators._request import Request
 from cell_search.evaluators.language_model import text as texts
 from cell_search.evaluators.language_model.loop import Child, perplexity
 from cells.recurrent import layer

@@ -19,7 +19,7 @@ from cell_search.space.cell_space import CellSpace
 from cells.genotype.genotype import Genotype
 
 if TYPE_CHECKING:
-    from cell_search.evaluators._base import Request
+    from cell_search.evaluators._request import Request
     from cell_search.evaluators.shared_weights.settings import WeightSharing
 
 

@@ -6,27 +6,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import (
-    EVALUATORS,
-    MAX_COUNT,
-    Augmentation,
-    Evaluator,
-    Request,
-    Score,
-)
-from cell_search.evaluators._child_network import ChildEvaluator, child_sizes
-from cell_search.evaluators.train.settings import Train
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Score
+from cell_search.evaluators._child_network import child_sizes
+from cell_search.evaluators._one_network import OneNetworkEvaluator
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
 from cells.genotype.genotype import Genotype
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 
 @EVALUATORS.register("shared_weights")
 @dataclass(frozen=True)
-class WeightSharing(ChildEvaluator):
+class WeightSharing(OneNetworkEvaluator):
     """Trains the weights that all candidates share along this candidate, then scores it with them.
 
     Each candidate is a turn of the two that ENAS alternates: `steps` minibatches train the shared
@@ -74,7 +68,6 @@ class WeightSharing(ChildEvaluator):
     """
 
     reward: ClassVar[str] = "accuracy"
-    one_at_a_time: ClassVar[bool] = True
 
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(20, least=2, most=MAX_FILTERS)
@@ -102,7 +95,6 @@ class WeightSharing(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.shared_weights"
-        check(self, f"{where}.")
         super().check(images, space)
         loaded = image_files.load(images)
         for name, wanted, there, what in (
@@ -145,14 +137,5 @@ class WeightSharing(ChildEvaluator):
             drop_path_keep=self.drop_path_keep,
         )
 
-    def from_scratch(self) -> Evaluator:
-        return Train(
-            normal_cells=self.normal_cells, filters=self.filters, flip=self.flip, shift=self.shift
-        )
-
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", "loss", "training_loss", "steps", "parameters", "multiply_adds")
-
-    @property
-    def augmentation(self) -> Augmentation:
-        return Augmentation(self.flip, self.shift)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cell_search.evaluators import tables
-from cell_search.evaluators._base import EVALUATORS, Evaluator, Request, Score
+from cell_search.evaluators._base import EVALUATORS, Evaluator, Score
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space import nas_bench_201, published
 from cell_search.space.space import Point, Space
@@ -44,7 +45,11 @@ class TableEvaluator(Evaluator):
         """
 
     def check(self, images: ImageSettings, space: Space) -> None:
+        super().check(images, space)
         self.lookup(space, images)
+
+    def check_space(self, space: Space) -> None:
+        pass  # A table has any space.
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         return self.lookup(space, images).look_up(point) is not None
@@ -90,9 +95,8 @@ class NasBench201(TableEvaluator):
     def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
         return [("nas_bench_201", str(tables.data_file(images.data_dir, tables.NB201)))]
 
-    def check(self, images: ImageSettings, space: Space) -> None:
+    def check_space(self, space: Space) -> None:
         _need(space, nas_bench_201.SPACE, "evaluator of NAS-Bench-201", "nas_bench_201")
-        super().check(images, space)
 
     def further(self, point: Mapping[str, Any]) -> dict[str, float]:
         parameters, multiply_adds = nas_bench_201.network_size(point, tables.CLASSES[self.dataset])
@@ -133,9 +137,8 @@ class NasBench301(TableEvaluator):
     def files(self, images: ImageSettings) -> Iterable[tuple[str, str]]:
         return [("nas_bench_301", str(tables.data_file(images.data_dir, tables.NB301)))]
 
-    def check(self, images: ImageSettings, space: Space) -> None:
+    def check_space(self, space: Space) -> None:
         _need(space, published.find("darts"), "evaluator.nas_bench_301", "darts")
-        super().check(images, space)
 
     def knows(self, point: Mapping[str, Any], space: Space, images: ImageSettings) -> bool:
         return True

@@ -16,7 +16,7 @@ from cell_search.evaluators._batches import Batches
 from cell_search.evaluators.train.inheritance import inherit
 from cell_search.images import Images
 from cells.kinds.files import ImageGenotype
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 
 if TYPE_CHECKING:
     from cell_search.evaluators._kept_files import KeptTraining, TrainingFiles

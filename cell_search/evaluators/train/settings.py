@@ -10,24 +10,18 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import (
-    EVALUATORS,
-    MAX_COUNT,
-    Augmentation,
-    Evaluator,
-    Request,
-    Score,
-)
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Augmentation, Evaluator, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_sizes, child_summary
+from cell_search.evaluators._request import Request
 from cell_search.images import ImageSettings
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
-from cells.network.stack import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import Size
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -55,7 +49,7 @@ class Train(ChildEvaluator):
         normal_cells: N.
         filters: F.
         stem: what halves the images before the first cell: nothing (`cifar`), or a pool (`pooled`);
-            see `cells.network.stack.StackConfig`.
+            see `cells.network.stack_config.StackConfig`.
         epochs: passes over the training images.
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
@@ -121,7 +115,6 @@ class Train(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.train"
-        check(self, f"{where}.")
         super().check(images, space)
         loaded = image_files.load(images)
         count = len(loaded.training[0])
@@ -253,5 +246,5 @@ class Train(ChildEvaluator):
 #: Settings that say nothing of whole networks, and their values where nothing is wanted of them.
 _OF_CELLS = {"stem": "cifar", "drop_path_keep": 1.0, "auxiliary_weight": 0.0}
 
-#: What the settings are called that `cells.network.stack` finds fault with.
+#: What the settings are called that `cells.network.stack_config` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cell_search import images as image_files
-from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Request, Score
+from cell_search.evaluators._base import EVALUATORS, MAX_COUNT, Score
 from cell_search.evaluators._child_network import ChildEvaluator, child_summary
+from cell_search.evaluators._request import Request
 from cell_search.evaluators.zero_cost import SCORES
 from cell_search.images import ImageSettings
 from cell_search.space.space import Space
-from cells.network.stack import MAX_CELLS, MAX_FILTERS
+from cells.network.stack_config import MAX_CELLS, MAX_FILTERS
 from cells.support.errors import UserError, require_known
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: Always among the metrics: they cost nothing.
 _CONTROLS = ("parameters", "multiply_adds")
@@ -54,12 +55,11 @@ class ZeroCost(ChildEvaluator):
 
     def check(self, images: ImageSettings, space: Space) -> None:
         where = "evaluator.zero_cost"
-        check(self, f"{where}.")
+        super().check(images, space)
         if not self.scores:
             raise UserError(f"{where}.scores: is empty; name one of {', '.join(SCORES)}")
         for name in self.scores:
             require_known(f"{where}.scores", name, SCORES, "score")
-        super().check(images, space)
         count = len(image_files.load(images).training[0])
         if count < self.batch:
             raise UserError(

@@ -6,20 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cell_search.output.charts._frame import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TIPS,
-    WIDTH,
-    below,
-    dots,
-    line,
-    svg,
-    vertical,
-    whole_ticks,
-)
+from cell_search.output.charts import _frame as frame
 from cells.support.html import number as rounded
 
 #: At so many places at most the running median is taken.
@@ -40,27 +27,27 @@ def curve(points: Sequence[tuple[int, float | None]], label: str, *, maximize: b
         return "<p>No trial has succeeded yet.</p>"
     last = max(points[-1][0], 1)
     numbers, values = (np.array(column) for column in zip(*scored, strict=True))
-    y, marks = vertical(values.tolist())
+    y, marks = frame.vertical(values.tolist())
 
     def x(number: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * number / last
+        return frame.LEFT + (frame.WIDTH - frame.LEFT - frame.RIGHT) * number / last
 
-    marks += [below(x(number), f"{number:,}") for number in whole_ticks(last)]
+    marks += [frame.below(x(number), f"{number:,}") for number in frame.whole_ticks(last)]
     failed = [number for number, value in points if value is None]
-    marks += [_cross(x(number), f"trial {number}: failed") for number in failed[-TIPS:]]
+    marks += [_cross(x(number), f"trial {number}: failed") for number in failed[-frame.TIPS :]]
     tips = ((x(n), y(v), f"trial {n}: {rounded(v)}") for n, v in scored)
-    marks.append(dots(tips, "trial", 3, len(scored) > TIPS))
+    marks.append(frame.dots(tips, "trial", 3, len(scored) > frame.TIPS))
     window = max(5, len(values) // 20)
     places, medians = running_median(values, window)
     path = "L".join(f"{x(numbers[i]):.1f} {y(m):.1f}" for i, m in zip(places, medians, strict=True))
-    marks.append(line(f"M{path}", "median"))
+    marks.append(frame.line(f"M{path}", "median"))
     best = np.maximum.accumulate(values) if maximize else np.minimum.accumulate(values)
     path = f"M{x(numbers[0]):.1f} {y(best[0]):.1f}"
     for i in np.flatnonzero(np.diff(best)) + 1:
         path += f"H{x(numbers[i]):.1f}V{y(best[i]):.1f}"
-    marks.append(line(f"{path}H{x(last):.1f}"))
+    marks.append(frame.line(f"{path}H{x(last):.1f}"))
     return (
-        svg(f"{label} of each trial and the best so far", marks, "trial")
+        frame.svg(f"{label} of each trial and the best so far", marks, "trial")
         + f"<p class=legend><span class=line></span>best so far, {rounded(best[-1])} "
         f'<span class="line middle"></span>median of the last {min(window, len(values))}, '
         f"{rounded(medians[-1])} <span class=dot></span>trial"
@@ -69,7 +56,7 @@ def curve(points: Sequence[tuple[int, float | None]], label: str, *, maximize: b
 
 
 def _cross(x: float, tip: str) -> str:
-    path = f"M{x - 3:.1f} {HEIGHT - BOTTOM - 3}l6 6m0 -6l-6 6"
+    path = f"M{x - 3:.1f} {frame.HEIGHT - frame.BOTTOM - 3}l6 6m0 -6l-6 6"
     return f'<path class=failed d="{path}"><title>{tip}</title></path>'
 
 

@@ -61,6 +61,14 @@ def vertical(values: Sequence[float]) -> tuple[Callable[[float], float], list[st
     ]
 
 
+def horizontal(
+    values: Sequence[float], written: Callable[[float], str]
+) -> tuple[Callable[[float], float], list[str]]:
+    """Where a value is on the horizontal axis, and the axis itself, its ticks `written`."""
+    x, marks = scale(values, LEFT, WIDTH - RIGHT)
+    return x, [below(x(tick), written(tick)) for tick in marks]
+
+
 def scale(
     values: Sequence[float], start: float, end: float
 ) -> tuple[Callable[[float], float], list[float]]:

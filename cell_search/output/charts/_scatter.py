@@ -7,19 +7,7 @@ from html import escape
 
 import numpy as np
 
-from cell_search.output.charts._frame import (
-    LEFT,
-    RIGHT,
-    TIPS,
-    WIDTH,
-    below,
-    dots,
-    line,
-    scale,
-    short,
-    svg,
-    vertical,
-)
+from cell_search.output.charts import _frame as frame
 from cell_search.space import pareto
 from cells.support.html import number
 
@@ -50,7 +38,8 @@ def scatter(
         path += step if path else f"M{x(one):.1f} {y(other):.1f}"
     told = f"{labels[1]} and {labels[0]} of each trial, and the front"
     return (
-        svg(told, [*marks, line(path)], labels[0]) + "<p class=legend><span class=line></span>front"
+        frame.svg(told, [*marks, frame.line(path)], labels[0])
+        + "<p class=legend><span class=line></span>front"
         f" <span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
     )
 
@@ -67,7 +56,7 @@ def comparison(
     """
     marks, _, _ = _scattered(points, {winner}, labels)
     return (
-        svg(f"{labels[1]} against {labels[0]}", marks, labels[0])
+        frame.svg(f"{labels[1]} against {labels[0]}", marks, labels[0])
         + f"<p class=legend><span class=dot></span>trial ({escape(labels[1])} upwards)</p>"
     )
 
@@ -76,9 +65,9 @@ def _scattered(
     points: Sequence[tuple[int, float, float]], marked: Collection[int], labels: tuple[str, str]
 ) -> tuple[list[str], Callable[[float], float], Callable[[float], float]]:
     """Axes and points, and where values are on the two axes."""
-    y, marks = vertical([value for _, _, value in points])
-    x, at = scale([value for _, value, _ in points], LEFT, WIDTH - RIGHT)
-    marks += [below(x(tick), short(tick)) for tick in at]
+    y, marks = frame.vertical([value for _, _, value in points])
+    x, axis = frame.horizontal([value for _, value, _ in points], frame.short)
+    marks += axis
 
     def placed(wanted: bool) -> list[tuple[float, float, str]]:
         return [
@@ -88,6 +77,6 @@ def _scattered(
         ]
 
     # The marked ones last, so that nothing hides them.
-    marks.append(dots(placed(False), "trial", 3, len(points) > TIPS))
-    marks.append(dots(placed(True), "front", 4, False))
+    marks.append(frame.dots(placed(False), "trial", 3, len(points) > frame.TIPS))
+    marks.append(frame.dots(placed(True), "front", 4, False))
     return marks, x, y

@@ -7,7 +7,7 @@ from html import escape
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config import searched_settings
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.output import charts
 from cell_search.output.report._pictures import Pictures
 from cell_search.space.space import GenotypeSpace

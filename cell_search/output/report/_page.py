@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from cell_search.config.comparison import used_settings
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.output import charts
 from cell_search.output.progress import duration
 from cell_search.output.report._again import again as reranked

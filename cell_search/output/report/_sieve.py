@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.output import charts
 from cell_search.selection.reranking import rank_correlations
 from cell_search.selection.sieve import Sieved

@@ -17,7 +17,7 @@ from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.controller._attention import AttentionController
 from cell_search.strategies.controller._controller import Adam, Controller, Weighted
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: What the controller learns from: a function of the rewards of a batch, and of the last rewards
 #: (the batch among them).
@@ -85,17 +85,6 @@ class ControllerSettings:
     inputs: str = setting("softmax", choices=("softmax", "attention"))
     limit: float = setting(0.0, least=0, most=1e3)
 
-    def checked(self, where: str) -> ControllerSettings:
-        """The settings.
-
-        Raises:
-            UserError: a value is impossible.
-        """
-        check(self, f"{where}.")
-        if self.inputs == "attention" and self.layers > 1:
-            raise UserError(f"{where}.layers: inputs=attention has 1, not {self.layers}")
-        return self
-
 
 #: For hundreds of children: what the presets `quick` have in common.
 QUICK = ControllerSettings(
@@ -152,15 +141,15 @@ class PolicyGradient(Strategy):
     are not given.
     """
 
-    NAME: ClassVar[str]
     PRESETS: ClassVar[Mapping[str, ControllerSettings]]
     Settings = with_preset(ControllerSettings)
     settings: ControllerSettings
 
     def _prepare(self) -> None:
-        where = f"strategy.{self.NAME}"
-        self.settings = from_preset(where, self.settings, self.PRESETS).checked(where)
+        self.settings = from_preset(self._where, self.settings, self.PRESETS)
         units, layers = self.settings.units, self.settings.layers
+        if self.settings.inputs == "attention" and layers > 1:
+            raise UserError(f"{self._where}.layers: inputs=attention has 1, not {layers}")
         self._controller: Weighted = (
             AttentionController(self.space, units, self.settings.limit)
             if self.settings.inputs == "attention"

@@ -38,7 +38,6 @@ class PPO(PolicyGradient):
     Everything else is as in `PolicyGradient`.
     """
 
-    NAME = "ppo"
     PRESETS: ClassVar = {
         "quick": dataclasses.replace(QUICK, learning_rate=0.005, epochs=4, clip=0.3),
         "paper": ControllerSettings(

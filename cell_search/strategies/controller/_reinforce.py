@@ -30,7 +30,6 @@ class Reinforce(PolicyGradient):
     Everything else is as in `PolicyGradient`.
     """
 
-    NAME = "reinforce"
     PRESETS: ClassVar = {
         "quick": QUICK,
         "paper": ControllerSettings(

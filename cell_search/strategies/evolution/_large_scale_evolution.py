@@ -14,7 +14,7 @@ from cell_search.space.space import Decision, Point
 from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
 from cell_search.strategies.evolution._mutation import mutate_kind
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: How many of the paper's eleven mutations (section 3.2) change a decision of a kind: an operation
 #: by inserting or removing a convolution, another filter size, or inserting a one-to-one; an input
@@ -27,9 +27,6 @@ _ELEVENTH = 1 / 11
 
 #: Tells the generators of tournaments from those of proposals.
 _TOURNAMENT = 2017
-
-
-_WHERE = "strategy.large_scale_evolution"
 
 
 @dataclass(frozen=True)
@@ -52,11 +49,6 @@ class LargeScaleEvolutionSettings:
     identity: float = setting(_ELEVENTH, least=0, most=1)
     reset_weights: float = setting(_ELEVENTH, least=0, most=1)
 
-    def __post_init__(self) -> None:
-        check(self, f"{_WHERE}.")
-        if self.identity + self.reset_weights > 1.0:
-            raise UserError(f"{_WHERE}: identity and reset_weights are more than 1 together")
-
 
 @STRATEGIES.register("large_scale_evolution")
 class LargeScaleEvolution(Strategy):
@@ -75,6 +67,8 @@ class LargeScaleEvolution(Strategy):
     settings: LargeScaleEvolutionSettings
 
     def _prepare(self) -> None:
+        if self.settings.identity + self.settings.reset_weights > 1.0:
+            raise UserError(f"{self._where}: identity and reset_weights are more than 1 together")
         kinds = list(dict.fromkeys(d.kind for d in self.space.decisions))
         shares = np.array([_CHANGES.get(kind, 1) for kind in kinds], float)
         self._kinds, self._shares = kinds, shares / shares.sum()

@@ -14,9 +14,7 @@ from cell_search.space.space import Point
 from cell_search.strategies._base import MAX_COUNT, STRATEGIES, Strategy
 from cell_search.strategies.evolution._mutation import mutate
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
-
-_WHERE = "strategy.regularized_evolution"
+from cells.support.settings import setting
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,6 @@ class RegularizedEvolutionSettings:
     sample: int = setting(25, least=1)
     identity: float = setting(0.05, least=0, most=1)
 
-    def __post_init__(self) -> None:
-        check(self, f"{_WHERE}.")
-        if self.sample > self.population:
-            raise UserError(
-                f"{_WHERE}.sample: {self.sample} is not in 1 to {self.population}, the size of the "
-                "population"
-            )
-
 
 @STRATEGIES.register("regularized_evolution")
 class RegularizedEvolution(Strategy):
@@ -53,6 +43,14 @@ class RegularizedEvolution(Strategy):
     Settings = RegularizedEvolutionSettings
     settings: RegularizedEvolutionSettings
     several_objectives = True
+
+    def _prepare(self) -> None:
+        sample, population = self.settings.sample, self.settings.population
+        if sample > population:
+            raise UserError(
+                f"{self._where}.sample: {sample} is not in 1 to {population}, the size of the "
+                "population"
+            )
 
     def reset(self) -> None:
         self._alive: deque[tuple[Point, Any]] = deque(maxlen=self.settings.population)

@@ -16,7 +16,7 @@ from cell_search.strategies.model_based._gaussian_process import (
     one_thread,
 )
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: Trials that parameters are fitted to, and that predictions are made from, at most.
 _FITTED, _REMEMBERED = 400, 1000
@@ -51,9 +51,6 @@ class BayesianSettings:
     parents: int = setting(10, least=1, most=MAX_COUNT)
     candidates: int = setting(500, least=2, most=MAX_COUNT)
     patience: int = setting(200, least=1)
-
-    def __post_init__(self) -> None:
-        check(self, "strategy.bayesian.")
 
 
 @STRATEGIES.register("bayesian")

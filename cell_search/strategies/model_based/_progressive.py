@@ -14,16 +14,13 @@ from cell_search.strategies._presets import from_preset, with_preset
 from cell_search.strategies.model_based._normal_scores import normal_scores, remembered
 from cell_search.strategies.model_based._surrogates import SURROGATES, Ensemble
 from cells.support.errors import UserError
-from cells.support.settings import check, setting
+from cells.support.settings import setting
 
 #: Tells the generators of levels from those of proposals, and of fits from those of growth.
 _LEVEL, _FIT = 2018, 1
 
 #: Results that a surrogate is fitted to, at most; or four beams where these are more.
 _REMEMBERED = 500
-
-
-_WHERE = "strategy.progressive"
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,6 @@ class ProgressiveSettings:
     learning_rate: float = setting(0.01, above=0, most=1e3)
     epochs: int = setting(40, least=1, most=MAX_COUNT)
     candidates: int = setting(20_000, least=1, most=10_000_000)
-
-    def __post_init__(self) -> None:
-        check(self, f"{_WHERE}.")
 
 
 @STRATEGIES.register("progressive")
@@ -87,11 +81,11 @@ class Progressive(Strategy):
 
     def _prepare(self) -> None:
         given = self.settings
-        self.settings = from_preset(_WHERE, given, self.PRESETS)
+        self.settings = from_preset(self._where, given, self.PRESETS)
         if getattr(given, "learning_rate", None) is not None and self.settings.surrogate == "mlp":
             raise UserError(
-                f"{_WHERE}.learning_rate: has no effect on the surrogate mlp, which is fitted by "
-                "L-BFGS; leave it out, or use surrogate: lstm"
+                f"{self._where}.learning_rate: has no effect on the surrogate mlp, which is fitted "
+                "by L-BFGS; leave it out, or use surrogate: lstm"
             )
 
     def reset(self) -> None:

@@ -67,7 +67,7 @@ def save_images(
     names = list(class_names) or _numbers(splits)
     if len(set(names)) < len(names):
         raise UserError(f"class_names: {cut(str(names))} holds a name twice")
-    boxes = _has_boxes(next(_examples(*next(iter(splits.items())))))
+    boxes = isinstance(next(_examples(*next(iter(splits.items()))))[1], Mapping)
 
     from cells.data.examples_builder import ExamplesBuilder
 
@@ -148,10 +148,6 @@ def _written(
             for box, each in zip(*label, strict=True)
         ]
         yield number, {"image": image, "image/id": number + 1, "objects": objects}
-
-
-def _has_boxes(example: tuple[Any, Any]) -> bool:
-    return isinstance(example[1], Mapping)
 
 
 def _checked(

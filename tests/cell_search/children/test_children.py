@@ -18,7 +18,7 @@ from cells.genotype.genotype import Block, Cell, Genotype, Side
 from cells.network import functions
 from cells.network.build import build_network
 from cells.network.depthwise import depthwise
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.operations import OPERATIONS
 from cells.operations.primitives import DropPath
 from cells.weights.by_layer import move_weights

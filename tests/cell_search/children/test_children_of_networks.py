@@ -12,7 +12,7 @@ from precision import both_in_float64
 
 from cell_search.children import Bank, Child
 from cells.network.build import build_graph
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.weights.by_layer import move_weights
 
 SIZE = (9, 12)

@@ -14,7 +14,7 @@ from cell_search.children import Bank, Child, Descent, Training
 from cell_search.children.pieces import Piece
 from cells.evolved.graph import FIRST, Convolution, Edge, EvolvedGraph, Vertex
 from cells.network.build import build_network
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.operations.primitives import Conv
 from cells.weights.by_layer import move_weights
 

@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 
 import cell_search
 from cell_search.config import comparison, early_stopping, resolve, schema
-from cell_search.config.resolve import Search
+from cell_search.config.search import Search
 from cell_search.driver import driver, rerank
 from cell_search.driver.replay import replay
 from cell_search.evaluators import Evaluator, Request, Score, Train, evaluate

@@ -23,6 +23,7 @@ from search_commands import run_command
 
 import cell_search
 from cell_search.config import resolve, schema
+from cell_search.config.search import Search
 from cell_search.driver import rerank
 from cell_search.evaluators import Evaluator, Request, Score
 from cell_search.study.directory import SearchDirectory
@@ -64,7 +65,7 @@ def nobody_asked() -> None:
     Dear.dies_at = -1
 
 
-def resolved(settings: dict[str, Any]) -> tuple[schema.SearchConfig, resolve.Search]:
+def resolved(settings: dict[str, Any]) -> tuple[schema.SearchConfig, Search]:
     values = schema.SearchConfig()
     overrides.apply(values, settings, "test")
     return values, resolve.resolve(values)

@@ -21,7 +21,7 @@ from recurrent_strategies import random_highway, random_tree, tree_in_numpy
 import cell_search
 from cell_search.driver.replay import replay
 from cell_search.evaluators import LanguageModel, evaluate
-from cell_search.evaluators._base import Request
+from cell_search.evaluators._request import Request
 from cell_search.evaluators.language_model import network, winner
 from cell_search.evaluators.language_model import text as texts
 from cell_search.evaluators.language_model.loop import Child, network_of, perplexity

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from search_commands import run_command
 
 from cell_search.config import resolve, schema
+from cell_search.config.search import Search
 from cell_search.driver import driver
 from cell_search.driver.replay import replay
 from cell_search.evaluators import Evaluator, Request, Score
@@ -91,7 +92,7 @@ def run(path: pathlib.Path, settings: dict[str, Any], cheap: Evaluator | None = 
     return directory, search
 
 
-def names(search: resolve.Search, trials: list) -> list[str]:
+def names(search: Search, trials: list) -> list[str]:
     return [search.space.decode(t.params).name for t in trials]
 
 

@@ -26,7 +26,7 @@ from cell_search.study.directory import SearchDirectory
 from cells.evolved.graph import FIRST, EvolvedGraph
 from cells.evolved.mutations import MUTATIONS, draw, mutate
 from cells.kinds import files
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.support.errors import UserError
 
 GRAPHS = {

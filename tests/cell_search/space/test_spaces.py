@@ -14,7 +14,8 @@ from cell_search.space import published as spaces
 from cells.genotype import catalogue, genotype_file
 from cells.genotype.canonical import canonical_key, cell_key
 from cells.genotype.genotype import Block, Cell, Genotype, Side
-from cells.network.stack import StackConfig, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig
 from cells.operations.operations import OPERATIONS
 from cells.support.errors import UserError
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
 from cells.network import presets
-from cells.network.stack import StackConfig, minimal_size, penultimate_filters, stack
+from cells.network.stack import stack
+from cells.network.stack_config import StackConfig, minimal_size, penultimate_filters
 from cells.operations.counts import count
 from cells.operations.graph import Graph
 from cells.operations.primitives import DropPath, Input

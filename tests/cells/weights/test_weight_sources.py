@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from benchmarks.timm_oracle import ORACLE, difference_to_timm
 from cells.genotype import catalogue
-from cells.network.stack import StackConfig
+from cells.network.stack_config import StackConfig
 from cells.support.errors import UserError
 from cells.weights import import_weights, weights_file
 
