@@ -9,6 +9,7 @@ an earlier step takes too much or leaves over, the training loses or gains.
 from __future__ import annotations
 
 import contextlib
+import math
 import pathlib
 import re
 import threading
@@ -22,6 +23,10 @@ from cells.support.files import write_json
 #: Seconds that belong to the training; the share of the others that searches; seconds of a search,
 #: at least.
 ALONE, SEARCH, LEAST_SEARCH = 600.0, 0.3, 180.0
+
+#: Seconds of a search that is asked for and has to measure costs, for half of them at most; what a
+#: search leaves to the steps behind it.
+MEASURING_SEARCH, BEHIND_SEARCH = 120.0, 150.0
 
 #: What is kept back for the steps behind the training before it is known what they take: a share of
 #: the budget, at least so many seconds, at most another share.
@@ -59,6 +64,38 @@ def search_of(total: float) -> float:
     """The share of a budget of so many seconds that searches cells; 0: nothing is searched."""
     seconds = SEARCH * (total - ALONE)
     return seconds / total if seconds >= LEAST_SEARCH else 0.0
+
+
+def require_search(total: float, search: float, measures: bool) -> None:
+    """Refuses a search that has no time, or leaves none to the others.
+
+    Args:
+        total: seconds of the budget.
+        search: the share of it that is asked for.
+        measures: whether costs have to be measured first.
+
+    Raises:
+        UserError: says which shares there may be.
+    """
+    least = MEASURING_SEARCH if measures else 0.0
+    if least <= search * total <= total - BEHIND_SEARCH:
+        return
+    needs = f"what follows a search needs {BEHIND_SEARCH:.0f} s"
+    if measures:
+        needs = (
+            f"a search before which the costs of this machine are measured needs {least:.0f} s, "
+            f"and what follows {BEHIND_SEARCH:.0f} s"
+        )
+    # Rounded inwards.
+    low, high = math.ceil(100 * least / total), math.floor(100 * (1 - BEHIND_SEARCH / total))
+    if low > high:
+        remedy = f"a --budget of {math.ceil((least + BEHIND_SEARCH) / 60)}m or more"
+    else:
+        remedy = f"{low / 100:g} to {high / 100:g}" if measures else f"at most {high / 100:g}"
+    raise UserError(
+        f"--search: {search:g} of a budget of {total:g} s is {search * total:.0f} s, but {needs}; "
+        f"give {remedy}, or --search=0 to search nothing"
+    )
 
 
 class Budget:

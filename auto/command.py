@@ -10,7 +10,8 @@ from pathlib import Path
 
 from auto import budget as budgets
 from auto import test_split
-from auto.record import PRECISIONS, Settings, opened
+from auto.record import FILE, PRECISIONS, Settings, opened
+from cell_search.costs.machine import VARIABLE
 from cell_search.recipes.recipe import BALANCES
 from cells.checks import stages
 from cells.checks.arguments import checked
@@ -85,7 +86,8 @@ def run(
         genotype: cells to train, a name of the catalogue or a file; by default several networks
             race, and the best is trained on.
         search: share of the time that searches cells for the race, from 0 to below 1; by default
-            three tenths of what lies beyond ten minutes.
+            three tenths of what lies beyond ten minutes. At least two minutes where costs have to
+            be measured, and two and a half must be left.
         entrants: who takes part in the race: `all`, or `cells` to leave the residual network out.
         size: height and width in pixels to which images are brought, 16 to 1,024.
         flip: whether images may be mirrored in training, and are at prediction.
@@ -139,6 +141,13 @@ def run(
         require_known(f"--{flag}", value, choices)
     folder = expanded(output).absolute()
     stages.require_own("output", folder, stages.AUTO)
+    if search and not (folder / FILE).exists():
+        measures = True
+        if os.environ.get(VARIABLE):
+            from auto import search_costs
+
+            measures = search_costs.measures()
+        budgets.require_search(total, search, measures)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(

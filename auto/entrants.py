@@ -28,6 +28,9 @@ CELLS = ("hand_written", "snas_mild", "nasnet_a")
 #: From so many seconds on there are so many entrants that no search found.
 COUNTS = ((0.0, 2), (1200.0, 3), (3600.0, 4))
 
+#: The folder, in that of the run, of the cells that a search found; they are called as their files.
+FOUND = "found"
+
 #: How cells are stacked: at the full size of images they cost more than they are worth.
 NETWORK = "cifar_pooled"
 
@@ -61,7 +64,7 @@ class Entrant:
     def name(self) -> str:
         """Such as `nasnet_a (N = 1, F = 16)`."""
         size = f"N = {self.normal_cells}, " if self.normal_cells else ""
-        return f"{pathlib.PurePath(self.cells).name} ({size}F = {self.filters})"
+        return f"{called(self.cells)} ({size}F = {self.filters})"
 
     @property
     def pretrained(self) -> bool:
@@ -109,6 +112,16 @@ class Entrant:
             return {"cells": initial_weights.stack_values(pretrained.read(self.cells).config)}
         sizes = {"normal_cells": self.normal_cells, "filters": self.filters}
         return {"cells": {"network": NETWORK, **sizes}}
+
+
+def called(cells: str) -> str:
+    """What people call cells, such as `nasnet_a`, `mine.json`, or `search-1` of those found.
+
+    Args:
+        cells: see `Entrant`.
+    """
+    path = pathlib.PurePath(cells)
+    return path.stem if path.parts[0] == FOUND else path.name
 
 
 def known(run: Run) -> list[str]:

@@ -45,6 +45,10 @@ FEATURES = 0.05
 #: Images that score: a fifth of those that train, at most so many.
 SCORING, MOST_SCORING = 0.2, 2000
 
+#: The part of the same time after which nobody else is looked at: on a busy machine a compiler
+#: takes long, and a training of the likeliest winner is worth more.
+LOOKING = 0.5
+
 #: Bytes of images in memory; of a larger set a part trains.
 MOST_BYTES = 4 * 2**30
 
@@ -221,8 +225,11 @@ class Race:
         found = [Entrant(*each) for each in _found(self._run)]
         chosen: dict[Entrant, Cost] = {}
         failed: list[Entrant] = []
+        reserved = (1.0 - LOOKING) * self._run.budget.left("training")
         for first in [*sized, *found]:
             try:
+                if chosen and self._run.budget.left("training") < reserved:
+                    raise UserError("left no time to look at it")
                 entrant, cost = first, self._probe(first)
                 if first in sized:
                     entrant, cost = self._largest(first, cost)

@@ -10,7 +10,7 @@ from typing import Any
 
 from auto import pretrained
 from auto.budget import Budget
-from auto.entrants import RESIDUAL, Entrant
+from auto.entrants import FOUND, RESIDUAL, Entrant, called
 from auto.record import Settings
 from auto.screen import outcome
 from auto.test_split import Divided
@@ -192,13 +192,14 @@ def _origin(settings: Settings, told: dict[str, Any]) -> str:
         return "a residual network, as there was no time to compare it with networks of cells"
     if cells == RESIDUAL:
         return "a residual network, which was better than networks of cells"
-    name = escape(pathlib.PurePath(cells).name)
+    name = escape(called(cells))
     if pretrained.pretrained(cells):
         return f"a network that began with trained weights (<b>{name}</b>)"
     if settings.genotype:
         return f"a network of the cells that were given (<b>{name}</b>)"
-    if cells.startswith("search/"):
-        return "a network of cells that a search on these images found"
+    # Runs from before the cells of a search had names of their own read them in its folder.
+    if pathlib.PurePath(cells).parts[0] in (FOUND, "search"):
+        return f"a network of cells that a search on these images found (<b>{name}</b>)"
     return f"a network of the cells <b>{name}</b>, the best of those that raced"
 
 

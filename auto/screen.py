@@ -86,7 +86,14 @@ def outcome(step: str, found: dict[str, Any]) -> str:
         return f"{found['training']:,} to train, {found['testing']:,} to test"
     if step == "search":
         best = found["accuracy"]
-        return f"{found['trials']} candidates" + (f", the best {best:.1%}" if best else "")
+        if not found["trials"]:
+            return (
+                "no candidates, since half of its time is too little to measure what networks "
+                "cost on this machine; cell-search --mode=costs makes a table for CELLS_COSTS"
+            )
+        said = ", all of which failed" if best is None else f", the best {best:.1%}"
+        many = "s" if found["trials"] > 1 else ""
+        return f"{found['trials']} candidate{many}{said}"
     if step == "race":
         won = "won" if found["rungs"] else "trains on: there is no time to compare them"
         return f"{len(found['entrants'])} networks; {found['winner']} {won}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import statistics
 from typing import Any
 
-from auto import entrants
+from auto import entrants, search_costs
 from auto.budget import more
 from auto.context import Run
 from auto.test_split import Divided
 from cell_search.children.precision import in_use
+from cells.genotype import genotype_file
+from cells.kinds import files as kinds
+from cells.support.errors import UserError
 
 #: Blocks of a cell that is searched. Few: a search of minutes sees few cells.
 BLOCKS = 2
@@ -24,15 +27,11 @@ FIRST = ("hand_written",)
 #: So many candidates shall fit into the search; the seconds of one, at least.
 CANDIDATES, LEAST_SECONDS = 16, 5.0
 
-#: Candidates that a search has, at least, and of which so many take part in the race.
-LEAST, BEST = 2, 2
+#: Candidates that a search has, whatever the clock says; of all, so many take part in the race.
+LEAST, BEST = 1, 2
 
 #: Images that score and train a candidate, at most.
 SCORING, TRAINING = 2000, 5000
-
-#: By what the costs of the machine are measured, in about a minute: random networks of which all
-#: pieces are, times of a kind of piece, and networks of which whole steps are.
-_MIXED, _MOST, _WHOLE = 4, 3, ((0, 1, 16, 2), (1, 2, 32, 2))
 
 
 def search(run: Run, divided: Divided) -> dict[str, Any]:
@@ -40,34 +39,47 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
 
     Returns:
         `trials`, `failed`; `accuracy` and `winner`, of the best; and `entrants`, cells (a file in
-        the folder of the run), N and F of the best.
+        the folder of the run), N and F of the best. Where costs could not be measured in time,
+        there are no trials.
     """
     from cell_search import api
     from cell_search.config.searched_settings import chosen
     from cell_search.study import trials
 
     run.directory.path.mkdir(parents=True, exist_ok=True)
-    costs = _costs(run)
+    costs = search_costs.of(run, sorted({*FILTERS, *(2 * f for f in FILTERS)}))
+    if costs is None:
+        return {"trials": 0, "failed": 0, "accuracy": None, "winner": None, "entrants": []}
     wanted, done = max(len(_trials(run)), LEAST), -1
     while wanted > done:
         # A search that goes on has the settings that it began with.
         begun = run.directory.stored_config() is not None and run.directory.has_trials()
-        result = api.search(
-            None if begun else values(run, divided, costs),
-            trials=wanted,
-            directory=run.directory,
-            interruptible=run.interruptible,
-        )
-        known = result.study.get_trials(deepcopy=False)
+        try:
+            result = api.search(
+                None if begun else values(run, divided, str(costs)),
+                trials=wanted,
+                directory=run.directory,
+                interruptible=run.interruptible,
+            )
+        except UserError:
+            known = _trials(run)
+            if not known or any(t.value is not None for t in known):
+                raise
+            # All have failed so far, and the race can do without them.
+        else:
+            known = result.study.get_trials(deepcopy=False)
         done, cost = len(known), statistics.median(map(trials.seconds, known))
         wanted = more(done, LEAST, cost, run.budget.left("search"))
     trained = [t for t in known if t.value is not None]
-    best = trials.best(trained, result.resolved.space, BEST)
+    best = trials.best(trained, result.resolved.space, BEST) if trained else []
     files = sorted((run.directory.path / "top").glob("*.json"))
     found = []
-    for file, trial in zip(files, best, strict=False):
+    for rank, (file, trial) in enumerate(zip(files, best, strict=False), 1):
         sizes = chosen(trial.params)
-        name = file.relative_to(run.folder).as_posix()
+        # Under a name that tells them apart, as copies: the search's own folder may be worked on.
+        cells = dataclasses.replace(genotype_file.read(file), name=f"search-{rank}")
+        name = f"{entrants.FOUND}/{cells.name}.json"
+        kinds.write(cells, run.folder / name)
         found.append([name, sizes["normal_cells"], sizes["filters"]])
     return {
         "trials": done,
@@ -126,32 +138,6 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
         "top": BEST,
         "report_minutes": 0.0,
     }
-
-
-def _costs(run: Run) -> str:
-    """The cost table: the one that the environment names, or one that is measured now."""
-    from cell_search.costs import command, measure, table
-    from cell_search.costs.machine import this_machine
-
-    path = run.folder / "costs.json"
-    if path.exists():
-        return str(path)
-    known, named = None, os.environ.get(command.VARIABLE, "")
-    if named:
-        known = table.read(named)
-        if different := known.machine.differences(this_machine()):
-            print(f"{named} is of another machine ({', '.join(different)}): measures anew")
-            known = None
-    known = known or measure.measure(
-        filters=sorted({*FILTERS, *(2 * f for f in FILTERS)}),
-        families=("nasnet",),
-        mixed=_MIXED,
-        most=_MOST,
-        whole=_WHOLE,
-        report=lambda line: run.screen.now(f"measures what networks cost on this machine: {line}"),
-    )
-    table.write(known, path)
-    return str(path)
 
 
 def _trials(run: Run) -> list[Any]:

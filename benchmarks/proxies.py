@@ -33,7 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks.kept import ROOT, Records
-from benchmarks.report import Figure, judged, observed, print_figures, required
+from benchmarks.report import Figure, judged, mean_and_error, observed, print_figures, required
 from cells.genotype import genotype_file
 from cells.genotype.genotype import Genotype
 
@@ -268,7 +268,7 @@ def _chosen(
         found = [[truth.accuracy(genotype, seed) for seed in seeds] for genotype in genotypes]
         values = [value for of_one in found for value in of_one]
         difference = float(np.mean(values) - np.mean(random))
-        error = math.sqrt(_error(values) ** 2 + _error(random) ** 2)
+        error = math.hypot(*(mean_and_error(each, 6)[1] or 0.0 for each in (values, random)))
         each = ", ".join(f"{np.mean(of_one):.4f}" for of_one in found)
         figures.append(_mean(f"{what}, mean accuracy", values, note=f"of each: {each}"))
         name = f"{what}, less random ones, in standard errors"
@@ -312,14 +312,9 @@ def _cost(records: Records, count: int = 10) -> Figure:
     )
 
 
-def _error(values: Sequence[float]) -> float:
-    """The standard error of the mean."""
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-
-
 def _mean(name: str, values: Sequence[float], note: str = "") -> Figure:
-    error = round(_error(values), 4)
-    return observed(name, round(float(np.mean(values)), 4), error=error, note=note)
+    mean, error = mean_and_error(values, 4)
+    return observed(name, mean, error=error, note=note)
 
 
 if __name__ == "__main__":

@@ -65,12 +65,17 @@ def observed(
     return Figure(name, value, error=error, note=note)
 
 
-def mean_and_error(values: Iterable[float]) -> tuple[float, float | None]:
-    """The mean of percents or the like, and its standard error, which a single value lacks."""
+def mean_and_error(values: Iterable[float], digits: int = 2) -> tuple[float, float | None]:
+    """The mean, and its standard error, which a single value lacks.
+
+    Args:
+        values: percents or the like.
+        digits: to which both are rounded.
+    """
     found = [float(value) for value in values]
     many = len(found) > 1
-    error = round(statistics.stdev(found) / math.sqrt(len(found)), 2) if many else None
-    return round(statistics.mean(found), 2), error
+    error = round(statistics.stdev(found) / math.sqrt(len(found)), digits) if many else None
+    return round(statistics.mean(found), digits), error
 
 
 def print_figures(figures: list[Figure], seeds: Iterable[int] = ()) -> None:

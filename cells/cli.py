@@ -21,17 +21,18 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 from cells import commands
 from cells.genotype.notations import FORMATS
 from cells.network import presets
 from cells.network.stack_config import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
-from cells.support.errors import BAD_INPUT, cut, printable, told_errors, unknown
+from cells.support.errors import BAD_INPUT, cut, nearest, printable, told_errors, unknown
 from cells.support.registry import import_modules
 from cells.support.settings import Bounds, fit
 from cells.support.version import __version__
@@ -42,13 +43,50 @@ Command = Callable[[argparse.Namespace], Iterator[str]]
 class _Parser(argparse.ArgumentParser):
     """Tells faults in one sentence, as the other command lines do."""
 
+    def __init__(self, **settings: Any):
+        self._options: list[str] = []
+        self._commands = False
+        super().__init__(**settings)
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        action = super().add_argument(*names, **settings)
+        self._options += action.option_strings
+        return action
+
+    def add_subparsers(self, **settings: Any) -> Any:
+        self._commands = True
+        return super().add_subparsers(**settings)
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        # First of all, as a slip in a needed option is no lack of it. What stands behind the name
+        # of a subcommand is looked at by the parser of that.
+        given = list(sys.argv[1:] if args is None else args)
+        own = itertools.takewhile(lambda a: a.startswith("-"), given) if self._commands else given
+        for argument in itertools.takewhile(lambda a: a != "--", own):
+            name = argument.partition("=")[0]
+            if name.startswith("--") and not any(o.startswith(name) for o in self._options):
+                self._refuse([name])
+        namespace, left = super().parse_known_args(given, namespace)
+        if left:
+            self._refuse(left)
+        return namespace, left
+
+    def _refuse(self, arguments: Sequence[str]) -> NoReturn:
+        first, long = arguments[0], [o[2:] for o in self._options if o.startswith("--")]
+        remedy = nearest(first[2:80], long, "--") if first.startswith("--") else ""
+        if first.startswith("-"):
+            remedy = remedy or f"known are {', '.join(self._options)}"
+        self.error("; ".join([f"unrecognized arguments: {cut(' '.join(arguments))}", remedy]))
+
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ")
         if choice := re.match(r"(\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):
             argument, given, known = choice.groups()
             message = unknown(argument, given, re.findall(r"[\w-]+", known)).with_flag
         message = printable(cut(message, 400))
-        print(f"cells: {message}; see {self.prog} --help", file=sys.stderr)
+        message = message.rstrip("; ")
+        between = " " if message.endswith("?") else "; "
+        print(f"cells: {message}{between}see {self.prog} --help", file=sys.stderr)
         sys.exit(BAD_INPUT)
 
 

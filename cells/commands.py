@@ -272,6 +272,9 @@ def validate(args: argparse.Namespace) -> Iterator[str]:
     """`cells validate`: whether genotype files are well formed."""
     for path in args.files:
         genotype = kinds.read(path)
+        if isinstance(genotype, Architecture):
+            with about(path):
+                genotype.require_possible()
         what = words_of(genotype).title(genotype)
         if isinstance(genotype, Genotype):
             what += f", {' and '.join(str(len(cell.blocks)) for _, cell in genotype.cells)} blocks"

@@ -6,16 +6,13 @@ import os
 from collections.abc import Iterator
 
 from cell_search.costs import table
-from cell_search.costs.machine import this_machine
+from cell_search.costs.machine import VARIABLE, this_machine
 from cell_search.costs.predict import costs
 from cells.genotype.genotype import Genotype
 from cells.network.stack_config import StackConfig
 from cells.operations.architecture import Architecture
 from cells.support.errors import UserError
 from cells.support.files import require_writable
-
-#: The environment variable that names the table where none is named.
-VARIABLE = "CELLS_COSTS"
 
 
 def make(path: str, precision: str = "float32") -> Iterator[str]:

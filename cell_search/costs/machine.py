@@ -6,6 +6,9 @@ import os
 import platform
 from dataclasses import dataclass, fields
 
+#: The environment variable that names the cost table where none is named.
+VARIABLE = "CELLS_COSTS"
+
 
 @dataclass(frozen=True)
 class Machine:

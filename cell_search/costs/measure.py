@@ -65,6 +65,7 @@ def measure(
     most: int = _SAMPLES,
     whole: Sequence[tuple[int, int, int, int]] = _WHOLE,
     report: Callable[[str], None] = lambda line: None,
+    check: Callable[[float], None] = lambda done: None,
 ) -> CostTable:
     """Measures everything that networks of some operations need; takes minutes.
 
@@ -76,6 +77,8 @@ def measure(
         most: times of a kind of piece; fewer are measured sooner, and predict worse.
         whole: (seed, N, F, blocks) of the random networks whose whole steps are measured.
         report: is told what is measured next.
+        check: is called before each measurement with the part of them that is done; what it raises
+            ends them all.
 
     Returns:
         The table of this machine.
@@ -83,17 +86,24 @@ def measure(
     pieces = list(_pieces(operations, filters, families, mixed, most))
     bank = Bank()
     samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
+    done, all_of_them = 0, 2 * len(pieces) + len(whole)
     for pass_, batch in (("training", BATCH), ("inference", 1)):
         found: defaultdict[str, list[Sample]] = defaultdict(list)
         for number, piece in enumerate(pieces):
             if number % 50 == 0:
                 report(f"{pass_}: piece {number} of {len(pieces)}")
+            check(done / all_of_them)
+            done += 1
             seconds = time_piece(bank, piece, batch, training=pass_ == "training")
             found[kind_of(piece)].append((amount_of(piece, batch), seconds))
         samples[pass_] = {kind: tuple(rows) for kind, rows in found.items()}
     table = CostTable(this_machine(), samples)
-    parts = [_whole_network(bank, _random(s, operations, b), n, f) for s, n, f, b in whole]
-    report(f"whole steps of {len(parts)} networks")
+    report(f"whole steps of {len(whole)} networks")
+    parts = []
+    for seed, normal_cells, f, blocks in whole:
+        check(done / all_of_them)
+        done += 1
+        parts.append(_whole_network(bank, _random(seed, operations, blocks), normal_cells, f))
     return dataclasses.replace(table, overheads=_overheads(table, parts))
 
 

@@ -99,8 +99,8 @@ def rerank(
         The study of the search, and the paths of what was written, to show.
 
     Raises:
-        UserError: no trial of the search succeeded, an earlier re-ranking had other settings, or
-            no candidate could be trained.
+        UserError: no trial of the search succeeded, an earlier re-ranking had other settings, what
+            is read for the winner is missing, or no candidate could be trained.
         Interruption: by a signal.
     """
     directory = studies if isinstance(studies, SearchDirectory) else None
@@ -116,13 +116,19 @@ def rerank(
     known = found.get_trials(deepcopy=False)
     best = trials.best(known, search.space, wanted.top_k, search.objectives[0].sign)
     study = studies.open_rerank(wanted.name)
+    space, before = search.space, study.get_trials(deepcopy=False)
+    there = Counter(space.canonical_key(t.params) for t in before)
+    missing = [
+        trial
+        for seed in range(1, wanted.seeds + 1)
+        for trial in best
+        if there[space.canonical_key(trial.params)] < seed
+    ]
+    if directory and (missing or not all(t.state.is_finished() for t in before)):
+        longer.evaluator.check_leave()
     _require_same(study, where, longer)
-    space = search.space
-    there = Counter(space.canonical_key(t.params) for t in study.get_trials(deepcopy=False))
-    for seed in range(1, wanted.seeds + 1):
-        for trial in best:
-            if there[space.canonical_key(trial.params)] < seed:
-                trials.begin(study, space, space.point(trial) or {})
+    for trial in missing:
+        trials.begin(study, space, space.point(trial) or {})
     numbers = {space.canonical_key(trial.params): trial.number for trial in best}
     times = "once" if wanted.seeds == 1 else f"{wanted.seeds} times"
     told = ", ".join(map(str, numbers.values()))

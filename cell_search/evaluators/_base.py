@@ -269,6 +269,14 @@ class Evaluator(abc.ABC):
         """This evaluator as a re-ranking uses it, which may keep more of a training."""
         return self
 
+    def check_leave(self) -> None:
+        """Checks that what `leave` reads is there; called before a re-ranking trains.
+
+        Raises:
+            UserError: a file is missing, or is none that can be read.
+        """
+        return
+
     def leave(self, trained: Sequence[Request], folder: pathlib.Path) -> list[str]:
         """Writes what a re-ranking leaves of its winner beside the genotype.
 

@@ -76,9 +76,21 @@ class ImageFolder:
 
     @property
     def set_name(self) -> str:
-        """The folder's name as TFDS takes names: lower-case letters, digits and `_`."""
-        name = re.sub(r"[^a-z0-9]+", "_", self.root.resolve().name.lower()).strip("_")
+        """The folder's name as TFDS takes names (`set_name`), with a letter before other names."""
+        name = set_name(self.root.resolve().name)
         return name if name[:1].isalpha() else f"images_{name}".rstrip("_")
+
+
+def set_name(name: str) -> str:
+    """A name as TFDS takes names: lower-case letters, digits and `_` in the place of all others.
+
+    Args:
+        name: of a folder.
+
+    Returns:
+        What may begin with a digit, or be empty, which TFDS does not take.
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def find(folder: Path) -> ImageFolder | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -155,21 +155,29 @@ class Canvas:
             )
         )
 
-    def arc(self, start: Point, tip: Point, bulge: float, color: str, name: str) -> None:
-        """Draws an arrow around what is between two points of one upright line.
+    def arcs(
+        self, starts: Sequence[tuple[Point, float]], tip: Point, color: str, name: str
+    ) -> None:
+        """Draws arrows with one head around what is between points of one upright line.
+
+        They are one shape, since a network may have thousands of them.
 
         Args:
-            start: where it begins.
-            tip: where its head ends.
-            bulge: how far it goes to the right; to the left where it is negative.
-            color: of the arrow.
-            name: becomes its id.
+            starts: where they begin, and how far each goes to the right; to the left where that is
+                negative. All go to one side.
+            tip: where their head ends.
+            color: of the arrows.
+            name: becomes their id.
         """
-        turned = -1 if bulge > 0 else 1
+        turned = -1 if starts[0][1] > 0 else 1
         end = (round(tip[0] - turned * (_ARROW[0] - 0.5), 3), tip[1])
-        # Of a cubic curve whose inner points are so far away the middle is at three quarters.
-        far = [(round(point[0] + bulge / 0.75, 3), point[1]) for point in (start, tip)]
-        self._stroke(Path([start, *far, end], [Path.MOVETO, *[Path.CURVE4] * 3]), color, 0.9, name)
+        vertices: list[Point] = []
+        for start, bulge in starts:
+            # Of a cubic curve whose inner points are so far away the middle is at three quarters.
+            inner = [(round(point[0] + bulge / 0.75, 3), point[1]) for point in (start, tip)]
+            vertices += [start, *inner, end]
+        codes = [Path.MOVETO, *[Path.CURVE4] * 3] * (len(vertices) // 4)
+        self._stroke(Path(vertices, codes), color, 0.9, name)
         self.arrow(tip, color, f"{name}-head", turned=(turned, 0))
 
     def arrow(self, tip: Point, color: str, name: str, *, turned: tuple[int, int] = (0, 1)) -> None:
@@ -189,7 +197,8 @@ class Canvas:
         self._add(PathPatch(Path(corners, codes), facecolor=color, linewidth=0, gid=name, zorder=2))
 
     def _add(self, patch: FancyBboxPatch | PathPatch) -> None:
-        self._axes.add_patch(patch)
+        # Not `add_patch`, which computes the limits of the axes anew for each: they are fixed.
+        self._axes.add_artist(patch)
         patch.set_clip_on(False)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from matplotlib.figure import Figure
 
 from cells.drawing.canvas import Canvas, behind_arrow, text_width
@@ -55,11 +57,13 @@ def draw(network: Architecture, theme: Theme, annotated: bool = False) -> Figure
         Box(middle, round(_MARGIN + below - (number + 0.5) * _ROW, 3), width, _BOX)
         for number in range(len(sketch.rows))
     ]
-    for read, reader in arcs:
+    for reader, pairs in itertools.groupby(sorted(arcs, key=_reader), _reader):
         side = -1 if reader % 2 == 0 else 1
-        edge = middle + side * width / 2
-        start, tip = (edge, boxes[read].y - _ENDS), (edge, boxes[reader].y + _ENDS)
-        canvas.arc(start, tip, side * _bulge(reader - read), theme.line, f"edge-{read}-{reader}")
+        edge, tip_y = middle + side * width / 2, boxes[reader].y + _ENDS
+        starts = [
+            ((edge, boxes[read].y - _ENDS), side * _bulge(reader - read)) for read, _ in pairs
+        ]
+        canvas.arcs(starts, (edge, tip_y), theme.line, f"arcs-{reader}")
     for read, reader in sketch.edges:
         if reader == read + 1:
             top, name = boxes[reader].top, f"edge-{read}-{reader}"
@@ -72,6 +76,10 @@ def draw(network: Architecture, theme: Theme, annotated: bool = False) -> Figure
         canvas.box(box, paints[kind], f"row-{number}")
         canvas.text(box.x, box.y, text, _TEXT, paints[kind].text)
     return canvas.figure
+
+
+def _reader(edge: tuple[int, int]) -> int:
+    return edge[1]
 
 
 def _bulge(span: int) -> float:

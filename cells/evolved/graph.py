@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from cells.evolved.canonical import canonical_key
-from cells.evolved.layout import layout
+from cells.evolved.layout import layout, require_possible
 from cells.genotype.genotype import check_name
 from cells.genotype.genotype_file import FORMAT_VERSION, check_schema, schema
 from cells.operations.architecture import Architecture, Sketch
@@ -239,6 +239,9 @@ class EvolvedGraph(Architecture):
         self, size: Size | None, classes: int | None, *, channels: int = 3, dropout: float = 0.0
     ) -> Graph:
         return layout(self, size, classes, channels=channels, dropout=dropout)
+
+    def require_possible(self) -> None:
+        require_possible(self)
 
     def canonical_key(self) -> str:
         return canonical_key(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cells.operations.blocks import classify
@@ -41,6 +42,21 @@ def layout(
         UserError: a convolution halves the image until nothing is left, or the network is too
             large.
     """
+    laid = _laid_out(graph, size, classes, channels, dropout)
+    _check_cost(laid, size)
+    return laid
+
+
+def require_possible(graph: EvolvedGraph) -> None:
+    """Raises a UserError where the network is too large for images of every size."""
+    # So large that no stride is beyond them.
+    side = math.prod(e.convolution.stride for e in graph.edges if e.convolution)
+    _check_cost(_laid_out(graph, (side, side), None, 3, 0.0), None)
+
+
+def _laid_out(
+    graph: EvolvedGraph, size: Size | None, classes: int | None, channels: int, dropout: float
+) -> Graph:
     laid = Graph()
     tensors: dict[str, Tensor] = {}
     for vertex in graph.order:
@@ -60,7 +76,6 @@ def layout(
             x = laid.relu(laid.add(f"{vertex}_bn", BatchNorm(), x))
         tensors[vertex] = x
     classify(laid, x, classes, dropout)
-    _check_cost(laid, size)
     return laid
 
 

@@ -67,6 +67,10 @@ class Architecture(abc.ABC):
             UserError: there is no such network for images like these.
         """
 
+    def require_possible(self) -> None:  # noqa: B027 (most kinds check it when they are made)
+        """Raises a UserError where `layout` would refuse images of every size; not asked of each
+        network that is made, as it takes as long as a layout."""
+
     @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The architecture as JSON values, as its file holds it; `from_dict` is the inverse."""

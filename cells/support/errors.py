@@ -121,17 +121,18 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str], before: str = "") -> str:
     """Returns `"did you mean 'x' or 'y'? "`, or `""` where nothing known is near.
 
     Args:
         name: what was given.
         known: the names that exist.
+        before: what is written before each, such as the dashes of options, and makes none nearer.
     """
     near = difflib.get_close_matches(str(name), [str(k) for k in known], cutoff=0.5)
     if not near:
         return ""
-    return "did you mean " + " or ".join(repr(cut(n)) for n in near) + "? "
+    return "did you mean " + " or ".join(repr(before + cut(n)) for n in near) + "? "
 
 
 def listed(items: Iterable[object], most: int = 3, between: str = ", ") -> str:

@@ -13,9 +13,21 @@ from cost_tables import made
 from folders import write
 from forked_commands import begin_forked
 
-from auto import budget, entrants, final_training, race, search_step, steps
+from auto import (
+    budget,
+    entrants,
+    final_training,
+    race,
+    report,
+    screen,
+    search_costs,
+    search_step,
+    steps,
+)
 from auto.entrants import Entrant
-from cell_search.costs import command, table
+from cell_search.costs import table
+from cell_search.costs.machine import VARIABLE
+from cell_search.costs.table import Overheads
 from cells.__main__ import run as main
 from cells.operations.operations import OPERATIONS
 from cells.support.signals import Interruption
@@ -44,6 +56,10 @@ def shapes(tmp_path_factory):
         (["--seed=-1"], "--seed"),
         (["--search=1.5"], "--search"),
         (["--search=0.5", "--genotype=nasnet_a"], "--search"),
+        (["--search=0.3", "--budget=5m"], "give 0.4 to 0.5, or --search=0"),
+        (["--search=0.7", "--budget=5m"], "what follows 150 s; give 0.4 to 0.5"),
+        (["--search=0.5", "--budget=3m"], "give a --budget of 5m or more"),
+        (["--search=0.5", "--budget=271s"], "give a --budget of 5m or more"),
         (["--entrants=nobody"], "--entrants"),
         (["--balance=nothing"], "--balance"),
         (["--precision=float64"], "--precision"),
@@ -52,12 +68,73 @@ def shapes(tmp_path_factory):
 )
 def test_bad_input_ends_in_a_sentence(shapes, tmp_path, monkeypatch, capsys, arguments, said):
     output = tmp_path / "out"
+    monkeypatch.delenv(VARIABLE, raising=False)
     with pytest.raises(SystemExit) as ended:
         auto(monkeypatch, f"--images={shapes}", f"--output={output}", *arguments)
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
     assert not output.exists()
+
+
+def test_where_costs_are_known_a_search_may_be_short(shapes, tmp_path, monkeypatch, capsys):
+    """And a table of another machine, or none, is told of before anything is computed."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "costs.json"))
+    arguments = (f"--images={shapes}", f"--output={tmp_path / 'out'}", "--budget=3m")
+
+    def said(share):
+        with pytest.raises(SystemExit):
+            auto(monkeypatch, *arguments, f"--search={share}")
+        return capsys.readouterr().err
+
+    assert "costs.json: there is no such cost file" in said(0.2)
+    table.write(made(cores=99), tmp_path / "costs.json")
+    assert "are measured needs 120 s" in said(0.1)
+    table.write(made(), tmp_path / "costs.json")
+    assert "give at most 0.16, or --search=0" in said(0.4)
+    assert not (tmp_path / "out").exists()
+
+
+def test_costs_that_cannot_be_measured_in_time_end_the_search_and_not_the_run(
+    shapes, tmp_path, small, monkeypatch
+):
+    """Nothing is measured for longer: the time of the search is over when its step begins."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
+    found = run.step("search", lambda: search_step.search(run, divided(run)))
+    assert found["trials"] == 0 and found["entrants"] == []
+    assert "too little to measure what networks cost" in screen.outcome("search", found)
+    names = [Entrant(*each).name for each in raced(run)[1]["entrants"]]
+    assert names == ["resnet_9 (F = 4)", "hand_written (N = 1, F = 4)"]
+
+
+@pytest.mark.parametrize(
+    ("slower", "share", "stopped"), [(1.0, 0.4, 1.0), (3.0, 0.4, 1.0), (1.0, 3.0, 0.12)]
+)
+def test_what_cannot_be_measured_in_time_is_given_up_early(slower, share, stopped):
+    """A first tenth that is slower, for compilers, ends nothing; what would take six times too long
+    costs an eighth of the time."""
+    gone = 0.0
+    for done in range(100):
+        if not search_costs.in_time(gone, done / 100):
+            break
+        gone += share / 100 * (slower if done < 10 else 1.0)
+    else:
+        assert stopped == 1.0 and gone < search_costs.PART
+        return
+    assert gone <= stopped
+
+
+def test_a_search_of_which_all_candidates_fail_ends_without_the_run(shapes, tmp_path, monkeypatch):
+    """A step takes a thousand seconds by the table, and a candidate has five."""
+    slow = made(tuple(OPERATIONS), Overheads(place=1000.0))
+    table.write(slow, tmp_path / "named.json")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "named.json"))
+    monkeypatch.setattr(search_step, "FILTERS", (4, 8))
+    run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
+    found = run.step("search", lambda: search_step.search(run, divided(run)))
+    assert found["trials"] == found["failed"] == 1 and found["entrants"] == []
+    assert screen.outcome("search", found) == "1 candidate, all of which failed"
 
 
 @pytest.fixture
@@ -156,6 +233,19 @@ def test_who_fails_leaves_alone(shapes, tmp_path, small, monkeypatch):
     assert whole.best_cells(result) == "hand_written"
 
 
+def test_a_machine_too_busy_to_look_at_all_trains_the_likeliest(
+    shapes, tmp_path, small, monkeypatch
+):
+    """Half of the time of race and training is gone when the first has been looked at."""
+    run = begin(tmp_path / "out", shapes, size=16)
+    left = iter([100.0, 90.0, 49.0])
+    divided(run)
+    monkeypatch.setattr(run.budget, "left", lambda step: next(left, 45.0))
+    _, result = raced(run)
+    assert result["winner"] == "resnet_9 (F = 4)"
+    assert result["failed"] == {"hand_written (N = 1, F = 4)": "left no time to look at it"}
+
+
 def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, small, monkeypatch):
     """A machine that becomes three times slower: the end comes nearer, and the budget is kept."""
 
@@ -190,6 +280,22 @@ def test_the_end_follows_the_clock_and_is_decided_again_alike(shapes, tmp_path, 
     twin = race.Race(run, DIVIDED[run.folder]).training(Entrant(entrants.RESIDUAL, 0, 4))
     final_training._prolong(run, twin, path, 0.5)
     np.testing.assert_array_equal(twin.child.trained.numpy(), training.child.trained.numpy())
+
+
+def test_on_a_busy_machine_more_is_kept_back(shapes, tmp_path, small):
+    """A step that takes four times its processor time: so does all that follows the training."""
+    run = begin(tmp_path / "out", shapes, size=16)
+    whole, entrant = race.Race(run, divided(run)), Entrant(entrants.RESIDUAL, 0, 4)
+
+    def kept(processor):
+        whole.costs = {entrant.name: race.Cost(processor, 0.1)}
+        training = whole.training(entrant)
+        none = dataclasses.replace(DIVIDED[run.folder], testing=0)
+        return final_training._time_after(whole, entrant, training, none)
+
+    # Several cores work at once where the processor's time is the longer.
+    assert kept(0.2) == kept(0.1) == final_training.FIXED
+    assert kept(0.025) == pytest.approx(4 * final_training.FIXED)
 
 
 def test_a_folder_becomes_a_classifier_through_a_kill(shapes, tmp_path, small, monkeypatch, capsys):
@@ -234,14 +340,24 @@ def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     monkeypatch.setattr(search_step, "LEAST_SECONDS", 0.02)
     # Costs that the environment names are not measured.
     table.write(made(tuple(OPERATIONS)), tmp_path / "named.json")
-    monkeypatch.setenv(command.VARIABLE, str(tmp_path / "named.json"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "named.json"))
     run = begin(tmp_path / "out", shapes, size=16, search=1e-9)
     found = run.step("search", lambda: search_step.search(run, divided(run)))
     assert found["trials"] >= search_step.LEAST
-    assert found["entrants"][0][0] == "search/top/01.json"
+    assert found["entrants"][0][0] == "found/search-1.json"
+    best = run.cells("found/search-1.json")
+    assert best.name == "search-1"
+    assert best.cells == run.cells("search/top/01.json").cells
     assert found["entrants"][0][1] in search_step.NORMAL_CELLS
     assert found["entrants"][0][2] in (4, 8)
     whole, result = raced(run)
     assert found["entrants"][0] in result["entrants"]
+    names = {Entrant(*each).name.split(" ")[0] for each in result["entrants"]}
+    # Of one or of two, as the time allowed.
+    assert {"resnet_9", "hand_written", "search-1"} <= names
+    assert names <= {"resnet_9", "hand_written", "search-1", "search-2"}
+    told = {"training": {"cells": "found/search-1.json"}, "race": result}
+    said = report._origin(run.settings, told)
+    assert said == "a network of cells that a search on these images found (<b>search-1</b>)"
     assert steps.FORMATS == ("keras", "tflite") and budget.search_of(1800.0) == 0.2
     assert whole.images(Entrant(*result["entrants"][0])).size == (16, 16)

@@ -53,6 +53,18 @@ def test_help_teaches_without_tensorflow():
         (["auto", "--images=x", "-o=y", "--budget=soon"], "--budget: 'soon' is not a duration"),
         (["summary", "nasnet_a", "--image_size=99999"], "image_size: 99,999 is too large"),
         (["summary", "nasnet_a", "--colour"], "unrecognized arguments: --colour"),
+        (
+            ["auto", "--images=x", "-o=y", "--serch=5"],
+            "unrecognized arguments: --serch; did you mean '--search'? see cells auto --help",
+        ),
+        (["auto", "--imags=x", "-o=y"], "unrecognized arguments: --imags; did you mean '--images'"),
+        (["auto", "--images=x", "--sise", "5"], "unrecognized arguments: --sise; did you mean '--"),
+        (["summary", "--sise"], "unrecognized arguments: --sise; known are -h, --help, --import, "),
+        (["summary", "--filter_s", "8", "nasnet_a"], "unrecognized arguments: --filter_s; did you"),
+        (["--versoin", "list"], "unrecognized arguments: --versoin; did you mean '--version'? see"),
+        (["list", "nasnet_a"], "unrecognized arguments: nasnet_a; see cells list --help"),
+        (["show", "nasnet_a", f"--{'x' * 5000}"], "unrecognized arguments: --xxx"),
+        (["validate", "--", "--jsn"], "--jsn: there is no such genotype file"),
     ],
 )
 def test_a_wrong_argument_is_told_in_one_sentence(arguments, sentence, capsys, monkeypatch):

@@ -16,7 +16,7 @@ from cell_search.images import ImageSettings
 from cell_search.space.recurrent_spaces import RecurrentSpace
 from cell_search.space.space import Space
 from cells.recurrent.genotype import RecurrentGenotype
-from cells.support.errors import UserError
+from cells.support.errors import UserError, about
 from cells.support.settings import setting
 
 #: What the reward is made of: of Zoph & Le 2017, of Pham et al. 2018, and one that tells weak
@@ -147,6 +147,13 @@ class LanguageModel(Evaluator):
 
     def deciding(self) -> Evaluator:
         return dataclasses.replace(self, keep=True)
+
+    def check_leave(self) -> None:
+        if self.test:
+            with about(
+                "rerank.evaluator.language_model.test", "put it there, or set this to false"
+            ):
+                texts.test(self.text)
 
     def leave(self, trained: Sequence[Request], folder: pathlib.Path) -> list[str]:
         from cell_search.evaluators.language_model import winner

@@ -52,6 +52,18 @@ def load(folder: str) -> Text:
     return _load(place, tuple((s.st_mtime_ns, s.st_size) for s in map(os.stat, paths)))
 
 
+def test(folder: str) -> np.ndarray:
+    """The test text as the numbers of the words of the training text.
+
+    Args:
+        folder: has all three files.
+
+    Raises:
+        UserError: see `load`; or the test text has another word.
+    """
+    return numbers(files.expanded(folder) / TEST, load(folder).words)
+
+
 @functools.lru_cache(maxsize=2)
 def _load(folder: pathlib.Path, state: tuple) -> Text:
     known = {EOS: 0}

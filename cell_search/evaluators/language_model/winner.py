@@ -1,7 +1,7 @@
 """What a re-ranking leaves of its winner: a Keras model, its weights, and the test perplexity.
 
-The test text is read here alone, once for each re-ranking: what stands in `scores.json` is not
-measured again.
+The test text is measured here alone, once for each re-ranking: what stands in `scores.json` is not
+measured again. (That it can be read is seen to before anything is trained.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cell_search.evaluators.language_model.loop import Child, perplexity
 from cells.recurrent import layer
 from cells.recurrent.counts import shapes
 from cells.recurrent.genotype import RecurrentGenotype
-from cells.support.files import atomic_path, expanded, write_atomically, write_json
+from cells.support.files import atomic_path, write_atomically, write_json
 
 if TYPE_CHECKING:
     from cell_search.evaluators.language_model.settings import LanguageModel
@@ -62,8 +62,7 @@ def write(settings: LanguageModel, trained: Sequence[Request], folder: pathlib.P
             "perplexity": [perplexity(child.losses[child.epoch]) for _, child in children],
         }
     if settings.test and "test_perplexity" not in known:
-        test = texts.numbers(expanded(settings.text) / texts.TEST, text.words)
-        parts = texts.windows(test, settings.batch, settings.steps)
+        parts = texts.windows(texts.test(settings.text), settings.batch, settings.steps)
         known["test_perplexity"] = [perplexity(child.loss(parts)) for _, child in children]
     weights = {name: weight.numpy() for name, weight in best.weights.items()}
     write_atomically(folder / "weights.npz", array_file.to_bytes(weights))

@@ -10,6 +10,7 @@ import numpy as np
 
 from cells.checks.arguments import checked
 from cells.data import prepared
+from cells.data.image_folders import set_name
 from cells.support.errors import UserError, cut, first_line
 from cells.support.files import FilePath, expanded, writing
 
@@ -48,7 +49,7 @@ def save_images(
         'sets/noise/1.0.0'
     """
     place = expanded(folder)
-    name = re.sub(r"[^a-z0-9]+", "_", place.absolute().name.lower()).strip("_")
+    name = set_name(place.absolute().name)
     if not name[:1].isalpha():
         raise UserError(f"folder: {place} cannot name a data set; let its name begin with a letter")
     made = place.parent / name / prepared.VERSION

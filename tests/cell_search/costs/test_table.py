@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from cell_search.children.pieces import Piece, cut
-from cell_search.costs import command, measure, predict, table
+from cell_search.costs import measure, predict, table
 from cell_search.costs.kinds import Amount, amount_of, kind_of, sums_of
+from cell_search.costs.machine import VARIABLE
 from cell_search.costs.table import CostTable, Overheads
 from cells.genotype import catalogue
 from cells.network import presets
@@ -197,13 +198,13 @@ def test_the_summary_of_a_genotype_tells_what_it_costs(
     expected = predict.costs(known, genotype, config, 16)
     values = json.loads(run(f"--cost={path}", "--batch=16", "--json"))
     assert {name: values[name] for name in expected} == expected
-    monkeypatch.setenv(command.VARIABLE, str(path))
+    monkeypatch.setenv(VARIABLE, str(path))
     shown = run("--cost", "--batch=16")
     assert f"{1000 * expected['step_seconds']:.1f} ms, 16 images" in shown
     assert "which is not this machine" not in shown
     table.write(cost_tables.made(processor="Z80"), path)
     assert "Z80" in run("--cost") and "which is not this machine" in run("--cost")
-    monkeypatch.delenv(command.VARIABLE)
+    monkeypatch.delenv(VARIABLE)
     with pytest.raises(SystemExit):
         run("--cost")
     assert "--cost: name a cost table" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from cell_search.evaluators.language_model import network, winner
 from cell_search.evaluators.language_model import text as texts
 from cell_search.evaluators.language_model.loop import Child, network_of, perplexity
 from cell_search.images import ImageSettings
+from cell_search.output import results
 from cell_search.space import published
 from cells.recurrent.genotype import RecurrentGenotype
 from cells.support.errors import UserError
@@ -236,6 +237,16 @@ def test_a_search_that_was_stopped_goes_on_is_replayed_and_decided(
     values = result.study.best_trial.user_attrs["metrics"]
     assert values["reward"] == pytest.approx(80 / values["perplexity"] ** 2)
 
+    # Without one, nothing is trained; nor with one of other words.
+    for text, sentence in ((None, "there is no such text"), ("Zweifel\n", "'Zweifel' is not in")):
+        if text:
+            (folder / "test.txt").write_text(text)
+        with pytest.raises(
+            UserError, match=rf"^rerank.evaluator.language_model.test: .*{sentence}.* to false$"
+        ):
+            cell_search.rerank(tmp_path / "parts", top_k=2, seeds=2)
+        result = cell_search.open_search(tmp_path / "parts")
+        assert results.reranking_of(result.resolved, result.study) is None
     (folder / "test.txt").write_text((pathlib.Path(settings.text) / "test.txt").read_text())
     again = cell_search.rerank(tmp_path / "parts", top_k=2, seeds=2)
     left = tmp_path / "parts" / "winner"

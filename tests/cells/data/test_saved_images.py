@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from PIL import Image
 
 import cells
 from cells import UserError, data
-from cells.data import builder, detection_classes, image_classes, split_size
+from cells.data import builder, detection_classes, image_classes, image_folders, split_size
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 10, 14, 3), np.uint8)
@@ -124,3 +125,29 @@ def test_a_set_that_is_there_stays(tmp_path):
     cells.save_images(tmp_path / "mine", splits)
     with pytest.raises(UserError, match="holds a data set already"):
         cells.save_images(tmp_path / "mine", splits)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("Fotos (2024)", "fotos_2024"), ("__a--b..c", "a_b_c"), ("Äpfel", "pfel"), ("ok_1", "ok_1")],
+)
+def test_a_set_is_called_as_one_of_a_folder_of_files(tmp_path, folder, name):
+    """Arrays and files in a folder of one name make sets of one name, which TFDS takes."""
+    pixels, labels = np.zeros((2, 4, 4, 3), np.uint8), np.array([0, 1])
+    made = cells.save_images(tmp_path / folder, {"train": (pixels, labels)})
+    assert Path(made).parent.name == name == image_folders.set_name(folder)
+    assert tfds.builder_from_directory(made).info.name == name
+    for label in ("a", "b"):
+        (tmp_path / "files" / folder / label).mkdir(parents=True)
+        Image.fromarray(pixels[0]).save(tmp_path / "files" / folder / label / "0.png")
+    found = image_folders.find(tmp_path / "files" / folder)
+    assert found is not None and found.set_name == name
+
+
+def test_a_folder_whose_name_has_no_letter_first(tmp_path):
+    with pytest.raises(UserError, match="let its name begin with a letter"):
+        cells.save_images(tmp_path / "2024", {})
+    (tmp_path / "2024" / "a").mkdir(parents=True)
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "2024" / "a" / "0.png")
+    found = image_folders.find(tmp_path / "2024")
+    assert found is not None and found.set_name == "images_2024"

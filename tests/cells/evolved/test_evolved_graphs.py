@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 
+from cells.__main__ import run as main
 from cells.evolved.graph import (
     FIRST,
     MAX_BYTES,
@@ -221,6 +222,37 @@ def test_what_is_too_large_for_the_images_is_refused_when_it_is_laid_out():
         edges = (Edge("x", "input", "a", 1.0, wide), Edge("y", "a", "output", 1.0, slim))
         with pytest.raises(UserError, match=sentence):
             EvolvedGraph(vertices, edges).layout(size, 10)
+
+
+@pytest.mark.parametrize("factors", [(100.0, 100.0), (5_000.0, 1.0)])
+def test_validate_refuses_what_no_image_suits(factors, tmp_path, monkeypatch, capsys):
+    """30,000 channels by two factors, and 9 x 15,000^2 weights: as the network is refused."""
+    vertices = (Vertex("input"), Vertex("a"), Vertex("output"))
+    one, other = (Convolution(factor) for factor in factors)
+    edges = (Edge("x", "input", "a", 1.0, one), Edge("y", "a", "output", 1.0, other))
+    graph = EvolvedGraph(vertices, edges)
+    with pytest.raises(UserError) as refused:
+        graph.layout((32, 32), None)
+    files.write(graph, tmp_path / "wide.json")
+    monkeypatch.setattr("sys.argv", ["cells", "validate", str(tmp_path / "wide.json")])
+    with pytest.raises(SystemExit):
+        main()
+    told = capsys.readouterr()
+    assert told.err == f"cells: {tmp_path}/wide.json: {refused.value}\n" and not told.out
+
+
+def test_what_suits_large_images_is_possible():
+    """Strides of 2^10 in each of a chain of many edges, and maps that are enlarged again."""
+    vertices = [Vertex("input"), *(Vertex(f"v{i}") for i in range(100)), Vertex("output")]
+    conv = Convolution(1.0, 0.0, 0.0, 10.0)
+    chain = [
+        Edge(f"e{i}", a.id, b.id, 2.0, conv)
+        for i, (a, b) in enumerate(itertools.pairwise(vertices))
+    ]
+    down = Edge("down", "input", "v99", 1.0)
+    up = Edge("up", "v99", "output", 3.0, Convolution(2.0))
+    for graph in (FIRST, MEETING, EvolvedGraph(tuple(vertices), (*chain, down, up))):
+        graph.require_possible()
 
 
 def test_a_graph_has_64_kilobytes_at_most():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import inception_v4
@@ -315,14 +316,46 @@ def test_words_and_differences(monkeypatch, capsys):
     assert "output = mean over all pixels of layer 15" in told
 
 
+def lines(root: ElementTree.Element) -> dict[str, list[str]]:
+    """The lines of each shape between boxes, by its id without what tells drawings apart."""
+    ids = ((e, re.search(r"(?:edge|arcs)-.*", e.get("id", ""))) for e in root.iter())
+    return {
+        found[0]: re.findall("M[^M]*", next(p.get("d", "") for p in e if p.tag.endswith("path")))
+        for e, found in ids
+        if found
+    }
+
+
+def read_by(network: LayerwiseNetwork, row: int) -> set[int]:
+    """The rows that a row of the drawing reads; the last one is the classifier."""
+    if row == len(network.layers) + 1:
+        return set(network.unread)
+    return set(network.layers[row - 1].inputs or (0,)) if row else set()
+
+
+def test_a_drawing_of_layers_that_all_read_all_earlier_ones_has_few_shapes():
+    """821 lines, none of which is left out, in shapes that grow with the layers alone."""
+    dense = LayerwiseNetwork("dense", tuple(Layer(1, 1, 1, tuple(range(n))) for n in range(1, 41)))
+    shapes = lines(ElementTree.fromstring(cells.draw(dense).svg))
+    drawn = [line for name, ends in shapes.items() if not name.endswith("head") for line in ends]
+    assert len(drawn) == len(set(drawn)) == 40 * 41 / 2 + 1
+    assert len(shapes) <= 4 * 41
+
+
 def test_a_drawing_has_a_box_for_each_layer_and_a_line_for_each_input():
     svg = cells.draw("nas_v1").svg
     root = ElementTree.fromstring(svg)
     ids = [e.get("id", "") for e in root.iter() if "row-" in e.get("id", "")]
     assert len(ids) == 15 + 2
     inputs = sum(len(layer.inputs) for layer in NAS.layers)
-    edges = [e.get("id", "") for e in root.iter() if "edge-" in e.get("id", "")]
-    # The published figure: 58 connections between image, layers and classifier; each has a head.
-    assert len([e for e in edges if not e.endswith("head")]) == inputs + 1
-    assert len([e for e in edges if e.endswith("head")]) == inputs + 1
+    shapes = lines(root)
+    drawn = [len(ends) for name, ends in shapes.items() if not name.endswith("head")]
+    assert sum(drawn) == inputs + 1
+    # Each arrow comes in, and what a layer reads from further away comes in at one point.
+    heads = {name.removesuffix("-head") for name in shapes if name.endswith("head")}
+    assert heads == {name for name in shapes if not name.endswith("head")}
+    assert heads == {
+        *(f"edge-{n}-{n + 1}" for n in range(16) if n in read_by(NAS, n + 1)),
+        *(f"arcs-{n}" for n in range(17) if read_by(NAS, n) - {n - 1}),
+    }
     assert svg == cells.draw("nas_v1").svg
