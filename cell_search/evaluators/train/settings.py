@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -238,6 +238,10 @@ class Train(ChildEvaluator):
             filters=2 * self.filters,
             epochs=4 * self.epochs,
         )
+
+    def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
+        # The network of the winner is that of the child, also where its stem was not decided.
+        return super().transfer_settings({"stem": self.stem, **searched}, batch)
 
     @property
     def augmentation(self) -> Augmentation:

@@ -181,6 +181,9 @@ def test_the_transfer_stage_gets_what_was_searched_along() -> None:
         "task.model.auxiliary_head": True,
         "task.losses.auxiliary_weight": 0.4,
     }
+    # The network is that of the search, also where its stem was not searched along.
+    fixed = dataclasses.replace(Train(), stem="transitions").transfer_settings({}, 64)
+    assert fixed == alone | {"task.model.cells.network": "cifar_transitions"}
     off = Train().transfer_settings({"auxiliary_weight": 0.0}, 64)
     assert off["task.model.auxiliary_head"] is False
 
