@@ -149,6 +149,7 @@ def test_the_transfer_stage_counts_in_its_own_way() -> None:
     assert evaluator.transfer_settings(searched, 64) == {
         "task.model.cells.normal_cells": 3,
         "task.model.cells.filters": 8,
+        "task.model.cells.network": "cifar",
         "task.train_data.aug_rand_hflip": False,
         "task.train_data.aug_shift": 2,
         "task.train_data.aug_cutout": 5,
