@@ -14,6 +14,7 @@ from benchmarks.data import data_dir
 from benchmarks.kept import ROOT
 from benchmarks.record.contestants import Contestant
 from cells.genotype import genotype_file
+from cells.network import presets
 
 if TYPE_CHECKING:
     from cell_search.costs.table import CostTable
@@ -62,7 +63,7 @@ def settings(who: Contestant, seed: int, count: int) -> dict[str, Any]:
     """
     # The stem has F, too, as in the classifiers.
     cells = {
-        **{"network": f"cifar_{who.stem}", "stem_filters": None},
+        **{"network": presets.OF_STEM[who.stem], "stem_filters": None},
         **{"normal_cells": who.normal_cells, "filters": who.filters},
     }
     images = {"global_batch_size": _BATCH, "seed": seed, "deterministic": True}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_RATE = "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate"
+from cells.network import presets
 
-_NETWORKS = {"cifar": "cifar", "pooled": "cifar_pooled", "transitions": "cifar_transitions"}
+_RATE = "trainer.optimizer_config.learning_rate.cosine.initial_learning_rate"
 
 #: What the transfer stage calls a setting, and what it makes of its value: weight decay is counted
 #: there as half of the factor of the squares. `epochs` and `batch` have no counterpart, since the
@@ -16,7 +16,7 @@ _COUNTERPARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "learning_rate": {_RATE: float},
     "l2": {"task.losses.l2_weight_decay": lambda l2: 2.0 * l2},
     "momentum": {"trainer.optimizer_config.optimizer.sgd.momentum": float},
-    "stem": {"task.model.cells.network": _NETWORKS.get},
+    "stem": {"task.model.cells.network": presets.OF_STEM.get},
     "clip": {"trainer.optimizer_config.optimizer.sgd.global_clipnorm": float},
     "drop_path_keep": {"task.model.cells.drop_path_keep": float},
     "auxiliary_weight": {

@@ -33,6 +33,14 @@ _IMAGENET = StackConfig(
 _MOBILE = _IMAGENET.replace(image_size=(224, 224), stem_filters=32)
 _LARGE = _IMAGENET.replace(image_size=(331, 331), stem_filters=96)
 
+#: The network of each stem; of large images the smaller one.
+OF_STEM: dict[str, str] = {
+    "cifar": "cifar",
+    "pooled": "cifar_pooled",
+    "transitions": "cifar_transitions",
+    "imagenet": "imagenet_mobile",
+}
+
 #: Configurations by (network, stacking), without drop path, which training recipes add.
 _NETWORKS = {
     ("cifar", "nasnet"): _CIFAR,

@@ -38,7 +38,8 @@ class CellStack(hyperparams.Config):
     Attributes:
         genotype: a name of the catalogue, or the file of cells or of a whole network; "" takes
             genotype and stack from `task.init_checkpoint`.
-        network: `cifar`, `cifar_pooled`, `imagenet_mobile` or `imagenet_large`.
+        network: `cifar`, `cifar_pooled`, `cifar_transitions`, `imagenet_mobile` or
+            `imagenet_large`.
         drop_path_keep: keep probability of the last cell at the end of training; 1 is off.
         drop_path_steps: steps until it is reached; 0 stands for the length of training.
         The others: see `cells.network.stack_config.StackConfig`.

@@ -9,6 +9,7 @@ from typing import Any
 from cells.genotype import catalogue
 from cells.genotype.genotype import Genotype
 from cells.kinds import files as kinds
+from cells.network import presets
 from cells.network.stack_config import OF_CELLS, StackConfig
 from cells.support.errors import UserError
 from cells.weights import weights_file
@@ -27,14 +28,6 @@ _SHARED = (
     "batch_norm_momentum",
     "batch_norm_epsilon",
 )
-
-#: Networks by their stem.
-_NETWORKS = {
-    "cifar": "cifar",
-    "pooled": "cifar_pooled",
-    "transitions": "cifar_transitions",
-    "imagenet": "imagenet_mobile",
-}
 
 
 def complete(task: schema.Task) -> None:
@@ -90,7 +83,7 @@ def stack_values(config: StackConfig) -> dict[str, Any]:
         config: the file's.
     """
     return {
-        "network": _NETWORKS[config.stem],
+        "network": presets.OF_STEM[config.stem],
         **{name: getattr(config, name) for name in _SHARED},
     }
 
