@@ -166,8 +166,8 @@ def build(
         classifier_activation: Keras's name of the activation of the classifier; None for logits.
         name: of the model; by default the genotype's.
         **settings: `normal_cells` (N), `filters` (F) or `penultimate_filters` (P of "N @ P"),
-            `stem_filters`, `skip_reduction`, `border_rule`, `dropout`, `batch_norm_momentum` and
-            `batch_norm_epsilon` in place of the network's own.
+            `empty_group`, `stem_filters`, `skip_reduction`, `border_rule`, `dropout`,
+            `batch_norm_momentum` and `batch_norm_epsilon` in place of the network's own.
 
     Returns:
         A `keras.Model`: float images `(batch, height, width, channels)` in [-1, 1] in;

@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 from cells import commands
 from cells.genotype.notations import FORMATS
 from cells.network import presets
-from cells.network.stack_config import MAX_CELLS, MAX_CLASSES, MAX_FILTERS
+from cells.network.stack_config import GROUPS, MAX_CELLS, MAX_CLASSES, MAX_FILTERS
 from cells.operations.primitives import BORDER_RULES
 from cells.support.errors import BAD_INPUT, cut, nearest, printable, told_errors, unknown
 from cells.support.registry import import_modules
@@ -111,6 +111,7 @@ def _number(kind: type, bounds: Bounds) -> Callable[[str], float]:
 
 _batch = _number(int, Bounds(least=1, most=100_000))
 _cells = _number(int, Bounds(least=1, most=MAX_CELLS))
+_group = _number(int, Bounds(least=0, most=GROUPS))
 _classes = _number(int, Bounds(least=0, most=MAX_CLASSES))
 _factor = _number(float, Bounds(above=0, most=100))
 _filters = _number(int, Bounds(least=1, most=100 * MAX_FILTERS))
@@ -262,6 +263,11 @@ def _add_summary(sub: argparse.ArgumentParser) -> None:
         "-N",
         type=_cells,
         help="Normal cells in each group",
+    )
+    sub.add_argument(
+        "--empty_group",
+        type=_group,
+        help="1, 2 or 3: has no cells; of cifar_transitions",
     )
     sub.add_argument("--filters", "-F", type=_filters, help="filters in the first group")
     sub.add_argument(

@@ -192,6 +192,7 @@ def summary(
     else:
         yield (
             f"{genotype.name}, {args.network}: N = {config.normal_cells}, F = {config.filters}, "
+            f"{_without(config)}"
             f"{config.normal_cells} @ {penultimate_filters(genotype, config)}, images of {size}"
         )
     yield f"trainable parameters  {counts.trainable:>16,}"
@@ -207,10 +208,15 @@ def summary(
         yield f"(predicted for {machine})"
 
 
+def _without(config: StackConfig) -> str:
+    return f"no cells in group {config.empty_group}, " if config.empty_group else ""
+
+
 #: Flags of `cells summary` that name a network, and say nothing of a recurrent cell.
 _OF_NETWORKS = (
     "network",
     "normal_cells",
+    "empty_group",
     "filters",
     "penultimate_filters",
     "stem_filters",

@@ -23,10 +23,16 @@ from cells.operations.graph import Graph
 
 RESIDUAL = "resnet_9"
 
-#: Stem, N and F with which every cell is tried: with its Reduction cell, and without at two widths.
-SIZES = (("pooled", 1, 16), ("transitions", 1, 8), ("transitions", 1, 16))
+#: Stem, N, empty group and F with which every cell is tried: with its Reduction cell; without it at
+#: two widths; and as the hand-written cell was best.
+SIZES = (
+    ("pooled", 1, 0, 16),
+    ("transitions", 1, 0, 8),
+    ("transitions", 1, 0, 16),
+    ("transitions", 1, 2, 16),
+)
 
-_STACK = ("stem", "normal_cells", "filters")
+_STACK = ("stem", "normal_cells", "empty_group", "filters")
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Contestant:
         group: `search`, `random`, `published`, `hand_written` or `resnet_9`.
         name: of the cells.
         genotype: the cells as JSON values; none for the residual network.
-        stem, normal_cells, filters: of the stack.
+        stem, normal_cells, empty_group, filters: of the stack.
     """
 
     group: str
@@ -45,6 +51,7 @@ class Contestant:
     genotype: dict[str, Any] | None = None
     stem: str = ""
     normal_cells: int = 0
+    empty_group: int = 0
     filters: int = 0
 
     @property
@@ -52,7 +59,8 @@ class Contestant:
         """For people."""
         if self.genotype is None:
             return self.name
-        return f"{self.name} ({self.stem}, N={self.normal_cells}, F={self.filters})"
+        empty = f", group {self.empty_group} empty" if self.empty_group else ""
+        return f"{self.name} ({self.stem}, N={self.normal_cells}, F={self.filters}{empty})"
 
     def network(self, size: tuple[int, int], classes: int) -> tuple[Graph, NetworkConfig]:
         """Lays the network out.
@@ -70,6 +78,7 @@ class Contestant:
             "cifar",
             stem=self.stem,
             normal_cells=self.normal_cells,
+            empty_group=self.empty_group,
             filters=self.filters,
             image_size=size,
             num_classes=classes,
@@ -88,8 +97,8 @@ def known() -> Iterator[Contestant]:
         group = name if name == "hand_written" else "published"
         genotype = genotype_file.to_dict(catalogue.load(name))
         genotype["provenance"] = {}
-        for stem, cells, filters in SIZES:
-            yield Contestant(group, name, genotype, stem, cells, filters)
+        for size in SIZES:
+            yield Contestant(group, name, genotype, *size)
 
 
 def found(record: Record, count: int) -> Iterator[Contestant]:

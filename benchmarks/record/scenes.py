@@ -64,7 +64,8 @@ def settings(who: Contestant, seed: int, count: int) -> dict[str, Any]:
     # The stem has F, too, as in the classifiers.
     cells = {
         **{"network": presets.OF_STEM[who.stem], "stem_filters": None},
-        **{"normal_cells": who.normal_cells, "filters": who.filters},
+        **{"normal_cells": who.normal_cells, "empty_group": who.empty_group},
+        "filters": who.filters,
     }
     images = {"global_batch_size": _BATCH, "seed": seed, "deterministic": True}
     # As large a part of all steps as in the demo.

@@ -269,7 +269,7 @@ class SearchConfig(hyperparams.Config):
 CHOICES = ("strategy", "evaluator", "pruner", "pool")
 
 #: Settings of evaluators that say nothing of whole networks, whatever they are.
-OF_CELLS = ("normal_cells", "filters", "stem")
+OF_CELLS = ("normal_cells", "empty_group", "filters", "stem")
 
 
 def used_values(config: SearchConfig) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _COUNTERPARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "l2": {"task.losses.l2_weight_decay": lambda l2: 2.0 * l2},
     "momentum": {"trainer.optimizer_config.optimizer.sgd.momentum": float},
     "stem": {"task.model.cells.network": presets.OF_STEM.get},
+    "empty_group": {"task.model.cells.empty_group": int},
     "clip": {"trainer.optimizer_config.optimizer.sgd.global_clipnorm": float},
     "drop_path_keep": {"task.model.cells.drop_path_keep": float},
     "auxiliary_weight": {

@@ -19,6 +19,7 @@ class NetworkSettings(TypedDict, total=False):
     """Settings that replace those of a named network (`cells.network.stack_config.StackConfig`)."""
 
     normal_cells: int
+    empty_group: int
     filters: int
     penultimate_filters: int
     stem_filters: int
@@ -43,6 +44,7 @@ _OF_WEIGHTS = ("border_rule", "batch_norm_epsilon", "batch_norm_momentum", "drop
 _SAME = (
     "stem",
     "normal_cells",
+    "empty_group",
     "filters",
     "stem_filters",
     "skip_reduction",

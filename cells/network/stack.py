@@ -73,7 +73,8 @@ class _Stack:
         self.number = 0
         self.stem_cells = 2 if stem_of(genotype, config) == "cells" else 0
         inserted = self.family.inserts_reductions and config.stem != "transitions"
-        self.cells = self.stem_cells + GROUPS * config.normal_cells + (GROUPS - 1) * inserted
+        groups = GROUPS - (config.empty_group > 0)
+        self.cells = self.stem_cells + groups * config.normal_cells + (GROUPS - 1) * inserted
 
     def build(self) -> Graph:
         self._stem()
@@ -133,7 +134,8 @@ class _Stack:
 
     def _group(self, group: int) -> None:
         filters = self.config.filters * 2**group
-        names = [f"group_{group + 1}_cell_{i + 1}" for i in range(self.config.normal_cells)]
+        count = 0 if self.config.empty_group == group + 1 else self.config.normal_cells
+        names = [f"group_{group + 1}_cell_{i + 1}" for i in range(count)]
         if group and self.config.stem == "transitions":
             name = f"transition_{group}"
             self._pooled(name, f"{name}_pool", self.previous, self._width(group))

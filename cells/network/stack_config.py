@@ -38,6 +38,8 @@ class StackConfig:
             groups: a transition as in Huang et al. 2017, arXiv:1608.06993) or `imagenet` (3x3
             convolution of stride 2, then two Reduction cells).
         normal_cells: N, cells in each of the three groups.
+        empty_group: the group, 1 to 3, that has no cells and is only what comes before it, as in
+            the middle of `resnet_9`; 0: none. `transitions` stem only.
         filters: F, filters of every operation in the first group.
         stem_filters: channels of the stem's (last) convolution; None stands for 3 F, for F in a
             `pooled` stem, and for the channels of the first group's cells before `transitions`.
@@ -60,6 +62,7 @@ class StackConfig:
 
     stem: Stem = setting("cifar", choices=STEMS)
     normal_cells: int = setting(6, least=1, most=MAX_CELLS)
+    empty_group: int = setting(0, least=0, most=GROUPS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
     stem_filters: int | None = setting(None, least=1, most=MAX_FILTERS)
     image_size: Size | None = setting((32, 32), least=1, most=MAX_SIDE)
@@ -87,6 +90,7 @@ class StackConfig:
 OF_CELLS = (
     "stem",
     "normal_cells",
+    "empty_group",
     "filters",
     "stem_filters",
     "skip_reduction",
@@ -171,6 +175,17 @@ def check(genotype: Genotype | Architecture, config: StackConfig) -> None:
         raise UserError(
             f"filters: {config.filters} is too small; the first stem cell has a quarter of it and "
             "splits that in two, so use at least 8"
+        )
+    if config.empty_group and config.stem != "transitions":
+        raise UserError(
+            f"empty_group: the {config.stem!r} stack has cells in every group; leave it out, or "
+            "take 'transitions'"
+        )
+    group = f"group_{config.empty_group}_"
+    if config.auxiliary_head and family_of(genotype.stacking).auxiliary.after.startswith(group):
+        raise UserError(
+            f"auxiliary_head: stands behind the first cell of group {config.empty_group}, which "
+            "empty_group leaves out; leave out one of them"
         )
     if config.skip_reduction and config.stem == "transitions":
         raise UserError(

@@ -55,7 +55,7 @@ def test_what_was_found_is_laid_out_as_it_was_trained(record: Record) -> None:
     genotype = SPACE.decode(params, name="search-1")
     assert genotype_file.from_dict(best.genotype) == genotype
     assert second.genotype != best.genotype
-    evaluator = Train(stem="transitions", **searched_settings.chosen(params))
+    evaluator = Train(stem="transitions", **{"empty_group": 2, **searched_settings.chosen(params)})
     child = evaluator.trained_child(genotype, (32, 32), 10)
     graph, config = best.network((32, 32), 10)
     assert config == child

@@ -113,6 +113,7 @@ def test_what_is_of_cells_is_refused(folder, digits_dir):
     assert layout()[0] == NETWORK
     # N = 2 and F = 16 are what the experiment has anyway.
     of_cells = {"normal_cells": (2, 3), "filters": (16, 32), "drop_path_keep": (0.9,)}
+    of_cells |= {"empty_group": (2,)}
     of_cells |= {"stem_filters": (1,), "skip_reduction": (False, True), "border_rule": ("timm",)}
     for field, value in ((name, value) for name in of_cells for value in of_cells[name]):
         with pytest.raises(UserError, match=f"{field}: is for networks stacked of cells, and mine"):

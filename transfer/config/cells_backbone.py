@@ -48,6 +48,7 @@ class CellStack(hyperparams.Config):
     genotype: str = "nasnet_a"
     network: str = setting("imagenet_mobile", choices=presets.NETWORKS)
     normal_cells: int | None = _stack_setting("normal_cells")
+    empty_group: int | None = _stack_setting("empty_group")
     filters: int | None = _stack_setting("filters")
     penultimate_filters: int | None = setting(None, least=1)
     stem_filters: int | None = _stack_setting("stem_filters")

@@ -21,6 +21,7 @@ from transfer.runs import model_dir
 #: Fields of a stack that a weights file knows, and a configuration calls the same.
 _SHARED = (
     "normal_cells",
+    "empty_group",
     "filters",
     "stem_filters",
     "skip_reduction",

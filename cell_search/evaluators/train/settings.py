@@ -17,7 +17,7 @@ from cell_search.images import ImageSettings
 from cell_search.space.network_space import NetworkSpace
 from cell_search.space.space import Space
 from cells.kinds.files import ImageGenotype
-from cells.network.stack_config import MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
+from cells.network.stack_config import GROUPS, MAX_CELLS, MAX_FILTERS, MAX_SIDE, StackConfig
 from cells.operations.architecture import Architecture
 from cells.operations.primitives import Size
 from cells.support.errors import UserError
@@ -51,6 +51,7 @@ class Train(ChildEvaluator):
         stem: what halves the images before the first cell: nothing (`cifar`), a pool (`pooled`), or
             a pool as between the groups, too (`transitions`, which has no Reduction cells); see
             `cells.network.stack_config.StackConfig`.
+        empty_group: the group, 1 to 3, that has no cells (`transitions` alone); 0: none.
         epochs: passes over the training images.
         predicted_seconds: in place of epochs, seconds of the training by the search's cost table
             (`costs`): each candidate makes as many steps as fit into them; 0: epochs count.
@@ -87,6 +88,7 @@ class Train(ChildEvaluator):
     normal_cells: int = setting(2, least=1, most=MAX_CELLS)
     filters: int = setting(32, least=2, most=MAX_FILTERS)
     stem: str = setting("cifar", shown=False, choices=STEMS)
+    empty_group: int = setting(0, shown=False, least=0, most=GROUPS)
     epochs: int = setting(20, least=1, most=MAX_COUNT)
     predicted_seconds: float = setting(0.0, shown=False, least=0)
     batch: int = setting(128, least=1, most=MAX_COUNT)
@@ -150,6 +152,7 @@ class Train(ChildEvaluator):
     def trained_child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         return self.child(genotype, size, num_classes).replace(
             stem=self.stem,
+            empty_group=self.empty_group,
             drop_path_keep=self.drop_path_keep,
             auxiliary_head=self.auxiliary_weight > 0.0,
         )
@@ -241,7 +244,8 @@ class Train(ChildEvaluator):
 
     def transfer_settings(self, searched: Mapping[str, Any], batch: int) -> dict[str, Any]:
         # The network of the winner is that of the child, also where its stem was not decided.
-        return super().transfer_settings({"stem": self.stem, **searched}, batch)
+        own = {"stem": self.stem, **({"empty_group": self.empty_group} if self.empty_group else {})}
+        return super().transfer_settings({**own, **searched}, batch)
 
     @property
     def augmentation(self) -> Augmentation:
@@ -249,7 +253,7 @@ class Train(ChildEvaluator):
 
 
 #: Settings that say nothing of whole networks, and their values where nothing is wanted of them.
-_OF_CELLS = {"stem": "cifar", "drop_path_keep": 1.0, "auxiliary_weight": 0.0}
+_OF_CELLS = {"stem": "cifar", "empty_group": 0, "drop_path_keep": 1.0, "auxiliary_weight": 0.0}
 
 #: What the settings are called that `cells.network.stack_config` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}

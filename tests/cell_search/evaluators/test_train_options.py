@@ -184,6 +184,8 @@ def test_the_transfer_stage_gets_what_was_searched_along() -> None:
     # The network is that of the search, also where its stem was not searched along.
     fixed = dataclasses.replace(Train(), stem="transitions").transfer_settings({}, 64)
     assert fixed == alone | {"task.model.cells.network": "cifar_transitions"}
+    bare = dataclasses.replace(Train(), stem="transitions", empty_group=2).transfer_settings({}, 64)
+    assert bare == fixed | {"task.model.cells.empty_group": 2}
     off = Train().transfer_settings({"auxiliary_weight": 0.0}, 64)
     assert off["task.model.auxiliary_head"] is False
 

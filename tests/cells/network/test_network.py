@@ -51,13 +51,16 @@ def images(*shape: int, seed: int = 0) -> np.ndarray:
         (NASNET, "cifar"),
         (NASNET, "cifar_pooled"),
         (NASNET, "cifar_transitions"),
+        (FEW, "cifar_transitions, group 2 empty"),
         (NASNET, "imagenet_mobile"),
         (PNASNET, "imagenet_mobile"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 def test_both_namespaces_give_equal_logits(genotype, network):
-    config = presets.configure(genotype, network, image_size=(64, 64), **SMALL)
+    network, _, empty = network.partition(", ")
+    own = {**SMALL, "empty_group": 2 if empty else 0, "image_size": (64, 64)}
+    config = presets.configure(genotype, network, **own)
     ours = build_network(genotype, config, keras)
     randomise_statistics(ours)
     theirs = build_network(genotype, config, tf_keras)

@@ -269,6 +269,14 @@ def test_rules_that_pad_by_parity_demand_a_size():
         stack(NASNET, StackConfig(image_size=None, auxiliary_head=True))
     with pytest.raises(UserError, match=r"skip_reduction: .* 'transitions' .* no Reduction cells"):
         stack(NASNET, StackConfig(stem="transitions", skip_reduction=True))
+    with pytest.raises(UserError, match="empty_group: the 'pooled' stack has cells in every group"):
+        stack(NASNET, StackConfig(stem="pooled", empty_group=2))
+    without_third = StackConfig(stem="transitions", empty_group=3, auxiliary_head=True)
+    with pytest.raises(
+        UserError, match=r"auxiliary_head: .* the first cell of group 3, which empty_"
+    ):
+        stack(ENAS, without_third)
+    assert "auxiliary_logits" in stack(NASNET, without_third).outputs
     with pytest.raises(UserError, match="skip_reduction: has no meaning for 'pnasnet'"):
         stack(PNASNET, StackConfig(skip_reduction=True))
 

@@ -236,20 +236,22 @@ def test_a_pooled_stem_has_two_convolutions_and_quarters_all_that_follows(f):
     assert pooled.multiply_adds == 1024 * now + cells / 4 + head
 
 
-@pytest.mark.parametrize("f", [8, 22])
-def test_transitions_are_convolutions_to_the_next_width_and_no_reduction_cell(f):
+@pytest.mark.parametrize(("f", "empty"), [(8, 0), (22, 0), (8, 1), (8, 2), (22, 3)])
+def test_transitions_are_convolutions_to_the_next_width_and_no_reduction_cell(f, empty):
     """Numbers of the hand-written cell, N = 1; its two states are joined, so 2 F of each group."""
     genotype = catalogue.load("hand_written")
-    config = presets.configure(genotype, "cifar_transitions", normal_cells=1, filters=f)
+    own = {"normal_cells": 1, "filters": f, "empty_group": empty}
+    config = presets.configure(genotype, "cifar_transitions", **own)
     counted = summarize(stack(genotype, config), ("logits",), (32, 32))
 
     def convolution(kernel, before, after):
         return kernel * before * after, 2 * after
 
     wide, layers = 2 * f, {32: [convolution(9, 3, f), convolution(9, f, 2 * f)]}
-    for size, width in ((16, f), (8, 2 * f), (4, 4 * f)):
+    for group, (size, width) in enumerate(((16, f), (8, 2 * f), (4, 4 * f)), start=1):
         # Both inputs are what the pool gives, and brought to F by a 1x1 convolution each.
-        layers[size] = 2 * [convolution(1, 2 * width, width)] + 2 * [convolution(9, width, width)]
+        cell = 2 * [convolution(1, 2 * width, width)] + 2 * [convolution(9, width, width)]
+        layers[size] = [] if group == empty else cell
         if size > 4:
             wide = 2 * width
             layers[size].append(convolution(9, wide, 2 * wide))
