@@ -8,7 +8,9 @@ Three searches with the same children, images and processor time, from the same 
 evolution; random mutations without selection (either of two wins, the paper's own control); and
 evolution whose children inherit no weights. What counts is the best held-out accuracy in the
 population. All of it lies in DIR, and the same command goes on there; a search that was killed does
-the trials since its last stop again for nothing.
+the trials since its last stop again for nothing. Differences are those of searches with one seed,
+which run on one machine, one after the other; `--only=1` does those of one seed and judges nothing,
+and `python -m benchmarks.kept DIR/results.jsonl` keeps them for another day.
 
 `--first` trains the first individual alone, as the paper trains: 25,600 steps of 50 images,
 momentum 0.9 at a learning rate of 0.1, weight decay 1e-4, mirrored and moved images; the test
@@ -34,6 +36,7 @@ import numpy as np
 
 from benchmarks.children_memory import GROWING, random_graph
 from benchmarks.data import data_dir
+from benchmarks.kept import Records
 from benchmarks.report import Figure, judged, mean_and_error, observed, print_figures, required
 from benchmarks.searches import search_for
 
@@ -66,6 +69,9 @@ LIMITS = {
     ),
 }
 
+#: Arguments that make it what it is.
+_SIZES = ("minutes", "population", "chunk", "images", "size", "held_out")
+
 #: What a search has beside what all have.
 ARMS: dict[str, dict[str, Any]] = {
     "evolution": {},
@@ -83,6 +89,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="of a processor, each search")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", default=",".join(ARMS))
+    parser.add_argument("--only", type=int, help="the searches of this seed, and no figures")
     parser.add_argument("--population", type=int, default=20, help="the set-point")
     parser.add_argument("--chunk", type=int, default=20, help="children between looks at the clock")
     parser.add_argument("--images", type=int, default=10_000, help="that train a child, once each")
@@ -99,16 +106,29 @@ def main() -> None:
     if args.first:
         print_figures(first_individual(args.steps), seeds=[0])
         return
-    best: dict[str, list[float]] = {}
-    joined: dict[str, list[float]] = {}
-    for arm in args.arms.split(","):
-        folders = [
-            pathlib.Path(args.output) / f"{arm} {seed}".replace(" ", "_")
-            for seed in range(args.seeds)
-        ]
-        best[arm] = [evolve(folder, arm, seed, args) for seed, folder in enumerate(folders)]
-        joined[arm] = [skips(folder, args.population) for folder in folders]
-    print_figures(figures_of(best, joined, args), seeds=range(args.seeds))
+    arms = args.arms.split(",")
+    records = Records(pathlib.Path(args.output) / "results.jsonl")
+    best: dict[str, list[float]] = {arm: [] for arm in arms}
+    joined: dict[str, list[float]] = {arm: [] for arm in arms}
+    for seed in range(args.seeds) if args.only is None else (args.only,):
+        for arm in arms:
+            found = _searched(records, arm, seed, args)
+            best[arm].append(found["best"])
+            joined[arm].append(found["joined"])
+    if args.only is None:
+        figures = figures_of(best, joined, args, records.measured_on())
+        print_figures(figures, seeds=range(args.seeds))
+
+
+def _searched(records: Records, arm: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
+    # Another size of anything is another comparison.
+    sizes = {name: getattr(args, name) for name in _SIZES}
+    if (known := records.find([arm, seed, sizes])) is None:
+        folder = pathlib.Path(args.output) / f"{arm} {seed}".replace(" ", "_")
+        best = evolve(folder, arm, seed, args)
+        known = {"best": best, "joined": skips(folder, args.population)}
+        records.add([arm, seed, sizes], known)
+    return known
 
 
 def settings_of(arm: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
@@ -160,7 +180,10 @@ def skips(folder: pathlib.Path, population: int) -> float:
 
 
 def figures_of(
-    best: dict[str, list[float]], joined: dict[str, list[float]], args: argparse.Namespace
+    best: dict[str, list[float]],
+    joined: dict[str, list[float]],
+    args: argparse.Namespace,
+    measured_on: str = "",
 ) -> list[Figure]:
     """What is required of the arms that were run, and what each reached."""
     told = (
@@ -168,6 +191,7 @@ def figures_of(
         f"pixels, once each, 50 a step; "
         f"{args.held_out:,} held out; set-point {args.population}"
     )
+    told += f"; {measured_on}" if measured_on else ""
     found: list[Figure] = []
     for arm, values in best.items():
         name = f"{arm}: best held-out accuracy, percent"

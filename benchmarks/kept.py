@@ -1,4 +1,10 @@
-"""Results that are kept as they come, so that a comparison which is stopped goes on."""
+"""Results that are kept as they come, so that a comparison which is stopped goes on.
+
+  python -m benchmarks.kept runs/evolved_graphs/results.jsonl
+
+copies such a file to where it is committed, below `benchmarks/results`: figures of many hours are
+measured on several days, and a fresh clone goes on with what is there.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +18,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.recording.git import Repository
 from benchmarks.table_searches import Contender, find
 
 ROOT = pathlib.Path(__file__).parents[1]
+
+#: What is committed of files below `runs`.
+RUNS, RESULTS = ROOT / "runs", ROOT / "benchmarks" / "results"
 
 
 def code_of(strategy: str, *evaluation: str) -> str:
@@ -64,22 +74,57 @@ def _imported(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 class Records:
-    """Results by what was asked for, one JSON line each; a torn line is skipped."""
+    """Results by what was asked for, one JSON line each; a torn line is skipped.
+
+    Of a file below `runs` it knows what is committed, too.
+
+    Args:
+        path: of the file.
+    """
 
     def __init__(self, path: pathlib.Path):
         self.path = path
-        self._known: dict[str, Any] = {}
-        for key, value in read_lines(path):
-            self._known[json.dumps(key, sort_keys=True)] = value
+        self._known: dict[str, tuple[Any, str]] = {}
+        self._commit = Repository(ROOT).head()[0][:7]
+        for line in [*read_lines(committed(path)), *read_lines(path)]:
+            key, value, commit = (*line, "")[:3]
+            self._known[json.dumps(key, sort_keys=True)] = value, commit
 
     def find(self, key: Any) -> Any:
         """The result, or None where there is none."""
-        return self._known.get(json.dumps(key, sort_keys=True))
+        return self._known.get(json.dumps(key, sort_keys=True), (None, ""))[0]
 
     def add(self, key: Any, value: Any) -> None:
         """Takes and writes a result."""
-        self._known[json.dumps(key, sort_keys=True)] = value
-        write_line(self.path, [key, value])
+        self._known[json.dumps(key, sort_keys=True)] = value, self._commit
+        write_line(self.path, [key, value, self._commit])
+
+    def measured_on(self) -> str:
+        """On which commits, in words; empty where all was measured on the present one."""
+        commits = {commit for _, commit in self._known.values() if commit}
+        return f"measured on {', '.join(sorted(commits))}" if commits - {self._commit} else ""
+
+
+def committed(path: pathlib.Path) -> pathlib.Path:
+    """Where a file below `runs` is committed; itself elsewhere."""
+    path = path.absolute()
+    return RESULTS / path.relative_to(RUNS) if path.is_relative_to(RUNS) else path
+
+
+def commit(path: pathlib.Path) -> pathlib.Path:
+    """Writes all lines, those that were committed before too, to where they are committed.
+
+    Raises:
+        ValueError: it is no file below `runs`, or there is none.
+    """
+    target = committed(path)
+    if target == path.absolute() or not path.is_file():
+        raise ValueError(f"{path}: is no file below {RUNS}")
+    known = [json.dumps(line) for line in read_lines(target)]
+    new = [text for line in read_lines(path) if (text := json.dumps(line)) not in known]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("".join(f"{text}\n" for text in [*known, *new]), encoding="utf-8")
+    return target
 
 
 def read_lines(path: pathlib.Path) -> Iterator[Any]:
@@ -121,3 +166,11 @@ class Kept:
         record = {"seed": seed, **run}
         self._take(record)
         write_line(self.path, record)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        try:
+            print(commit(pathlib.Path(name)).relative_to(ROOT))
+        except ValueError as error:
+            sys.exit(str(error))

@@ -16,7 +16,9 @@ less that in its first, which is random.
 With `--minutes` each search has so much time of a processor in place of so many children: whole
 networks, evolved graphs, and cells (NASNet's space, N = 1, F = 24) at equal cost.
 
-All of it lies in DIR, and the same command goes on there. Needs CELLS_DATA_DIR with `cifar10`.
+All of it lies in DIR, and the same command goes on there. `--only=1` does the searches of one
+number and judges nothing; `python -m benchmarks.kept DIR/.../trained.jsonl` keeps what was measured
+for another day. Needs CELLS_DATA_DIR with `cifar10`.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60, help="children of a search")
     parser.add_argument("--minutes", type=float, default=0.0, help="of a processor, in their place")
     parser.add_argument("--searches", type=int, default=3, help="of each arm")
+    parser.add_argument("--only", type=int, help="the searches of this number, and no figures")
     parser.add_argument("--seeds", type=int, default=3, help="of the last training")
     parser.add_argument("--population", type=int, default=20)
     parser.add_argument("--images", type=int, default=8000, help="that train a child, twice each")
@@ -94,18 +97,24 @@ def main() -> None:
     scores: dict[str, list[list[float]]] = {arm: [] for arm in arms}
     notes: dict[str, str] = {}
     skips: list[float] = []
-    for number in range(args.searches):
+    for number in range(args.searches) if args.only is None else (args.only,):
         for arm in arms:
-            result = _searched(folder / f"{arm}_{number}", arm, number, args)
-            found, notes[arm] = _trained_again(records, result, arm, number, args)
-            scores[arm].append(found)
+            if (known := records.find([arm, number])) is None:
+                result = _searched(folder / f"{arm}_{number}", arm, number, args)
+                found, told = _trained_again(records, result, arm, number, args)
+                drift = _drift(result, args.population) if arm == "evolution" else 0.0
+                known = {"scores": found, "told": told, "drift": drift}
+                records.add([arm, number], known)
+            scores[arm].append(known["scores"])
+            notes[arm] = "; ".join(filter(None, (known["told"], records.measured_on())))
             if arm == "evolution":
-                skips.append(_drift(result, args.population))
-    print_figures(figures_of(scores, notes, skips), seeds=range(args.searches))
+                skips.append(known["drift"])
+    if args.only is None:
+        print_figures(figures_of(scores, notes, skips), seeds=range(args.searches))
 
 
 def _counts(name: str) -> bool:
-    return name not in ("output", "arms", "searches", "seeds")
+    return name not in ("output", "arms", "searches", "only")
 
 
 def settings_of(arm: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:

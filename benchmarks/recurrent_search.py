@@ -104,6 +104,7 @@ class _Kept:
 def _searched(folder: pathlib.Path, kept: _Kept, kind: str, args: argparse.Namespace) -> Any:
     """The winner of a search and its re-ranking."""
     import cell_search
+    from cells.recurrent import recurrent_file
 
     child = {"text": args.text, "training_tokens": args.training_tokens, "units": args.units}
     # The test text is read at the very last.
@@ -124,7 +125,11 @@ def _searched(folder: pathlib.Path, kept: _Kept, kind: str, args: argparse.Names
 
     # Of a search that was stopped, the minutes since then.
     kept.get(f"processor minutes of {kind}", run)
-    return cell_search.open_search(folder / kind).genotype
+    winner = kept.get(
+        f"winner of {kind}",
+        lambda: recurrent_file.to_dict(cell_search.open_search(folder / kind).genotype),
+    )
+    return recurrent_file.from_dict(winner)
 
 
 def _trained(
