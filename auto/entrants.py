@@ -5,6 +5,7 @@ All numbers here are ours; they suit minutes to hours on a CPU and small picture
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,9 @@ COUNTS = ((0.0, 2), (1200.0, 3), (3600.0, 4))
 #: The folder, in that of the run, of the cells that a search found; they are called as their files.
 FOUND = "found"
 
-#: How cells are stacked: at the full size of images they cost more than they are worth.
-NETWORK = "cifar_pooled"
+#: How cells are stacked that come with a Reduction cell: at the full size of images they cost more
+#: than they are worth.
+STEM = "pooled"
 
 #: N and F of the networks that may be trained, from the smallest. The residual network has no N.
 SIZES = ((1, 16), (1, 24), (1, 32), (2, 32), (2, 64), (4, 64), (6, 64))
@@ -54,17 +56,21 @@ class Entrant:
             (see `auto.pretrained`), whose network has the size that it has.
         normal_cells: N; 0 of the residual network.
         filters: F.
+        stem, empty_group: of the stack of cells; see `cells.network.stack_config.StackConfig`.
     """
 
     cells: str
     normal_cells: int
     filters: int
+    stem: str = STEM
+    empty_group: int = 0
 
     @property
     def name(self) -> str:
         """Such as `nasnet_a (N = 1, F = 16)`."""
         size = f"N = {self.normal_cells}, " if self.normal_cells else ""
-        return f"{called(self.cells)} ({size}F = {self.filters})"
+        empty = f", none in group {self.empty_group}" if self.empty_group else ""
+        return f"{called(self.cells)} ({size}F = {self.filters}{empty})"
 
     @property
     def pretrained(self) -> bool:
@@ -96,8 +102,9 @@ class Entrant:
         genotype = run.cells(self.cells)
         config = presets.configure(
             genotype,
-            NETWORK,
+            presets.OF_STEM[self.stem],
             normal_cells=self.normal_cells,
+            empty_group=self.empty_group,
             filters=self.filters,
             image_size=size,
             num_classes=classes,
@@ -111,7 +118,8 @@ class Entrant:
         if self.pretrained:
             return {"cells": initial_weights.stack_values(pretrained.read(self.cells).config)}
         sizes = {"normal_cells": self.normal_cells, "filters": self.filters}
-        return {"cells": {"network": NETWORK, **sizes}}
+        empty = {"empty_group": self.empty_group} if self.empty_group else {}
+        return {"cells": {"network": presets.OF_STEM[self.stem], **sizes, **empty}}
 
 
 def called(cells: str) -> str:
@@ -145,27 +153,32 @@ def smallest(cells: str) -> Entrant:
 
 
 def largest(
-    run: Run, divided: Divided, cells: str, pace: float, seconds: float, steps: int
+    run: Run, divided: Divided, first: Entrant, pace: float, seconds: float, steps: int
 ) -> Entrant:
     """A network at the largest size that can make so many steps in time.
 
     Args:
         run, divided: see `Entrant.layout`.
-        cells: whose network it is.
-        pace: seconds of a step of the smallest; larger ones use a processor no worse.
+        first: the network at its smallest size. That of found cells is the one that they were found
+            with: they become wider, not deeper.
+        pace: seconds of a step of it; larger ones use a processor no worse.
         seconds: that there are.
         steps: that must fit into them.
     """
-    if pretrained.pretrained(cells):
-        return smallest(cells)
-    least = multiply_adds(smallest(cells), run, divided)
-    every = dict.fromkeys(_of_size(cells, *size) for size in SIZES)
+    if first.pretrained:
+        return first
+    if pathlib.PurePath(first.cells).parts[0] == FOUND:
+        widths = sorted({filters for _, filters in SIZES if filters > first.filters})
+        larger = [dataclasses.replace(first, filters=filters) for filters in widths]
+    else:
+        larger = [_of_size(first.cells, *size) for size in SIZES]
+    least = multiply_adds(first, run, divided)
     fit = [
         entrant
-        for entrant in every
+        for entrant in dict.fromkeys(larger)
         if steps * pace * multiply_adds(entrant, run, divided) / least <= seconds
     ]
-    return fit[-1] if fit else smallest(cells)
+    return fit[-1] if fit else first
 
 
 def _of_size(cells: str, normal_cells: int, filters: int) -> Entrant:

@@ -231,8 +231,7 @@ class Race:
                 if chosen and self._run.budget.left("training") < reserved:
                     raise UserError("left no time to look at it")
                 entrant, cost = first, self._probe(first)
-                if first in sized:
-                    entrant, cost = self._largest(first, cost)
+                entrant, cost = self._largest(first, cost)
                 chosen[entrant] = cost
             except (UserError, FloatingPointError, MemoryError, tf.errors.OpError) as error:
                 begun["failed"][first.name] = first_line(error)
@@ -245,7 +244,7 @@ class Race:
         """The largest size that the time allows of a network, and what its steps cost."""
         seconds = (1.0 - SHARE) * self._run.budget.left("training")
         steps = entrants.EPOCHS * self.training(first).images.per_epoch
-        wanted = entrants.largest(self._run, self._divided, first.cells, cost.wall, seconds, steps)
+        wanted = entrants.largest(self._run, self._divided, first, cost.wall, seconds, steps)
         if wanted == first:
             return first, cost
         del self._trainings[first.name]

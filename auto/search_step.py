@@ -15,11 +15,12 @@ from cells.genotype import genotype_file
 from cells.kinds import files as kinds
 from cells.support.errors import UserError
 
-#: Blocks of a cell that is searched. Few: a search of minutes sees few cells.
-BLOCKS = 2
+#: Normal cells of two blocks, since a search of minutes sees few, and no Reduction cells: what
+#: stands between groups of `STEM` is better for the same time (docs/networks.md).
+SPACE, STEM = "normal_joined", "transitions"
 
-#: N and F among which it is searched along.
-NORMAL_CELLS, FILTERS = (1, 2), (16, 32)
+#: N, the group without cells and F among which it is searched along.
+NORMAL_CELLS, EMPTY_GROUPS, FILTERS = (1, 2), (2, 0), (16, 32)
 
 #: Known cells that it begins with, where they fit into the space.
 FIRST = ("hand_written",)
@@ -38,9 +39,9 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
     """Searches, or goes on with it.
 
     Returns:
-        `trials`, `failed`; `accuracy` and `winner`, of the best; and `entrants`, cells (a file in
-        the folder of the run), N and F of the best. Where costs could not be measured in time,
-        there are no trials.
+        `trials`, `failed`; `accuracy` and `winner`, of the best; and `entrants`, the fields of an
+        `Entrant` for each of the best, whose cells are a file in the folder of the run. Where costs
+        could not be measured in time, there are no trials.
     """
     from cell_search import api
     from cell_search.config.searched_settings import chosen
@@ -80,7 +81,8 @@ def search(run: Run, divided: Divided) -> dict[str, Any]:
         cells = dataclasses.replace(genotype_file.read(file), name=f"search-{rank}")
         name = f"{entrants.FOUND}/{cells.name}.json"
         kinds.write(cells, run.folder / name)
-        found.append([name, sizes["normal_cells"], sizes["filters"]])
+        stacked = sizes["normal_cells"], sizes["filters"], STEM, sizes["empty_group"]
+        found.append([name, *stacked])
     return {
         "trials": done,
         "failed": done - len(trained),
@@ -102,7 +104,7 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
     held_out = min(max(divided.training // 5, len(divided.classes)), SCORING)
     training = min(divided.training - held_out, TRAINING)
     return {
-        "space": {"name": "nasnet", "blocks": BLOCKS},
+        "space": {"name": SPACE},
         "strategy": {
             "type": "regularized_evolution",
             "regularized_evolution": {"population": CANDIDATES // 2, "sample": CANDIDATES // 4},
@@ -111,8 +113,9 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
         "evaluator": {
             "type": "train",
             "train": {
-                "stem": "pooled",
+                "stem": STEM,
                 "normal_cells": NORMAL_CELLS[0],
+                "empty_group": EMPTY_GROUPS[0],
                 "filters": FILTERS[0],
                 "predicted_seconds": max(run.budget.searching / CANDIDATES, LEAST_SECONDS),
                 "batch": min(recipe.batch, training),
@@ -124,7 +127,11 @@ def values(run: Run, divided: Divided, costs: str) -> dict[str, Any]:
                 "precision": in_use(),
             },
         },
-        "settings": {"normal_cells": list(NORMAL_CELLS), "filters": list(FILTERS)},
+        "settings": {
+            "normal_cells": list(NORMAL_CELLS),
+            "empty_group": list(EMPTY_GROUPS),
+            "filters": list(FILTERS),
+        },
         "costs": {"file": costs},
         "images": {
             "name": divided.folder,

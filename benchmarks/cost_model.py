@@ -171,7 +171,7 @@ def _figures(rows: list[dict[str, Any]]) -> list[Figure]:
 def _paces(runs: int) -> list[Figure]:
     """What those who take part in `cells auto` make of a processor: of the forward pass, as the
     multiply-adds of a network are counted, in seconds of the whole step."""
-    from auto.entrants import CELLS, NETWORK, SIZES
+    from auto.entrants import CELLS, SIZES, STEM
     from cell_search.costs.measure import shortest
     from cell_search.recipes.recipe import Recipe
     from cell_search.recipes.training import WholeTraining
@@ -197,7 +197,8 @@ def _paces(runs: int) -> list[Figure]:
     def of_cells(name: str) -> float:
         genotype = catalogue.load(name)
         sizes = {"normal_cells": normal_cells, "filters": filters, "num_classes": CLASSES}
-        config = presets.configure(genotype, NETWORK, image_size=(SIZE, SIZE), **sizes)
+        network = presets.OF_STEM[STEM]
+        config = presets.configure(genotype, network, image_size=(SIZE, SIZE), **sizes)
         return pace(stack(genotype, config), config)
 
     plain = ResidualConfig(filters=filters, image_size=(SIZE, SIZE), num_classes=CLASSES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import pathlib
 import xml.etree.ElementTree as ElementTree
 
@@ -13,7 +15,11 @@ from auto import entrants, race, report, search_step, test_split
 from auto.entrants import Entrant
 from auto.record import Settings
 from cells import shipped
+from cells.genotype import catalogue
+from cells.kinds import files as kinds
 from cells.support.errors import UserError
+from transfer.config import configure
+from transfer.model import network
 
 #: What the folder of another test would be.
 DIVIDED = test_split.Divided("", ("a", "b"), 1000, 100, "test", 0, 0.5)
@@ -84,17 +90,34 @@ def test_splits_without_a_test_are_refused(tmp_path):
 def test_the_largest_network_takes_part_that_the_time_allows(tmp_path, pace, size):
     root = write(tmp_path / "shapes", {"red": 20, "green": 20})
     run, divided = begin(tmp_path / "out", root), DIVIDED
-    chosen = entrants.largest(run, divided, "snas_mild", pace, 3600.0, 100)
+    first, residual = (entrants.smallest(cells) for cells in ("snas_mild", entrants.RESIDUAL))
+    chosen = entrants.largest(run, divided, first, pace, 3600.0, 100)
     # Nothing is too large for a machine so quick, and everything for one so slow.
     assert chosen == entrants.Entrant("snas_mild", *size)
-    assert entrants.largest(run, divided, entrants.RESIDUAL, pace, 3600.0, 100).filters == size[1]
+    assert entrants.largest(run, divided, residual, pace, 3600.0, 100).filters == size[1]
+    # Cells that were found with N = 2 in a stack of their own keep both.
+    path = run.folder / entrants.FOUND / "search-1.json"
+    kinds.write(catalogue.load("hand_written"), path)
+    name = str(path.relative_to(run.folder))
+    found = entrants.Entrant(name, 2, 16, "transitions", 2)
+    chosen = entrants.largest(run, divided, found, pace, 3600.0, 100)
+    assert chosen == dataclasses.replace(found, filters=size[1])
+    side = run.settings.size
+    model = {**chosen.model_values(), "input_size": [side, side, 3], "num_classes": 2}
+    values = json.dumps({"task": {"model": model}})
+    params = configure.configure(configure.experiment(), override=values, genotype=str(path))
+    # The classifier is the network that raced.
+    raced = chosen.layout(run, divided)[1]
+    of_stack = ("stem", "normal_cells", "empty_group", "filters", "stem_filters", "image_size")
+    trained = network.layout(params.task.model)[1]
+    assert [getattr(trained, n) for n in of_stack] == [getattr(raced, n) for n in of_stack]
     # By multiply-adds: what takes exactly the time still fits.
     works = [
         entrants.multiply_adds(entrants.Entrant("snas_mild", *each), run, divided)
         for each in entrants.SIZES[:2]
     ]
     seconds = 100 * pace * works[1] / works[0]
-    chosen = entrants.largest(run, divided, "snas_mild", pace, seconds * 1.001, 100)
+    chosen = entrants.largest(run, divided, first, pace, seconds * 1.001, 100)
     assert chosen == entrants.Entrant("snas_mild", *entrants.SIZES[1])
 
 

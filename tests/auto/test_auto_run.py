@@ -350,6 +350,8 @@ def test_what_a_search_found_takes_part(shapes, tmp_path, small, monkeypatch):
     assert best.cells == run.cells("search/top/01.json").cells
     assert found["entrants"][0][1] in search_step.NORMAL_CELLS
     assert found["entrants"][0][2] in (4, 8)
+    assert found["entrants"][0][3] == "transitions"
+    assert found["entrants"][0][4] in search_step.EMPTY_GROUPS
     whole, result = raced(run)
     assert found["entrants"][0] in result["entrants"]
     names = {Entrant(*each).name.split(" ")[0] for each in result["entrants"]}
