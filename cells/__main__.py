@@ -30,15 +30,15 @@ def run() -> None:
 
 def summary(args: argparse.Namespace) -> Iterator[str]:
     """`cells summary`: parameters and multiply-adds of a genotype's network."""
-    from cells import commands
+    from cells.commands import sizes
 
     if args.cost is None:
-        return commands.summary(args)
+        return sizes.summary(args)
     # Of the first stage, whose networks the table is about; see `auto`.
     from cell_search.costs import command
 
-    costs = command.predict(args.cost, *commands.configured(args), args.batch)
-    return commands.summary(args, costs, command.machine(args.cost))
+    costs = command.predict(args.cost, *sizes.configured(args), args.batch)
+    return sizes.summary(args, costs, command.machine(args.cost))
 
 
 def auto(args: argparse.Namespace) -> Iterator[str]:

@@ -27,7 +27,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from cells import commands
+from cells.commands import files, imports, listing
 from cells.genotype.notations import FORMATS
 from cells.network import presets
 from cells.network.stack_config import GROUPS, MAX_CELLS, MAX_CLASSES, MAX_FILTERS
@@ -159,32 +159,32 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
             )
         return sub
 
-    for name, run in (("list", commands.list_catalogue), ("operations", commands.operations)):
+    for name, run in (("list", listing.list_catalogue), ("operations", listing.operations)):
         sub = add(name, run)
         sub.add_argument("--json", action="store_true", help="for programs")
         if name == "list":
             sub.add_argument("--recurrent", action="store_true", help="recurrent cells instead")
     sub.add_argument("--filters", "-F", type=_filters, default=32, help="to count parameters at")
-    sub = add("show", commands.show, genotype=True)
+    sub = add("show", listing.show, genotype=True)
     sub.add_argument("--json", action="store_true", help="the genotype file")
     _add_summary(add("summary", summary, genotype=True))
-    sub = add("draw", commands.draw, genotype=True)
+    sub = add("draw", files.draw, genotype=True)
     sub.add_argument("--output", "-o", required=True, help="file ending in .svg, .png or .pdf")
     sub.add_argument("--dark", action="store_true", help="for dark backgrounds")
     sub.add_argument(
         "--plain", action="store_true", help="without the states' numbers and marks of stride 2"
     )
-    sub = add("convert", commands.convert)
+    sub = add("convert", files.convert)
     sub.add_argument("input", help="a file, a name of the catalogue, or - for standard input")
     known = ", ".join(FORMATS)
     sub.add_argument("--from", dest="source", default="json", help=f"{known} (default: json)")
     sub.add_argument("--to", default="json", help=f"{known} (default: json)")
     sub.add_argument("--output", "-o", help="a file; standard output by default")
     sub.add_argument("--name", help="of the genotype, where the notation holds none")
-    sub = add("diff", commands.diff)
+    sub = add("diff", files.diff)
     for which in ("old", "new"):
         sub.add_argument(which, help="a name of the catalogue, or a genotype file")
-    sub = add("import-weights", commands.import_weights)
+    sub = add("import-weights", imports.import_weights)
     sub.add_argument("--from", dest="source", required=True, help="keras_applications or timm")
     sub.add_argument("--file", required=True, help="the library's own weights file")
     sub.add_argument("--genotype", required=True, help="nasnet_a, pnasnet_5 or inception_v4")
@@ -194,11 +194,11 @@ def _parser(summary: Command, auto: Command) -> argparse.ArgumentParser:
         type=_classes,
         help="leave a head of another count out",
     )
-    _add_dataset(add("dataset", commands.dataset))
+    _add_dataset(add("dataset", imports.dataset))
     _add_auto(add("auto", auto))
-    sub = add("docs", commands.docs)
+    sub = add("docs", listing.docs)
     sub.add_argument("page", nargs="?", metavar="PAGE", help="of those that `cells docs` lists")
-    sub = add("validate", commands.validate)
+    sub = add("validate", files.validate)
     sub.add_argument("files", nargs="+", metavar="FILE", help="a genotype file")
     return parser
 

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from cells import commands, shipped
+from cells import shipped
+from cells.commands import listing
 from cells.support.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -70,10 +71,10 @@ def test_all_pages_are_there():
 
 
 def test_the_command_lists_pages_by_their_titles_and_prints_one():
-    listed = list(commands.docs(argparse.Namespace(page=None)))
+    listed = list(listing.docs(argparse.Namespace(page=None)))
     assert len(listed) == len(shipped.pages())
     assert "search         Searching cells" in listed
-    (page,) = commands.docs(argparse.Namespace(page="data"))
+    (page,) = listing.docs(argparse.Namespace(page="data"))
     assert page.startswith("# Images\n")
 
 

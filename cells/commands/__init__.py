@@ -1,0 +1,1 @@
+"""The subcommands of `cells`, one function each: parsed arguments in, lines to print out."""
