@@ -34,7 +34,9 @@ def summary(args: argparse.Namespace) -> Iterator[str]:
 
     if args.cost is None:
         return sizes.summary(args)
-    # Of the first stage, whose networks the table is about; see `auto`.
+    # Of the first stage, whose networks the table is about; see `auto`. What machine this is, says
+    # TensorFlow, and it alone.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from cell_search.costs import command
 
     costs = command.predict(args.cost, *sizes.configured(args), args.batch)

@@ -73,4 +73,5 @@ def machine(path: str) -> str:
     known = table.read(path or os.environ[VARIABLE]).machine
     different = known.differences(this_machine(known.precision))
     other = f", which is not this machine (here {', '.join(different)})" if different else ""
-    return f"{known.processor}, {known.threads} threads, {known.device}, {known.precision}{other}"
+    threads = f"{known.threads} thread{'s' * (known.threads > 1)}"
+    return f"{known.processor}, {threads}, {known.device}, {known.precision}{other}"

@@ -179,7 +179,7 @@ def check(genotype: Genotype | Architecture, config: StackConfig) -> None:
     if config.empty_group and config.stem != "transitions":
         raise UserError(
             f"empty_group: the {config.stem!r} stack has cells in every group; leave it out, or "
-            "take 'transitions'"
+            "take the stack 'transitions' (the network cifar_transitions)"
         )
     group = f"group_{config.empty_group}_"
     if config.auxiliary_head and family_of(genotype.stacking).auxiliary.after.startswith(group):
