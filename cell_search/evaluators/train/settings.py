@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -143,11 +144,8 @@ class Train(ChildEvaluator):
                         f"{where}.{name}: is for networks stacked of cells, and this space has "
                         "whole ones; leave it out"
                     )
-        try:
+        with _faults_named():
             child_summary(example, self.trained_child(example, loaded.size, loaded.num_classes))
-        except UserError as error:
-            field, _, rest = str(error).partition(":")
-            raise UserError(f"{_CALLED.get(field, f'{where}.{field}')}:{rest}") from None
 
     def trained_child(self, genotype: ImageGenotype, size: Size, num_classes: int) -> StackConfig:
         return self.child(genotype, size, num_classes).replace(
@@ -166,7 +164,8 @@ class Train(ChildEvaluator):
                 f"evaluator.train.precision={table.machine.precision} and "
                 "evaluator.train.xla=false, or no cost table"
             )
-        return super().costs(genotype, images, table)
+        with _faults_named():
+            return super().costs(genotype, images, table)
 
     def _steps(self, predicted: Mapping[str, float]) -> int:
         """Steps of a training of `predicted_seconds`; 0 where epochs count."""
@@ -254,6 +253,20 @@ class Train(ChildEvaluator):
 
 #: Settings that say nothing of whole networks, and their values where nothing is wanted of them.
 _OF_CELLS = {"stem": "cifar", "empty_group": 0, "drop_path_keep": 1.0, "auxiliary_weight": 0.0}
+
+
+@contextlib.contextmanager
+def _faults_named() -> Iterator[None]:
+    """Names the settings in whose terms `cells.network.stack_config` finds fault with a network."""
+    try:
+        yield
+    except UserError as error:
+        field, _, rest = str(error).partition(":")
+        own = {f.name: f"evaluator.train.{f.name}" for f in dataclasses.fields(Train)}
+        if field not in own | _CALLED:
+            raise
+        raise UserError(f"{(own | _CALLED)[field]}:{rest}") from None
+
 
 #: What the settings are called that `cells.network.stack_config` finds fault with.
 _CALLED = {"image_size": "images.size", "auxiliary_head": "evaluator.train.auxiliary_weight"}

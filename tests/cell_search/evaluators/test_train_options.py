@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 import pytest
 from child_requests import SPACE, point, request
+from cost_tables import made
 
 from cell_search import trial_keys
 from cell_search.children import Training
@@ -19,6 +20,7 @@ from cell_search.evaluators import Result, Train, evaluate
 from cell_search.images import ImageSettings, size_and_classes
 from cell_search.recipes.augmentation import augment
 from cell_search.study.directory import SearchDirectory
+from cells.genotype import catalogue
 from cells.network import presets
 from cells.network.stack import stack
 from cells.operations.counts import summarize
@@ -168,6 +170,15 @@ def test_what_the_images_are_too_small_for_is_told(digits: ImageSettings) -> Non
         dataclasses.replace(SHORT, auxiliary_weight=0.4).check(small, SPACE)
     with pytest.raises(UserError, match=r"^images\.size: 2x2 is too small"):
         SHORT.check(dataclasses.replace(digits, size=2), SPACE)
+    # Where costs are predicted, a network is laid out before any is checked.
+    bare, told = (
+        dataclasses.replace(SHORT, empty_group=2),
+        r"^evaluator\.train\.empty_group: the 'ci",
+    )
+    with pytest.raises(UserError, match=told):
+        bare.check(digits, SPACE)
+    with pytest.raises(UserError, match=told):
+        bare.costs(catalogue.load("hand_written"), digits, made(("conv_3x3",)))
 
 
 def test_the_transfer_stage_gets_what_was_searched_along() -> None:
